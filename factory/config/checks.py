@@ -1,0 +1,106 @@
+"""`checks`: what must be true of a dataset's rows before they are published, by dbt's names."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.config.base import Seconds, Section, Text
+
+Scalar = bool | int | float | str
+
+
+def _check_pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise PydanticCustomError(
+            "pattern", "not a regular expression: {why}", {"why": str(error)}
+        ) from None
+    return value
+
+
+class _Check(Section):
+    on_fail: Literal["halt", "warn"] = "halt"
+
+
+class _Bounds(_Check):
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> "_Bounds":
+        if self.min is None and self.max is None:
+            raise PydanticCustomError("bounds", "write `min`, `max` or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise PydanticCustomError(
+                "bounds",
+                "`min` {min} is above `max` {max}: no value can pass",
+                {"min": self.min, "max": self.max},
+            )
+        return self
+
+
+class NotNull(_Check):
+    """No value of these columns is null."""
+
+    check: Literal["not_null"]
+    columns: tuple[Text, ...] = Field(min_length=1)
+
+
+class Unique(_Check):
+    """No two rows have the same values in these columns, taken together."""
+
+    check: Literal["unique"]
+    columns: tuple[Text, ...] = Field(min_length=1)
+
+
+class AcceptedValues(_Check):
+    """Every value is one of these; nulls pass, as in dbt."""
+
+    check: Literal["accepted_values"]
+    column: Text
+    values: tuple[Scalar, ...] = Field(min_length=1)
+
+
+class Between(_Bounds):
+    """Every value lies within the bounds, both included; nulls pass."""
+
+    check: Literal["between"]
+    column: Text
+
+
+class Matches(_Check):
+    """Every value contains a match of the pattern (anchor with ^ and $); nulls pass."""
+
+    check: Literal["matches"]
+    column: Text
+    pattern: Annotated[str, AfterValidator(_check_pattern)]
+
+
+class RowCount(_Bounds):
+    """The number of rows lies within the bounds, both included."""
+
+    check: Literal["row_count"]
+
+
+class Freshness(_Check):
+    """The newest value of a timestamp column is not older than `max_age`."""
+
+    check: Literal["freshness"]
+    column: Text
+    max_age: Seconds
+
+
+class Expression(_Check):
+    """A SQL condition is true for every row."""
+
+    check: Literal["expression"]
+    expression: Text
+
+
+Check = Annotated[
+    NotNull | Unique | AcceptedValues | Between | Matches | RowCount | Freshness | Expression,
+    Field(discriminator="check"),
+]

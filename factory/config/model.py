@@ -1,0 +1,145 @@
+"""`models`: what a team trains."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.config.base import DottedPath, Section, Text
+from factory.config.schedule import InputsField, Schedule, ScheduleField
+from factory.config.search import Search
+from factory.config.transforms import Transform
+
+Task = Literal["classification", "regression"]
+
+METRICS: dict[str, dict[str, Literal["maximize", "minimize"]]] = {
+    "classification": {
+        "accuracy": "maximize",
+        "balanced_accuracy": "maximize",
+        "f1_macro": "maximize",
+        "f1_weighted": "maximize",
+        "log_loss": "minimize",
+        "precision_macro": "maximize",
+        "recall_macro": "maximize",
+        "roc_auc": "maximize",
+    },
+    "regression": {
+        "max_error": "minimize",
+        "mean_absolute_error": "minimize",
+        "mean_absolute_percentage_error": "minimize",
+        "median_absolute_error": "minimize",
+        "r2": "maximize",
+        "root_mean_squared_error": "minimize",
+    },
+}
+"""Every metric that is computed for a task, by scikit-learn's names, and which way is better."""
+
+
+class Split(Section):
+    """How rows are divided into train, validation and test; fractions of all rows.
+
+    `stratified` keeps the classes' proportions, `time` puts the newest rows of `column` last,
+    `group` keeps rows with the same `column` together.
+    """
+
+    test: float = Field(default=0.2, gt=0, lt=1)
+    validation: float = Field(default=0.2, gt=0, lt=1)
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    method: Literal["random", "stratified", "time", "group"] | None = None
+    column: Text | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Split":
+        if self.test + self.validation >= 1:
+            raise PydanticCustomError(
+                "split",
+                "`test` {test} and `validation` {validation} leave no rows to train on: "
+                "together they must stay below 1",
+                {"test": self.test, "validation": self.validation},
+            )
+        if (self.method in ("time", "group")) != (self.column is not None):
+            raise PydanticCustomError(
+                "split",
+                "`method: {method}` needs `column`" if self.column is None
+                else "`column` belongs to `method: time` or `method: group` only",
+                {"method": str(self.method)},
+            )
+        return self
+
+
+class Objective(Section):
+    """The metric that ranks trials; `goal` follows from the metric unless it is written."""
+
+    metric: Text
+    goal: Literal["maximize", "minimize"] | None = None
+
+
+class Model(Section):
+    """Something the team trains; one consumer DAG `<team>.<model>.train`."""
+
+    description: str = ""
+    task: Task
+    train_on: InputsField
+    schedule: ScheduleField | None = None
+    transforms: tuple[Transform, ...] = ()
+    target: Text
+    features: tuple[Text, ...] | None = Field(default=None, min_length=1)
+    """The columns to learn from; all but the target (and the split's column) when left out."""
+    preprocessing: DottedPath | None = None
+    """A function `(features: DataFrame) -> transformer` that replaces the default preprocessing."""
+    split: Split = Split()
+    search: Search
+    objective: Objective
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Model":
+        known = METRICS[self.task]
+        if self.objective.metric not in known:
+            raise PydanticCustomError(
+                "metric",
+                "{value} is not computed for {task}: write one of {known}",
+                {
+                    "value": repr(self.objective.metric),
+                    "task": self.task,
+                    "known": ", ".join(sorted(known)),
+                    "at": ("objective", "metric"),
+                    "choices": sorted(known),
+                },
+            )
+        if self.split.method == "stratified" and self.task == "regression":
+            raise PydanticCustomError(
+                "split",
+                "`method: stratified` needs classes: use random, time or group for a regression",
+                {"at": ("split", "method")},
+            )
+        if self.features is not None and self.target in self.features:
+            raise PydanticCustomError(
+                "features",
+                "the target {target} is among the features: take it out",
+                {"target": repr(self.target), "at": ("features",)},
+            )
+        if len(self.train_on.datasets) > 1 and not self.transforms:
+            raise PydanticCustomError(
+                "transforms",
+                "several datasets need a transform that brings them together, such as "
+                "{{type: sql, query: select * from a.x join b.y using (id)}}",
+                {"at": ("train_on",)},
+            )
+        return self
+
+    @property
+    def when(self) -> Schedule:
+        """Its schedule; without one, a model trains when the datasets that it reads change."""
+        if self.schedule is not None:
+            return self.schedule
+        return Schedule(all=self.train_on.all, any=self.train_on.any)
+
+    @property
+    def goal(self) -> Literal["maximize", "minimize"]:
+        """Whether more or less of the objective's metric is better."""
+        return self.objective.goal or METRICS[self.task][self.objective.metric]
+
+    @property
+    def split_method(self) -> str:
+        """How rows are divided: as written, else stratified for classes and random for numbers."""
+        return self.split.method or ("stratified" if self.task == "classification" else "random")

@@ -1,0 +1,64 @@
+"""A team file as a whole, and the platform's `_defaults.yaml`."""
+
+from datetime import date
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.config.base import Name, Seconds, Section, Text
+from factory.config.dataset import Dataset
+from factory.config.model import Model
+
+
+class Defaults(Section):
+    """What holds for every task of a team's DAGs. The words are Airflow's."""
+
+    retries: int = Field(default=1, ge=0, le=20)
+    retry_delay: Seconds = 30
+    execution_timeout: Seconds | None = None
+    pool: Text | None = None
+    queue: Text | None = None
+    priority_weight: int | None = Field(default=None, ge=1)
+    start_date: date = date(2024, 1, 1)
+
+
+class TeamConfig(Section):
+    """Everything that one team owns."""
+
+    version: Literal[1]
+    team: Name
+    owner: Text
+    description: str = ""
+    defaults: Defaults = Defaults()
+    datasets: dict[Name, Dataset] = Field(default_factory=dict)
+    models: dict[Name, Model] = Field(default_factory=dict)
+    dags: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    """DAGs in plain dag-factory format, for what the factory does not cover."""
+
+    @model_validator(mode="after")
+    def _something(self) -> "TeamConfig":
+        if not (self.datasets or self.models or self.dags):
+            raise PydanticCustomError(
+                "empty_team", "this team owns nothing: add `datasets`, `models` or `dags`"
+            )
+        return self
+
+
+class PlatformConfig(Section):
+    """What holds for every team: `configs/_defaults.yaml`.
+
+    `defaults`, `datasets` and `models` hold partial sections that are laid under each team's own;
+    they are checked as part of the team files that inherit them.
+    """
+
+    version: Literal[1] = 1
+    storage: Text = ".factory/lake"
+    """Where the lake lies: a folder, relative to the project's, or an address such as s3://bucket/lake."""
+    workspace: Text = ".factory/workspace"
+    """Scratch space that a run's tasks share; removed when the run ends."""
+    python_packages: tuple[Text, ...] = ("sklearn",)
+    """Packages whose code team files may name by dotted path."""
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    datasets: dict[str, Any] = Field(default_factory=dict)
+    models: dict[str, Any] = Field(default_factory=dict)

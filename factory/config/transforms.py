@@ -1,0 +1,34 @@
+"""`transforms`: what happens to rows on their way."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.config.base import DottedPath, Section, Text
+from factory.config.sources import ProjectPath
+
+
+class SqlTransform(Section):
+    """A DuckDB query; `source` is the rows so far, other datasets that are read are `team.dataset`."""
+
+    type: Literal["sql"]
+    query: Text | None = None
+    file: ProjectPath | None = None
+
+    @model_validator(mode="after")
+    def _one_text(self) -> "SqlTransform":
+        if (self.query is None) == (self.file is None):
+            raise PydanticCustomError("sql", "write either `query` or `file`")
+        return self
+
+
+class PythonTransform(Section):
+    """A function that takes the rows so far as a pandas DataFrame and returns one; held in memory."""
+
+    type: Literal["python"]
+    call: DottedPath
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+Transform = Annotated[SqlTransform | PythonTransform, Field(discriminator="type")]

@@ -1,0 +1,33 @@
+"""Where data lies. Every path and address of the lake is made here, and nowhere else."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+def resolve(storage: str, project: Path) -> str:
+    """The storage as an address: folders become absolute `file://` URIs, others stay as they are.
+
+    Args:
+        storage: A folder (relative ones are below `project`) or an address such as `s3://b/lake`.
+        project: The project's folder.
+    """
+    if "://" in storage:
+        return storage.rstrip("/")
+    return (project / storage).resolve().as_uri()
+
+
+def dataset_uri(storage: str, dataset: str) -> str:
+    """The address of the dataset `team.dataset`; also the URI of its Airflow asset.
+
+    Args:
+        storage: An address as `resolve` returns it.
+        dataset: The full name, `team.dataset`.
+    """
+    team, name = dataset.split(".")
+    return f"{storage}/{team}/{name}"
+
+
+def local_path(address: str) -> Path | None:
+    """The folder behind a `file://` address, or None when it lies elsewhere."""
+    parts = urlsplit(address)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
