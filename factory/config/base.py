@@ -1,7 +1,12 @@
 """What every section of a team file shares: strictness, names, durations."""
 
 import re
-from typing import Annotated, Any
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -9,7 +14,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     PlainSerializer,
+    Strict,
     StringConstraints,
+    ValidationInfo,
 )
 from pydantic_core import PydanticCustomError
 
@@ -20,9 +27,36 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 class Section(BaseModel):
-    """A mapping in a team file: unknown keys are refused, values do not change once read."""
+    """A mapping in a team file: unknown keys are refused, values do not change once read.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+    YAML has types of its own, so nothing is converted: `"7"` is text and no number.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=False
+    )
+
+
+Item = TypeVar("Item")
+
+ListOf = Annotated[tuple[Item, ...], Strict(strict=False)]
+"""A list in the file, a tuple once read; use it for every list of a section."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a file is read against: the validation context that the reader hands to pydantic.
+
+    Without it (a section made in code, or one that comes back from a document) only the text
+    itself is checked.
+    """
+
+    project: Path
+    """The folder that paths in the file start from."""
+    python_packages: tuple[str, ...]
+    """Packages whose code may be named by dotted path."""
+    team: str | None = None
+    """The name that the team must have."""
 
 
 def _check_name(value: str) -> str:
@@ -53,17 +87,49 @@ def _check_reference(value: str) -> str:
     return value
 
 
-def _check_dotted_path(value: str) -> str:
+def how_to_allow(package: str) -> str:
+    """What to do when code of a package is wanted that is not allowed."""
+    if package in sys.stdlib_module_names:
+        return "write a function in a package of your own, and name that"
+    return f"add `{package}` to `python_packages` in _defaults.yaml if its code is trusted"
+
+
+def is_within(dotted_path: str, packages: Iterable[str]) -> bool:
+    """Whether the object lies in one of the packages, each named whole (`a.b` covers `a.b.c`)."""
+    return any(dotted_path.startswith(f"{package}.") for package in packages)
+
+
+def _check_dotted_path(value: str, info: ValidationInfo) -> str:
     if not DOTTED_PATH.fullmatch(value):
         raise PydanticCustomError(
             "dotted_path",
             "{value} is not a dotted path: write `package.module.name`",
             {"value": repr(value)},
         )
+    surroundings = info.context
+    if isinstance(surroundings, Surroundings):
+        _check_package(value, surroundings.python_packages)
     return value
 
 
-def _read_duration(value: Any) -> Any:
+def _check_package(value: str, packages: tuple[str, ...]) -> None:
+    if is_within(value, packages):
+        return
+    package, _, rest = value.partition(".")
+    meant = get_close_matches(package, packages, n=1, cutoff=0.75)
+    advice = how_to_allow(package)
+    raise PydanticCustomError(
+        "package",
+        "`{value}` is outside the packages that may be named here: {packages}",
+        {
+            "value": value,
+            "packages": ", ".join(packages) or "none",
+            "advice": f"did you mean `{meant[0]}.{rest}`?" if meant else advice,
+        },
+    )
+
+
+def _read_duration(value: object) -> int:
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
         return int(match[1]) * _SECONDS[match[2]]
     raise PydanticCustomError(

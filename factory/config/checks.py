@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.config.base import Seconds, Section, Text
+from factory.config.base import ListOf, Seconds, Section, Text
 
 Scalar = bool | int | float | str
 
@@ -37,7 +37,7 @@ class _Bounds(_Check):
             raise PydanticCustomError(
                 "bounds",
                 "`min` {min} is above `max` {max}: no value can pass",
-                {"min": self.min, "max": self.max},
+                {"min": f"{self.min:g}", "max": f"{self.max:g}"},
             )
         return self
 
@@ -46,14 +46,14 @@ class NotNull(_Check):
     """No value of these columns is null."""
 
     check: Literal["not_null"]
-    columns: tuple[Text, ...] = Field(min_length=1)
+    columns: ListOf[Text] = Field(min_length=1)
 
 
 class Unique(_Check):
     """No two rows have the same values in these columns, taken together."""
 
     check: Literal["unique"]
-    columns: tuple[Text, ...] = Field(min_length=1)
+    columns: ListOf[Text] = Field(min_length=1)
 
 
 class AcceptedValues(_Check):
@@ -61,7 +61,7 @@ class AcceptedValues(_Check):
 
     check: Literal["accepted_values"]
     column: Text
-    values: tuple[Scalar, ...] = Field(min_length=1)
+    values: ListOf[Scalar] = Field(min_length=1)
 
 
 class Between(_Bounds):

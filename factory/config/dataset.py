@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.config.base import Name, Reference, Section, Text
+from factory.config.base import ListOf, Name, Reference, Section, Text
 from factory.config.checks import Check
 from factory.config.schedule import Schedule, ScheduleField
 from factory.config.sources import DatasetSource, Source
@@ -20,7 +20,7 @@ class Write(Section):
     """
 
     mode: Literal["replace", "append", "merge"] = "replace"
-    keys: tuple[Text, ...] = ()
+    keys: ListOf[Text] = ()
 
     @model_validator(mode="after")
     def _keys_for_merge(self) -> "Write":
@@ -40,14 +40,14 @@ class Dataset(Section):
     description: str = ""
     schedule: ScheduleField | None = None
     source: Source
-    reads: tuple[Reference, ...] = ()
+    reads: ListOf[Reference] = ()
     """Further datasets that SQL transforms read, as tables `team.dataset`."""
-    transforms: tuple[Transform, ...] = ()
+    transforms: ListOf[Transform] = ()
     columns: dict[str, Text] | None = Field(default=None, min_length=1)
     """The promised schema, column to DuckDB type; checked before publishing."""
-    checks: tuple[Check, ...] = ()
+    checks: ListOf[Check] = ()
     write: Write = Write()
-    share_with: tuple[Name, ...] | Literal["*"] = ()
+    share_with: ListOf[Name] | Literal["*"] = ()
     """Teams that may read it; `"*"` is every team."""
 
     @property

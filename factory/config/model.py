@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.config.base import DottedPath, Section, Text
+from factory.config.base import DottedPath, ListOf, Section, Text
 from factory.config.schedule import InputsField, Schedule, ScheduleField
 from factory.config.search import Search
 from factory.config.transforms import Transform
@@ -60,7 +60,8 @@ class Split(Section):
         if (self.method in ("time", "group")) != (self.column is not None):
             raise PydanticCustomError(
                 "split",
-                "`method: {method}` needs `column`" if self.column is None
+                "`method: {method}` needs `column`"
+                if self.column is None
                 else "`column` belongs to `method: time` or `method: group` only",
                 {"method": str(self.method)},
             )
@@ -81,9 +82,9 @@ class Model(Section):
     task: Task
     train_on: InputsField
     schedule: ScheduleField | None = None
-    transforms: tuple[Transform, ...] = ()
+    transforms: ListOf[Transform] = ()
     target: Text
-    features: tuple[Text, ...] | None = Field(default=None, min_length=1)
+    features: ListOf[Text] | None = Field(default=None, min_length=1)
     """The columns to learn from; all but the target (and the split's column) when left out."""
     preprocessing: DottedPath | None = None
     """A function `(features: DataFrame) -> transformer` that replaces the default preprocessing."""
@@ -122,7 +123,7 @@ class Model(Section):
             raise PydanticCustomError(
                 "transforms",
                 "several datasets need a transform that brings them together, such as "
-                "{{type: sql, query: select * from a.x join b.y using (id)}}",
+                "{type: sql, query: select * from a.x join b.y using (id)}",
                 {"at": ("train_on",)},
             )
         return self

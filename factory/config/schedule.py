@@ -1,13 +1,22 @@
 """`schedule`: when a DAG runs."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.config.base import Reference, Section
+from factory.config.base import ListOf, Reference, Section
 
-PRESETS = ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
+PRESETS = (
+    "@once",
+    "@continuous",
+    "@hourly",
+    "@daily",
+    "@weekly",
+    "@monthly",
+    "@quarterly",
+    "@yearly",
+)
 
 
 class Schedule(Section):
@@ -19,8 +28,8 @@ class Schedule(Section):
     """
 
     cron: str | None = None
-    all: tuple[Reference, ...] = Field(default=())
-    any: tuple[Reference, ...] = Field(default=())
+    all: ListOf[Reference] = Field(default=())
+    any: ListOf[Reference] = Field(default=())
 
     @model_validator(mode="after")
     def _one_condition(self) -> "Schedule":
@@ -45,7 +54,7 @@ def _check_cron(expression: str) -> None:
         raise PydanticCustomError(
             "cron",
             "{value} is not a preset: write one of {presets}",
-            {"value": repr(expression), "presets": ", ".join(PRESETS)},
+            {"value": repr(expression), "presets": ", ".join(PRESETS), "choices": PRESETS},
         )
     from croniter import croniter
 
@@ -58,7 +67,7 @@ def _check_cron(expression: str) -> None:
         )
 
 
-def _read_schedule(value: Any) -> Any:
+def _read_schedule(value: object) -> object:
     if value is None or (isinstance(value, str) and value.strip().lower() == "none"):
         return {}
     if isinstance(value, str):
@@ -70,15 +79,19 @@ def _read_schedule(value: Any) -> Any:
     raise PydanticCustomError(
         "schedule",
         "{value} is not a schedule: write a cron expression, a preset such as '@daily', `none`, "
-        "a dataset's name, or {{all: [...]}} or {{any: [...]}}",
+        "a dataset's name, or {all: [...]} or {any: [...]}",
         {"value": repr(value)},
     )
 
 
-def _read_inputs(value: Any) -> Any:
+def _read_inputs(value: object) -> object:
     if isinstance(value, str):
         return {"all": [value]}
-    return value
+    if isinstance(value, (dict, Inputs)):
+        return value
+    raise PydanticCustomError(
+        "inputs", "write a dataset's name, {all: [...]} to wait for each or {any: [...]} for one"
+    )
 
 
 class Inputs(Section):
@@ -88,14 +101,14 @@ class Inputs(Section):
     transforms, the first is `source` and every one is a table `team.dataset`.
     """
 
-    all: tuple[Reference, ...] = Field(default=())
-    any: tuple[Reference, ...] = Field(default=())
+    all: ListOf[Reference] = Field(default=())
+    any: ListOf[Reference] = Field(default=())
 
     @model_validator(mode="after")
     def _one_condition(self) -> "Inputs":
         if bool(self.all) == bool(self.any):
             raise PydanticCustomError(
-                "inputs", "write a dataset's name, {{all: [...]}} or {{any: [...]}}"
+                "inputs", "write a dataset's name, {all: [...]} or {any: [...]}"
             )
         return self
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AnyHttpUrl, Field
 from pydantic_core import PydanticCustomError
 
-from factory.config.base import DottedPath, Reference, Section, Text
+from factory.config.base import DottedPath, ListOf, Reference, Section, Text
 
 
 def _check_path(value: str) -> str:
@@ -32,7 +32,7 @@ class CsvSource(Section):
     path: ProjectPath
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     header: bool = True
-    null_values: tuple[str, ...] = ("",)
+    null_values: ListOf[str] = ("",)
 
 
 class ParquetSource(Section):
@@ -81,15 +81,11 @@ class PythonSource(Section):
     type: Literal["python"]
     call: DottedPath
     arguments: dict[str, Any] = Field(default_factory=dict)
+    attribute: Text | None = None
+    """The part of the result that holds the rows, such as `frame` of scikit-learn's loaders."""
 
 
 Source = Annotated[
-    CsvSource
-    | ParquetSource
-    | JsonSource
-    | SqlSource
-    | HttpSource
-    | DatasetSource
-    | PythonSource,
+    CsvSource | ParquetSource | JsonSource | SqlSource | HttpSource | DatasetSource | PythonSource,
     Field(discriminator="type"),
 ]

@@ -3,10 +3,10 @@
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.config.base import Name, Seconds, Section, Text
+from factory.config.base import ListOf, Name, Seconds, Section, Surroundings, Text
 from factory.config.dataset import Dataset
 from factory.config.model import Model
 
@@ -36,6 +36,22 @@ class TeamConfig(Section):
     dags: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     """DAGs in plain dag-factory format, for what the factory does not cover."""
 
+    @field_validator("team")
+    @classmethod
+    def _named_like_its_file(cls, value: str, info: ValidationInfo) -> str:
+        expected = info.context.team if isinstance(info.context, Surroundings) else None
+        if expected not in (None, value):
+            raise PydanticCustomError(
+                "team",
+                "the team is {value} here, but its file is {expected}.yaml: they must agree",
+                {
+                    "value": repr(value),
+                    "expected": expected,
+                    "advice": f"write `team: {expected}`, or rename the file to {value}.yaml",
+                },
+            )
+        return value
+
     @model_validator(mode="after")
     def _something(self) -> "TeamConfig":
         if not (self.datasets or self.models or self.dags):
@@ -57,7 +73,7 @@ class PlatformConfig(Section):
     """Where the lake lies: a folder, relative to the project's, or an address such as s3://bucket/lake."""
     workspace: Text = ".factory/workspace"
     """Scratch space that a run's tasks share; removed when the run ends."""
-    python_packages: tuple[Text, ...] = ("sklearn",)
+    python_packages: ListOf[Text] = ("sklearn",)
     """Packages whose code team files may name by dotted path."""
     defaults: dict[str, Any] = Field(default_factory=dict)
     datasets: dict[str, Any] = Field(default_factory=dict)

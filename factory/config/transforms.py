@@ -2,11 +2,26 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.config.base import DottedPath, Section, Text
+from factory.config.base import DottedPath, Section, Surroundings, Text
 from factory.config.sources import ProjectPath
+
+
+def _check_exists(value: str, info: ValidationInfo) -> str:
+    surroundings = info.context
+    if not isinstance(surroundings, Surroundings):
+        return value
+    project = surroundings.project.resolve()
+    found = (project / value).resolve()
+    if not found.is_file() or not found.is_relative_to(project):
+        raise PydanticCustomError(
+            "sql_file",
+            "there is no file {value} in the project",
+            {"value": repr(value), "advice": "paths start at the project's folder, above configs/"},
+        )
+    return value
 
 
 class SqlTransform(Section):
@@ -14,7 +29,7 @@ class SqlTransform(Section):
 
     type: Literal["sql"]
     query: Text | None = None
-    file: ProjectPath | None = None
+    file: Annotated[ProjectPath, AfterValidator(_check_exists)] | None = None
 
     @model_validator(mode="after")
     def _one_text(self) -> "SqlTransform":

@@ -1,0 +1,1 @@
+"""Documents to DAGs, and everything else that knows Airflow."""

@@ -1,0 +1,86 @@
+"""Team files to DAGs, when Airflow parses the DAG files."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, get_parsing_context
+
+from factory.airflow.build import build, build_all
+from factory.catalog import Project, read_all, read_one
+from factory.config.environment import active_environment, configs_folder
+from factory.documents.compile import compile_one, compile_team
+from factory.documents.places import Places
+
+log = logging.getLogger(__name__)
+
+
+class ConfigErrors(Exception):
+    """Everything that is wrong in the team files, in one message for Airflow's import errors."""
+
+
+def load_dags(namespace: dict[str, Any]) -> None:
+    """Put DAGs into the globals of a DAG file: one when a task starts, else every healthy team's."""
+    configs = configs_folder(Path(namespace["__file__"]))
+    dag_id = get_parsing_context().dag_id
+    dags = load_one(configs, dag_id) if dag_id else load_all(configs)
+    # Airflow collects DAGs by value; the names only have to differ.
+    namespace.update({f"dag:{name}": dag for name, dag in dags.items()})
+
+
+def load_one(configs: Path, dag_id: str) -> dict[str, DAG]:
+    """The one DAG of this id: reads `_defaults.yaml` and one team's file, whatever else is there."""
+    read = read_one(configs, dag_id.partition(".")[0], active_environment())
+    if read is None:
+        return {}
+    platform, file = read
+    document = compile_one(file.team, dag_id, Places.of(platform, configs.parent))
+    return {dag_id: build(dag_id, document)} if document is not None else {}
+
+
+def load_all(configs: Path) -> dict[str, DAG]:
+    """Every healthy team's DAGs; a team that cannot be built is left out and logged."""
+    dags, failures = _build_project(configs, read_all(configs, active_environment()))
+    for team, error in failures.items():
+        log.error("team %s is left out: %s", team, error, exc_info=error)
+    return dags
+
+
+def raise_problems(dag_file: str) -> None:
+    """Raise one error with all problems of all team files, if there are any.
+
+    Called by `dags/config_errors.py`; does nothing while a worker parses the file for a task.
+
+    Raises:
+        ConfigErrors: At least one team file has a problem or makes no valid DAG.
+    """
+    if get_parsing_context().dag_id:
+        return
+    configs = configs_folder(Path(dag_file))
+    project = read_all(configs, active_environment())
+    messages = [str(problem) for problem in project.problems]
+    _, failures = _build_project(configs, project)
+    messages += [
+        f"{configs.name}/{team}.yaml: Airflow refuses its DAGs: {type(error).__name__}: {error}"
+        for team, error in failures.items()
+    ]
+    if messages:
+        raise ConfigErrors("\n\n".join([_headline(len(messages)), *messages]))
+
+
+def _headline(count: int) -> str:
+    return f"{count} problem{'s' if count > 1 else ''} in the team files; all other teams keep running."
+
+
+def _build_project(
+    configs: Path, project: Project
+) -> tuple[dict[str, DAG], dict[str, Exception]]:
+    places = Places.of(project.platform, configs.parent)
+    dags: dict[str, DAG] = {}
+    failures: dict[str, Exception] = {}
+    for name, file in project.teams.items():
+        try:
+            dags |= build_all(compile_team(file.team, places))
+        except Exception as error:  # noqa: BLE001 - whatever one team's DAGs raise, the others load
+            failures[name] = error
+    return dags, failures

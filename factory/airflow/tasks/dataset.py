@@ -1,0 +1,143 @@
+"""The tasks of a dataset's DAG."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from factory.airflow.tasks.inputs import inputs, reference, references, versions
+from factory.airflow.tasks.workspace import folder
+
+__all__ = ["check", "ingest", "inputs", "publish", "transform"]
+
+
+def ingest(
+    *,
+    source: dict[str, Any],
+    columns: dict[str, str] | None,
+    storage: str,
+    workspace: str,
+    ti: Any,
+    dag: Any,
+) -> dict[str, Any]:
+    """Bring the source's rows into the workspace."""
+    from pydantic import TypeAdapter
+
+    from factory.airflow import connections
+    from factory.config.sources import DatasetSource, HttpSource, Source, SqlSource
+    from factory.lake import Lake
+    from factory.steps.ingest import ingest as step
+
+    typed: Any = TypeAdapter(Source).validate_python(source)
+    rows = step(
+        typed,
+        # The DAG file lies in dags/, one below the project's folder; DAG bundles move both.
+        project=Path(dag.fileloc).resolve().parent.parent,
+        workspace=folder(workspace, ti),
+        lake=Lake(storage),
+        versions=versions(ti),
+        chunks=connections.query_chunks(typed) if isinstance(typed, SqlSource) else None,
+        login=(
+            connections.http_login(typed.connection)
+            if isinstance(typed, HttpSource) and typed.connection
+            else None
+        ),
+        columns=columns,
+    )
+    reads = references(ti) if isinstance(typed, DatasetSource) else []
+    return {"rows": rows.as_json(), "reads": reads}
+
+
+def transform(
+    *, transforms: list[dict[str, Any]], storage: str, workspace: str, ti: Any
+) -> dict[str, Any]:
+    """Apply the transforms, in order."""
+    from pydantic import TypeAdapter
+
+    from factory.config.transforms import Transform
+    from factory.lake import Lake
+    from factory.steps.sql import Rows
+    from factory.steps.transform import transform as step
+
+    rows = step(
+        TypeAdapter(tuple[Transform, ...]).validate_python(transforms),
+        Rows.from_json(ti.xcom_pull(task_ids="ingest")["rows"]),
+        workspace=folder(workspace, ti),
+        lake=Lake(storage),
+        versions=versions(ti),
+    )
+    return {"rows": rows.as_json(), "reads": references(ti)}
+
+
+def check(
+    *,
+    dataset: str,
+    checks: list[dict[str, Any]],
+    columns: dict[str, str] | None,
+    write: dict[str, Any],
+    storage: str,
+    ti: Any,
+) -> dict[str, Any]:
+    """Check the rows as they would be published; a halting failure ends the run here."""
+    from pydantic import TypeAdapter
+
+    from factory.config.checks import Check
+    from factory.config.dataset import Write
+    from factory.lake import Lake
+    from factory.steps.check import check as step
+
+    report = step(
+        TypeAdapter(tuple[Check, ...]).validate_python(checks),
+        _latest_rows(ti),
+        columns=columns,
+        write=Write.model_validate(write),
+        lake=Lake(storage),
+        dataset=dataset,
+    )
+    return {"report": report.as_json()}
+
+
+def publish(
+    *,
+    dataset: str,
+    write: dict[str, Any],
+    storage: str,
+    params: Mapping[str, Any],
+    ti: Any,
+    outlet_events: Any,
+) -> dict[str, Any]:
+    """Publish the rows and emit the dataset's asset event.
+
+    Raises:
+        AirflowSkipException: The content is what it was; a skipped task emits no event.
+    """
+    from factory.config.dataset import Write
+    from factory.lake import Lake
+    from factory.steps.publish import publish as step
+    from factory.steps.report import CheckReport
+
+    report = CheckReport.from_json(ti.xcom_pull(task_ids="check")["report"])
+    published = step(
+        dataset,
+        _latest_rows(ti),
+        Write.model_validate(write),
+        lake=Lake(storage),
+        run_id=ti.run_id,
+        report=report,
+        emit_unchanged=bool(params.get("publish_unchanged")),
+    )
+    if not published.changed:
+        raise AirflowSkipException(
+            f"{dataset}: the content is that of version {published.snapshot.version}; nothing is "
+            "published. Trigger with the param `publish_unchanged` to emit the event all the same"
+        )
+    outlet_events[ti.task.outlets[0]].extra = published.event
+    return {**published.event, "writes": [reference(published.event)]}
+
+
+def _latest_rows(ti: Any) -> Any:
+    from factory.steps.sql import Rows
+
+    result = ti.xcom_pull(task_ids="transform") or ti.xcom_pull(task_ids="ingest")
+    return Rows.from_json(result["rows"])

@@ -1,0 +1,93 @@
+"""A whole project: the platform and every team, linked, with the healthy told from the broken."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from factory.config.checking import declared_environments, in_each_environment
+from factory.config.problems import Problem, ReadFailed, in_order
+from factory.config.reader import (
+    TeamFile,
+    read_platform,
+    read_team,
+    team_path,
+    team_paths,
+)
+from factory.config.team import PlatformConfig
+from factory.linking import Catalog
+
+__all__ = ["Catalog", "Project", "check_project", "read_all", "read_one"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the folder with the team files holds."""
+
+    platform: PlatformConfig
+    """`_defaults.yaml`; what is built in where that is broken, and then no team is healthy."""
+    teams: Mapping[str, TeamFile]
+    """The healthy teams by name: their files are right and their links hold."""
+    catalog: Catalog
+    """All teams whose files could be read, and who reads whose datasets."""
+    problems: tuple[Problem, ...]
+    """What is wrong, by file and line."""
+
+
+def read_all(configs: Path, environment: str | None) -> Project:
+    """Every team of the folder, linked; never raises for what is in a file.
+
+    Args:
+        configs: The folder with the team files.
+        environment: Whose overlays apply; None for no overlays.
+    """
+    try:
+        platform = read_platform(configs, environment)
+        paths = team_paths(configs)
+    except ReadFailed as failed:
+        # Teams read with other defaults than intended would write to the wrong places.
+        return Project(PlatformConfig(), {}, Catalog.of({}), failed.problems)
+    teams: dict[str, TeamFile] = {}
+    unreadable: set[str] = set()
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            teams[path.stem] = read_team(path, platform, environment)
+        except ReadFailed as failed:
+            unreadable.add(path.stem)
+            problems += failed.problems
+    catalog = Catalog.of(teams, frozenset(unreadable - teams.keys()))
+    link_problems = catalog.problems()
+    for found in link_problems.values():
+        problems += found
+    healthy = {name: file for name, file in teams.items() if name not in link_problems}
+    return Project(platform.config, healthy, catalog, tuple(in_order(problems)))
+
+
+def read_one(
+    configs: Path, team: str, environment: str | None
+) -> tuple[PlatformConfig, TeamFile] | None:
+    """The platform and one team, without looking at any other file or at links.
+
+    None when there is no such team.
+
+    Raises:
+        ReadFailed: With everything that is wrong with either file.
+    """
+    path = team_path(configs, team)
+    if path is None:
+        return None
+    platform = read_platform(configs, environment)
+    return platform.config, read_team(path, platform, environment)
+
+
+def check_project(configs: Path) -> list[Problem]:
+    """Everything that is wrong with the folder, in every environment that it mentions."""
+
+    def problems(environment: str) -> Iterable[Problem]:
+        return read_all(configs, environment).problems
+
+    try:
+        paths = team_paths(configs)
+    except ReadFailed as failed:
+        return list(failed.problems)
+    return in_each_environment(declared_environments(configs, paths), problems)

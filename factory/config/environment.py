@@ -1,0 +1,20 @@
+"""Which configuration is in force: the folder of team files and the environment."""
+
+import os
+from pathlib import Path
+
+DEFAULT_ENVIRONMENT = "dev"
+
+
+def active_environment() -> str:
+    """The environment whose overlays apply: FACTORY_ENVIRONMENT, `dev` unless it is set."""
+    return os.environ.get("FACTORY_ENVIRONMENT") or DEFAULT_ENVIRONMENT
+
+
+def configs_folder(dag_file: Path) -> Path:
+    """The folder of the team files: FACTORY_CONFIGS, else `configs/` beside the DAG file's folder.
+
+    It is found from the DAG file, so that a run of an older DAG bundle reads the configs of its time.
+    """
+    chosen = os.environ.get("FACTORY_CONFIGS")
+    return Path(chosen) if chosen else dag_file.resolve().parent.parent / "configs"

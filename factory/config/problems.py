@@ -1,0 +1,109 @@
+"""Problems: what is wrong with a file, where, and what to write instead."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+# What follows such a key, and the password in an address, is shown as asterisks: problems are
+# printed in logs and in Airflow's import errors.
+_SECRETS = (
+    re.compile(r"(?<=://)[^/\s@]+(?=@)"),
+    re.compile(
+        r"(?i)(?:passw(?:or)?d|secret|token|api_?key|access_?key|private_?key|credential)\w*"
+        r"[\"']?\s*[:=]\s*(?P<secret>[^\s,}\]][^,}\]]*)"
+    ),
+)
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One finding about a file.
+
+    `line` and `column` count from 1; `source` is the text of that line, of which `length`
+    characters are meant. `suggestion` is a sentence that says what to write instead.
+    """
+
+    file: Path
+    line: int
+    column: int
+    message: str
+    suggestion: str | None = None
+    source: str = ""
+    length: int = 1
+
+    @property
+    def place(self) -> str:
+        """Where it stands, as `file:line:column`, which editors and terminals open."""
+        return f"{self.file}:{self.line}:{self.column}"
+
+    @property
+    def snippet(self) -> str:
+        """The line with a caret below the place; empty where there is no text to show."""
+        if not self.source.strip():
+            return ""
+        number = str(self.line)
+        # Tabs stay tabs, so that the caret stands below its character wherever tabs end.
+        indent = re.sub(r"[^\t]", " ", self.source[: self.column - 1])
+        caret = "^" * max(1, min(self.length, len(self.source) - self.column + 1))
+        return f"{number} | {self.source}\n{' ' * len(number)} | {indent}{caret}"
+
+    def __str__(self) -> str:
+        lines = [f"{self.place}: {self.message}"]
+        lines += [f"    {line}" for line in self.snippet.splitlines()]
+        if self.suggestion:
+            lines.append(f"    {self.suggestion}")
+        return "\n".join(lines)
+
+
+class ReadFailed(Exception):  # noqa: N818 -- says what happened; its problems are the errors
+    """A file has problems, all of which are in `problems`, in the order of their lines."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems), key=_order))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n\n".join(str(problem) for problem in self.problems)
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Each problem once, by file and line."""
+    return sorted(set(problems), key=_order)
+
+
+def _order(problem: Problem) -> tuple[str, int, int, str, str]:
+    place = (str(problem.file), problem.line, problem.column)
+    return (*place, problem.message, problem.suggestion or "")
+
+
+def closest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that was probably meant, or None when none is near."""
+    by_lower = {choice.lower(): choice for choice in choices}
+    near = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[near[0]] if near else None
+
+
+def did_you_mean(word: str, choices: Iterable[str], otherwise: str | None = None) -> str | None:
+    """The suggestion to write the nearest choice; `otherwise` when none is near."""
+    meant = closest(word, choices)
+    return f"did you mean `{meant}`?" if meant else otherwise
+
+
+def one_of(choices: Iterable[object]) -> str:
+    """The choices as a sentence's part, in the order given."""
+    return ", ".join(str(choice) for choice in choices)
+
+
+def without_secrets(text: str) -> str:
+    """The text with whatever looks like a secret replaced by as many asterisks."""
+    for pattern in _SECRETS:
+        text = pattern.sub(_hide, text)
+    return text
+
+
+def _hide(match: re.Match[str]) -> str:
+    group = "secret" if "secret" in match.re.groupindex else 0
+    start, end = match.start(group) - match.start(), match.end(group) - match.start()
+    return match[0][:start] + "*" * (end - start) + match[0][end:]

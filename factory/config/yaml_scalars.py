@@ -1,0 +1,143 @@
+"""Single values in YAML: which plain ones are text, and what the others are.
+
+What YAML 1.1 and 1.2 read differently, such as `no`, `010` or `12:30`, is refused rather than
+guessed. Numbers such as `1e-3` are numbers, as in YAML 1.2.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+from yaml.constructor import SafeConstructor
+from yaml.nodes import ScalarNode
+
+TAG = "tag:yaml.org,2002:"
+TEXT, MERGE = f"{TAG}str", f"{TAG}merge"
+_NULL, _AMBIGUOUS = f"{TAG}null", "!ambiguous"
+_LARGEST = 2**63
+_SHOWN = 40
+
+
+class Loader(yaml.CSafeLoader):
+    """PyYAML's C parser with our idea of which plain scalars are not text."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+
+def _resolve(tag: str, pattern: str, first: str) -> None:
+    # An empty scalar has no first character: PyYAML looks it up under the empty string.
+    characters = [*first, ""] if tag == _NULL else list(first)
+    Loader.add_implicit_resolver(tag, re.compile(rf"(?:{pattern})\Z", re.VERBOSE), characters)
+
+
+_DIGITS = "0123456789"
+_resolve(f"{TAG}bool", "true|True|TRUE|false|False|FALSE", "tTfF")
+_resolve(_NULL, "~|null|Null|NULL|", "~nN")
+_resolve(MERGE, "<<", "<")
+_resolve(_AMBIGUOUS, "yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF", "yYnNoO")
+_resolve(
+    _AMBIGUOUS,
+    r"[-+]?0o?[0-9_]+ | [-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?",
+    f"-+{_DIGITS}",
+)
+_resolve(f"{TAG}int", "[-+]?(?:0 | [1-9][0-9_]* | 0x[0-9a-fA-F_]+ | 0b[01_]+)", f"-+{_DIGITS}")
+_resolve(
+    f"{TAG}float",
+    r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)? | [0-9][0-9_]*[eE][-+]?[0-9]+"
+    r" | \.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?) | [-+]?\.(?:inf|Inf|INF) | \.(?:nan|NaN|NAN)",
+    f"-+.{_DIGITS}",
+)
+_resolve(
+    f"{TAG}timestamp",
+    r"\d{4}-\d\d-\d\d | \d{4}-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?"
+    r"(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?",
+    _DIGITS,
+)
+
+# PyYAML's own conversions; none of them executes anything.
+_VALUES = SafeConstructor()
+_CONVERSIONS: dict[str, Callable[[ScalarNode], Any]] = {
+    f"{TAG}bool": _VALUES.construct_yaml_bool,
+    f"{TAG}float": _VALUES.construct_yaml_float,
+    f"{TAG}int": _VALUES.construct_yaml_int,
+    f"{TAG}timestamp": _VALUES.construct_yaml_timestamp,
+    _NULL: _VALUES.construct_yaml_null,
+}
+_KINDS = {
+    f"{TAG}bool": "true or false",
+    f"{TAG}float": "a number",
+    f"{TAG}int": "a number",
+    f"{TAG}timestamp": "a date",
+    _NULL: "nothing",
+}
+_WORDS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+
+
+class ScalarRefused(Exception):  # noqa: N818 -- says what happened; the walk makes a problem of it
+    """A value, or a tag, that is not accepted."""
+
+    def __init__(self, message: str, suggestion: str) -> None:
+        self.message = message
+        self.suggestion = suggestion
+        super().__init__(message)
+
+
+def read_scalar(node: ScalarNode) -> Any:  # noqa: ANN401 -- whatever the file holds
+    """The value of a scalar that is not text.
+
+    Raises:
+        ScalarRefused: It is ambiguous, not what its tag says, or has a tag of its own.
+    """
+    text: str = node.value
+    if node.tag == _AMBIGUOUS:
+        raise _ambiguous(text)
+    if node.tag not in _CONVERSIONS:
+        raise refused_tag(node.tag)
+    try:
+        value = _CONVERSIONS[node.tag](node)
+    except (ValueError, LookupError, OverflowError, AttributeError):
+        message = f"`{_short(text)}` is not {_KINDS[node.tag]}"
+        raise ScalarRefused(message, "put it in quotes if it is text") from None
+    if isinstance(value, int) and abs(value) >= _LARGEST:
+        message = f"the number {_short(text)} is too large"
+        raise ScalarRefused(message, "put it in quotes if it is text")
+    return value
+
+
+def check_key(node: ScalarNode) -> None:
+    """Make sure that a key is text to every reader of YAML.
+
+    Raises:
+        ScalarRefused: It is something else to some of them.
+    """
+    if node.tag == TEXT:
+        return
+    if node.tag == _AMBIGUOUS:
+        raise _ambiguous(node.value)
+    if node.tag not in _KINDS:
+        raise refused_tag(node.tag)
+    message = f"the key `{_short(node.value)}` is no text but {_KINDS[node.tag]} in YAML"
+    raise ScalarRefused(message, f'write it in quotes: "{_short(node.value)}"')
+
+
+def refused_tag(tag: str) -> ScalarRefused:
+    """The refusal of a tag such as `!!python/name`."""
+    shown = _short(tag.replace(TAG, "!!"))
+    reason = ": it would run code" if "python" in tag else ""
+    message = f"the tag `{shown}` is not allowed{reason}"
+    return ScalarRefused(message, "write the plain value, without a tag")
+
+
+def _ambiguous(text: str) -> ScalarRefused:
+    message = f"`{_short(text)}` means different things to different readers of YAML"
+    word = _WORDS.get(text.lower())
+    if word:
+        return ScalarRefused(message, f'write {word}, or "{text}" in quotes for the word')
+    return ScalarRefused(
+        message, f'write "{_short(text)}" in quotes for text, or a plain decimal number'
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

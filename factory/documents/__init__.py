@@ -1,0 +1,1 @@
+"""Config to dag-factory documents: pure, deterministic, and free of Airflow."""

@@ -1,0 +1,44 @@
+"""A team's documents, all or by DAG id."""
+
+from collections.abc import Callable
+from functools import partial
+
+from factory.config.team import TeamConfig
+from factory.documents.dataset import dataset_document
+from factory.documents.parts import Document
+from factory.documents.places import Places
+from factory.documents.training import training_document, training_id
+
+
+def dag_ids(team: TeamConfig) -> tuple[str, ...]:
+    """The ids of a team's DAGs, in the order of the file."""
+    return tuple(_makers(team))
+
+
+def compile_team(team: TeamConfig, places: Places) -> dict[str, Document]:
+    """Every document of a team, by DAG id. The same config gives the same documents."""
+    return {dag_id: make(places) for dag_id, make in _makers(team).items()}
+
+
+def compile_one(team: TeamConfig, dag_id: str, places: Places) -> Document | None:
+    """The document of one DAG, or None if the team has no DAG of this id."""
+    make = _makers(team).get(dag_id)
+    return make(places) if make else None
+
+
+def _makers(team: TeamConfig) -> dict[str, Callable[[Places], Document]]:
+    makers: dict[str, Callable[[Places], Document]] = {}
+    for name in team.datasets:
+        makers[f"{team.team}.{name}"] = partial(dataset_document, team, name)
+    for name in team.models:
+        makers[training_id(team.team, name)] = partial(training_document, team, name)
+    for name in team.dags:
+        makers[f"{team.team}.{name}"] = partial(_own_document, team, name)
+    return makers
+
+
+def _own_document(team: TeamConfig, name: str, _places: Places) -> Document:
+    document = dict(team.dags[name])
+    document["tags"] = sorted({team.team, *document.get("tags", ())})
+    document["default_args"] = {"owner": team.owner, **document.get("default_args", {})}
+    return document

@@ -1,0 +1,5 @@
+"""Functions that test DAGs name by dotted path."""
+
+
+def choose(*, high: bool) -> str:
+    return "up" if high else "down"

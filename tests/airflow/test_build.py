@@ -1,0 +1,156 @@
+"""Documents to DAGs, and the contract with dag-factory that this rests on."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def documents():
+    from factory.catalog import read_all
+    from factory.documents.compile import compile_team
+    from factory.documents.places import Places
+
+    read = read_all(PROJECT / "configs", "dev")
+    places = Places(storage="s3://lake", workspace="/scratch", project=PROJECT)
+    return {
+        dag_id: document
+        for file in read.teams.values()
+        for dag_id, document in compile_team(file.team, places).items()
+    }
+
+
+def serialized(dag) -> dict:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    data = DagSerialization.to_dict(dag)["dag"]
+    # Where a DAG was built is no part of what it means.
+    for key in ("fileloc", "relative_fileloc", "doc_md", "tags"):
+        data.pop(key, None)
+    return json.loads(json.dumps(data, sort_keys=True, default=str))
+
+
+def test_plain_dag_factory_loads_what_is_rendered_as_the_same_dag(documents, tmp_path):
+    from dagfactory import load_yaml_dags
+
+    from factory.airflow.build import build_all
+    from factory.documents.rendering import to_yaml
+
+    rendered = tmp_path / "teams.yaml"
+    rendered.write_text(to_yaml(documents))
+    plain: dict = {}
+    load_yaml_dags(plain, config_filepath=str(rendered), defaults_config_path=str(tmp_path))
+    ours = build_all(documents)
+    assert ours
+    for dag_id, dag in ours.items():
+        assert serialized(dag) == serialized(plain[dag_id]), dag_id
+        assert set(plain[dag_id].tags) - set(dag.tags) == {"dagfactory"}
+
+
+def test_telemetry_tag_of_dag_factory_is_dropped(documents):
+    from factory.airflow.build import build_all
+
+    assert all("dagfactory" not in dag.tags for dag in build_all(documents).values())
+
+
+def test_trial_is_a_mapped_group_over_the_planned_trials(documents):
+    from airflow.sdk.definitions.taskgroup import MappedTaskGroup
+
+    from factory.airflow.build import build
+
+    dag = build("ecology.species.train", documents["ecology.species.train"])
+    group = dag.task_group.get_child_by_label("trial")
+    assert isinstance(group, MappedTaskGroup)
+    assert dag.get_task("trial.fit").upstream_task_ids == {"plan_trials"}
+    assert "trial.fit" in dag.get_task("trial.evaluate").upstream_task_ids
+    assert dag.get_task("select_best").upstream_task_ids == {"trial.evaluate"}
+
+
+def test_workspace_is_opened_by_a_setup_and_closed_by_a_teardown(documents):
+    from factory.airflow.build import build_all
+
+    for dag in build_all(documents).values():
+        opening, closing = dag.get_task("open_workspace"), dag.get_task("close_workspace")
+        assert opening.is_setup
+        assert closing.is_teardown
+        assert not closing.on_failure_fail_dagrun
+        assert "open_workspace" in closing.upstream_task_ids
+
+
+def test_branch_decorator_makes_a_branch():
+    from airflow.providers.standard.operators.python import BranchPythonOperator
+
+    from factory.airflow.build import build
+
+    dag = build(
+        "sea.choice",
+        {
+            "schedule": None,
+            "start_date": "2024-01-01",
+            "tasks": {
+                "gate": {
+                    "decorator": "factory.airflow.decorators.branch",
+                    "python_callable": "tests.airflow.choices.choose",
+                    "op_kwargs": {"high": True},
+                },
+                "up": {
+                    "operator": "airflow.providers.standard.operators.empty.EmptyOperator",
+                    "dependencies": ["gate"],
+                },
+                "down": {
+                    "operator": "airflow.providers.standard.operators.empty.EmptyOperator",
+                    "dependencies": ["gate"],
+                },
+            },
+        },
+    )
+    gate = dag.get_task("gate")
+    assert isinstance(gate, BranchPythonOperator)
+    assert gate.python_callable(**gate.op_kwargs) == "up"
+    assert gate.downstream_task_ids == {"up", "down"}
+
+
+HEAVY = ("pandas", "numpy", "sklearn", "mlflow", "boto3", "torch", "deltalake", "duckdb", "pyarrow")
+
+PARSE = """
+import sys
+import runpy
+runpy.run_path("dags/teams.py")
+runpy.run_path("dags/config_errors.py")
+print([name for name in {heavy!r} if name in sys.modules])
+"""
+
+
+def test_parsing_imports_nothing_heavy(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PARSE.format(heavy=HEAVY)],
+        cwd=PROJECT,
+        env={"AIRFLOW_HOME": str(tmp_path), "PATH": "", "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_dag_belongs_to_teams_py_and_none_to_config_errors_py(tmp_path):
+    script = """
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag("dags", include_examples=False)
+assert not bag.import_errors, bag.import_errors
+print(sorted({dag.relative_fileloc for dag in bag.dags.values()}), len(bag.dags))
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        cwd=PROJECT,
+        env={"AIRFLOW_HOME": str(tmp_path), "PATH": "", "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "['teams.py'] 4"
