@@ -108,7 +108,7 @@ class RandomSearch(_Search):
     strategy: Literal["random"]
     candidates: ListOf[Candidate] = Field(min_length=1)
     trials: int = Field(ge=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
 
     @model_validator(mode="after")
     def _samplable(self) -> "RandomSearch":

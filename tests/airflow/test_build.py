@@ -130,7 +130,12 @@ def test_parsing_imports_nothing_heavy(tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PARSE.format(heavy=HEAVY)],
         cwd=PROJECT,
-        env={"AIRFLOW_HOME": str(tmp_path), "PATH": "", "PYTHONPATH": str(PROJECT)},
+        env={
+            "AIRFLOW_HOME": str(tmp_path),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
+            "PATH": "",
+            "PYTHONPATH": str(PROJECT),
+        },
         capture_output=True,
         text=True,
         check=True,
@@ -141,16 +146,21 @@ def test_parsing_imports_nothing_heavy(tmp_path):
 def test_every_dag_belongs_to_teams_py_and_none_to_config_errors_py(tmp_path):
     script = """
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag("dags", include_examples=False)
+bag = DagBag("dags")
 assert not bag.import_errors, bag.import_errors
 print(sorted({dag.relative_fileloc for dag in bag.dags.values()}), len(bag.dags))
 """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
         cwd=PROJECT,
-        env={"AIRFLOW_HOME": str(tmp_path), "PATH": "", "PYTHONPATH": str(PROJECT)},
+        env={
+            "AIRFLOW_HOME": str(tmp_path),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
+            "PATH": "",
+            "PYTHONPATH": str(PROJECT),
+        },
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines()[-1] == "['teams.py'] 4"
+    assert done.stdout.splitlines()[-1] == "['dags/teams.py'] 4"

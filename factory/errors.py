@@ -1,0 +1,9 @@
+"""What can go wrong while a step runs, and whether trying again can help."""
+
+
+class FactoryError(Exception):
+    """A failure whose message says place, what was found, and what to do; a retry may mend it."""
+
+
+class TerminalError(FactoryError):
+    """A failure that no retry can mend: configuration, code or data must change first."""

@@ -1,0 +1,1 @@
+"""What tasks do, as plain Python: a notebook could call it. Nothing here imports Airflow."""

@@ -1,0 +1,43 @@
+"""The rows that a model learns from."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow.dataset
+
+from factory.config.sources import DatasetSource
+from factory.config.transforms import Transform
+from factory.lake import Lake
+from factory.steps.ingest import ingest
+from factory.steps.transform import transform
+
+
+def model_rows(
+    datasets: Sequence[str],
+    transforms: Sequence[Transform],
+    *,
+    workspace: Path,
+    lake: Lake,
+    versions: Mapping[str, int],
+) -> pyarrow.dataset.Dataset:
+    """The first dataset's rows after the model's transforms, read when they are asked for.
+
+    Args:
+        datasets: Full names; the first is `source` in the transforms.
+        transforms: SQL transforms have their text in `query`.
+        workspace: The run's scratch folder.
+        lake: Where the snapshots lie.
+        versions: The version to read, of every dataset.
+    """
+    first = datasets[0]
+    if not transforms:
+        return lake.scan(first, versions[first])
+    rows = ingest(
+        DatasetSource(type="dataset", dataset=first),
+        project=workspace,
+        workspace=workspace,
+        lake=lake,
+        versions=versions,
+    )
+    changed = transform(transforms, rows, workspace=workspace, lake=lake, versions=versions)
+    return pyarrow.dataset.dataset(changed.file)

@@ -1,0 +1,164 @@
+"""Put the winner into MLflow's model registry, as the challenger."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import mlflow
+import numpy as np
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from factory.config.model import Model
+from factory.config.search import estimators
+from factory.errors import TerminalError
+from factory.steps.final_test import FinalTest
+from factory.steps.fit import load_fitted
+from factory.steps.parts import read_part
+from factory.steps.plan import Sweep
+from factory.steps.results import Result
+from factory.steps.search import as_text
+from factory.steps.select import Selection
+from factory.tracking import Tracking
+from factory.trainers import LoggedModel, trainer_for
+from factory.training_run import TrainingRun
+
+logger = logging.getLogger(__name__)
+
+CHALLENGER = "challenger"
+_SIGNATURE_ROWS = 1000
+_VERIFIED_ROWS = 1000
+
+
+class Registration(Result):
+    """A version of a registered model."""
+
+    name: str
+    version: int
+    alias: str | None
+    """`challenger`, or None when a newer version is that already."""
+    model_uri: str
+    mlflow_run_id: str
+    metrics: dict[str, float]
+    """`validation_` and `test_` metrics."""
+    is_new: bool
+    """False when an earlier try of this run had registered it."""
+
+
+def register(
+    selection: Selection,
+    test: FinalTest,
+    model: Model,
+    workspace: Path,
+    *,
+    tracking: Tracking,
+    run: TrainingRun,
+    sweep: Sweep,
+) -> Registration:
+    """Log the winner with signature and example, verify it, register it, finish the parent run.
+
+    The model is read back from MLflow and must predict what the fitted one does before it becomes
+    a version. A retry finds the version that an earlier try registered.
+
+    Args:
+        selection: The winner.
+        test: Its metrics on the test rows.
+        model: The model's section of the team file.
+        workspace: The run's scratch folder.
+        tracking: The MLflow server.
+        run: Which training run this is.
+        sweep: Where it is tracked.
+
+    Raises:
+        TerminalError: The model cannot be stored safely, or predicts otherwise once read back.
+        TrackingError: The MLflow server does not answer.
+    """
+    metrics = {
+        **{f"validation_{name}": value for name, value in selection.winner.metrics.items()},
+        **{f"test_{name}": value for name, value in test.metrics.items()},
+    }
+    origin = {**run.identity(), **run.provenance(), "trial": selection.winner.fit.trial.name}
+    version = _find_version(tracking, run.model, sweep.parent_run_id, origin)
+    is_new = version is None
+    if version is None:
+        # The calls below know no client, only the process's one server.
+        mlflow.set_tracking_uri(tracking.uri)
+        with tracking.asked():
+            uri = _log_verified(selection, model, workspace, sweep)
+            tags = {
+                **run.tags(),
+                **origin,
+                "estimator": selection.winner.fit.trial.estimator,
+                "trial_run": selection.winner.mlflow_run_id,
+                **{name: repr(value) for name, value in metrics.items()},
+            }
+            version = mlflow.register_model(uri, run.model, tags=tags)
+    alias = _challenge(tracking, version)
+    tracking.log(sweep.parent_run_id, tags={"registered_version": str(version.version)})
+    tracking.finish(sweep.parent_run_id)
+    logger.info("%s version %s is registered", run.model, version.version)
+    return Registration(
+        name=run.model,
+        version=int(version.version),
+        alias=alias,
+        model_uri=f"models:/{run.model}/{version.version}",
+        mlflow_run_id=sweep.parent_run_id,
+        metrics=metrics,
+        is_new=is_new,
+    )
+
+
+def _find_version(
+    tracking: Tracking, name: str, run_id: str, origin: Mapping[str, str]
+) -> ModelVersion | None:
+    """The version that this very run registered from the same trial, configuration and data."""
+    with tracking.asked() as client:
+        versions = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    same = [one for one in versions if origin.items() <= one.tags.items()]
+    return max(same, key=lambda one: int(one.version), default=None)
+
+
+def _log_verified(selection: Selection, model: Model, workspace: Path, sweep: Sweep) -> str:
+    trainer = trainer_for(model)
+    fit = selection.winner.fit
+    fitted = load_fitted(fit, model, workspace)
+    uri = trainer.log_model(
+        fitted,
+        LoggedModel(
+            run_id=sweep.parent_run_id,
+            features=read_part(workspace, "train", rows=_SIGNATURE_ROWS)[0],
+            packages=_packages(model),
+            params={name: as_text(value) for name, value in fit.trial.params.items()},
+        ),
+    )
+    rows, _ = read_part(workspace, "test", rows=_VERIFIED_ROWS)
+    here = trainer.predict(fitted, rows).values
+    there = trainer.predict(trainer.load_logged(uri), rows).values
+    agree = np.array_equal(here, there) if here.dtype.kind != "f" else np.allclose(here, there)
+    if not agree:
+        raise TerminalError(
+            f"trial {fit.trial.index} ({fit.trial.name}): the model read back from MLflow ({uri}) "
+            f"predicts otherwise for {np.sum(here != there)} of {len(rows)} rows; it is not "
+            "registered"
+        )
+    return uri
+
+
+def _packages(model: Model) -> tuple[str, ...]:
+    paths = [*estimators(model.search), *([model.preprocessing] if model.preprocessing else [])]
+    return tuple(dict.fromkeys(path.partition(".")[0] for path in paths))
+
+
+def _challenge(tracking: Tracking, version: ModelVersion) -> str | None:
+    """Make a version the challenger unless a newer one is; say what it became."""
+    with tracking.asked() as client:
+        try:
+            current = client.get_model_version_by_alias(version.name, CHALLENGER)
+        except MlflowException as error:
+            if error.error_code not in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+                raise
+            current = None
+        if current is not None and int(current.version) > int(version.version):
+            return None
+        client.set_registered_model_alias(version.name, CHALLENGER, version.version)
+    return CHALLENGER

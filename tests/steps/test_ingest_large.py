@@ -1,0 +1,102 @@
+"""Ten million rows from CSV to snapshot in less than 2 GB, measured in a process of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+ROWS = 10_000_000
+
+PRODUCE = """
+import json, resource, sys, time
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from factory.config.checks import Check
+from factory.config.dataset import Write
+from factory.config.sources import CsvSource
+from factory.config.transforms import SqlTransform
+from factory.lake import Lake
+from factory.steps.check import check
+from factory.steps.ingest import ingest
+from factory.steps.publish import publish
+from factory.steps.transform import transform
+
+project, mode = Path(sys.argv[1]), sys.argv[2]
+lake = Lake((project / "lake").as_uri())
+write = Write(mode="merge", keys=("id",)) if mode == "merge" else Write(mode=mode)
+checks = TypeAdapter(list[Check]).validate_python([
+    {"check": "not_null", "columns": ["id", "species"]},
+    {"check": "unique", "columns": ["id"]},
+    {"check": "accepted_values", "column": "species", "values": ["Adelie", "Chinstrap", "Gentoo"]},
+    {"check": "between", "column": "mass", "min": 0, "max": 1},
+    {"check": "matches", "column": "code", "pattern": "^[0-9a-f]{32}$"},
+    {"check": "row_count", "min": 1000},
+])
+seconds = {}
+
+def timed(name, step):
+    start = time.monotonic()
+    result = step()
+    seconds[name] = round(time.monotonic() - start, 1)
+    return result
+
+source = CsvSource(type="csv", path=sys.argv[3])
+rows = timed("ingest", lambda: ingest(
+    source, project=project, workspace=project, lake=lake, versions={}))
+query = "select * exclude (a, b), a + b as total from source where mass is not null"
+rows = timed("transform", lambda: transform(
+    [SqlTransform(type="sql", query=query)], rows, workspace=project, lake=lake, versions={}))
+report = timed("check", lambda: check(
+    checks, rows, columns=None, write=write, lake=lake, dataset="a.b"))
+published = timed("publish", lambda: publish(
+    "a.b", rows, write, lake=lake, run_id=mode, report=report))
+print(json.dumps({
+    "rows": published.snapshot.rows,
+    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "seconds": seconds,
+}))
+"""
+
+
+@pytest.mark.slow
+def test_ten_million_rows_pass_within_two_gigabytes(tmp_path, record_property):
+    _write_csv(tmp_path / "all.csv", f"range({ROWS}) t(i)")
+    figures = _produce(tmp_path, "replace", "all.csv")
+    record_property("figures", figures)
+    print(figures)
+    assert figures["rows"] == ROWS
+    assert figures["peak_mb"] < 2048
+
+    # Every tenth row again with other values, and as many new ones.
+    _write_csv(tmp_path / "some.csv", f"(select i * 10 as i from range({ROWS // 5}) t(i))")
+    figures = _produce(tmp_path, "merge", "some.csv")
+    print(figures)
+    assert figures["rows"] == ROWS + ROWS // 10
+    assert figures["peak_mb"] < 2048
+
+
+def _write_csv(file: Path, numbers: str) -> None:
+    duckdb.sql(
+        "copy (select i as id, ['Adelie', 'Chinstrap', 'Gentoo'][1 + i % 3] as species, "
+        "random() as mass, random() as a, random() as b, md5(i::varchar) as code, "
+        "timestamp '2024-01-01' + interval (i) second as seen, i % 1000 as station "
+        f"from {numbers}) to '{file}'"
+    )
+
+
+def _produce(project: Path, mode: str, file: str) -> dict:
+    done = subprocess.run(
+        [sys.executable, "-c", PRODUCE, str(project), mode, file],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
