@@ -1,0 +1,35 @@
+# syntax=docker/dockerfile:1
+# One image for every Airflow component and for MLflow; docker-compose.yaml says which runs where.
+FROM python:3.11-slim AS build
+RUN pip install --no-cache-dir uv
+WORKDIR /build
+COPY pyproject.toml requirements.lock ./
+ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
+# The lock holds the versions and hashes of everything; what is installed is what a cluster needs.
+RUN uv venv /opt/venv \
+    && uv pip install --python /opt/venv/bin/python --no-cache --require-hashes \
+        --constraint requirements.lock --requirement pyproject.toml --extra cluster --extra examples
+COPY README.md LICENSE ./
+COPY factory ./factory
+RUN uv pip install --python /opt/venv/bin/python --no-cache --no-deps .
+
+FROM python:3.11-slim
+RUN useradd --uid 10001 --user-group --create-home factory \
+    && install --directory --owner factory --group factory \
+        /data /data/lake /data/workspace /data/logs /data/artifacts /data/lineage \
+        /opt/airflow /opt/factory
+COPY --from=build /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    AIRFLOW_HOME=/opt/airflow \
+    AIRFLOW__CORE__LOAD_EXAMPLES=false \
+    AIRFLOW__CORE__DAGS_FOLDER=/opt/factory/dags \
+    AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY=false \
+    MLFLOW_DISABLE_TELEMETRY=true \
+    DO_NOT_TRACK=true \
+    FACTORY_CONFIGS=/opt/factory/configs
+WORKDIR /opt/factory
+COPY --chown=factory:factory dags ./dags
+COPY --chown=factory:factory configs ./configs
+USER factory
+# No command: each service brings its own.

@@ -1,0 +1,20 @@
+"""The command `factory`: one module a subcommand, registered here in the order of the help text.
+
+Heavy imports (Airflow, pandas, scikit-learn, MLflow) belong inside the functions that need them:
+`factory --help` and `factory validate` must answer at once.
+"""
+
+import typer
+
+from factory.cli.demo import demo
+from factory.cli.up import up
+
+app = typer.Typer(
+    name="factory",
+    help="One YAML file a team: data-engineering and ML DAGs on Airflow, linked by datasets.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+app.command()(demo)
+app.command()(up)

@@ -1,0 +1,42 @@
+"""`factory render`: the dag-factory YAML that is built."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.syntax import Syntax
+
+from factory.cli.console import ProjectOption, console
+from factory.cli.selection import dag_of, healthy_team
+
+
+def render(
+    name: Annotated[
+        str, typer.Argument(help="A team, or one of its datasets, models or DAGs.", metavar="TEAM[.NAME]")
+    ],
+    project: ProjectOption = Path(),
+) -> None:
+    """Print the DAGs of a team as dag-factory YAML: exactly what is built.
+
+    Plain dag-factory loads it (`dagfactory.load_yaml_dags(config_filepath=…)`).
+    """
+    from factory.catalog import read_all
+    from factory.config.environment import active_environment
+    from factory.documents.compile import compile_team
+    from factory.documents.places import Places
+    from factory.documents.rendering import to_yaml
+
+    configs = project.resolve() / "configs"
+    read = read_all(configs, active_environment())
+    team, _, rest = name.partition(".")
+    file = healthy_team(read, configs, team)
+    documents = compile_team(file.team, Places.of(read.platform, configs.parent))
+    if rest:
+        dag_id = dag_of(file, name)
+        documents = {dag_id: documents[dag_id]}
+    text = to_yaml(documents)
+    if console.is_terminal:
+        console.print(Syntax(text, "yaml", background_color="default"))
+    else:
+        # Not through Rich, which would break long lines: this is for files and pipes.
+        typer.echo(text, nl=False)

@@ -1,0 +1,58 @@
+"""What a person names on the command line: a team, a dataset, a model, a DAG."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+from rich.markup import escape
+
+from factory.cli.console import errors
+from factory.config.problems import did_you_mean
+
+if TYPE_CHECKING:
+    from factory.catalog import Project
+    from factory.config.reader import TeamFile
+
+
+def healthy_team(project: "Project", configs: Path, name: str) -> "TeamFile":
+    """The team of this name.
+
+    Raises:
+        typer.Exit: It has problems, which are shown, or there is no such team.
+    """
+    if name in project.teams:
+        return project.teams[name]
+    found = [problem for problem in project.problems if problem.file.stem == name]
+    if not found:
+        names = sorted({problem.file.stem for problem in project.problems} | set(project.teams))
+        near = did_you_mean(name, names, otherwise=f"there are {', '.join(names)}")
+        fail(f"{configs} has no team {name!r}: {near}")
+    for problem in found:
+        errors.print(str(problem), soft_wrap=True, highlight=False, markup=False)
+    raise typer.Exit(1)
+
+
+def dag_of(file: "TeamFile", name: str) -> str:
+    """The id of the DAG that is meant: a DAG's id, or the name of a dataset or a model.
+
+    Raises:
+        typer.Exit: The team has nothing of this name.
+    """
+    from factory.documents.compile import dag_ids
+    from factory.documents.training import training_id
+
+    ids = dag_ids(file.team)
+    trains = {f"{file.name}.{model}": training_id(file.name, model) for model in file.team.models}
+    if name in ids:
+        return name
+    if name in trains:
+        return trains[name]
+    known = [*ids, *trains]
+    near = did_you_mean(name, known, otherwise=f"team {file.name} has {', '.join(ids)}")
+    fail(f"there is no {name!r}: {near}")
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong and leave with 1."""
+    errors.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
+    raise typer.Exit(1)

@@ -1,0 +1,103 @@
+"""`factory up`: MLflow and Airflow until somebody stops them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from factory.cli.console import (
+    Board,
+    ProjectOption,
+    console,
+    failures_explained,
+    plain_table,
+    state_text,
+)
+from factory.runtime.embedded import EmbeddedRuntime
+from factory.runtime.errors import Interrupted
+from factory.runtime.ports import Ports
+from factory.runtime.signals import StopSignals
+
+
+def up(
+    project: ProjectOption = Path(),
+    port: Annotated[
+        int, typer.Option(help="Where Airflow listens.", envvar="FACTORY_PORT", min=1, max=65535)
+    ] = Ports.airflow,
+    mlflow_port: Annotated[
+        int,
+        typer.Option(help="Where MLflow listens.", envvar="FACTORY_MLFLOW_PORT", min=1, max=65535),
+    ] = Ports.mlflow,
+) -> None:
+    """Start MLflow and Airflow here and keep them running; Ctrl-C stops them.
+
+    Everything they write lies in .factory in the project's folder.
+    """
+    with (
+        failures_explained(),
+        StopSignals() as signals,
+        running(project, Ports(port, mlflow_port), signals) as runtime,
+    ):
+        stay(runtime)
+
+
+@contextmanager
+def running(project: Path, ports: Ports, signals: StopSignals) -> Iterator[EmbeddedRuntime]:
+    """A healthy runtime, whose start is shown; stopped on leaving."""
+    with Board() as board:
+        startup = Startup(board)
+        runtime = EmbeddedRuntime(
+            project,
+            ports=ports,
+            pause=signals.pause,
+            hurried=signals.hurried,
+            report=startup.report,
+        )
+        try:
+            runtime.start()
+        except BaseException:
+            runtime.stop()
+            raise
+    try:
+        yield runtime
+    finally:
+        runtime.stop()
+
+
+def stay(runtime: EmbeddedRuntime) -> None:
+    """Keep a runtime until somebody asks to stop; being asked is no failure."""
+    say_addresses(runtime)
+    console.print("Ctrl-C stops everything.")
+    try:
+        runtime.wait()
+    except Interrupted:
+        console.print("Stopping …")
+
+
+class Startup:
+    """Shows the components as they become healthy."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._states: dict[str, tuple[str, float]] = {}
+
+    def report(self, component: str, state: str, seconds: float) -> None:
+        """Note a component's state and show them all."""
+        self._states[component] = (state, seconds)
+        table = plain_table("component", "state", "after")
+        lines = {}
+        for name, (now, after) in self._states.items():
+            table.add_row(name, state_text(now), f"{after:.1f} s")
+            lines[name] = f"{name}: {now} after {after:.1f} s"
+        self._board.show(table, lines)
+
+
+def say_addresses(runtime: EmbeddedRuntime) -> None:
+    """Print where to look."""
+    console.print(
+        f"Airflow  {runtime.ports.airflow_url}  (datasets: {runtime.ports.airflow_url}/assets)"
+    )
+    console.print(f"MLflow   {runtime.ports.mlflow_url}")
+    console.print(f"Logs     {runtime.home.logs}", soft_wrap=True)

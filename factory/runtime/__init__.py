@@ -1,0 +1,1 @@
+"""MLflow and Airflow on one machine, without Docker, account or configuration."""

@@ -1,0 +1,293 @@
+"""A small typed client of Airflow's REST API v2."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import JsonValue
+
+from factory.runtime.airflow_models import (
+    AssetDetails,
+    AssetEvent,
+    Dag,
+    DagRun,
+    ImportProblem,
+    Record,
+    TaskInstance,
+)
+from factory.runtime.errors import EmbeddedRuntimeError
+
+_PAGE = 100
+_WHO = "name a user and the password that Airflow knows"
+_RecordT = TypeVar("_RecordT", bound=Record)
+_T = TypeVar("_T")
+_Parameter = str | int | bool | None
+
+
+class AirflowRefusedError(EmbeddedRuntimeError):
+    """Airflow answered a request with an error."""
+
+    def __init__(self, request: str, status: int, detail: str) -> None:
+        self.status = status
+        super().__init__(f"Airflow answered {request} with {status}: {detail}")
+
+
+class NoAnswerError(EmbeddedRuntimeError):
+    """Airflow did not answer a request."""
+
+    def __init__(self, request: str, error: Exception) -> None:
+        super().__init__(f"no answer to {request}: {type(error).__name__} {error}")
+
+
+class NotInTimeError(EmbeddedRuntimeError):
+    """Something that was waited for did not happen."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(f"{what}: not within {seconds:.0f} s")
+
+
+class AirflowClient:
+    """Talks to one Airflow; may be used as a context manager, which closes its connections."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Connects at the first request.
+
+        Args:
+            url: Airflow's address, without a path.
+            username: Left out where everybody is an administrator, as in the embedded runtime.
+            password: Belongs to the name.
+            pause: Waits that many seconds between two questions.
+        """
+        # A proxy cannot reach loopback addresses.
+        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._login = {"username": username, "password": password} if username else None
+        self._pause = pause
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    # What Airflow has read
+
+    def import_errors(self) -> list[ImportProblem]:
+        """What the DAG processor could not import."""
+        return list(self._records("/importErrors", "import_errors", ImportProblem))
+
+    def dags(self) -> list[Dag]:
+        """The DAGs that Airflow knows, without those whose file no longer has them."""
+        return list(self._records("/dags", "dags", Dag, exclude_stale=True))
+
+    def dag(self, dag_id: str) -> Dag:
+        """One DAG."""
+        return Dag.model_validate(self._get(f"/dags/{dag_id}"))
+
+    def reparse(self, dag_id: str) -> None:
+        """Have the file of a DAG read again now."""
+        self._request("PUT", f"/parseDagFile/{self.dag(dag_id).file_token}", allowed=(409,))
+
+    def unpause(self, dag_id: str, *, paused: bool = False) -> None:
+        """Let a DAG run, or stop letting it."""
+        self._request("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
+
+    # Runs
+
+    def trigger(
+        self, dag_id: str, *, conf: dict[str, Any] | None = None, run_id: str | None = None
+    ) -> DagRun:
+        """Start a run by hand."""
+        body = {"logical_date": None, "conf": conf or {}, "dag_run_id": run_id}
+        return DagRun.model_validate(self._request("POST", f"/dags/{dag_id}/dagRuns", json=body))
+
+    def runs(self, dag_id: str = "~") -> list[DagRun]:
+        """The runs of a DAG, or of all, oldest first."""
+        path = f"/dags/{dag_id}/dagRuns"
+        return list(self._records(path, "dag_runs", DagRun, order_by="id"))
+
+    def run(self, dag_id: str, run_id: str) -> DagRun:
+        """One run."""
+        return DagRun.model_validate(self._get(f"/dags/{dag_id}/dagRuns/{run_id}"))
+
+    def set_run_state(self, dag_id: str, run_id: str, state: str) -> None:
+        """Mark a run `queued`, `success` or `failed`."""
+        self._request("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}", json={"state": state})
+
+    def wait_for_run(self, dag_id: str, run_id: str, *, seconds: float) -> DagRun:
+        """Wait until a run has ended, well or badly.
+
+        Raises:
+            NotInTimeError: it still runs.
+        """
+
+        def ended() -> DagRun | None:
+            run = self.run(dag_id, run_id)
+            return run if run.ended else None
+
+        return self.wait_until(ended, f"the end of {dag_id} {run_id}", seconds=seconds)
+
+    # Tasks
+
+    def tasks(self, dag_id: str, run_id: str) -> list[TaskInstance]:
+        """The task instances of a run, those of mapped tasks one by one."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        return list(self._records(path, "task_instances", TaskInstance))
+
+    def set_task_state(self, task: TaskInstance, state: str) -> None:
+        """Mark a task instance as `success`, `failed` or `skipped`."""
+        path = self._task_path(task)
+        if task.map_index >= 0:
+            path = f"{path}/{task.map_index}"
+        self._request("PATCH", path, json={"new_state": state})
+
+    def log(self, task: TaskInstance, *, attempt: int | None = None) -> list[str]:
+        """The lines of a task instance's log: its last attempt's, unless another is named."""
+        answer = self._get(
+            f"{self._task_path(task)}/logs/{attempt or task.try_number}",
+            map_index=task.map_index,
+            full_content=True,
+        )
+        return list(_log_lines(answer["content"]))
+
+    def xcom(
+        self,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        *,
+        key: str = "return_value",
+        map_index: int = -1,
+    ) -> JsonValue:
+        """What a task left for others; None when there is nothing."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+        try:
+            value: JsonValue = self._get(path, map_index=map_index, deserialize=False)["value"]
+        except AirflowRefusedError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+        return value
+
+    # Assets
+
+    def assets(self) -> list[AssetDetails]:
+        """Every asset, with who produces it and whom it starts."""
+        return list(self._records("/assets", "assets", AssetDetails))
+
+    def asset_events(
+        self, *, dag_id: str | None = None, run_id: str | None = None
+    ) -> list[AssetEvent]:
+        """The events that a DAG (or one run of it) emitted, or all events; oldest first."""
+        query = {"source_dag_id": dag_id, "source_run_id": run_id, "order_by": "timestamp"}
+        return list(self._records("/assets/events", "asset_events", AssetEvent, **query))
+
+    def upstream_asset_events(self, dag_id: str, run_id: str) -> list[AssetEvent]:
+        """The events that started a run."""
+        answer = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/upstreamAssetEvents")
+        return [AssetEvent.model_validate(event) for event in answer["asset_events"]]
+
+    def queued_assets(self, dag_id: str) -> int:
+        """How many assets have news for a DAG that waits for others still."""
+        try:
+            return int(self._get(f"/dags/{dag_id}/assets/queuedEvents")["total_entries"])
+        except AirflowRefusedError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return 0
+            raise
+
+    def wait_until(self, question: Callable[[], _T | None], what: str, *, seconds: float) -> _T:
+        """Ask until there is an answer other than None or False.
+
+        Raises:
+            NotInTimeError: names `what` was waited for.
+        """
+        deadline = time.monotonic() + seconds
+        while not (answer := question()):
+            if time.monotonic() > deadline:
+                raise NotInTimeError(what, seconds)
+            self._pause(0.3)
+        return answer
+
+    # Underneath
+
+    @staticmethod
+    def _task_path(task: TaskInstance) -> str:
+        return f"/dags/{task.dag_id}/dagRuns/{task.dag_run_id}/taskInstances/{task.task_id}"
+
+    def _records(
+        self, path: str, key: str, kind: type[_RecordT], **query: _Parameter
+    ) -> Iterator[_RecordT]:
+        offset = 0
+        while True:
+            page = self._get(path, limit=_PAGE, offset=offset, **query)
+            yield from map(kind.model_validate, page[key])
+            offset += _PAGE
+            if offset >= page["total_entries"]:
+                return
+
+    def _get(self, path: str, **query: _Parameter) -> dict[str, Any]:
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._request("GET", path, params=given)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        allowed: tuple[int, ...] = (),
+        params: Mapping[str, _Parameter] | None = None,
+        json: Mapping[str, object] | None = None,
+    ) -> dict[str, Any]:
+        if "Authorization" not in self._http.headers:
+            self._http.headers["Authorization"] = f"Bearer {self._token()}"
+        answer = self._send(method, f"/api/v2{path}", params=params, json=json)
+        if answer.is_error and answer.status_code not in allowed:
+            raise AirflowRefusedError(f"{method} {path}", answer.status_code, answer.text[:2000])
+        return dict(answer.json() or {}) if answer.content else {}
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, _Parameter] | None = None,
+        json: Mapping[str, object] | None = None,
+    ) -> httpx.Response:
+        try:
+            return self._http.request(method, path, params=params, json=json)
+        except httpx.TransportError as error:
+            raise NoAnswerError(f"{method} {self._http.base_url}{path}", error) from error
+
+    def _token(self) -> str:
+        if self._login:
+            answer = self._send("POST", "/auth/token", json=self._login)
+        else:
+            answer = self._send("GET", "/auth/token")
+        if answer.is_error:
+            raise AirflowRefusedError("the request for a token", answer.status_code, _WHO)
+        return str(answer.json()["access_token"])
+
+
+def _log_lines(content: list[Any]) -> Iterator[str]:
+    for entry in content:
+        if isinstance(entry, str):
+            yield entry
+            continue
+        event = str(entry.get("event", ""))
+        if event.startswith("::"):  # marks a foldable group in Airflow's page
+            continue
+        yield event
+        for detail in entry.get("error_detail") or ():
+            yield f"{detail.get('exc_type')}: {detail.get('exc_value')}"

@@ -1,0 +1,278 @@
+"""The embedded runtime: MLflow and Airflow's components, supervised, in one folder."""
+
+import importlib.metadata
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from factory.runtime.airflow_api import AirflowClient
+from factory.runtime.environment import environment
+from factory.runtime.errors import (
+    ComponentDiedError,
+    EmbeddedRuntimeError,
+    MissingDependencyError,
+    NotHealthyError,
+)
+from factory.runtime.health import healthy_components
+from factory.runtime.home import Home
+from factory.runtime.lock import HomeLock
+from factory.runtime.ports import HOST, Ports
+from factory.runtime.processes import Component, Mark, end, family, sweep
+
+POLL = 0.2
+"""Seconds between two questions to a server or about a process."""
+
+MIGRATION = "database"
+COMPONENTS = ("mlflow", "api-server", "scheduler", "dag-processor", "triggerer")
+"""What `up` waits for; the names of their logs."""
+
+Report = Callable[[str, str, float], None]
+"""Called with a component, `starting` or `healthy`, and the seconds since the start."""
+
+
+def _say_nothing(component: str, state: str, seconds: float) -> None:
+    """The report when nobody listens."""
+
+
+class EmbeddedRuntime:
+    """MLflow and Airflow for one project, on the loopback interface; a context manager.
+
+    Everything they write lies in `home`, so that runtimes with different homes and ports share
+    nothing. On leaving, no process is left; if the process that holds this object is killed, a
+    watchdog ends the others.
+    """
+
+    def __init__(
+        self,
+        project: Path,
+        home: Path | None = None,
+        *,
+        ports: Ports | None = None,
+        environment: Mapping[str, str] | None = None,
+        pause: Callable[[float], None] = time.sleep,
+        hurried: Callable[[], bool] = lambda: False,
+        report: Report = _say_nothing,
+        deadline: float = 240,
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            project: The folder with `dags/` and `configs/`.
+            home: Where everything is kept; `.factory` in the project when left out.
+            ports: Where the servers listen; free ones when left out.
+            environment: Further variables for all components, stronger than anything else.
+            pause: Waits that many seconds; may raise to end the runtime.
+            hurried: Whether stopping shall not wait for tasks and servers to end properly.
+            report: Told about each component.
+            deadline: Seconds until all components must be healthy.
+        """
+        self.project = project.resolve()
+        self.home = Home((home or project / ".factory").resolve())
+        self.ports = ports or Ports.free()
+        self._extra = dict(environment or {})
+        self._pause = pause
+        self._hurried = hurried
+        self._report = report
+        self._deadline = deadline
+        self._mark = Mark(uuid.uuid4().hex, self.home.folder)
+        self._lock = HomeLock(self.home.lock)
+        self._components: dict[str, Component] = {}
+        self._watchdog: subprocess.Popen[bytes] | None = None
+
+    @cached_property
+    def airflow(self) -> AirflowClient:
+        """A client of this runtime's Airflow, closed with it."""
+        return AirflowClient(self.ports.airflow_url, pause=self._pause)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start every component and wait until all are healthy.
+
+        Raises:
+            EmbeddedRuntimeError: says what is missing, taken, dead or slow. Call `stop` in any case.
+        """
+        check_dependencies()
+        if not (self.project / "dags").is_dir():
+            raise EmbeddedRuntimeError(
+                f"{self.project} has no folder `dags`: run this in a project's folder, or name it "
+                "with --project"
+            )
+        self._lock.acquire()
+        sweep(self.home.folder)
+        self.home.remove_stale_pid_files()
+        self.ports.check()
+        self.home.prepare()
+        self._lock.announce(self.ports)
+        self._environment = environment(
+            home=self.home,
+            project=self.project,
+            ports=self.ports,
+            secrets=self.home.secrets(),
+            marker=str(self._mark),
+            inherited=os.environ,
+            extra=self._extra,
+        )
+        self._started = time.time()
+        self._start_watchdog()
+        self._launch("mlflow", "mlflow", *self._mlflow_arguments())
+        self._migrate()
+        # One machine, one file system: logs are read from disk. The log servers, which would
+        # listen on every interface, are not needed.
+        self._launch("api-server", "airflow", "api-server")
+        self._launch("scheduler", "factory.runtime.scheduler", "--skip-serve-logs")
+        self._launch("dag-processor", "airflow", "dag-processor")
+        self._launch("triggerer", "airflow", "triggerer", "--skip-serve-logs")
+        self._wait_until_healthy()
+
+    def check(self) -> None:
+        """Raise if a component has ended.
+
+        Raises:
+            ComponentDiedError: names it, with the end of its log.
+        """
+        for component in self._components.values():
+            code = component.process.poll()
+            if code is not None:
+                raise ComponentDiedError(component.name, code, component.log, component.tail())
+
+    def wait(self) -> None:
+        """Wait for the end of a component, or for `pause` to raise."""
+        while True:
+            self.check()
+            self._pause(1.0)
+
+    def stop(self) -> None:
+        """End every process of this runtime; safe to call at any time and more than once."""
+        if "airflow" in self.__dict__:  # made by the property above
+            self.airflow.close()  # an open connection would delay the server's end
+            del self.airflow
+        # Tasks first: while Airflow's API still answers, an interrupted task can say so.
+        if scheduler := self._components.get("scheduler"):
+            end(family(scheduler.process), hurried=self._hurried)
+        rest = [
+            process
+            for component in self._components.values()
+            for process in family(component.process)
+        ]
+        end(rest, grace=2, hurried=self._hurried)
+        if self._components:
+            sweep(self.home.folder, run=self._mark.run, grace=0)
+        for component in self._components.values():
+            component.process.wait()
+        self._components.clear()
+        self._stop_watchdog()
+        self._lock.release()
+
+    def _launch(self, name: str, module: str, *arguments: str) -> Component:
+        log = self.home.logs / f"{name}.log"
+        component = Component.launch(
+            name,
+            [sys.executable, "-P", "-m", module, *arguments],
+            folder=self.project,
+            log=log,
+            environment=self._environment,
+        )
+        self._components[name] = component
+        self._report(name, "starting", time.time() - self._started)
+        return component
+
+    def _mlflow_arguments(self) -> tuple[str, ...]:
+        return (
+            "server",
+            *("--host", HOST),
+            *("--port", str(self.ports.mlflow)),
+            *("--workers", "1"),
+        )
+
+    def _migrate(self) -> None:
+        """Bring Airflow's database to the installed version; no component may start before."""
+        version = importlib.metadata.version("apache-airflow-core")
+        if self.home.migrated.is_file() and self.home.migrated.read_text() == version:
+            return
+        component = self._launch(MIGRATION, "airflow", "db", "migrate")
+        while component.process.poll() is None:
+            self._pause(POLL)
+        if component.process.returncode:
+            self.check()
+        del self._components[MIGRATION]
+        self.home.migrated.write_text(version)
+        self._report(MIGRATION, "healthy", time.time() - self._started)
+
+    def _wait_until_healthy(self) -> None:
+        waiting = set(COMPONENTS)
+        while waiting:
+            self.check()
+            healthy = healthy_components(self.ports, since=self._started)
+            for name in COMPONENTS:
+                if name in waiting & healthy:
+                    waiting.remove(name)
+                    self._report(name, "healthy", time.time() - self._started)
+            if not waiting:
+                return
+            if time.time() - self._started > self._deadline:
+                missing = tuple(name for name in COMPONENTS if name in waiting)
+                raise NotHealthyError(
+                    missing, self._deadline, self.home.logs, self._components[missing[0]].tail()
+                )
+            self._pause(POLL)
+
+    def _start_watchdog(self) -> None:
+        # Without the mark: it outlives the sweep that it makes.
+        self._watchdog = subprocess.Popen(  # noqa: S603 - this package, this interpreter
+            [
+                *(sys.executable, "-P", "-m", "factory.runtime.watchdog"),
+                *(str(self.home.folder), self._mark.run),
+            ],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def _stop_watchdog(self) -> None:
+        if self._watchdog is None:
+            return
+        if self._watchdog.stdin:
+            with suppress(OSError):
+                self._watchdog.stdin.close()
+        self._watchdog.wait()
+        self._watchdog = None
+
+
+def check_dependencies() -> None:
+    """Raise unless everything that is started as a process is installed.
+
+    Raises:
+        MissingDependencyError: names the package.
+    """
+    for module, package in (
+        ("airflow", "apache-airflow"),
+        ("mlflow", "mlflow"),
+        ("dagfactory", "dag-factory"),
+        ("deltalake", "deltalake"),
+        ("sklearn", "scikit-learn"),
+    ):
+        if importlib.util.find_spec(module) is None:
+            raise MissingDependencyError(package, sys.executable)

@@ -1,0 +1,132 @@
+"""The environment of the supervised processes: every setting of the embedded Airflow and MLflow."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from factory.runtime.home import Home, Secrets
+from factory.runtime.ports import HOST, Ports
+
+MARKER = "FACTORY_RUNTIME"
+"""Names the runtime that a process belongs to; see `factory.runtime.processes`."""
+
+
+def environment(
+    *,
+    home: Home,
+    project: Path,
+    ports: Ports,
+    secrets: Secrets,
+    marker: str,
+    inherited: Mapping[str, str],
+    extra: Mapping[str, str],
+) -> dict[str, str]:
+    """What the components see.
+
+    From weak to strong: our preferences, the caller's own environment, what must hold for the
+    runtime to work at all, and `extra`. `AIRFLOW__CORE__PARALLELISM=8 factory up` therefore works,
+    and an AIRFLOW_HOME of another installation does no harm.
+    """
+    return {
+        **_preferences(os.cpu_count() or 2),
+        **_data(home, project),
+        **inherited,
+        **_airflow(home, project, ports, secrets),
+        **_mlflow(home, ports),
+        **_process(inherited),
+        "FACTORY_CONFIGS": str(project / "configs"),
+        "FACTORY_PROJECT": str(project),
+        **extra,
+        MARKER: marker,
+    }
+
+
+def _preferences(cores: int) -> dict[str, str]:
+    return {
+        # A task is one process: as many as the machine can run, and a few that merely wait.
+        "AIRFLOW__CORE__PARALLELISM": str(max(4, cores)),
+        "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": str(max(4, cores)),
+        # One thread each, so that as many trials as there are cores do not fight for them.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        # A changed team file shows within seconds; parsing one costs milliseconds.
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+        "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "false",
+        "AIRFLOW__OPENLINEAGE__NAMESPACE": "factory",
+    }
+
+
+def _data(home: Home, project: Path) -> dict[str, str]:
+    """The lake and the workspace go with a home of its own; else `_defaults.yaml` says where."""
+    if home.folder == project / ".factory":
+        return {}
+    return {
+        "FACTORY_STORAGE": (home.folder / "lake").as_uri(),
+        "FACTORY_WORKSPACE": str(home.folder / "workspace"),
+    }
+
+
+def _airflow(home: Home, project: Path, ports: Ports, secrets: Secrets) -> dict[str, str]:
+    lineage = {"type": "file", "log_file_path": str(home.lineage), "append": True}
+    return {
+        "AIRFLOW_HOME": str(home.airflow),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__FERNET_KEY": secrets.fernet_key,
+        "AIRFLOW__CORE__AUTH_MANAGER": (
+            "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+        ),
+        # No log-in: the servers listen on the loopback interface alone.
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "true",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.airflow_database}",
+        "AIRFLOW__API__HOST": HOST,
+        "AIRFLOW__API__PORT": str(ports.airflow),
+        "AIRFLOW__API__BASE_URL": ports.airflow_url,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.airflow / "logs"),
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(lineage),
+        "AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY": "false",
+    }
+
+
+def _mlflow(home: Home, ports: Ports) -> dict[str, str]:
+    return {
+        "MLFLOW_TRACKING_URI": ports.mlflow_url,
+        "MLFLOW_REGISTRY_URI": ports.mlflow_url,
+        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{home.mlflow_database}",
+        "MLFLOW_ARTIFACTS_DESTINATION": str(home.artifacts),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        # Seven consumers of a queue that nothing here fills.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+
+
+def _process(inherited: Mapping[str, str]) -> dict[str, str]:
+    scripts = str(Path(sys.executable).parent)
+    return {
+        "PATH": os.pathsep.join([scripts, inherited.get("PATH", os.defpath)]),
+        "PYTHONUNBUFFERED": "1",
+        # A proxy cannot reach this machine's loopback interface.
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), _no_proxy(inherited)),
+        # Airflow renames its processes; without this it would overwrite the marker in /proc.
+        "SPT_NOENV": "1",
+        # Arrow and Delta bring allocators with a thread of their own; without it the scheduler
+        # stays single-threaded and may fork (see `factory.runtime.scheduler`).
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        "_RJEM_MALLOC_CONF": "background_thread:false",
+    }
+
+
+def _no_proxy(inherited: Mapping[str, str]) -> str:
+    known = inherited.get("no_proxy") or inherited.get("NO_PROXY") or ""
+    return ",".join(dict.fromkeys([*filter(None, known.split(",")), HOST, "localhost"]))

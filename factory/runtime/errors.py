@@ -1,0 +1,81 @@
+"""What can go wrong with the embedded runtime; data first, text second."""
+
+from pathlib import Path
+
+
+class EmbeddedRuntimeError(Exception):
+    """The runtime cannot start, or cannot go on; its text is meant for the terminal."""
+
+
+class PortTakenError(EmbeddedRuntimeError):
+    """Another program listens where a server was to listen."""
+
+    def __init__(self, port: int, server: str, option: str) -> None:
+        self.port = port
+        self.option = option
+        variable = "FACTORY_PORT" if option == "--port" else "FACTORY_MLFLOW_PORT"
+        super().__init__(
+            f"port {port} on 127.0.0.1 is taken or not allowed, so {server} cannot listen there: "
+            f"stop the other program, or choose another port with `{option} {_another(port)}` "
+            f"or {variable}={_another(port)}"
+        )
+
+
+class AlreadyRunningError(EmbeddedRuntimeError):
+    """Another runtime uses this home."""
+
+    def __init__(
+        self, home: Path, pid: int | None, airflow: str | None, mlflow: str | None
+    ) -> None:
+        self.pid = pid
+        where = f": Airflow {airflow}, MLflow {mlflow}" if airflow and mlflow else ""
+        who = f"process {pid}" if pid else "another process"
+        super().__init__(
+            f"a factory already runs in {home} ({who}){where}. Stop it first (Ctrl-C in its "
+            f"terminal{f', or `kill {pid}`' if pid else ''})"
+        )
+
+
+class ComponentDiedError(EmbeddedRuntimeError):
+    """One of the supervised processes ended by itself."""
+
+    def __init__(self, component: str, code: int, log: Path, tail: str) -> None:
+        self.component = component
+        self.code = code
+        self.log = log
+        ending = f"signal {-code}" if code < 0 else f"exit code {code}"
+        super().__init__(f"{component} ended with {ending}. The end of {log}:\n{tail}")
+
+
+class NotHealthyError(EmbeddedRuntimeError):
+    """Components run, but were not healthy in time."""
+
+    def __init__(self, components: tuple[str, ...], seconds: float, logs: Path, tail: str) -> None:
+        self.components = components
+        super().__init__(
+            f"{', '.join(components)} not healthy after {seconds:.0f} s; the logs are in {logs}. "
+            f"The end of {components[0]}'s:\n{tail}"
+        )
+
+
+class MissingDependencyError(EmbeddedRuntimeError):
+    """A package that the runtime starts is missing."""
+
+    def __init__(self, package: str, interpreter: str) -> None:
+        self.package = package
+        super().__init__(
+            f"the package {package} is not installed for {interpreter}: run `make install`, "
+            "or install this project with its dependencies into that environment"
+        )
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: somebody asked to stop
+    """A signal asked the runtime to stop."""
+
+    def __init__(self, signal_number: int) -> None:
+        self.signal_number = signal_number
+        super().__init__(f"stopped by signal {signal_number}")
+
+
+def _another(port: int) -> int:
+    return port + 1 if port < 65535 else port - 1

@@ -1,0 +1,109 @@
+"""The folder `.factory`: where everything lies that the embedded runtime makes."""
+
+import json
+import os
+import secrets
+import sqlite3
+from base64 import urlsafe_b64encode
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What Airflow's processes share to trust each other; random, made once a home."""
+
+    fernet_key: str
+    jwt_secret: str
+    api_secret_key: str
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
+
+    @classmethod
+    def random(cls) -> "Secrets":
+        """New secrets; the Fernet key is 32 random bytes in URL-safe base64."""
+        return cls(
+            fernet_key=urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            jwt_secret=secrets.token_urlsafe(48),
+            api_secret_key=secrets.token_urlsafe(48),
+        )
+
+
+@dataclass(frozen=True)
+class Home:
+    """The paths below a runtime's folder, usually `.factory` in the project."""
+
+    folder: Path
+
+    @property
+    def airflow(self) -> Path:
+        """AIRFLOW_HOME."""
+        return self.folder / "airflow"
+
+    @property
+    def airflow_database(self) -> Path:
+        """Airflow's metadata, SQLite."""
+        return self.airflow / "airflow.db"
+
+    @property
+    def migrated(self) -> Path:
+        """Names the Airflow version that the database was migrated to."""
+        return self.airflow / "migrated"
+
+    @property
+    def mlflow_database(self) -> Path:
+        """MLflow's runs and registry, SQLite."""
+        return self.folder / "mlflow" / "mlflow.db"
+
+    @property
+    def artifacts(self) -> Path:
+        """What MLflow stores beside its database: models, plots."""
+        return self.folder / "mlflow" / "artifacts"
+
+    @property
+    def lineage(self) -> Path:
+        """OpenLineage events, one JSON object a line."""
+        return self.folder / "openlineage" / "events.jsonl"
+
+    @property
+    def logs(self) -> Path:
+        """One log a component."""
+        return self.folder / "logs"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the runtime that uses this home; its content says where that one answers."""
+        return self.folder / "runtime.json"
+
+    def prepare(self) -> None:
+        """Make the folders and the two databases.
+
+        The databases are put into write-ahead mode before anything is in them: a dozen processes
+        share them, and readers and writers then no longer wait for each other.
+        """
+        for folder in (self.airflow, self.artifacts, self.lineage.parent, self.logs):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for database in (self.airflow_database, self.mlflow_database):
+            connection = sqlite3.connect(database)
+            try:
+                connection.execute("pragma journal_mode=wal")
+            finally:
+                connection.close()
+
+    def remove_stale_pid_files(self) -> None:
+        """Remove what Airflow's processes left behind when they were killed."""
+        for path in self.airflow.glob("*.pid"):
+            path.unlink(missing_ok=True)
+
+    def secrets(self) -> Secrets:
+        """This home's secrets, made at the first call and readable by their owner only."""
+        path = self.folder / "secrets.json"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return Secrets(**json.loads(path.read_text()))
+        made = Secrets.random()
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(asdict(made), file)
+        return made

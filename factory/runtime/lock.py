@@ -1,0 +1,69 @@
+"""One runtime a home: a lock that the kernel drops when its holder dies, and what the holder says."""
+
+import fcntl
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from factory.runtime.errors import AlreadyRunningError
+from factory.runtime.ports import Ports
+
+
+class HomeLock:
+    """Held from start to stop; the file's content tells others where this runtime answers."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            AlreadyRunningError: another process holds it; names its addresses.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = self._path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = _read(file.read())
+            file.close()
+            raise AlreadyRunningError(
+                self._path.parent, holder.get("pid"), holder.get("airflow"), holder.get("mlflow")
+            ) from error
+        self._file = file
+        self._write("")
+
+    def announce(self, ports: Ports) -> None:
+        """Say where this runtime answers."""
+        self._write(
+            json.dumps(
+                {"pid": os.getpid(), "airflow": ports.airflow_url, "mlflow": ports.mlflow_url}
+            )
+        )
+
+    def release(self) -> None:
+        """Give the lock back; does nothing when it is not held."""
+        if self._file is None:
+            return
+        self._write("")
+        self._file.close()
+        self._file = None
+
+    def _write(self, text: str) -> None:
+        if self._file is None:
+            return
+        self._file.truncate(0)
+        self._file.write(text)
+        self._file.flush()
+
+
+def _read(text: str) -> dict[str, Any]:
+    with suppress(ValueError):
+        if isinstance(holder := json.loads(text), dict):
+            return holder
+    return {}

@@ -1,0 +1,145 @@
+"""Starting, finding and ending the processes of a runtime.
+
+Each process carries an environment variable that names its runtime, and so do all its descendants,
+whatever session or group they put themselves into. Processes are ended by id, found by that mark.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from factory.runtime.environment import MARKER
+
+GRACE = 6.0
+"""Seconds between asking processes to end and ending them."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the environment of a runtime's processes says: which run, in which home."""
+
+    run: str
+    home: Path
+
+    def __str__(self) -> str:
+        return f"{self.run}:{self.home}"
+
+    @classmethod
+    def of(cls, process: psutil.Process) -> "Mark | None":
+        """The mark of a process; None where there is none, or none that we may read."""
+        try:
+            text = process.environ().get(MARKER, "")
+        except (psutil.Error, OSError):
+            return None
+        run, separator, home = text.partition(":")
+        return cls(run, Path(home)) if separator else None
+
+
+@dataclass(frozen=True)
+class Component:
+    """One supervised process."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @classmethod
+    def launch(
+        cls,
+        name: str,
+        command: list[str],
+        *,
+        folder: Path,
+        log: Path,
+        environment: Mapping[str, str],
+    ) -> "Component":
+        """Start a command in a session of its own, its output appended to `log`."""
+        with log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603 - our own commands
+                command,
+                cwd=folder,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return cls(name, process, log)
+
+    def tail(self, lines: int = 20) -> str:
+        """The last lines of its log."""
+        return tail(self.log, lines)
+
+
+def tail(path: Path, lines: int) -> str:
+    """The last lines of a file, reading no more than its last 64 KiB."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 65536))
+        text = file.read().decode(errors="replace")
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def members(home: Path, *, run: str | None = None) -> list[psutil.Process]:
+    """The processes of the runtime in `home`; of one run, or of all."""
+    found = []
+    for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            continue
+        mark = Mark.of(process)
+        if mark and mark.home == home and run in (None, mark.run):
+            found.append(process)
+    return found
+
+
+def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """A process that we started and its descendants."""
+    if process.poll() is not None:
+        return []
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(process.pid)
+        return [parent, *parent.children(recursive=True)]
+    return []
+
+
+def end(
+    processes: Iterable[psutil.Process],
+    *,
+    grace: float = GRACE,
+    hurried: Callable[[], bool] = lambda: False,
+) -> None:
+    """Ask processes to end; after `grace` seconds, or when `hurried`, end them."""
+    alive = list(processes)
+    for process in alive:
+        with suppress(psutil.Error):
+            process.terminate()
+    deadline = time.monotonic() + grace
+    while alive and time.monotonic() < deadline and not hurried():
+        _, alive = psutil.wait_procs(alive, timeout=0.2)
+    for process in alive:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(alive, timeout=GRACE)
+
+
+def sweep(home: Path, *, run: str | None = None, grace: float = GRACE) -> int:
+    """End every process of a runtime, also those that appear meanwhile; returns how many.
+
+    Args:
+        home: The runtime's folder.
+        run: Of this run only; of every run in that home when left out.
+        grace: Seconds that they have to end by themselves.
+    """
+    ended = 0
+    for attempt in range(5):
+        found = members(home, run=run)
+        if not found:
+            break
+        end(found, grace=grace if attempt == 0 else 0)
+        ended += len(found)
+    return ended

@@ -1,0 +1,210 @@
+"""`factory up` as a process: how it ends, and that nothing outlives it."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from factory.runtime.home import Home
+from factory.runtime.ports import HOST, Ports
+from factory.runtime.processes import end, members
+
+pytestmark = pytest.mark.end_to_end
+
+FACTORY = Path(sys.executable).with_name("factory")
+DAGS = Path(__file__).parents[1] / "runtime" / "project" / "dags"
+
+
+class Up:
+    """A running `factory up` and its output."""
+
+    def __init__(self, project: Path, *options: str) -> None:
+        ports = Ports.free()
+        self.home = Home((project / ".factory").resolve())
+        self.output = project / "output.txt"
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [
+                    *(FACTORY, "up", "--project", project, "--port", str(ports.airflow)),
+                    *("--mlflow-port", str(ports.mlflow), *options),
+                ],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self.address = ports.airflow_url
+
+    def wait_for(self, text: str, seconds: float = 180) -> None:
+        wait_until(lambda: text in self.text or self.process.poll() is not None, seconds)
+        assert text in self.text, self.text
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text()
+
+
+def wait_until(condition: Callable[[], object], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("up") / "project"
+    shutil.copytree(DAGS, folder / "dags")
+    return folder
+
+
+@pytest.fixture
+def start(project: Path) -> Iterator[Callable[[], Up]]:
+    started: list[Up] = []
+
+    def up(*options: str) -> Up:
+        started.append(Up(project, *options))
+        return started[-1]
+
+    yield up
+    for each in started:
+        each.process.kill()
+        each.process.wait()
+        end(members(each.home.folder), grace=0)
+
+
+def test_killed_it_leaves_nothing_and_the_next_one_starts(start: Callable[[], Up]) -> None:
+    first = start()
+    first.wait_for("Ctrl-C stops everything")
+    assert first.address in first.text
+    assert len(members(first.home.folder)) >= 8
+    first.process.kill()
+    first.process.wait()
+    wait_until(lambda: not members(first.home.folder), 20)
+
+    second = start()
+    second.wait_for("Ctrl-C stops everything")
+    second.process.send_signal(signal.SIGTERM)
+    assert second.process.wait(30) == 0
+    assert not members(second.home.folder)
+
+
+def test_the_leftovers_of_a_run_without_a_watchdog_are_cleared_away(
+    start: Callable[[], Up],
+) -> None:
+    first = start()
+    first.wait_for("triggerer: starting")
+    watchdogs = [
+        child
+        for child in psutil.Process(first.process.pid).children()
+        if "factory.runtime.watchdog" in child.cmdline()
+    ]
+    for process in [*watchdogs, first.process]:
+        process.kill()
+    first.process.wait()
+    leftovers = members(first.home.folder)
+    assert len(leftovers) >= 5
+    stale = first.home.airflow / "airflow-scheduler.pid"
+    stale.write_text("1")
+
+    second = start()
+    second.wait_for("triggerer: starting")
+    assert not [process for process in leftovers if process.is_running()]
+    assert not stale.exists()
+    second.process.send_signal(signal.SIGINT)
+    assert second.process.wait(30) == 128 + signal.SIGINT
+    assert not members(second.home.folder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_it_starts_leaves_nothing(
+    start: Callable[[], Up], number: signal.Signals
+) -> None:
+    up = start()
+    up.wait_for("triggerer: starting")
+    up.process.send_signal(number)
+    assert up.process.wait(30) == 128 + number
+    assert not members(up.home.folder)
+
+
+def test_ctrl_c_twice_is_quick_and_leaves_nothing(start: Callable[[], Up]) -> None:
+    up = start()
+    up.wait_for("triggerer: starting")
+    begin = time.monotonic()
+    up.process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    up.process.send_signal(signal.SIGINT)
+    up.process.wait(30)
+    assert time.monotonic() - begin < 5
+    assert not members(up.home.folder)
+
+
+def test_a_component_that_dies_is_named_with_the_end_of_its_log(start: Callable[[], Up]) -> None:
+    up = start()
+    up.wait_for("triggerer: starting")
+    (scheduler,) = (
+        process
+        for process in members(up.home.folder)
+        if "factory.runtime.scheduler" in process.cmdline()
+    )
+    (up.home.logs / "scheduler.log").write_text("the last words\n")
+    scheduler.kill()
+    assert up.process.wait(30) == 1
+    assert "error: scheduler ended with signal 9" in up.text
+    assert "the last words" in up.text
+    assert not members(up.home.folder)
+
+
+def test_a_second_one_says_where_the_first_answers(start: Callable[[], Up]) -> None:
+    first = start()
+    first.wait_for("mlflow: starting")
+    second = subprocess.run(
+        [FACTORY, "up", "--project", first.output.parent],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert f"Airflow {first.address}" in second.stderr
+    assert f"process {first.process.pid}" in second.stderr
+    assert first.process.poll() is None
+
+
+def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "dags").mkdir()
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        found = subprocess.run(
+            [FACTORY, "up", "--project", tmp_path],
+            env={**os.environ, "FACTORY_PORT": str(port)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert found.returncode == 1
+    assert re.search(rf"port {port} on 127.0.0.1 is taken.*--port \d+", found.stderr)
+    assert "starting" not in found.stdout
+
+
+def test_a_folder_that_is_no_project_is_said(tmp_path: Path) -> None:
+    found = subprocess.run(
+        [FACTORY, "up", "--project", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert "has no folder `dags`" in found.stderr
+    assert not (tmp_path / ".factory").exists()
