@@ -36,7 +36,7 @@ from mlflow.utils.time import get_current_time_millis
 from requests import RequestException
 
 from factory.errors import FactoryError, TerminalError
-from factory.snapshot import Snapshot
+from factory.lake.snapshot import Snapshot
 from factory.training_run import TrainingRun, identity
 
 __all__ = ["Status", "Tracking", "TrackingError", "TrainingRun"]

@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from factory.errors import TerminalError
-from factory.snapshot import Snapshot
+from factory.lake.snapshot import Snapshot
 from factory.tracking import Tracking, TrackingError, TrainingRun
 
 SNAPSHOT = Snapshot(

@@ -19,7 +19,6 @@ from factory.airflow.operators import StepOperator
 
 def setup(**arguments: Any) -> Callable[[], BaseOperator]:
     """A task that prepares something for the tasks after it."""
-
     return lambda: StepOperator(**arguments).as_setup()
 
 
@@ -29,13 +28,11 @@ def teardown(**arguments: Any) -> Callable[[], BaseOperator]:
     Its `dependencies` name the setups too. Its own failure does not turn a failed run green,
     nor a green one red: Airflow leaves teardowns out of a run's state.
     """
-
     return lambda: StepOperator(**arguments).as_teardown()
 
 
 def branch(**arguments: Any) -> Callable[[], BaseOperator]:
     """A task whose function returns the ids of the tasks to go on with; the others are skipped."""
-
     return lambda: BranchPythonOperator(**arguments)
 
 
@@ -95,7 +92,9 @@ class mapped_task_group:  # noqa: N801 - named as Airflow names its decorators
             key: value for key, value in entry.items() if key not in ("operator", "dependencies")
         }
         arguments["op_kwargs"] = {**arguments.get("op_kwargs", {}), **elements}
-        return DagBuilder.make_task(entry["operator"], {"task_id": name, "dag": self.dag, **arguments})
+        return DagBuilder.make_task(
+            entry["operator"], {"task_id": name, "dag": self.dag, **arguments}
+        )
 
 
 def _signature(argument: str) -> Any:

@@ -10,9 +10,7 @@ from openlineage.client.event_v2 import Dataset
 from openlineage.client.facet_v2 import dataset_version_dataset
 
 
-def operator_lineage(
-    snapshots: Mapping[str, list[dict[str, Any]]], task: Any
-) -> OperatorLineage:
+def operator_lineage(snapshots: Mapping[str, list[dict[str, Any]]], task: Any) -> OperatorLineage:
     """The inputs and outputs of a task: its inlets and outlets, with the versions that are known.
 
     Args:
@@ -25,9 +23,7 @@ def operator_lineage(
     )
 
 
-def _datasets(
-    assets: Iterable[Any], snapshots: Iterable[Mapping[str, Any]]
-) -> list[Dataset]:
+def _datasets(assets: Iterable[Any], snapshots: Iterable[Mapping[str, Any]]) -> list[Dataset]:
     versions = {snapshot["uri"]: str(snapshot["version"]) for snapshot in snapshots}
     found = []
     for asset in assets:

@@ -15,7 +15,7 @@ from factory.documents.places import Places
 log = logging.getLogger(__name__)
 
 
-class ConfigErrors(Exception):
+class TeamFilesError(Exception):
     """Everything that is wrong in the team files, in one message for Airflow's import errors."""
 
 
@@ -52,7 +52,7 @@ def raise_problems(dag_file: str) -> None:
     Called by `dags/config_errors.py`; does nothing while a worker parses the file for a task.
 
     Raises:
-        ConfigErrors: At least one team file has a problem or makes no valid DAG.
+        TeamFilesError: At least one team file has a problem or makes no valid DAG.
     """
     if get_parsing_context().dag_id:
         return
@@ -65,16 +65,14 @@ def raise_problems(dag_file: str) -> None:
         for team, error in failures.items()
     ]
     if messages:
-        raise ConfigErrors("\n\n".join([_headline(len(messages)), *messages]))
+        raise TeamFilesError("\n\n".join([_headline(len(messages)), *messages]))
 
 
 def _headline(count: int) -> str:
     return f"{count} problem{'s' if count > 1 else ''} in the team files; all other teams keep running."
 
 
-def _build_project(
-    configs: Path, project: Project
-) -> tuple[dict[str, DAG], dict[str, Exception]]:
+def _build_project(configs: Path, project: Project) -> tuple[dict[str, DAG], dict[str, Exception]]:
     places = Places.of(project.platform, configs.parent)
     dags: dict[str, DAG] = {}
     failures: dict[str, Exception] = {}

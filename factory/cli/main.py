@@ -7,7 +7,10 @@ Heavy imports (Airflow, pandas, scikit-learn, MLflow) belong inside the function
 import typer
 
 from factory.cli.demo import demo
+from factory.cli.render import render
+from factory.cli.run import run
 from factory.cli.up import up
+from factory.cli.validate import validate
 
 app = typer.Typer(
     name="factory",
@@ -16,5 +19,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-app.command()(demo)
-app.command()(up)
+for command in (demo, up, validate, render, run):
+    app.command()(command)

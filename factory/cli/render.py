@@ -12,7 +12,10 @@ from factory.cli.selection import dag_of, healthy_team
 
 def render(
     name: Annotated[
-        str, typer.Argument(help="A team, or one of its datasets, models or DAGs.", metavar="TEAM[.NAME]")
+        str,
+        typer.Argument(
+            help="A team, or one of its datasets, models or DAGs.", metavar="TEAM[.NAME]"
+        ),
     ],
     project: ProjectOption = Path(),
 ) -> None:

@@ -1,7 +1,7 @@
 """What a person names on the command line: a team, a dataset, a model, a DAG."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
@@ -26,7 +26,7 @@ def healthy_team(project: "Project", configs: Path, name: str) -> "TeamFile":
     if not found:
         names = sorted({problem.file.stem for problem in project.problems} | set(project.teams))
         near = did_you_mean(name, names, otherwise=f"there are {', '.join(names)}")
-        fail(f"{configs} has no team {name!r}: {near}")
+        raise failed(f"{configs} has no team {name!r}: {near}")
     for problem in found:
         errors.print(str(problem), soft_wrap=True, highlight=False, markup=False)
     raise typer.Exit(1)
@@ -49,10 +49,10 @@ def dag_of(file: "TeamFile", name: str) -> str:
         return trains[name]
     known = [*ids, *trains]
     near = did_you_mean(name, known, otherwise=f"team {file.name} has {', '.join(ids)}")
-    fail(f"there is no {name!r}: {near}")
+    raise failed(f"there is no {name!r}: {near}")
 
 
-def fail(message: str) -> NoReturn:
-    """Say what is wrong and leave with 1."""
+def failed(message: str) -> typer.Exit:
+    """Say what is wrong; the exception that leaves with 1."""
     errors.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
-    raise typer.Exit(1)
+    return typer.Exit(1)

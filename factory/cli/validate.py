@@ -40,7 +40,9 @@ def validate(
         _show(problem)
     count = len(chosen) or len(team_paths(configs))
     if problems:
-        console.print(f"[bold red]{_number(len(problems), 'problem')}[/] in {_number(count, 'file')}")
+        console.print(
+            f"[bold red]{_number(len(problems), 'problem')}[/] in {_number(count, 'file')}"
+        )
         raise typer.Exit(1)
     console.print(f"[green]{_number(count, 'team file')}: no problems[/]")
 
@@ -54,7 +56,9 @@ def _show(problem: Problem) -> None:
     for line in problem.snippet.splitlines():
         console.print(f"    [dim]{escape(line)}[/]", soft_wrap=True, highlight=False)
     if problem.suggestion:
-        console.print(f"    [green]{escape(problem.suggestion)}[/]", soft_wrap=True, highlight=False)
+        console.print(
+            f"    [green]{escape(problem.suggestion)}[/]", soft_wrap=True, highlight=False
+        )
     console.print()
 
 

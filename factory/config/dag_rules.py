@@ -30,7 +30,7 @@ def check_dags(dags: object, python_packages: tuple[str, ...]) -> Iterator[Findi
         yield from _check(dags, ("dags",), (*python_packages, *ALWAYS_ALLOWED))
 
 
-def _check(value: Any, path: KeyPath, packages: tuple[str, ...]) -> Iterator[Finding]:  # noqa: ANN401
+def _check(value: Any, path: KeyPath, packages: tuple[str, ...]) -> Iterator[Finding]:
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _check(item, (*path, index), packages)

@@ -21,7 +21,7 @@ EVERY = "*"
 """In a layer's `mount`: whatever key stands there."""
 
 
-def merge(lower: Any, upper: Any) -> Any:  # noqa: ANN401 -- whatever files hold
+def merge(lower: Any, upper: Any) -> Any:
     """`upper` laid over `lower`; neither is changed."""
     if _replaces(upper, lower):
         return upper

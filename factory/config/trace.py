@@ -53,7 +53,7 @@ def _is_section(annotation: object) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def unwrap(annotation: Any, discriminator: str | None) -> tuple[Any, str | None]:  # noqa: ANN401
+def unwrap(annotation: Any, discriminator: str | None) -> tuple[Any, str | None]:
     """Take away `Annotated` and `None`, and keep the discriminator that is found on the way."""
     if get_origin(annotation) is Annotated:
         inner, *metadata = get_args(annotation)
@@ -67,7 +67,7 @@ def unwrap(annotation: Any, discriminator: str | None) -> tuple[Any, str | None]
     return annotation, discriminator
 
 
-def _below(annotation: Any, step: str | int) -> tuple[Any, str | None]:  # noqa: ANN401
+def _below(annotation: Any, step: str | int) -> tuple[Any, str | None]:
     if _is_section(annotation):
         info = annotation.model_fields.get(step)
         if info is None:
@@ -79,7 +79,7 @@ def _below(annotation: Any, step: str | int) -> tuple[Any, str | None]:  # noqa:
     return (arguments[0], None) if get_origin(annotation) is tuple else (None, None)
 
 
-def _member(union: Any, discriminator: str, tag: str | int) -> Any:  # noqa: ANN401
+def _member(union: Any, discriminator: str, tag: str | int) -> Any:
     members = (unwrap(member, None)[0] for member in get_args(union))
     return next((member for member in members if tag in tags(member, discriminator)), None)
 

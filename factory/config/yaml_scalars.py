@@ -83,7 +83,7 @@ class ScalarRefused(Exception):  # noqa: N818 -- says what happened; the walk ma
         super().__init__(message)
 
 
-def read_scalar(node: ScalarNode) -> Any:  # noqa: ANN401 -- whatever the file holds
+def read_scalar(node: ScalarNode) -> Any:
     """The value of a scalar that is not text.
 
     Raises:

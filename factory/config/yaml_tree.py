@@ -149,7 +149,7 @@ class _Walk:
         self._open.discard(id(node))
         return {**merged, **values} if merged else values
 
-    def _value(self, node: Node, depth: int) -> Any:  # noqa: ANN401 -- whatever the file holds
+    def _value(self, node: Node, depth: int) -> Any:
         if isinstance(node, ScalarNode):
             self._nodes += 1
             return node.value if node.tag == TEXT else self._scalar(node)
@@ -207,7 +207,7 @@ class _Walk:
             self.reserved_keys.append(key)
         return name
 
-    def _scalar(self, node: ScalarNode) -> Any:  # noqa: ANN401 -- whatever the file holds
+    def _scalar(self, node: ScalarNode) -> Any:
         try:
             return read_scalar(node)
         except ScalarRefused as refused:

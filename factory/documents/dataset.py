@@ -31,7 +31,7 @@ def dataset_document(team: TeamConfig, name: str, places: Places) -> Document:
         tags=("dataset", team.team),
         params={
             "publish_unchanged": parts.param(
-                False,  # noqa: FBT003
+                False,
                 "Emit the asset event even if the content is the same as before.",
                 "boolean",
             ),
@@ -62,7 +62,8 @@ def _tasks(
         last = ("inputs",)
     tasks["ingest"] = parts.task(
         "dataset.ingest",
-        {"source": source, "columns": dataset.columns, **where},
+        # Promised types help to read a text file, unless a transform makes other ones of them.
+        {"source": source, "columns": None if dataset.transforms else dataset.columns, **where},
         *last,
         inlets=reads if isinstance(dataset.source, DatasetSource) else (),
         places=places,

@@ -56,9 +56,7 @@ def _tasks(model: Model, full_name: str, reads: list[str], places: Places) -> di
             inlets=reads,
             places=places,
         ),
-        "plan_trials": parts.task(
-            "training.plan_trials", this, "split", places=places
-        ),
+        "plan_trials": parts.task("training.plan_trials", this, "split", places=places),
         "trial": {
             "decorator": parts.MAPPED_TASK_GROUP,
             "python_callable": "factory.airflow.tasks.training.trial",

@@ -62,6 +62,7 @@ class EmbeddedRuntime:
         hurried: Callable[[], bool] = lambda: False,
         report: Report = _say_nothing,
         deadline: float = 240,
+        components: tuple[str, ...] = COMPONENTS,
     ) -> None:
         """Nothing is started yet.
 
@@ -74,6 +75,7 @@ class EmbeddedRuntime:
             hurried: Whether stopping shall not wait for tasks and servers to end properly.
             report: Told about each component.
             deadline: Seconds until all components must be healthy.
+            components: What to start; everything, unless less is needed.
         """
         self.project = project.resolve()
         self.home = Home((home or project / ".factory").resolve())
@@ -83,6 +85,7 @@ class EmbeddedRuntime:
         self._hurried = hurried
         self._report = report
         self._deadline = deadline
+        self._wanted = components
         self._mark = Mark(uuid.uuid4().hex, self.home.folder)
         self._lock = HomeLock(self.home.lock)
         self._components: dict[str, Component] = {}
@@ -138,7 +141,13 @@ class EmbeddedRuntime:
         )
         self._started = time.time()
         self._start_watchdog()
-        self._launch("mlflow", "mlflow", *self._mlflow_arguments())
+        if "mlflow" in self._wanted:
+            self._launch("mlflow", "mlflow", *self._mlflow_arguments())
+        if self._wanted != ("mlflow",):
+            self._launch_airflow()
+        self._wait_until_healthy()
+
+    def _launch_airflow(self) -> None:
         self._migrate()
         # One machine, one file system: logs are read from disk. The log servers, which would
         # listen on every interface, are not needed.
@@ -146,7 +155,6 @@ class EmbeddedRuntime:
         self._launch("scheduler", "factory.runtime.scheduler", "--skip-serve-logs")
         self._launch("dag-processor", "airflow", "dag-processor")
         self._launch("triggerer", "airflow", "triggerer", "--skip-serve-logs")
-        self._wait_until_healthy()
 
     def check(self) -> None:
         """Raise if a component has ended.
@@ -223,7 +231,7 @@ class EmbeddedRuntime:
         self._report(MIGRATION, "healthy", time.time() - self._started)
 
     def _wait_until_healthy(self) -> None:
-        waiting = set(COMPONENTS)
+        waiting = set(self._wanted)
         while waiting:
             self.check()
             healthy = healthy_components(self.ports, since=self._started)

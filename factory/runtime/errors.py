@@ -28,6 +28,7 @@ class AlreadyRunningError(EmbeddedRuntimeError):
         self, home: Path, pid: int | None, airflow: str | None, mlflow: str | None
     ) -> None:
         self.pid = pid
+        self.mlflow = mlflow
         where = f": Airflow {airflow}, MLflow {mlflow}" if airflow and mlflow else ""
         who = f"process {pid}" if pid else "another process"
         super().__init__(

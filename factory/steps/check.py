@@ -10,12 +10,11 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
-from factory import engine
 from factory.config.checks import Check, Freshness, RowCount, Unique
 from factory.config.dataset import Write
-from factory.engine import quote
-from factory.fitting import fit
-from factory.lake import Lake, NoSnapshotError, SchemaMismatchError, Snapshot
+from factory.lake import Lake, NoSnapshotError, SchemaMismatchError, Snapshot, engine
+from factory.lake.engine import quote
+from factory.lake.fitting import fit
 from factory.steps.conditions import (
     RowCondition,
     checked_columns,

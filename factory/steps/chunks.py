@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
 
-from factory import engine
 from factory.errors import TerminalError
+from factory.lake import engine
 from factory.steps.sql import Rows, check_names, write_rows
 
 

@@ -13,7 +13,7 @@ from factory.config.checks import (
     RowCount,
     Unique,
 )
-from factory.engine import literal, quote
+from factory.lake.engine import literal, quote
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from factory import engine
 from factory.config.sources import CsvSource, JsonSource, ParquetSource
-from factory.engine import literal
 from factory.errors import TerminalError
+from factory.lake import engine
+from factory.lake.engine import literal
 from factory.steps.sql import Rows, write_rows
 
 _SAMPLE_ROWS = 200_000

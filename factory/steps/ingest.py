@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeGuard
 
 import pandas as pd
 import pyarrow as pa
 
-from factory import engine
 from factory.config.sources import (
     CsvSource,
     DatasetSource,
@@ -18,7 +18,7 @@ from factory.config.sources import (
     Source,
 )
 from factory.errors import TerminalError
-from factory.lake import Lake
+from factory.lake import Lake, engine
 from factory.steps.chunks import Piece, write_pieces
 from factory.steps.download import Login, download
 from factory.steps.files import project_files, read_files
@@ -125,6 +125,6 @@ def _part(returned: object, source: PythonSource) -> object:
         ) from None
 
 
-def _is_rows(returned: object) -> bool:
+def _is_rows(returned: object) -> TypeGuard[Iterable[Piece]]:
     # A dict, a list of dicts or a text is an iterable too, of something that makes no table.
     return isinstance(returned, Iterable) and not isinstance(returned, (str, bytes, Mapping))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from factory.config.model import Model
 from factory.config.search import estimators
-from factory.snapshot import Snapshot
+from factory.lake.snapshot import Snapshot
 from factory.steps.results import Result
 from factory.steps.search import Trial, expand
 from factory.steps.split import Split

@@ -1,5 +1,6 @@
 """Teams' SQL in a sandbox, and the one way in which rows get into a parquet file."""
 
+import glob
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +13,9 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
-from factory import engine
-from factory.engine import columns_of, literal
 from factory.errors import FactoryError, TerminalError
-from factory.lake import Lake
+from factory.lake import Lake, engine
+from factory.lake.engine import columns_of, literal
 
 Tables = Mapping[str, Sequence[Path] | pyarrow.dataset.Dataset]
 
@@ -89,16 +89,21 @@ def sandbox(tables: Tables, workspace: Path) -> Iterator[DuckDBPyConnection]:
     with engine.connect(workspace) as connection:
         for name, data in tables.items():
             engine.create_view(connection, name, data)
-        files = [
-            str(file)
-            for data in tables.values()
-            if not isinstance(data, pyarrow.dataset.Dataset)
-            for file in data
-        ]
-        connection.execute(f"set allowed_paths = {literal(files)}")
+        connection.execute(f"set allowed_paths = {literal(_allowed_paths(tables))}")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         yield connection
+
+
+def _allowed_paths(tables: Tables) -> list[str]:
+    files = [
+        str(file)
+        for data in tables.values()
+        if not isinstance(data, pyarrow.dataset.Dataset)
+        for file in data
+    ]
+    # DuckDB asks for a file both as the view names it and as it then finds it.
+    return sorted({*files, *map(glob.escape, files)})
 
 
 def select(connection: DuckDBPyConnection, query: str, what: str) -> DuckDBPyRelation:

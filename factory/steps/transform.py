@@ -7,10 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from factory import engine
 from factory.config.transforms import PythonTransform, SqlTransform, Transform
 from factory.errors import TerminalError
-from factory.lake import Lake
+from factory.lake import Lake, engine
 from factory.steps.chunks import as_table, unwritable_values
 from factory.steps.sql import Rows, Tables, dataset_tables, sandbox, select, sql_errors, write_rows
 from factory.trainers.objects import import_object

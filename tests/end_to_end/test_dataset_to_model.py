@@ -64,7 +64,9 @@ def test_winner_is_registered_with_its_data_and_can_be_loaded(
 
 
 def test_workspaces_are_gone_when_runs_have_ended(installation: Installation, first: Chain):
-    left = [path for path in (installation.project / ".factory/workspace").rglob("*") if path.is_file()]
+    left = [
+        path for path in (installation.project / ".factory/workspace").rglob("*") if path.is_file()
+    ]
     assert left == []
 
 
@@ -72,7 +74,9 @@ def test_lineage_events_name_the_dataset_and_the_version(installation: Installat
     events = [
         json.loads(line) for line in installation.runtime.home.lineage.read_text().splitlines()
     ]
-    completed = {event["job"]["name"]: event for event in events if event["eventType"] == "COMPLETE"}
+    completed = {
+        event["job"]["name"]: event for event in events if event["eventType"] == "COMPLETE"
+    }
     (read,) = completed[f"{CONSUMER}.split"]["inputs"]
     (written,) = completed[f"{PRODUCER}.publish"]["outputs"]
     assert read["name"].endswith("/sea/catches")

@@ -5,8 +5,8 @@ from typing import Any
 
 import duckdb
 
-from factory import engine, storage
-from factory.lake import Lake
+from factory import storage
+from factory.lake import Lake, engine
 from factory.steps.sql import Rows, write_rows
 
 

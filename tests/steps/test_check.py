@@ -122,7 +122,8 @@ def test_nan_lies_within_no_bounds(failing):
 
 def test_failing_rows_are_counted_and_sampled_with_the_checked_column_first(failing):
     report = failing(
-        one(check="between", column="x", max=9), query="select 'a' as name, i as x from range(100) t(i)"
+        one(check="between", column="x", max=9),
+        query="select 'a' as name, i as x from range(100) t(i)",
     )
     [result] = report.failures
     assert (result.failing_rows, result.message) == (90, "90 rows")
@@ -254,7 +255,10 @@ def test_merge_is_checked_without_the_rows_that_it_replaces(tmp_path, run, faili
         one(check="unique", columns=["id"]), same, query="select 2 as id, 'c' as name", write=merge
     )
     assert report.rows == 2
-    assert failing(same, query="select 1 as id, 'c' as name", write=merge).failures[0].failing_rows == 1
+    assert (
+        failing(same, query="select 1 as id, 'c' as name", write=merge).failures[0].failing_rows
+        == 1
+    )
 
 
 def test_replace_is_checked_by_itself(tmp_path, run):

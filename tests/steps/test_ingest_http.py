@@ -3,6 +3,7 @@
 import gzip
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -61,29 +62,29 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep the tests' output clean."""
 
 
+@contextmanager
+def running() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with _running() as running:
-        yield running
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
 def other_server() -> Iterator[Server]:
-    with _running() as running:
-        yield running
-
-
-class _running:
-    def __enter__(self) -> Server:
-        self.server = Server()
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
-        self.thread.start()
-        return self.server
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -131,7 +132,9 @@ def test_passing_failures_are_tried_again(server, tmp_path):
 
 def test_lasting_failures_end_after_four_attempts_and_may_be_tried_later(server, tmp_path):
     url = server.answer("/a.csv", 503)
-    with pytest.raises(ServerUnavailableError, match=r"/a\.csv could not be read in 4 attempts: .*503"):
+    with pytest.raises(
+        ServerUnavailableError, match=r"/a\.csv could not be read in 4 attempts: .*503"
+    ):
         fetch(url, tmp_path)
     assert len(server.asked) == 4
 
@@ -179,7 +182,7 @@ def test_redirects_are_followed_within_a_limit(server, tmp_path):
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
 def test_redirects_lead_to_the_web_only(server, tmp_path, target):
     url = server.answer("/a.csv", (302, {"Location": target, "Content-Length": "0"}, b""))
-    with pytest.raises(DownloadError, match="leads to a (file|ftp) address"):
+    with pytest.raises(DownloadError, match=r"leads to a (file|ftp) address"):
         fetch(url, tmp_path)
 
 

@@ -2,11 +2,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
-from factory import engine
 from factory.config.dataset import Write
 from factory.errors import FactoryError, TerminalError
+from factory.lake import engine
 from factory.steps.sql import Rows, SqlError, sandbox, select, sql_errors, write_rows
 from tests.steps.rows import lake_in, read, rows_of
 
@@ -14,6 +15,10 @@ from tests.steps.rows import lake_in, read, rows_of
 @pytest.fixture
 def source(tmp_path) -> Rows:
     return rows_of("select 1 as id, 'a' as name union all select 2, 'b'", tmp_path, "source")
+
+
+def read_sorted(rows: Rows) -> list[str]:
+    return sorted(pq.read_table(rows.file)["x"].to_pylist())
 
 
 def run(query: str, source: Rows, **tables: object) -> Rows:
@@ -84,6 +89,13 @@ def test_selects_of_every_form_run(source, query):
     assert read(run(query, source)) == [(2,), (1,)]
 
 
+def test_folders_whose_names_are_globs_are_read_as_they_are(tmp_path):
+    for name, value in (("a1", "other"), ("a[1]", "this")):
+        (tmp_path / name).mkdir()
+        source = rows_of(f"select '{value}' as x", tmp_path / name, "source")
+    assert read_sorted(run("select * from source", source)) == ["this"]
+
+
 def test_other_datasets_are_tables_of_their_team(tmp_path, source):
     other = rows_of("select 2 as id, 'two' as word", tmp_path, "other")
     query = "select word from source join fishery.catches using (id)"
@@ -106,7 +118,9 @@ def test_syntax_error_shows_where(source):
 
 
 def test_error_on_a_late_row_is_explained_and_leaves_no_file(tmp_path):
-    many = rows_of("select case i when 900000 then 'x' else '1' end as v from range(1000000) t(i)", tmp_path)
+    many = rows_of(
+        "select case i when 900000 then 'x' else '1' end as v from range(1000000) t(i)", tmp_path
+    )
     with pytest.raises(SqlError, match=r"(?s)Could not convert string 'x' to INT32.*v VARCHAR"):
         run("select v::integer as v from source", many)
     assert not list(tmp_path.glob("result*"))
@@ -114,7 +128,9 @@ def test_error_on_a_late_row_is_explained_and_leaves_no_file(tmp_path):
 
 def test_sorts_larger_than_memory_spill_into_the_workspace(tmp_path, monkeypatch):
     monkeypatch.setenv(engine.MEMORY_LIMIT, "60MB")
-    query = "select i as id, md5(i::varchar) || md5((i + 1)::varchar) as text from range(1000000) t(i)"
+    query = (
+        "select i as id, md5(i::varchar) || md5((i + 1)::varchar) as text from range(1000000) t(i)"
+    )
     big = rows_of(query, tmp_path, "big")
     result = run("select * from source order by text", big)
     assert result.rows == 1_000_000
@@ -143,7 +159,11 @@ def test_running_out_of_memory_may_be_tried_again(tmp_path, monkeypatch, source)
         ("'{\"a\": 1}'::json", "VARCHAR", '{"a": 1}'),
         ("[1, 2]::integer[2]", "INTEGER[]", [1, 2]),
         ("1.50", "DECIMAL(3,2)", Decimal("1.50")),
-        ("'6ba7b810-9dad-11d1-80b4-00c04fd430c8'::uuid", "VARCHAR", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
+        (
+            "'6ba7b810-9dad-11d1-80b4-00c04fd430c8'::uuid",
+            "VARCHAR",
+            "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+        ),
     ],
 )
 def test_types_that_the_lake_does_not_hold_are_cast(tmp_path, value, kind, kept):
@@ -173,4 +193,3 @@ def test_empty_results_keep_their_columns(source):
     result = run("select * from source where false", source)
     assert (result.rows, result.columns) == (0, {"id": "INTEGER", "name": "VARCHAR"})
     assert Path(result.file).is_file()
-

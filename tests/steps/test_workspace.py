@@ -39,7 +39,10 @@ def test_closing_removes_this_run_only_and_may_be_repeated(tmp_path):
 
 @pytest.mark.parametrize("run_id", ["..", "../../etc", "/etc/passwd", "", ".", "a/../../b", "x\0y"])
 def test_no_name_leads_out_of_the_root(tmp_path, run_id):
-    for folder in (workspace_path(tmp_path, "a.b", run_id), workspace_path(tmp_path, run_id, "run")):
+    for folder in (
+        workspace_path(tmp_path, "a.b", run_id),
+        workspace_path(tmp_path, run_id, "run"),
+    ):
         assert folder.parent.parent == tmp_path.resolve()
         assert folder.resolve() == folder
 

@@ -74,7 +74,9 @@ def trial(trial: dict[str, Any]) -> None:
     """One hyperparameter set: fitted on the training rows, evaluated on the validation rows."""
 
 
-def fit(*, trial: dict[str, Any], config: dict[str, Any], workspace: str, ti: Any) -> dict[str, Any]:
+def fit(
+    *, trial: dict[str, Any], config: dict[str, Any], workspace: str, ti: Any
+) -> dict[str, Any]:
     """Train one trial."""
     from factory.config.model import Model
     from factory.steps.fit import fit as step

@@ -1,0 +1,111 @@
+"""One DAG after the other in this process, through Airflow's own `dag.test()`.
+
+Run as `python -m factory.airflow.foreground REPORT DAG_ID…`; stops at the first run that fails. REPORT is a
+file that gets one JSON object a line: `{"dag_id", "task", "state", …}` when a task begins or ends, and
+`{"dag_id", "state", "result"}` when a run ends. The environment names a migrated Airflow database.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+from airflow.listeners import hookimpl
+from airflow.sdk import DAG
+from airflow.sdk.listener import get_listener_manager
+
+from factory.airflow.load import load_one
+from factory.config.environment import configs_folder
+
+# The tasks whose result says what a run came to, the first that there is.
+_LAST = ("register", "publish")
+
+
+class Reporter:
+    """Writes a line whenever a task begins or ends; a listener of Airflow's."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, **line: Any) -> None:
+        """Write one line at once: somebody is watching."""
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def _task(self, instance: Any, state: str, error: object = None) -> None:
+        label = getattr(instance, "rendered_map_index", None)
+        if label is None and instance.map_index >= 0:
+            label = str(instance.map_index)
+        self.write(
+            dag_id=instance.dag_id,
+            task=instance.task_id if label is None else f"{instance.task_id} [{label}]",
+            state=state,
+            error=None if error is None else str(error),
+        )
+
+    @hookimpl
+    def on_task_instance_running(self, task_instance: Any) -> None:
+        """A task begins; what it is mapped over is known when it ends."""
+        if task_instance.map_index < 0:
+            self._task(task_instance, "running")
+
+    @hookimpl
+    def on_task_instance_success(self, task_instance: Any) -> None:
+        """A task ended well."""
+        self._task(task_instance, "success")
+
+    @hookimpl
+    def on_task_instance_skipped(self, task_instance: Any) -> None:
+        """A task had nothing to do."""
+        self._task(task_instance, "skipped")
+
+    @hookimpl
+    def on_task_instance_failed(self, task_instance: Any, error: object) -> None:
+        """A task failed."""
+        self._task(task_instance, "failed", error)
+
+
+def run(dag: DAG) -> dict[str, Any]:
+    """Run a DAG to its end.
+
+    Returns:
+        `dag_id`, `state`, and `result`: what its last task returned, or None.
+    """
+    dag_run = dag.test()
+    result = next((value for name in _LAST if (value := _xcom(dag_run, name)) is not None), None)
+    state = str(getattr(dag_run.state, "value", dag_run.state))
+    return {"dag_id": dag.dag_id, "state": state, "result": result}
+
+
+def _xcom(dag_run: Any, task_id: str) -> Any:
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        query = XComModel.get_many(
+            key="return_value", run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=task_id
+        )
+        found = session.execute(query.limit(1)).scalar_one_or_none()
+        return None if found is None else XComModel.deserialize_value(found)
+
+
+def main() -> int:
+    """Run the DAGs that are named; 1 if one of them failed."""
+    report, *dag_ids = sys.argv[1:]
+    configs = configs_folder(Path("dags/teams.py"))
+    with Path(report).open("a", encoding="utf-8") as file:
+        reporter = Reporter(file)
+        get_listener_manager().add_listener(reporter)
+        for dag_id in dag_ids:
+            dag = load_one(configs, dag_id)[dag_id]
+            # As where Airflow finds it: tasks find the project's folder from it.
+            dag.fileloc = str(configs.parent / "dags" / "teams.py")
+            outcome = run(dag)
+            reporter.write(**outcome)
+            if outcome["state"] != "success":
+                return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""`factory run`: one DAG in the foreground, after the datasets that it lacks."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from factory.cli.console import ProjectOption, console, errors, failures_explained, plain_table
+from factory.cli.selection import dag_of, healthy_team
+from factory.runtime import foreground
+from factory.runtime.signals import StopSignals
+
+if TYPE_CHECKING:
+    from factory.catalog import Project
+
+_MARKS = {"running": "…", "success": "[green]✓[/]", "skipped": "[yellow]-[/]", "failed": "[red]✗[/]"}
+
+
+def run(
+    name: Annotated[
+        str, typer.Argument(help="A dataset or a model (which is trained).", metavar="TEAM.NAME")
+    ],
+    project: ProjectOption = Path(),
+) -> None:
+    """Run one DAG here and now, without a scheduler; datasets that it lacks are produced first.
+
+    Everything else is as in Airflow: the same tasks, lake and MLflow.
+    """
+    from factory.catalog import read_all
+    from factory.config.environment import active_environment
+
+    home = project.resolve()
+    configs = home / "configs"
+    read = read_all(configs, active_environment())
+    dag_id = dag_of(healthy_team(read, configs, name.partition(".")[0]), name)
+    dag_ids = [*missing_datasets(read, home, dag_id), dag_id]
+    if len(dag_ids) > 1:
+        console.print(f"Nothing published yet, so first: {', '.join(dag_ids[:-1])}")
+    with failures_explained(), StopSignals() as signals:
+        outcomes = _run_all(home, dag_ids, signals.pause)
+    console.print()
+    console.print(_table(outcomes))
+    if [outcome["state"] for outcome in outcomes] != ["success"] * len(dag_ids):
+        raise typer.Exit(1)
+
+
+def missing_datasets(read: "Project", project: Path, dag_id: str) -> list[str]:
+    """The DAGs of all datasets without a snapshot that a DAG needs, producers first."""
+    from factory.documents.places import Places
+    from factory.lake import Lake, NoSnapshotError
+
+    lake = Lake(Places.of(read.platform, project).storage)
+    order: dict[str, None] = {}
+
+    def visit(inputs: Iterable[str]) -> None:
+        for dataset in inputs:
+            try:
+                lake.newest(dataset)
+            except NoSnapshotError:
+                visit(_inputs(read, dataset))
+                order[dataset] = None
+
+    visit(_inputs(read, dag_id))
+    return list(order)
+
+
+def _inputs(read: "Project", dag_id: str) -> list[str]:
+    from factory.config.base import qualify
+
+    team, name = dag_id.split(".")[:2]
+    config = read.catalog.teams[team].team
+    if dag_id in read.catalog.datasets:
+        return [qualify(reference, team) for reference in config.datasets[name].inputs]
+    if name in config.models:
+        return [qualify(reference, team) for reference in config.models[name].train_on.datasets]
+    return []
+
+
+def _run_all(
+    project: Path, dag_ids: list[str], pause: Callable[[float], None]
+) -> list[dict[str, Any]]:
+    """Run the DAGs one after the other, showing their tasks; what each run came to."""
+    logs = project / ".factory" / "logs"
+    log, report = logs / "run.log", logs / "run.jsonl"
+    logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    report.write_text("", encoding="utf-8")
+    outcomes: list[dict[str, Any]] = []
+    with console.status("MLflow and Airflow's database …"), report.open(encoding="utf-8") as lines:
+
+        def show() -> None:
+            outcomes.extend(_shown(lines))
+
+        def watch(seconds: float) -> None:
+            pause(seconds)
+            show()
+
+        with foreground.tracking(project, pause) as variables:
+            foreground.migrate(project, variables, log, pause)
+            command = [sys.executable, "-P", "-m", "factory.airflow.foreground", str(report)]
+            code = foreground.run([*command, *dag_ids], variables, log, watch)
+            show()
+    if code and not any(outcome["state"] != "success" for outcome in outcomes):
+        errors.print(f"[bold red]error:[/] the run ended with exit code {code}: see {log}")
+        raise typer.Exit(1)
+    console.print(f"[dim]Logs: {log}[/]", highlight=False)
+    return outcomes
+
+
+def _shown(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Print what tasks do; yield what runs came to."""
+    for line in lines:
+        entry = json.loads(line)
+        if "task" not in entry:
+            yield entry
+            continue
+        if entry["state"] == "running":
+            continue
+        console.print(
+            f"  {_MARKS.get(entry['state'], entry['state'])} {escape(entry['dag_id'])} "
+            f"[bold]{escape(entry['task'])}[/]",
+            highlight=False,
+        )
+        if entry["error"]:
+            console.print(f"    [red]{escape(entry['error'])}[/]", soft_wrap=True, highlight=False)
+
+
+def _table(outcomes: list[dict[str, Any]]) -> Any:
+    table = plain_table("DAG", "state", "result")
+    for outcome in outcomes:
+        table.add_row(outcome["dag_id"], outcome["state"], _result(outcome["result"]))
+    return table
+
+
+def _result(result: dict[str, Any] | None) -> str:
+    if not result:
+        return ""
+    if "model" not in result:
+        return f"snapshot {result['version']}, {result['rows']:,} rows"
+    tested = result["test_score"]
+    test = f", test {tested:.4f}" if tested is not None else ""
+    return (
+        f"{result['model']} version {result['version']}: {result['best_trial']}, best of "
+        f"{result['trials']} trials, {result['metric']} {result['score']:.4f}{test}"
+    )

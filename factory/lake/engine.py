@@ -1,0 +1,194 @@
+"""DuckDB as the project uses it: bounded memory, a scratch folder, UTC, and the lake's types."""
+
+import glob
+import logging
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
+from duckdb.sqltypes import DuckDBPyType
+
+from factory.errors import TerminalError
+
+log = logging.getLogger(__name__)
+
+MEMORY_LIMIT = "FACTORY_SQL_MEMORY_LIMIT"
+"""The environment variable that bounds DuckDB's memory in one task, such as `2GB`."""
+
+BATCH_ROWS = 122_880
+"""Rows that are in flight at once, and rows of a parquet row group: DuckDB's own default."""
+
+_PROGRESS_SECONDS = 10.0
+
+# Types that a Delta table cannot hold, or cannot hold alike for every reader, and what they become.
+# A whole number that does not fit BIGINT is an error of the query, never a silent rounding.
+_STORED_AS = {
+    "utinyint": "SMALLINT",
+    "usmallint": "INTEGER",
+    "uinteger": "BIGINT",
+    "ubigint": "BIGINT",
+    "hugeint": "BIGINT",
+    "uhugeint": "BIGINT",
+    "timestamp_ns": "TIMESTAMP",
+    "timestamp_ms": "TIMESTAMP",
+    "timestamp_s": "TIMESTAMP",
+    "time": "VARCHAR",
+    "time_ns": "VARCHAR",
+    "time with time zone": "VARCHAR",
+    "interval": "VARCHAR",
+    "uuid": "VARCHAR",
+    "enum": "VARCHAR",
+    "bit": "VARCHAR",
+    "bignum": "VARCHAR",
+    "sqlnull": "VARCHAR",
+    "null": "VARCHAR",
+}
+
+_ERRORS = {
+    "Out of Memory Error": duckdb.OutOfMemoryException,
+    "IO Error": duckdb.IOException,
+}
+
+
+class UnknownTypeError(TerminalError):
+    """A column's declared type does not exist."""
+
+
+def connect(scratch: Path) -> DuckDBPyConnection:
+    """A DuckDB connection of its own, whose sorts and joins spill below `scratch`.
+
+    Args:
+        scratch: A folder on a local disk; its subfolder `spill` is made when it is needed.
+    """
+    connection = duckdb.connect(
+        config={
+            "memory_limit": os.environ.get(MEMORY_LIMIT, "600MB"),
+            "temp_directory": str(scratch / "spill"),
+            # Without this, SQL could name any Python variable of the process as a table.
+            "python_enable_replacements": False,
+        }
+    )
+    # Times as text, and with them content hashes, must not depend on the machine.
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")
+    return connection
+
+
+def quote(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: object) -> str:
+    """A Python value (text, number, bool, None, or a list of them) as SQL."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return (
+            repr(value) if value == value and abs(value) != float("inf") else f"'{value}'::double"
+        )
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(literal(item) for item in value) + "]"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def create_view(
+    connection: DuckDBPyConnection, name: str, data: Sequence[Path] | pyarrow.dataset.Dataset
+) -> None:
+    """Make rows readable as the table `name`, which may be `schema.table`.
+
+    Parquet files are left to DuckDB itself: it needs a third of the memory and of the time that
+    it takes through an arrow dataset, which stands in where files cannot be opened by path.
+    """
+    if isinstance(data, pyarrow.dataset.Dataset):
+        registered = f"arrow {name}"
+        connection.register(registered, data)
+        rows = quote(registered)
+    else:
+        rows = f"read_parquet({literal([glob.escape(str(path)) for path in data])})"
+    schema, _, _ = name.rpartition(".")
+    if schema:
+        connection.execute(f"create schema if not exists {quote(schema)}")
+    target = ".".join(quote(part) for part in name.split("."))
+    connection.execute(f"create view {target} as select * from {rows}")  # noqa: S608
+
+
+def columns_of(relation: DuckDBPyRelation) -> dict[str, str]:
+    """The columns of a DuckDB relation and their types."""
+    return dict(zip(relation.columns, map(str, relation.types), strict=True))
+
+
+def canonical_type(text: str) -> str:
+    """The type of the lake that DuckDB's type `text` becomes: `int` is INTEGER, `uuid` VARCHAR.
+
+    Raises:
+        UnknownTypeError: when DuckDB knows no such type.
+    """
+    try:
+        return _stored_type(duckdb.sqltype(text))
+    except duckdb.Error as error:
+        raise UnknownTypeError(
+            f"{text!r} is not a DuckDB type: write one such as BIGINT, DOUBLE, VARCHAR or TIMESTAMP"
+        ) from error
+
+
+def storable(relation: DuckDBPyRelation) -> DuckDBPyRelation:
+    """The same rows with every column in a type that the lake holds."""
+    return relation.project(
+        ", ".join(
+            _as(name, str(kind), _stored_type(kind))
+            for name, kind in zip(relation.columns, relation.types, strict=True)
+        )
+    )
+
+
+def batches(relation: DuckDBPyRelation, what: str) -> pa.RecordBatchReader:
+    """The relation's rows as a stream that logs its progress, in batches of `BATCH_ROWS`."""
+    stream = relation.to_arrow_reader(BATCH_ROWS)
+    return pa.RecordBatchReader.from_batches(stream.schema, _reporting(stream, what))
+
+
+def _as(name: str, kind: str, stored: str) -> str:
+    column = quote(name)
+    return column if kind == stored else f"cast({column} as {stored}) as {column}"
+
+
+def _stored_type(kind: DuckDBPyType) -> str:
+    text = str(kind)
+    if text == "JSON":
+        return "VARCHAR"
+    if kind.id == "array":
+        return re.sub(r"\[\d+\]$", "[]", text)
+    return _STORED_AS.get(kind.id, text)
+
+
+def _reporting(stream: Iterable[pa.RecordBatch], what: str) -> Iterator[pa.RecordBatch]:
+    rows, last = 0, time.monotonic()
+    for batch in _raising_duckdb_errors(stream):
+        yield batch
+        rows += batch.num_rows
+        if time.monotonic() - last >= _PROGRESS_SECONDS:
+            last = time.monotonic()
+            log.info("%s: %s rows so far", what, f"{rows:,}")
+
+
+def _raising_duckdb_errors(stream: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Give an error its type back, which is lost on the way through arrow's stream."""
+    batches = iter(stream)
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except (OSError, pa.ArrowException) as error:
+            kind, _, _ = str(error).partition(":")
+            raise _ERRORS.get(kind, duckdb.Error)(str(error)) from error
+        yield batch

@@ -1,0 +1,281 @@
+"""How a snapshot comes to be: planned on the newest one, committed only if that still is newest."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+
+from factory.config.dataset import Write
+from factory.lake import engine
+from factory.lake.engine import columns_of, quote
+from factory.lake.fingerprint import Fingerprint, fingerprint, schema_hash
+from factory.lake.fitting import fit
+from factory.lake.snapshot import (
+    AlreadyAppendedError,
+    LakeError,
+    MergeKeyError,
+    NoSnapshotError,
+    Publication,
+    Snapshot,
+)
+
+if TYPE_CHECKING:
+    from factory.lake import Lake
+
+_ATTEMPTS = 50
+
+_TABLE = {
+    # Old commit files describe old snapshots, which stay readable.
+    "delta.enableExpiredLogCleanup": "false",
+}
+
+
+class _OvertakenError(LakeError):
+    """Somebody else has published since this attempt began."""
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What a new snapshot is built upon."""
+
+    table: DeltaTable
+    snapshot: Snapshot
+    content: Fingerprint
+
+
+@dataclass(frozen=True)
+class _Plan:
+    snapshot: Snapshot
+    content: Fingerprint
+    added: str
+    """The content hash of the new rows alone: tells a retry from a run with other rows."""
+
+
+def publish(
+    lake: "Lake", dataset: str, rows: Path, write: Write, *, run_id: str, emit_unchanged: bool
+) -> Publication:
+    """See `factory.lake.Lake.publish`."""
+    with engine.connect(rows.parent) as connection:
+        engine.create_view(connection, "source", [rows])
+        publisher = _Publisher(lake, dataset, write, run_id, connection)
+        for attempt in Retrying(
+            retry=retry_if_exception_type(_OvertakenError),
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_random(0, 0.5),
+            reraise=True,
+        ):
+            with attempt:
+                return publisher.attempt(emit_unchanged=emit_unchanged)
+    raise AssertionError("unreachable: the last attempt raises")
+
+
+class _Publisher:
+    """One publication; every attempt starts from what is newest by then."""
+
+    def __init__(
+        self, lake: "Lake", dataset: str, write: Write, run_id: str, connection: DuckDBPyConnection
+    ) -> None:
+        self.lake = lake
+        self.dataset = dataset
+        self.write = write
+        self.run_id = run_id
+        self.connection = connection
+        self.prepared = connection.table("source")
+        self.viewed: set[str] = set()
+        self.fingerprint = lru_cache(lambda columns: fingerprint(self._as(dict(columns))))
+
+    def attempt(self, *, emit_unchanged: bool) -> Publication:
+        base = self._base()
+        columns = self._columns(base)
+        plan = self._plan(base, columns)
+        if base is not None:
+            earlier = self._committed_before(base, plan)
+            if earlier is not None:
+                return Publication(earlier, changed=True)
+            if plan.snapshot.content_hash == base.snapshot.content_hash:
+                return Publication(base.snapshot, changed=emit_unchanged)
+        self._commit(base, plan)
+        return Publication(plan.snapshot, changed=True)
+
+    def _base(self) -> _Base | None:
+        try:
+            table = self.lake.table(self.dataset)
+        except NoSnapshotError:
+            return None
+        snapshot, noted = self.lake.published(self.dataset, table.version())
+        content = Fingerprint(snapshot.rows, int(noted["lower"]), int(noted["upper"]))
+        return _Base(table, snapshot, content)
+
+    def _columns(self, base: _Base | None) -> dict[str, str]:
+        """The new snapshot's columns: the published ones, unless they are replaced."""
+        if base is None or self.write.mode == "replace":
+            return columns_of(self.prepared)
+        return base.snapshot.columns
+
+    def _as(self, columns: dict[str, str]) -> DuckDBPyRelation:
+        return fit(self.prepared, columns, self.dataset)
+
+    def _plan(self, base: _Base | None, columns: dict[str, str]) -> _Plan:
+        new = self.fingerprint(tuple(columns.items()))
+        if self.write.mode == "merge":
+            check_keys(self._as(columns), self.write.keys, self.dataset)
+        if base is None or self.write.mode == "replace":
+            content = new
+        elif self.write.mode == "append":
+            content = base.content + new
+        else:
+            content = base.content - self._replaced(base, columns) + new
+        snapshot = Snapshot(
+            dataset=self.dataset,
+            uri=self.lake.uri(self.dataset),
+            version=0 if base is None else base.table.version() + 1,
+            rows=content.rows,
+            columns=columns,
+            schema_hash=schema_hash(columns),
+            content_hash=content.content_hash(columns),
+            published_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+        return _Plan(snapshot, content, new.content_hash(columns))
+
+    def _replaced(self, base: _Base, columns: dict[str, str]) -> Fingerprint:
+        """The published rows whose keys come again."""
+        return fingerprint(self._published(base, columns, "semi"))
+
+    def _published(
+        self, base: _Base, columns: dict[str, str], join: Literal["semi", "anti"]
+    ) -> DuckDBPyRelation:
+        """The published rows that have new rows with their keys, or those that have none."""
+        name = f"version_{base.table.version()}"
+        if name not in self.viewed:
+            rows = self.lake.rows(self.dataset, base.table.version())
+            engine.create_view(self.connection, name, rows)
+            self.viewed.add(name)
+        published = self.connection.table(name).set_alias("published")
+        matches = " and ".join(f"published.{quote(k)} = new.{quote(k)}" for k in self.write.keys)
+        return published.join(self._as(columns).set_alias("new"), matches, join)
+
+    def _committed_before(self, base: _Base, plan: _Plan) -> Snapshot | None:
+        """The snapshot that an earlier try of this run has made of the same rows."""
+        version = base.table.transaction_version(self._transaction)
+        if version is None:
+            return None
+        snapshot, noted = self.lake.published(self.dataset, version)
+        if noted["added"] == plan.added:
+            return snapshot
+        if self.write.mode == "append":
+            raise AlreadyAppendedError(
+                f"{self.dataset}: run {self.run_id} has appended its rows already, as version "
+                f"{version}, and comes with other rows now; appending them too would leave both. "
+                "Start a new run to append more, or publish once with `mode: replace`"
+            )
+        return None
+
+    def _commit(self, base: _Base | None, plan: _Plan) -> None:
+        stream = engine.batches(self._rows(base, plan), f"publishing {self.dataset}")
+        properties = self._properties(plan)
+        with _failures_of(self.lake, self.dataset, creating=base is None):
+            if base is None:
+                write_deltalake(
+                    self.lake.uri(self.dataset),
+                    stream,
+                    mode="error",
+                    configuration=_TABLE,
+                    storage_options=self.lake.storage_options,
+                    commit_properties=properties,
+                )
+            elif self.write.mode == "append":
+                write_deltalake(base.table, stream, mode="append", commit_properties=properties)
+            else:
+                write_deltalake(
+                    base.table,
+                    stream,
+                    mode="overwrite",
+                    schema_mode="overwrite",
+                    commit_properties=properties,
+                )
+
+    def _rows(self, base: _Base | None, plan: _Plan) -> DuckDBPyRelation:
+        """The rows to write.
+
+        A merge writes the whole table anew: Delta's own merge leaves files alone that no key is in,
+        but holds the new rows in memory (3 GB for ten million), where DuckDB's join spills.
+        """
+        new = self._as(plan.snapshot.columns)
+        if base is None or self.write.mode != "merge":
+            return new
+        return self._published(base, plan.snapshot.columns, "anti").union(new)
+
+    def _properties(self, plan: _Plan) -> CommitProperties:
+        described = plan.snapshot.as_event()
+        # The address may change when a lake is moved; it is known where the commit is found.
+        del described["uri"], described["dataset"]
+        note = {
+            "snapshot": described,
+            "lower": str(plan.content.lower),
+            "upper": str(plan.content.upper),
+            "added": plan.added,
+            "run_id": self.run_id,
+        }
+        return CommitProperties(
+            custom_metadata={"factory": note},
+            # No retry inside: the note holds for this base and no other.
+            max_commit_retries=0,
+            app_transactions=[Transaction(self._transaction, plan.snapshot.version)],
+        )
+
+    @property
+    def _transaction(self) -> str:
+        return f"run:{self.run_id}"
+
+
+def check_keys(rows: DuckDBPyRelation, keys: tuple[str, ...], dataset: str) -> None:
+    """Check that a merge's keys identify the new rows.
+
+    Raises:
+        MergeKeyError: when a key is missing, null or repeated; says how many rows are concerned.
+    """
+    missing = [key for key in keys if key not in rows.columns]
+    if missing:
+        raise MergeKeyError(
+            f"{dataset}: the merge keys {', '.join(missing)} are not among the new rows' columns "
+            f"({', '.join(rows.columns)}): correct `write.keys`, or let the transforms keep them"
+        )
+    names = ", ".join(quote(key) for key in keys)
+    is_null = " or ".join(f"{quote(key)} is null" for key in keys)
+    [(nulls,)] = rows.filter(is_null).aggregate("count(*)").fetchall()
+    [(repeated, groups)] = (
+        rows.filter(f"not ({is_null})")
+        .aggregate("count(*) as n", names)
+        .filter("n > 1")
+        .aggregate("coalesce(sum(n), 0)::bigint, count(*)")
+        .fetchall()
+    )
+    if nulls or repeated:
+        raise MergeKeyError(
+            f"{dataset}: the merge keys {', '.join(keys)} must identify every new row, but they "
+            f"are null in {nulls:,} rows, and {repeated:,} rows share {groups:,} keys. Drop or "
+            "combine such rows in a transform, or name further columns in `write.keys`"
+        )
+
+
+@contextmanager
+def _failures_of(lake: "Lake", dataset: str, *, creating: bool) -> Iterator[None]:
+    overtaken = f"{dataset}: others kept on publishing to {lake.uri(dataset)}; run it again"
+    try:
+        yield
+    except CommitFailedError as error:
+        raise _OvertakenError(overtaken) from error
+    except DeltaError as error:
+        if creating and DeltaTable.is_deltatable(lake.uri(dataset), lake.storage_options):
+            raise _OvertakenError(overtaken) from error
+        raise LakeError(
+            f"{dataset} could not be written to {lake.uri(dataset)}: {error}"
+        ) from error

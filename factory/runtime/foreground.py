@@ -1,0 +1,110 @@
+"""An Airflow of its own for `factory run`: a database and logs, and no servers but MLflow's."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from factory.runtime.embedded import POLL, EmbeddedRuntime
+from factory.runtime.environment import environment
+from factory.runtime.errors import AlreadyRunningError, EmbeddedRuntimeError
+from factory.runtime.home import Home
+from factory.runtime.ports import Ports
+from factory.runtime.processes import end, family
+
+Pause = Callable[[float], None]
+
+
+@contextmanager
+def tracking(project: Path, pause: Pause) -> Iterator[Mapping[str, str]]:
+    """The variables of a process that runs DAGs, while MLflow answers.
+
+    The MLflow of a factory that is up is used; otherwise one is started, and stopped on leaving.
+
+    Raises:
+        EmbeddedRuntimeError: MLflow does not start.
+    """
+    runtime = EmbeddedRuntime(project, pause=pause, components=("mlflow",))
+    try:
+        runtime.start()
+    except AlreadyRunningError as running:
+        runtime.stop()
+        if running.mlflow is None:
+            raise
+        yield _variables(project, _ports(running.mlflow))
+        return
+    except BaseException:
+        runtime.stop()
+        raise
+    try:
+        yield _variables(project, runtime.ports)
+    finally:
+        runtime.stop()
+
+
+def run(command: Sequence[str], variables: Mapping[str, str], log: Path, pause: Pause) -> int:
+    """Run a command to its end, its output going to `log`; it is ended when `pause` raises.
+
+    Returns:
+        Its exit code.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            env=dict(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            while process.poll() is None:
+                pause(POLL)
+        finally:
+            end(family(process))
+            process.wait()
+    return process.returncode
+
+
+def migrate(project: Path, variables: Mapping[str, str], log: Path, pause: Pause) -> None:
+    """Make the database, or bring it to the installed Airflow's version.
+
+    Raises:
+        EmbeddedRuntimeError: It cannot be done; names the log.
+    """
+    Home(_folder(project)).airflow.mkdir(parents=True, exist_ok=True, mode=0o700)
+    command = [sys.executable, "-P", "-m", "airflow", "db", "migrate"]
+    if run(command, variables, log, pause):
+        raise EmbeddedRuntimeError(f"Airflow's database cannot be made: see {log}")
+
+
+def _folder(project: Path) -> Path:
+    return project / ".factory" / "foreground"
+
+
+def _variables(project: Path, ports: Ports) -> dict[str, str]:
+    """As those of the embedded runtime, but for Airflow's own files: two Airflows on one database
+    would run each other's tasks.
+    """  # noqa: D205
+    shared, own = Home(project / ".factory"), Home(_folder(project))
+    return environment(
+        home=shared,
+        project=project,
+        ports=ports,
+        secrets=shared.secrets(),
+        marker="",
+        inherited=os.environ,
+        extra={
+            "AIRFLOW_HOME": str(own.airflow),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{own.airflow_database}",
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(own.airflow / "logs"),
+        },
+    )
+
+
+def _ports(mlflow_url: str) -> Ports:
+    return Ports(mlflow=urlsplit(mlflow_url).port or Ports.mlflow)

@@ -1,0 +1,102 @@
+"""`factory validate`, `render` and `run`, called as a person calls them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def factory(*arguments: str, project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "factory", *arguments, "--project", str(project)],
+        env={**os.environ, "COLUMNS": "200", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name in ("dags", "configs"):
+        shutil.copytree(
+            REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    return tmp_path
+
+
+def test_validate_is_content_with_the_shipped_teams(project):
+    done = factory("validate", project=project)
+    assert done.returncode == 0, done.stdout
+    assert "3 team files: no problems" in done.stdout
+
+
+def test_validate_shows_all_problems_of_all_files_and_exits_with_1(project):
+    for team, wrong in (("marine", "schedule: '@dayly'"), ("ecology", "max_iter: 1000")):
+        path = project / "configs" / f"{team}.yaml"
+        text = path.read_text()
+        path.write_text(
+            text.replace('schedule: "@daily"', wrong) if team == "marine" else text + "\nnonsense: 1\n"
+        )
+    done = factory("validate", project=project)
+    assert done.returncode == 1
+    assert "marine.yaml" in done.stdout
+    assert "@daily" in done.stdout
+    assert "nonsense" in done.stdout
+    assert "2 problems in 3 files" in done.stdout
+
+
+def test_validate_of_one_file_shows_its_links_too(project):
+    path = project / "configs" / "ecology.yaml"
+    path.write_text(path.read_text().replace("train_on: marine.penguins", "train_on: marine.pengins"))
+    done = factory("validate", str(path), project=project)
+    assert done.returncode == 1
+    assert "did you mean `marine.penguins`?" in done.stdout
+    assert "1 problem in 1 file" in done.stdout
+    assert factory("validate", str(project / "configs/marine.yaml"), project=project).returncode == 0
+
+
+def test_render_prints_yaml_of_a_team_or_of_one_dag(project):
+    team = yaml.safe_load(factory("render", "clinic", project=project).stdout)
+    assert list(team) == ["clinic.diabetes", "clinic.progression.train"]
+    one = yaml.safe_load(factory("render", "clinic.progression", project=project).stdout)
+    assert one == {"clinic.progression.train": team["clinic.progression.train"]}
+
+
+def test_unknown_names_get_a_suggestion(project):
+    done = factory("render", "clinc", project=project)
+    assert (done.returncode, "did you mean `clinic`?" in done.stderr) == (1, True)
+    done = factory("run", "marine.pengins", project=project)
+    assert (done.returncode, "did you mean `marine.penguins`?" in done.stderr) == (1, True)
+
+
+@pytest.mark.slow
+def test_run_produces_missing_datasets_first_and_shows_the_result(project):
+    done = factory("run", "ecology.species", project=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Nothing published yet, so first: marine.penguins" in done.stdout
+    assert "✓ ecology.species.train trial.evaluate [LogisticRegression C=1]" in done.stdout
+    assert "snapshot 0, 333 rows" in done.stdout
+    assert "ecology.species version 1" in done.stdout
+    # What it started has ended: nobody holds the runtime's lock, and its port is closed.
+    assert (project / ".factory" / "runtime.json").read_text() == ""
+
+
+@pytest.mark.slow
+def test_run_that_fails_shows_the_cause_and_exits_with_1(project):
+    path = project / "configs" / "marine.yaml"
+    path.write_text(path.read_text().replace("min: 2500", "min: 3500"))
+    done = factory("run", "marine.penguins", project=project)
+    assert done.returncode == 1
+    assert "✗ marine.penguins check" in done.stdout
+    assert "between(body_mass_g" in done.stdout
+    lines = (project / ".factory/logs/run.jsonl").read_text().splitlines()
+    last = [json.loads(line) for line in lines][-1]
+    assert (last["dag_id"], last["state"], last["result"]) == ("marine.penguins", "failed", None)

@@ -1,0 +1,107 @@
+"""`factory demo` as a newcomer runs it, and Airflow's Assets view in a real browser."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PICTURE = REPOSITORY / "docs" / "images" / "assets.png"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
+
+
+@dataclass
+class Demo:
+    """A demo that was told to stay."""
+
+    process: subprocess.Popen[str]
+    output: str
+
+    @property
+    def airflow(self) -> str:
+        """Airflow's address, as it is printed."""
+        return re.findall(r"Airflow\s+(http://\S+)", self.output)[-1]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    project = tmp_path_factory.mktemp("demo")
+    for name in ("dags", "configs"):
+        shutil.copytree(
+            REPOSITORY / name, project / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "factory", "demo", "--keep", "--project", str(project)],
+        env={**os.environ, "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines = []
+    assert process.stdout
+    for line in process.stdout:
+        lines.append(line)
+        if "Ctrl-C stops everything" in line:
+            break
+    yield Demo(process, "".join(lines))
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    process.stdout.read()
+    assert process.wait(timeout=60) == 0
+
+
+def test_demo_shows_which_event_started_which_training_and_what_came_of_it(demo: Demo):
+    assert demo.process.poll() is None, demo.output
+    rows = [line.split() for line in demo.output.splitlines() if "snapshot 0" in line]
+    table = {row[0]: row for row in rows}
+    assert set(table) == {"marine.penguins", "clinic.diabetes"}, demo.output
+    assert "ecology.species.train" in table["marine.penguins"]
+    assert table["marine.penguins"][-3:] == ["ecology.species", "version", "1"]
+    assert table["clinic.diabetes"][-3:] == ["clinic.progression", "version", "1"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+def test_assets_view_shows_producer_asset_and_consumer(demo: Demo):
+    from playwright.sync_api import expect, sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 560})
+        page.goto(f"{demo.airflow}/assets")
+        page.get_by_role("link", name="marine.penguins").click()
+        graph = page.get_by_test_id("rf__wrapper")
+        producer = graph.get_by_test_id("rf__node-dag:marine.penguins")
+        consumer = graph.get_by_test_id("rf__node-dag:ecology.species.train")
+        asset = graph.locator("[data-testid^='rf__node-asset:']")
+        expect(producer).to_be_visible(timeout=30_000)
+        expect(consumer).to_be_visible()
+        expect(asset).to_contain_text("marine.penguins")
+        # Two arrows: from the producer to the asset, and from there to the consumer.
+        edges = graph.locator("[data-testid^='rf__edge-']")
+        expect(edges).to_have_count(2)
+        ends = sorted(edges.nth(at).get_attribute("data-testid") or "" for at in range(2))
+        assert re.fullmatch(r"rf__edge-asset:\d+-dag:ecology\.species\.train", ends[0])
+        assert re.fullmatch(r"rf__edge-dag:marine\.penguins-asset:\d+", ends[1])
+        expect(page.get_by_text("Triggered Dag Run")).to_be_visible()
+        if os.environ.get("REWRITE_GOLDEN"):
+            PICTURE.parent.mkdir(exist_ok=True)
+            page.screenshot(path=PICTURE)
+        browser.close()

@@ -1,0 +1,75 @@
+"""What the documentation shows works: YAML blocks are read, links and commands exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from factory.catalog import read_all
+
+PROJECT = Path(__file__).parents[1]
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+# Teams that blocks refer to, so that their links hold.
+OTHERS = {
+    "marine": "datasets: {penguins: {source: {type: csv, path: p.csv}, share_with: '*'}}",
+    "fishery": "datasets: {catches: {source: {type: csv, path: c.csv}, share_with: '*'}}",
+}
+
+
+def blocks() -> list:
+    return [
+        pytest.param(block, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, block in enumerate(BLOCK.findall(page.read_text()), 1)
+    ]
+
+
+def as_project(block: str, folder: Path) -> str:
+    """Write a block as a team file, the parts that it leaves out added; the team's name."""
+    content = yaml.safe_load(block)
+    team = content.get("team", "harbour")
+    head = {"version": 1, "team": team, "owner": f"{team}@example.org"}
+    missing = "".join(f"{key}: {value}\n" for key, value in head.items() if key not in content)
+    configs = folder / "configs"
+    configs.mkdir()
+    (configs / "_defaults.yaml").write_text(
+        "version: 1\npython_packages: [sklearn, palmerpenguins]\n"
+    )
+    for name, text in OTHERS.items():
+        if name != team:
+            (configs / f"{name}.yaml").write_text(
+                f"version: 1\nteam: {name}\nowner: {name}@example.org\n{text}\n"
+            )
+    (configs / f"{team}.yaml").write_text(missing + block)
+    return team
+
+
+@pytest.mark.parametrize("block", blocks())
+def test_yaml_block_is_a_valid_team_file(block, tmp_path):
+    team = as_project(block, tmp_path)
+    found = read_all(tmp_path / "configs", "dev")
+    assert not found.problems, "\n".join(str(problem) for problem in found.problems)
+    assert team in found.teams
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_files_lead_somewhere(page):
+    targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text())
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_that_are_shown_exist(page):
+    text = page.read_text()
+    makefile = (PROJECT / "Makefile").read_text()
+    for target in re.findall(r"\bmake ([a-z-]+)", text):
+        assert f"\n{target}:" in makefile, f"make {target}"
+    from factory.cli.main import app
+
+    known = {command.callback.__name__ for command in app.registered_commands}
+    for command in re.findall(r"`factory ([a-z]+)", text):
+        assert command in known, f"factory {command}"
