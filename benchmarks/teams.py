@@ -62,14 +62,14 @@ def write_handwritten(folder: Path, documents: dict[str, dict[str, dict]]) -> No
         (folder / f"{team}.py").write_text("\n".join(blocks))
 
 
-_HEADER = '''\
+_HEADER = """\
 from datetime import datetime, timedelta, timezone
 
 from airflow.sdk import DAG, Asset, Param, task_group
 
 from factory.airflow.operators import StepOperator
 from factory.airflow.tasks import dataset, training, workspace
-'''
+"""
 
 
 def _value(data: object) -> str:
@@ -88,9 +88,7 @@ def _value(data: object) -> str:
 def _operator(task_id: str, entry: dict, extra: str = "") -> str:
     call = entry["python_callable"].removeprefix("factory.airflow.tasks.")
     skipped = ("operator", "decorator", "python_callable", "dependencies", "op_kwargs")
-    rest = "".join(
-        f", {key}={_value(value)}" for key, value in entry.items() if key not in skipped
-    )
+    rest = "".join(f", {key}={_value(value)}" for key, value in entry.items() if key not in skipped)
     kwargs = _value(entry["op_kwargs"])
     if extra:
         kwargs = "{" + f"**{kwargs}, {extra}" + "}"
