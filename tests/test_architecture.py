@@ -121,8 +121,10 @@ print([name for name in heavy if name in sys.modules])
     [
         "import factory.catalog, factory.documents.compile, factory.documents.rendering",
         "import factory.cli.main",
-        "from pathlib import Path; from factory.catalog import check_project; "
-        "assert check_project(Path('configs')) == []",
+        (
+            "from pathlib import Path; from factory.catalog import check_project; "
+            "assert check_project(Path('configs')) == []"
+        ),
     ],
 )
 def test_reading_and_the_command_line_import_nothing_heavy(code):

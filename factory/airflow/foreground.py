@@ -43,23 +43,23 @@ class Reporter:
             error=None if error is None else str(error),
         )
 
-    @hookimpl
+    @hookimpl  # type: ignore[untyped-decorator]
     def on_task_instance_running(self, task_instance: Any) -> None:
         """A task begins; what it is mapped over is known when it ends."""
         if task_instance.map_index < 0:
             self._task(task_instance, "running")
 
-    @hookimpl
+    @hookimpl  # type: ignore[untyped-decorator]
     def on_task_instance_success(self, task_instance: Any) -> None:
         """A task ended well."""
         self._task(task_instance, "success")
 
-    @hookimpl
+    @hookimpl  # type: ignore[untyped-decorator]
     def on_task_instance_skipped(self, task_instance: Any) -> None:
         """A task had nothing to do."""
         self._task(task_instance, "skipped")
 
-    @hookimpl
+    @hookimpl  # type: ignore[untyped-decorator]
     def on_task_instance_failed(self, task_instance: Any, error: object) -> None:
         """A task failed."""
         self._task(task_instance, "failed", error)

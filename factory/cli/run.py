@@ -17,7 +17,12 @@ from factory.runtime.signals import StopSignals
 if TYPE_CHECKING:
     from factory.catalog import Project
 
-_MARKS = {"running": "…", "success": "[green]✓[/]", "skipped": "[yellow]-[/]", "failed": "[red]✗[/]"}
+_MARKS = {
+    "running": "…",
+    "success": "[green]✓[/]",
+    "skipped": "[yellow]-[/]",
+    "failed": "[red]✗[/]",
+}
 
 
 def run(

@@ -53,7 +53,7 @@ def run(command: Sequence[str], variables: Mapping[str, str], log: Path, pause: 
     """
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - our own command
             command,
             env=dict(variables),
             stdin=subprocess.DEVNULL,

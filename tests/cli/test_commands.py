@@ -43,7 +43,9 @@ def test_validate_shows_all_problems_of_all_files_and_exits_with_1(project):
         path = project / "configs" / f"{team}.yaml"
         text = path.read_text()
         path.write_text(
-            text.replace('schedule: "@daily"', wrong) if team == "marine" else text + "\nnonsense: 1\n"
+            text.replace('schedule: "@daily"', wrong)
+            if team == "marine"
+            else text + "\nnonsense: 1\n"
         )
     done = factory("validate", project=project)
     assert done.returncode == 1
@@ -55,12 +57,16 @@ def test_validate_shows_all_problems_of_all_files_and_exits_with_1(project):
 
 def test_validate_of_one_file_shows_its_links_too(project):
     path = project / "configs" / "ecology.yaml"
-    path.write_text(path.read_text().replace("train_on: marine.penguins", "train_on: marine.pengins"))
+    path.write_text(
+        path.read_text().replace("train_on: marine.penguins", "train_on: marine.pengins")
+    )
     done = factory("validate", str(path), project=project)
     assert done.returncode == 1
     assert "did you mean `marine.penguins`?" in done.stdout
     assert "1 problem in 1 file" in done.stdout
-    assert factory("validate", str(project / "configs/marine.yaml"), project=project).returncode == 0
+    assert (
+        factory("validate", str(project / "configs/marine.yaml"), project=project).returncode == 0
+    )
 
 
 def test_render_prints_yaml_of_a_team_or_of_one_dag(project):
