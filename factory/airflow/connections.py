@@ -21,7 +21,6 @@ def query_chunks(source: SqlSource) -> Iterator["Chunk"]:
     """
     from airflow.providers.common.sql.hooks.sql import DbApiHook
     from airflow.sdk import BaseHook
-    from sqlalchemy import text
 
     from factory.steps.chunks import read_chunks
 
@@ -32,10 +31,16 @@ def query_chunks(source: SqlSource) -> Iterator["Chunk"]:
             f"{type(hook).__name__}): a `sql` source needs one whose hook speaks SQL"
         )
     engine = hook.get_sqlalchemy_engine()
-    options = {"stream_results": True, "max_row_buffer": source.chunk_rows}
+    # Without parameters, and not as SQLAlchemy's text: `%` and `:name` in a query mean themselves.
+    options = {
+        "stream_results": True,
+        "max_row_buffer": source.chunk_rows,
+        "no_parameters": True,
+    }
     try:
         with engine.connect().execution_options(**options) as connection:
-            yield from read_chunks(connection.execute(text(source.query)), source.chunk_rows)
+            result = connection.exec_driver_sql(source.query)
+            yield from read_chunks(result, source.chunk_rows)
     finally:
         engine.dispose()
 

@@ -1,0 +1,64 @@
+"""Sources that go through Airflow connections."""
+
+import sqlite3
+
+import pytest
+
+from factory.airflow.connections import http_login, query_chunks
+from factory.config.sources import SqlSource
+from factory.errors import TerminalError
+from factory.steps.chunks import write_pieces
+
+
+@pytest.fixture
+def warehouse(tmp_path, monkeypatch):
+    path = tmp_path / "warehouse.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("create table landings (port text, weight_kg real)")
+        rows = [(f"port {number % 3}", None if number < 4 else number) for number in range(10)]
+        connection.executemany("insert into landings values (?, ?)", rows)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", f"sqlite:///{path}")
+    return path
+
+
+def source(query: str, **more: object) -> SqlSource:
+    return SqlSource.model_validate(
+        {"type": "sql", "connection": "warehouse", "query": query, **more}
+    )
+
+
+def test_query_comes_in_chunks_of_the_size_that_is_asked_for(warehouse):
+    chunks = list(query_chunks(source("select * from landings", chunk_rows=4)))
+    assert [len(chunk.rows) for chunk in chunks] == [0, 4, 4, 2]
+    assert {tuple(chunk.columns) for chunk in chunks} == {("port", "weight_kg")}
+
+
+def test_query_through_a_connection_becomes_rows_with_one_type_a_column(warehouse, tmp_path):
+    chunks = query_chunks(source("select * from landings", chunk_rows=3))
+    rows = write_pieces(chunks, "the query", tmp_path / "rows.parquet")
+    assert rows.rows == 10
+    assert rows.columns == {"port": "VARCHAR", "weight_kg": "DOUBLE"}
+
+
+def test_percent_and_colon_in_a_query_mean_themselves(warehouse):
+    query = "select port from landings where port like 'port%' and port <> ':name'"
+    assert sum(len(chunk.rows) for chunk in query_chunks(source(query))) == 10
+
+
+def test_connection_that_is_no_database_says_so_without_its_secrets(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "fs://user:geheim@/?path=/srv")
+    with pytest.raises(TerminalError, match="no database connection") as error:
+        list(query_chunks(source("select 1")))
+    assert "geheim" not in str(error.value)
+
+
+def test_http_login_comes_from_the_connection_and_is_not_shown(monkeypatch):
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_PORTAL",
+        '{"conn_type": "http", "login": "ada", "password": "geheim", "host": "localhost", '
+        '"extra": {"headers": {"X-Key": "auch geheim"}}}',
+    )
+    login = http_login("portal")
+    assert (login.user, login.password) == ("ada", "geheim")
+    assert login.headers == {"X-Key": "auch geheim"}
+    assert "geheim" not in repr(login)
