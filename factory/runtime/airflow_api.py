@@ -19,6 +19,8 @@ from factory.runtime.airflow_models import (
 from factory.runtime.errors import EmbeddedRuntimeError
 
 _PAGE = 100
+_QUEUED = 300.0
+"""Seconds that a run may wait for its predecessor before a question about its events is given up."""
 _WHO = "name a user and the password that Airflow knows"
 _RecordT = TypeVar("_RecordT", bound=Record)
 _T = TypeVar("_T")
@@ -191,11 +193,14 @@ class AirflowClient:
     ) -> list[AssetEvent]:
         """The events that a DAG (or one run of it) emitted, or all events; oldest first."""
         query = {"source_dag_id": dag_id, "source_run_id": run_id, "order_by": "timestamp"}
-        return list(self._records("/assets/events", "asset_events", AssetEvent, **query))
+        return self._once_runs_have_begun(
+            lambda: list(self._records("/assets/events", "asset_events", AssetEvent, **query))
+        )
 
     def upstream_asset_events(self, dag_id: str, run_id: str) -> list[AssetEvent]:
         """The events that started a run."""
-        answer = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/upstreamAssetEvents")
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/upstreamAssetEvents"
+        answer = self._once_runs_have_begun(lambda: self._get(path))
         return [AssetEvent.model_validate(event) for event in answer["asset_events"]]
 
     def queued_assets(self, dag_id: str) -> int:
@@ -221,6 +226,22 @@ class AirflowClient:
         return answer
 
     # Underneath
+
+    def _once_runs_have_begun(self, ask: Callable[[], _T]) -> _T:
+        """What `ask` returns, as soon as Airflow can tell.
+
+        Airflow 3.3.2 answers with 500 while a run that an event created is queued: its answer
+        insists on a start date of every run.
+        """
+        deadline = time.monotonic() + _QUEUED
+        while True:
+            try:
+                return ask()
+            except AirflowRefusedError as error:
+                is_last = time.monotonic() > deadline
+                if is_last or error.status != httpx.codes.INTERNAL_SERVER_ERROR:
+                    raise
+            self._pause(0.3)
 
     @staticmethod
     def _task_path(task: TaskInstance) -> str:
