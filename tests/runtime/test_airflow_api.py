@@ -48,16 +48,20 @@ NO_EVENTS = {"asset_events": [], "total_entries": 0}
 
 def test_events_are_asked_for_again_while_airflow_cannot_tell_of_a_queued_run():
     waits: list[float] = []
-    with server([(500, {}), (500, {}), (200, NO_EVENTS)]) as (url, asked):
-        with AirflowClient(url, pause=waits.append) as client:
-            assert client.asset_events() == []
+    with (
+        server([(500, {}), (500, {}), (200, NO_EVENTS)]) as (url, asked),
+        AirflowClient(url, pause=waits.append) as client,
+    ):
+        assert client.asset_events() == []
     assert len(asked) == 3
     assert len(waits) == 2
 
 
 def test_other_refusals_are_not_asked_for_again():
-    with server([(403, {"detail": "not you"})]) as (url, asked):
-        with AirflowClient(url, pause=pytest.fail) as client:
-            with pytest.raises(AirflowRefusedError, match="403"):
-                client.asset_events()
+    with (
+        server([(403, {"detail": "not you"})]) as (url, asked),
+        AirflowClient(url, pause=pytest.fail) as client,
+        pytest.raises(AirflowRefusedError, match="403"),
+    ):
+        client.asset_events()
     assert len(asked) == 1
