@@ -1,11 +1,18 @@
-"""A project of many teams, in three forms: our team files, dag-factory's YAML, hand-written Python."""
+"""Projects of many teams in three forms: our team files, dag-factory's YAML, hand-written Python."""
 
+import compileall
 from pathlib import Path
-from pprint import pformat
 
-import yaml
+from benchmarks import handwritten
+from factory.catalog import read_all
+from factory.config.environment import active_environment
+from factory.documents.compile import compile_team
+from factory.documents.places import Places
+from factory.documents.rendering import to_yaml
 
-TEAM = """\
+DAGS_A_TEAM = 2
+
+_TEAM = """\
 version: 1
 team: {team}
 owner: {team}@example.org
@@ -38,99 +45,33 @@ models:
 """
 
 
-def write_configs(folder: Path, teams: int) -> None:
-    """Write `teams` team files, each with one dataset and one model."""
+def generate(project: Path, teams: int) -> None:
+    """Write a project of `teams` teams, one dataset and one model each.
+
+    `configs/` holds the team files, `dagfactory/` what `factory render` prints for each, and
+    `handwritten/` the same DAGs in Python, compiled to bytecode as after Airflow's first parse.
+
+    Raises:
+        RuntimeError: The generated team files have problems.
+    """
+    _write_configs(project / "configs", teams)
+    read = read_all(project / "configs", active_environment())
+    if read.problems:
+        raise RuntimeError(f"the generated project has problems: {read.problems[0]}")
+    places = Places.of(read.platform, project)
+    rendered, python = project / "dagfactory", project / "handwritten"
+    rendered.mkdir()
+    python.mkdir()
+    for team, file in read.teams.items():
+        documents = compile_team(file.team, places)
+        (rendered / f"{team}.yaml").write_text(to_yaml(documents), encoding="utf-8")
+        (python / f"{team}.py").write_text(handwritten.source(documents), encoding="utf-8")
+    compileall.compile_dir(python, quiet=2)
+
+
+def _write_configs(folder: Path, teams: int) -> None:
     folder.mkdir(parents=True)
     (folder / "_defaults.yaml").write_text("version: 1\npython_packages: [sklearn]\n")
     for number in range(teams):
         team = f"team_{number:04}"
-        (folder / f"{team}.yaml").write_text(TEAM.format(team=team, number=number))
-
-
-def write_dagfactory(folder: Path, documents: dict[str, dict[str, dict]]) -> None:
-    """Write each team's documents as the file that `factory render` prints."""
-    folder.mkdir(parents=True)
-    for team, dags in documents.items():
-        (folder / f"{team}.yaml").write_text(yaml.safe_dump(dags, sort_keys=False))
-
-
-def write_handwritten(folder: Path, documents: dict[str, dict[str, dict]]) -> None:
-    """Write each team's DAGs as a person would in Python: the same tasks, arguments and links."""
-    folder.mkdir(parents=True)
-    for team, dags in documents.items():
-        blocks = [_HEADER, *(_dag(dag_id, document) for dag_id, document in dags.items())]
-        (folder / f"{team}.py").write_text("\n".join(blocks))
-
-
-_HEADER = """\
-from datetime import datetime, timedelta, timezone
-
-from airflow.sdk import DAG, Asset, Param, task_group
-
-from factory.airflow.operators import StepOperator
-from factory.airflow.tasks import dataset, training, workspace
-"""
-
-
-def _value(data: object) -> str:
-    """Python source of a value of a document."""
-    if isinstance(data, list):
-        return "[" + ", ".join(_value(item) for item in data) + "]"
-    if isinstance(data, dict) and "__type__" in data:
-        name = data["__type__"].rsplit(".", 1)[1]
-        arguments = [f"{key}={_value(item)}" for key, item in data.items() if key != "__type__"]
-        return f"{name}({', '.join(arguments)})"
-    if isinstance(data, dict):
-        return "{" + ", ".join(f"{key!r}: {_value(item)}" for key, item in data.items()) + "}"
-    return pformat(data)
-
-
-def _operator(task_id: str, entry: dict, extra: str = "") -> str:
-    call = entry["python_callable"].removeprefix("factory.airflow.tasks.")
-    skipped = ("operator", "decorator", "python_callable", "dependencies", "op_kwargs")
-    rest = "".join(f", {key}={_value(value)}" for key, value in entry.items() if key not in skipped)
-    kwargs = _value(entry["op_kwargs"])
-    if extra:
-        kwargs = "{" + f"**{kwargs}, {extra}" + "}"
-    return f"StepOperator(task_id={task_id!r}, python_callable={call}, op_kwargs={kwargs}{rest})"
-
-
-def _dag(dag_id: str, document: dict) -> str:
-    year, month, day = document["start_date"].split("-")
-    lines = [
-        "",
-        "with DAG(",
-        f"    {dag_id!r},",
-        f"    description={document['description']!r},",
-        f"    doc_md={document['doc_md']!r},",
-        f"    schedule={_value(document['schedule'])},",
-        f"    start_date=datetime({year}, {int(month)}, {int(day)}, tzinfo=timezone.utc),",
-        "    catchup=False,",
-        f"    max_active_runs={document['max_active_runs']},",
-        f"    tags={document['tags']!r},",
-        f"    default_args={_value(document['default_args'])},",
-        f"    params={_value(document['params'])},",
-        f") as {dag_id.replace('.', '_')}:",
-    ]
-    for task_id, entry in document["tasks"].items():
-        if "expand" in entry:
-            lines += _group(task_id, entry)
-        else:
-            kind = entry.get("decorator", "").rsplit(".", 1)[-1]
-            call = {"setup": ".as_setup()", "teardown": ".as_teardown()"}.get(kind, "")
-            lines.append(f"    {task_id} = {_operator(task_id, entry)}{call}")
-        lines += [f"    {upstream} >> {task_id}" for upstream in entry["dependencies"]]
-    return "\n".join(lines) + "\n"
-
-
-def _group(group_id: str, entry: dict) -> list[str]:
-    ((argument, upstream),) = entry["expand"].items()
-    lines = [f"    @task_group({group_id!r})", f"    def make_{group_id}({argument}):"]
-    for task_id, inner in entry["tasks"].items():
-        extra = f"{argument!r}: {argument}"
-        lines.append(f"        {task_id} = {_operator(task_id, inner, extra)}")
-        lines += [f"        {upstream_id} >> {task_id}" for upstream_id in inner["dependencies"]]
-    return [
-        *lines,
-        f"    {group_id} = make_{group_id}.expand({argument}={upstream.removeprefix('+')}.output)",
-    ]
+        (folder / f"{team}.yaml").write_text(_TEAM.format(team=team, number=number))
