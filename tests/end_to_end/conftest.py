@@ -99,7 +99,7 @@ class Installation:
         return "\n".join(self.airflow.log(task))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Airflow and MLflow on ports of their own, both DAGs parsed and unpaused."""
     project = tmp_path_factory.mktemp("installation")
@@ -134,7 +134,7 @@ class Chain:
     training: DagRun
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def first(installation: Installation) -> Chain:
     """The first publication and what follows from it."""
     producer = installation.produce()

@@ -85,7 +85,7 @@ def test_lineage_events_name_the_dataset_and_the_version(installation: Installat
     assert written["facets"]["version"]["datasetVersion"] == "0"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def unchanged(installation: Installation, first: Chain):
     return installation.produce()
 
@@ -99,7 +99,7 @@ def test_republishing_unchanged_content_emits_no_event(installation: Installatio
     assert len(installation.events()) == 1
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def refused(installation: Installation, unchanged):
     installation.write_rows(species=(7, None))
     return installation.produce()
@@ -119,7 +119,7 @@ def test_failing_check_emits_no_event_and_starts_no_training(installation: Insta
     assert [task.try_number for task in tasks if task.task_id == "check"] == [1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def second(installation: Installation, refused) -> Chain:
     installation.write_rows(petal_length=(3, 1.9))
     producer = installation.produce()
