@@ -1,0 +1,72 @@
+"""`factory champion`: the versions of a model, and which of them is in production."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from factory.cli.console import ProjectOption, console, plain_table
+from factory.cli.registry import ModelArgument, registry_of
+
+if TYPE_CHECKING:
+    from factory.registry import Version
+
+_COLOURS = {"champion": "bold green", "previous": "cyan", "challenger": "yellow"}
+_TEST = "test_"
+
+
+def champion(name: ModelArgument, project: ProjectOption = Path()) -> None:
+    """List the versions of a model: aliases, test metrics, data, configuration, and why they stand so.
+
+    The registry is the one in MLFLOW_TRACKING_URI, or the project's own.
+    """
+    with registry_of(project) as tracking:
+        from factory import registry
+
+        versions = registry.versions(name, tracking=tracking)
+    table = plain_table(
+        "version", "alias", "test metrics", "snapshots", "config", "registered", "why"
+    )
+    for version in versions:
+        table.add_row(
+            str(version.number),
+            _aliases(version),
+            _metrics(version),
+            "\n".join(f"{dataset} {number}" for dataset, number in version.snapshots.items()),
+            version.config_hash,
+            f"{version.registered_at:%Y-%m-%d %H:%M} UTC",
+            Text(_why(version)),
+        )
+    console.print(table)
+    if not any("champion" in version.aliases for version in versions):
+        console.print(f"No version of {name} is in production.")
+
+
+def _aliases(version: "Version") -> Text:
+    words = [Text(alias, style=_COLOURS.get(alias, "")) for alias in version.aliases]
+    return Text(" ").join(words)
+
+
+def _metrics(version: "Version") -> str:
+    """The objective's metric first, where the gate has said which that is."""
+    objective = version.tags.get("gate_metric", "").rpartition(" ")[2]
+    names = sorted(
+        (name for name in version.metrics if name.startswith(_TEST)),
+        key=lambda name: (name != objective, name),
+    )
+    return ", ".join(f"{name.removeprefix(_TEST)} {version.metrics[name]:.4g}" for name in names)
+
+
+def _why(version: "Version") -> str:
+    """Who put it into production, took it out or kept it out, and why; the latest of these."""
+    said = [
+        (version.tags[f"{key}_at"], f"{words} by {version.tags[f'{key}_by']}", f"{key}_why")
+        for key, words in (("promoted", "promoted"), ("rolled_back", "rolled back"))
+        if f"{key}_at" in version.tags
+    ]
+    if said:
+        when, who, why = max(said)
+        return f"{who} at {when}: {version.tags.get(why, '')}"
+    if "outcome_why" in version.tags:
+        return f"not promoted: {version.tags['outcome_why']}"
+    return ""
