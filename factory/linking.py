@@ -7,29 +7,16 @@ the file is mended. So a reference to a team whose file is broken is not looked 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 
-from factory.config.dataset import Dataset
+from factory.column_links import check_columns
 from factory.config.model import Model
 from factory.config.problems import Problem, closest, did_you_mean, in_order, one_of
 from factory.config.reader import TeamFile
 from factory.config.references import Reference, references
 from factory.config.schedule import PRESETS
 from factory.config.yaml_tree import KeyPath
-
-
-@dataclass(frozen=True)
-class Published:
-    """A dataset and the team that publishes it."""
-
-    team: TeamFile
-    name: str
-    dataset: Dataset
-
-    def is_shared_with(self, team: str) -> bool:
-        """Whether a team may read it: its own team always, others when it says so."""
-        shared = self.dataset.share_with
-        return team == self.team.name or shared == "*" or team in shared
+from factory.published import Published, published
+from factory.rings import Links, rings
 
 
 @dataclass(frozen=True)
@@ -43,7 +30,7 @@ class Catalog:
     datasets: Mapping[str, Published]
     """By full name, `team.dataset`."""
     consumers: Mapping[str, tuple[Reference, ...]]
-    """By a dataset's full name: what refers to it."""
+    """By full name of a dataset, or of a model that starts something: what refers to it."""
 
     @classmethod
     def of(
@@ -51,9 +38,9 @@ class Catalog:
     ) -> "Catalog":
         """The catalog of these teams."""
         datasets = {
-            f"{team.name}.{name}": Published(team, name, dataset)
+            f"{team.name}.{found.name}": found
             for team in teams.values()
-            for name, dataset in team.team.datasets.items()
+            for found in published(team)
         }
         consumers: dict[str, list[Reference]] = {}
         for team in teams.values():
@@ -88,163 +75,149 @@ class Catalog:
 
 def _check_team(catalog: Catalog, team: TeamFile) -> Iterator[Problem]:
     yield from _check_names(team)
-    yield from _check_columns(team)
+    yield from check_columns(team, catalog.datasets)
     yield from _check_sharing(catalog, team)
-    for name, model in team.team.models.items():
-        yield from _check_model_columns(catalog, team, name, model)
 
 
 def _check_reference(catalog: Catalog, reference: Reference) -> Iterator[Problem]:
     producer, name = reference.dataset.split(".")
     team = catalog.teams[reference.team]
-    if producer in catalog.unreadable:
+    if producer in catalog.unreadable or _is_own_model(catalog, reference):
         return
     if producer not in catalog.teams:
         suggestion = did_you_mean(reference.dataset, catalog.datasets, _known_teams(catalog))
         yield team.problem(reference.path, f"there is no team `{producer}`", suggestion)
         return
-    published = catalog.datasets.get(reference.dataset)
-    if published is None:
+    found = catalog.datasets.get(reference.dataset)
+    if found is None:
         whose = "this team" if producer == team.name else f"team `{producer}`"
         message = f"{whose} publishes no dataset `{name}`"
-        yield team.problem(reference.path, message, _suggest_dataset(catalog, team, producer, name))
-    elif not published.is_shared_with(team.name):
+        yield team.problem(reference.path, message, _suggest(catalog, reference))
+    elif not found.is_shared_with(team.name):
         message = f"`{reference.dataset}` is not shared with team `{team.name}`"
-        yield team.problem(reference.path, message, _how_to_share(published, team.name))
+        yield team.problem(reference.path, message, _how_to_share(found, team.name))
+
+
+def _is_own_model(catalog: Catalog, reference: Reference) -> bool:
+    """Whether a schedule names a model of its own team, whose promotion starts a run."""
+    producer, name = reference.dataset.split(".")
+    is_own = reference.role == "starts" and producer == reference.team
+    return is_own and name in catalog.teams[producer].team.models
 
 
 def _known_teams(catalog: Catalog) -> str:
     return f"known teams: {one_of(sorted({*catalog.teams, *catalog.unreadable}))}"
 
 
-def _suggest_dataset(catalog: Catalog, team: TeamFile, producer: str, name: str) -> str:
+def _suggest(catalog: Catalog, reference: Reference) -> str:
+    producer, name = reference.dataset.split(".")
     config = catalog.teams[producer].team
+    is_own = producer == reference.team
     if name in config.models:
-        return f"`{name}` is a model; only datasets can be read"
+        return _instead_of_model(name, config.models[name], "" if is_own else f"{producer}.")
     if f"@{name}" in PRESETS:
         return f'did you mean "@{name}"?'
-    is_own = producer == team.name
-    near = closest(name, config.datasets)
+    names = [found.name for found in published(catalog.teams[producer])]
+    own_models = config.models if is_own and reference.role == "starts" else ()
+    near = closest(name, [*names, *own_models])
     if near:
         return f"did you mean `{near}`?" if is_own else f"did you mean `{producer}.{near}`?"
     elsewhere = [full for full in catalog.datasets if full.endswith(f".{name}")]
     if elsewhere:
         return f"did you mean `{elsewhere[0]}`?"
-    return f"it publishes {one_of(sorted(config.datasets)) or 'nothing'}"
+    return f"it publishes {one_of(sorted(names)) or 'nothing'}"
 
 
-def _how_to_share(published: Published, team: str) -> str:
-    file = published.team.path.name
-    if published.dataset.share_with:
-        return f"add `{team}` to `share_with` of `{published.name}` in {file}"
-    return f"add `share_with: [{team}]` to `{published.name}` in {file}"
+def _instead_of_model(name: str, model: Model, prefix: str) -> str:
+    rule = f"`{name}` is a model; only datasets can be read"
+    if model.predict is None:
+        return rule
+    return f"{rule}, such as its predictions, `{prefix}{model.predict.output_of(name)}`"
+
+
+def _how_to_share(found: Published, team: str) -> str:
+    file = found.team.path.name
+    where = f"`{found.name}`" if found.path[0] == "datasets" else f"`predict` of `{found.path[1]}`"
+    if found.share_with:
+        return f"add `{team}` to `share_with` of {where} in {file}"
+    return f"add `share_with: [{team}]` to {where} in {file}"
 
 
 def _check_sharing(catalog: Catalog, team: TeamFile) -> Iterator[Problem]:
     known = {*catalog.teams, *catalog.unreadable}
-    for name, dataset in team.team.datasets.items():
-        for index, other in enumerate(dataset.share_with if dataset.share_with != "*" else ()):
+    for found in published(team):
+        for index, other in enumerate(found.share_with if found.share_with != "*" else ()):
             if other not in known:
-                path = ("datasets", name, "share_with", index)
+                path = (*found.path, "share_with", index)
                 suggestion = did_you_mean(other, known, _known_teams(catalog))
                 yield team.problem(path, f"there is no team `{other}`", suggestion)
 
 
 def _check_cycles(catalog: Catalog) -> Iterator[tuple[str, Problem]]:
-    reads: dict[str, dict[str, Reference]] = {name: {} for name in sorted(catalog.datasets)}
+    links = _links(catalog)
+    for ring in rings({name: set(read) for name, read in links.items()}):
+        shown = " → ".join((*ring, ring[0]))
+        kinds = "datasets" if catalog.datasets.keys() >= set(ring) else "datasets and models"
+        for name, reader in zip(ring, (*ring[1:], ring[0]), strict=True):
+            team, path = links[reader][name]
+            message = f"these {kinds} wait for each other: {shown}"
+            if len(ring) == 1:
+                message = f"`{name}` {'reads' if name in catalog.datasets else 'starts'} itself"
+            suggestion = "take one of these links away"
+            on_key = path[-1] == "predict"
+            yield team, catalog.teams[team].problem(path, message, suggestion, on_key=on_key)
+
+
+def _links(catalog: Catalog) -> Links[tuple[str, KeyPath]]:
+    """Every dataset and model, what it waits for, and the team and the place that say so."""
+    links: Links[tuple[str, KeyPath]] = {name: {} for name in sorted(catalog.datasets)}
+    for team in catalog.teams.values():
+        for name, model in team.team.models.items():
+            full_name = f"{team.name}.{name}"
+            links.setdefault(full_name, {})
+            if model.predict is not None:
+                path: KeyPath = ("models", name, "predict")
+                output = f"{team.name}.{model.predict.output_of(name)}"
+                links[output].setdefault(full_name, (team.name, path))
     for reference in catalog.references:
-        if reference.section == "datasets" and reference.dataset in reads:
-            reads[reference.full_name].setdefault(reference.dataset, reference)
-    for cycle in _cycles({name: set(read) for name, read in reads.items()}):
-        ring = " → ".join((*cycle, cycle[0]))
-        for dataset, reader in zip(cycle, (*cycle[1:], cycle[0]), strict=True):
-            reference = reads[reader][dataset]
-            message = f"these datasets wait for each other: {ring}"
-            if len(cycle) == 1:
-                message = f"`{dataset}` reads itself"
-            problem = catalog.teams[reference.team].problem(
-                reference.path, message, "take one of these links away"
-            )
-            yield reference.team, problem
+        if reference.watches:
+            continue
+        # Two of one name are a problem of their own, and no ring.
+        if reference.dataset in links and not _is_ambiguous(catalog, reference):
+            place = (reference.team, reference.path)
+            links[reference.full_name].setdefault(reference.dataset, place)
+    return links
 
 
-def _cycles(reads: dict[str, set[str]]) -> Iterator[tuple[str, ...]]:
-    """Cycles, each from a dataset to what reads it, until none is left."""
-    while True:
-        try:
-            TopologicalSorter({name: sorted(read) for name, read in reads.items()}).prepare()
-        except CycleError as error:
-            ring: list[str] = error.args[1][:-1]
-            first = ring.index(min(ring))
-            cycle = (*ring[first:], *ring[:first])
-            yield cycle
-            for dataset, reader in zip(cycle, (*cycle[1:], cycle[0]), strict=True):
-                reads[reader].discard(dataset)
-        else:
-            return
+def _is_ambiguous(catalog: Catalog, reference: Reference) -> bool:
+    """Whether the model that refers has the name of a dataset."""
+    is_model = reference.section == "models" and reference.output is None
+    return is_model and reference.full_name in catalog.datasets
 
 
 def _check_names(team: TeamFile) -> Iterator[Problem]:
-    """Names are unique within a team: DAGs and registered models are called after them."""
+    """Names are unique within a team: DAGs, assets and registered models are called after them."""
+    taken: dict[str, str] = {}
+    for path, name, kind in _names(team):
+        if name in taken:
+            message = f"the name `{name}` is taken: the team has a {taken[name]} `{name}`"
+            yield team.problem(path, message, _other_name(path), on_key=path[-1] != "output")
+        taken.setdefault(name, kind)
+
+
+def _names(team: TeamFile) -> Iterator[tuple[KeyPath, str, str]]:
+    """Where each name is given, the name, and what it is the name of."""
     config = team.team
-    taken = {**dict.fromkeys(config.models, "model"), **dict.fromkeys(config.datasets, "dataset")}
-    seen = (("models", config.models, config.datasets), ("dags", config.dags, taken))
-    for section, names, others in seen:
-        for name in names:
-            if name in others:
-                message = f"the name `{name}` is taken: the team has a {taken[name]} `{name}`"
-                yield team.problem((section, name), message, "give it another name", on_key=True)
+    yield from ((("datasets", name), name, "dataset") for name in config.datasets)
+    yield from ((("models", name), name, "model") for name in config.models)
+    for name, model in config.models.items():
+        if model.predict is not None:
+            path = ("models", name, "predict", *(("output",) if model.predict.output else ()))
+            yield path, model.predict.output_of(name), "dataset of predictions"
+    yield from ((("dags", name), name, "DAG") for name in config.dags)
 
 
-def _check_columns(team: TeamFile) -> Iterator[Problem]:
-    for name, dataset in team.team.datasets.items():
-        if dataset.columns is None:
-            continue
-        for path, column in _own_columns(dataset):
-            if column not in dataset.columns:
-                yield _missing_column(
-                    team, ("datasets", name, *path), column, name, dataset.columns
-                )
-
-
-def _own_columns(dataset: Dataset) -> Iterator[tuple[KeyPath, str]]:
-    for index, key in enumerate(dataset.write.keys):
-        yield ("write", "keys", index), key
-    for index, check in enumerate(dataset.checks):
-        column = getattr(check, "column", None)
-        if column is not None:
-            yield ("checks", index, "column"), column
-        for position, name in enumerate(getattr(check, "columns", ())):
-            yield ("checks", index, "columns", position), name
-
-
-def _check_model_columns(
-    catalog: Catalog, team: TeamFile, name: str, model: Model
-) -> Iterator[Problem]:
-    if model.transforms:
-        return  # they may rename columns and make new ones
-    for dataset in model.train_on.datasets:
-        full_name = dataset if "." in dataset else f"{team.name}.{dataset}"
-        published = catalog.datasets.get(full_name)
-        if published is None or published.dataset.columns is None:
-            continue
-        for path, column in _needed_columns(model):
-            if column not in published.dataset.columns:
-                yield _missing_column(
-                    team, ("models", name, *path), column, full_name, published.dataset.columns
-                )
-
-
-def _needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
-    yield ("target",), model.target
-    for index, feature in enumerate(model.features or ()):
-        yield ("features", index), feature
-    if model.split.column is not None:
-        yield ("split", "column"), model.split.column
-
-
-def _missing_column(
-    team: TeamFile, path: KeyPath, column: str, dataset: str, columns: Mapping[str, str]
-) -> Problem:
-    message = f"`{dataset}` has no column `{column}`, by the `columns` that it declares"
-    return team.problem(path, message, did_you_mean(column, columns, f"it has {one_of(columns)}"))
+def _other_name(path: KeyPath) -> str:
+    if path[-1] == "predict":
+        return "give the predictions another name: add `output: ...` to `predict`"
+    return "give it another name"
