@@ -1,0 +1,70 @@
+"""`factory demo --scenario`: a story on a real Airflow, chapter after chapter."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from factory.cli.console import Board, console
+from factory.cli.timeline import as_table, timeline
+from factory.cli.watch import follow, promised_dags, say_failure, wait_until_parsed
+from factory.runtime.embedded import EmbeddedRuntime
+from factory.runtime.follow import Follower
+from factory.runtime.signals import StopSignals
+from factory.scenarios.drift.story import Chapter, chapters, make_project
+
+
+def scenario_project(project: Path, name: str) -> Path:
+    """The project of a scenario, made below that of the caller; every telling begins anew.
+
+    Args:
+        project: A folder with `dags/`, whose DAG files the scenario takes.
+        name: The scenario.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    folder = project.resolve() / ".factory" / "scenarios" / f"{name}-{stamp}"
+    make_project(folder, project / "dags")
+    return folder
+
+
+def tell(runtime: EmbeddedRuntime, signals: StopSignals, timeout: float) -> bool:
+    """Let all chapters happen, and print what happened when.
+
+    Returns:
+        Whether anything failed.
+
+    Raises:
+        EmbeddedRuntimeError: DAGs are missing, or not everything ended in time.
+    """
+    wait_until_parsed(runtime, promised_dags(runtime.project))
+    start = datetime.now(UTC)
+    failed = False
+    for number, chapter in enumerate(chapters(), 1):
+        console.print(f"\n[bold]{number}. {chapter.title}[/]")
+        failed = _happen(runtime, chapter, signals, timeout)
+        if failed:
+            break
+    console.print()
+    console.print(as_table(timeline(runtime.airflow, runtime.airflow.runs()), start))
+    console.print(f"\nAll of it is kept: factory up -C {runtime.project}", soft_wrap=True)
+    return failed
+
+
+def _happen(
+    runtime: EmbeddedRuntime, chapter: Chapter, signals: StopSignals, timeout: float
+) -> bool:
+    """Let rows arrive and follow all that comes of it; whether anything failed."""
+    airflow = runtime.airflow
+    arrived = chapter.arrive(runtime.project / "data")
+    console.print(f"{arrived:,} rows arrive for {chapter.producer}.")
+    for dag_id in sorted(chapter.awake):
+        airflow.unpause(dag_id)
+    before = frozenset((run.dag_id, run.dag_run_id) for run in airflow.runs())
+    airflow.trigger(chapter.producer)
+    follower = Follower(airflow, chapter.awake, before, frozenset({chapter.producer}))
+    with Board() as board:
+        progress = follow(runtime, follower, board, signals, timeout)
+    for each in progress.runs:
+        if each.run.state == "failed":
+            say_failure(runtime, each)
+    for silence in progress.silences:
+        console.print(f"{silence.event.name} did not start {silence.consumer}.")
+    return progress.failed
