@@ -1,0 +1,101 @@
+"""`factory serve`: models in production, asked over HTTP."""
+
+import json
+import logging
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from factory.cli.console import ProjectOption
+from factory.cli.selection import failed
+from factory.config.base import NAME
+from factory.errors import TerminalError
+from factory.runtime.home import Home
+from factory.serving.settings import Settings
+
+_FULL_NAME = re.compile(rf"{NAME.pattern}\.{NAME.pattern}")
+_LIMITS = Settings()
+# Each request has a thread; native libraries that take all processors besides make all of them wait.
+_NATIVE_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def serve(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Models; all that have a champion if left out.", metavar="[TEAM.MODEL]…"
+        ),
+    ] = None,
+    project: ProjectOption = Path(),
+    host: Annotated[
+        str, typer.Option(help="The address to listen on.", envvar="FACTORY_SERVE_HOST")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            help="The port to listen on; 0 for a free one.",
+            envvar="FACTORY_SERVE_PORT",
+            min=0,
+            max=65535,
+        ),
+    ] = 8000,
+    threads: Annotated[int, typer.Option(help="Predictions at once.", min=1)] = _LIMITS.threads,
+    max_rows: Annotated[
+        int, typer.Option(help="Rows that one request may hold.", min=1)
+    ] = _LIMITS.most_rows,
+    max_bytes: Annotated[
+        int, typer.Option(help="Length of a request's body.", min=1)
+    ] = _LIMITS.most_bytes,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds that a prediction may take.", min=0.1)
+    ] = _LIMITS.seconds,
+) -> None:
+    """Answer requests for predictions with the models that are in production.
+
+    Each model follows its champion in the model registry: after a promotion or a rollback the new
+    version answers within seconds. The registry is that in MLFLOW_TRACKING_URI, or that of the
+    `factory up` that runs in this project. Ctrl-C stops it.
+    """
+    wanted = list(dict.fromkeys(names or ()))
+    for name in wanted:
+        if not _FULL_NAME.fullmatch(name):
+            raise failed(f"{name!r} is no model's name: write team.model, such as marine.species")
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    _prepare()
+    # Late, after what is imported here has been told about threads and patience.
+    from factory.serving.server import serve as serve_models
+    from factory.tracking import Tracking
+
+    settings = Settings(threads=threads, most_rows=max_rows, most_bytes=max_bytes, seconds=timeout)
+    try:
+        tracking = Tracking(_registry(project))
+        serve_models(wanted, tracking=tracking, host=host, port=port, settings=settings)
+    except TerminalError as error:
+        raise failed(str(error)) from None
+
+
+def _prepare() -> None:
+    """Set what libraries read when they are imported; an operator's own values win."""
+    for name in _NATIVE_THREADS:
+        os.environ.setdefault(name, "1")
+    # The follower asks again by itself, and says so.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _registry(project: Path) -> str | None:
+    """The address that is set, or that of the MLflow which runs for this project."""
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        return uri
+    try:
+        announced = json.loads(Home(project.resolve() / ".factory").lock.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return announced.get("mlflow") if isinstance(announced, dict) else None

@@ -1,0 +1,106 @@
+"""The HTTP interface."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from factory.serving.answering import answer_together
+from factory.serving.asking import Asking
+from factory.serving.desk import Desk
+from factory.serving.following import Follower
+from factory.serving.metrics import Metrics
+from factory.serving.models import Models
+from factory.serving.openapi import Document
+from factory.serving.pages import Details, Health, Listing, Problem, Summary
+from factory.serving.settings import Settings
+from factory.tracking import Tracking
+
+_ABOUT = "Models in production. Each follows its champion in the model registry."
+
+
+def create_app(tracking: Tracking, models: Models, settings: Settings) -> FastAPI:
+    """The service.
+
+    Args:
+        tracking: The MLflow server whose champions are served.
+        models: Which models; all that have a champion, if it names none.
+        settings: Its limits.
+    """
+    metrics = Metrics()
+    desk = Desk(
+        answer_together,
+        threads=settings.threads,
+        waiting=settings.waiting,
+        seconds=settings.seconds,
+    )
+    follower = Follower(tracking, models, metrics, settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        follower.start()
+        yield
+        follower.stop()
+        desk.close()
+
+    app = FastAPI(title="factory serve", description=_ABOUT, version="1", lifespan=lifespan)
+    # FastAPI's own way to give another document: https://fastapi.tiangolo.com/how-to/extending-openapi/
+    app.openapi = Document(app, models)  # type: ignore[method-assign]
+    app.add_exception_handler(Exception, _unexpected)
+    _add_models(app, models, Asking(models, desk, metrics, settings))
+    _add_health(app, models, follower)
+
+    @app.get("/metrics", tags=["service"], response_class=Response)
+    def show_metrics() -> Response:
+        """Figures for Prometheus."""
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+def _add_models(app: FastAPI, models: Models, asking: Asking) -> None:
+    @app.get("/models", tags=["models"])
+    async def list_models() -> Listing:
+        """All models, and which version of each answers."""
+        return Listing(models=[Summary.of(model) for model in models.all()])
+
+    @app.get("/models/{team}/{model}", tags=["models"], responses={404: {"model": Problem}})
+    async def show_model(team: str, model: str) -> Details:
+        """One model: its version, signature, metrics and the snapshots that it learned from."""
+        return Details.of(asking.model(f"{team}.{model}"))
+
+    # The document has a path for each model instead.
+    @app.post("/models/{team}/{model}/predict", include_in_schema=False)
+    async def predict(team: str, model: str, request: Request) -> Response:
+        return await asking.predict(f"{team}.{model}", request)
+
+
+def _add_health(app: FastAPI, models: Models, follower: Follower) -> None:
+    def health() -> Health:
+        answers = {None: "not asked yet", True: "answers", False: "does not answer"}
+        return Health(
+            live=True,
+            ready=models.ready,
+            registry=answers[follower.registry_answers],
+            waiting_for=[model.name for model in models.all() if model.pending],
+        )
+
+    @app.get("/healthz/live", tags=["service"])
+    async def show_live() -> Health:
+        """Whether the service runs: 200."""
+        return health()
+
+    @app.get("/healthz", tags=["service"], responses={503: {"model": Health}})
+    @app.get("/healthz/ready", tags=["service"], responses={503: {"model": Health}})
+    async def show_ready(response: Response) -> Health:
+        """Whether the service can answer: 200, and 503 until it can."""
+        found = health()
+        response.status_code = 200 if found.ready else 503
+        return found
+
+
+async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    """The traceback goes to the log, where Starlette writes it, and not to the caller."""
+    return JSONResponse({"detail": "the service failed: its log says why"}, status_code=500)

@@ -1,0 +1,197 @@
+"""What a model takes, as a pydantic model made from its MLflow signature.
+
+Rows are dictionaries, not objects: a feature may have any name, such as `petal length (cm)` or
+`class`, and a thousand rows are read by compiled code alone.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import pandas as pd
+import pyarrow as pa
+from mlflow.models import ModelSignature
+from mlflow.types.schema import AnyType, ColSpec, DataType
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic.config import JsonDict
+from pydantic_core import PydanticKnownError
+
+# Python's own is read by pydantic from 3.12 on.
+from typing_extensions import TypedDict
+
+from factory.serving.failures import RefusedError
+from factory.steps.columns import TEXT, TIME, learnable
+
+Row = dict[str, Any]
+"""A value for each feature; numbers, texts, booleans, points in time without a zone, or None."""
+
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+# For whoever checks types, it takes literals only.
+_typed_dict: Any = TypedDict
+
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column that a model takes."""
+
+    name: str
+    type: str
+    """MLflow's word for it: `double`, `string`, `datetime`, …"""
+    nullable: bool
+    """Whether it was ever null in training."""
+
+    @classmethod
+    def of(cls, column: ColSpec) -> "Feature":
+        """The feature that a column of a signature describes.
+
+        Raises:
+            RefusedError: Its type has no form in JSON.
+        """
+        kind = column.type
+        if not isinstance(kind, DataType) or kind not in _PYTHON or column.name is None:
+            raise RefusedError("its signature has a type that rows in JSON cannot carry")
+        return cls(column.name, kind.name, nullable=not column.required)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a request must hold, and how it becomes a table."""
+
+    features: tuple[Feature, ...]
+    outputs: tuple[str, ...]
+    """The types of what is predicted."""
+    request: type[BaseModel]
+    """`{"rows": [{feature: value, …}, …]}`."""
+    example: list[Row]
+    """Rows that the model takes, as JSON has them."""
+    _schema: pa.Schema
+
+    def parse(self, body: bytes) -> list[Row]:
+        """The rows of a request.
+
+        Raises:
+            pydantic.ValidationError: The body is no JSON, or not what the model takes.
+        """
+        rows: list[Row] = self.request.model_validate_json(body).rows  # type: ignore[attr-defined]
+        return rows
+
+    def frame(self, rows: Sequence[Row]) -> pd.DataFrame:
+        """Rows as the model has seen them in training."""
+        table = pa.Table.from_pylist(rows, schema=self._schema)
+        frame: pd.DataFrame = learnable(table, self._schema.names).to_pandas(split_blocks=True)
+        return frame
+
+
+def contract_of(
+    name: str, signature: ModelSignature, example: pd.DataFrame, most_rows: int
+) -> Contract:
+    """The contract of a version.
+
+    Args:
+        name: What its schemas are called in OpenAPI.
+        signature: The version's.
+        example: The version's input example.
+        most_rows: Rows that one request may hold.
+
+    Raises:
+        RefusedError: The signature has types that rows in JSON cannot carry.
+    """
+    columns = signature.inputs.inputs if signature.inputs else []
+    if not columns or signature.inputs.is_tensor_spec():
+        raise RefusedError("its signature names no columns")
+    features = tuple(map(Feature.of, columns))
+    shown = example_rows(example)
+    row: Any = _typed_dict(f"{name}Row", {each.name: _annotation(each, shown) for each in features})
+    row.__pydantic_config__ = _STRICT
+    outputs = signature.outputs.input_types() if signature.outputs else []
+    return Contract(
+        features=features,
+        outputs=tuple(getattr(kind, "name", str(kind)) for kind in outputs),
+        request=create_model(
+            f"{name}Request",
+            __config__=ConfigDict(**_STRICT, json_schema_extra=_shown(shown)),
+            rows=(Annotated[list[row], Field(min_length=1, max_length=most_rows)], ...),
+        ),
+        example=shown,
+        _schema=pa.schema([(each.name, _ARROW[DataType[each.type]]) for each in features]),
+    )
+
+
+def example_rows(example: pd.DataFrame) -> list[Row]:
+    """An input example as rows that a request may hold: null for NaN, points in time in ISO 8601."""
+    text = example.to_json(orient="records", date_format="iso", double_precision=15)
+    rows: list[Row] = json.loads(text)
+    return rows
+
+
+def _shown(rows: Sequence[Row]) -> JsonDict:
+    return {"examples": [{"rows": list(rows)}]}
+
+
+def _annotation(feature: Feature, shown: Sequence[Row]) -> Any:
+    kind: Any = _PYTHON[DataType[feature.type]]
+    if feature.nullable:
+        kind = kind | None
+    known = [row[feature.name] for row in shown if row.get(feature.name) is not None]
+    return Annotated[kind, Field(title=feature.name, examples=known[:1] or None)]
+
+
+def _iso_text(value: Any) -> str:
+    """The text of a point in time; numbers, which may count anything, are none."""
+    if not isinstance(value, str) or not _ISO_DATE.match(value):
+        raise PydanticKnownError("datetime_type")
+    return value
+
+
+def _without_zone(value: datetime) -> datetime:
+    """In UTC, where training has put it."""
+    try:
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    except OverflowError:
+        raise ValueError("too far from today in UTC") from None
+
+
+_Time = Annotated[
+    datetime,
+    # Otherwise only instances pass, now that its text has been looked at.
+    Strict(strict=False),
+    BeforeValidator(_iso_text),
+    AfterValidator(_without_zone),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+_Int = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+_Long = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+_PYTHON: dict[DataType | AnyType, Any] = {
+    DataType.double: float,
+    DataType.float: float,
+    DataType.long: _Long,
+    DataType.integer: _Int,
+    DataType.boolean: bool,
+    DataType.string: str,
+    DataType.datetime: _Time,
+}
+_ARROW = {
+    DataType.double: pa.float64(),
+    DataType.float: pa.float64(),
+    DataType.long: pa.int64(),
+    DataType.integer: pa.int64(),
+    DataType.boolean: pa.bool_(),
+    DataType.string: TEXT,
+    DataType.datetime: TIME,
+}

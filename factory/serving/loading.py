@@ -1,0 +1,99 @@
+"""Read a version back and make sure that it answers before anybody asks it."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mlflow.models
+import pandas as pd
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from factory import registry
+from factory.errors import TerminalError
+from factory.registry import Predictor, Version
+from factory.serving.answers import nonsense
+from factory.serving.contract import Contract, Row, contract_of, example_rows
+from factory.serving.failures import RefusedError
+from factory.tracking import Tracking
+from factory.trainers import Predictions
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """A version that answers."""
+
+    version: Version
+    contract: Contract
+    classifies: bool
+    _predictor: Predictor
+
+    def predict(self, rows: Sequence[Row]) -> Predictions:
+        """What the model says about rows.
+
+        Raises:
+            TerminalError: The model refuses the rows.
+        """
+        return self._predictor.predict(self.contract.frame(rows))
+
+
+def load(version: Version, *, tracking: Tracking, most_rows: int) -> Served:
+    """A version that has predicted its own input example, and so is warm.
+
+    Args:
+        version: Which one.
+        tracking: The MLflow server.
+        most_rows: Rows that one request may hold.
+
+    Raises:
+        RefusedError: It does not load, or predicts nothing sensible.
+        TrackingError: The MLflow server does not answer, or refuses.
+    """
+    try:
+        predictor = _load(version, tracking)
+    except TerminalError as error:
+        raise RefusedError("it does not load") from error
+    example = _example(version, tracking)
+    contract = contract_of(_title(version.model), predictor.signature, example, most_rows)
+    served = Served(version, contract, _warm_up(predictor, contract, example), predictor)
+    logger.info("%s version %d is loaded", version.model, version.number)
+    return served
+
+
+def _load(version: Version, tracking: Tracking) -> Predictor:
+    """The one place that serving gets models from."""
+    # The command has set the threads of native libraries for the whole process.
+    return registry.load(version, tracking=tracking, limit_threads=False)
+
+
+def _example(version: Version, tracking: Tracking) -> pd.DataFrame:
+    with tracking.asked():
+        try:
+            example = mlflow.models.Model.load(version.uri).load_input_example(version.uri)
+        except FileNotFoundError as error:
+            raise RefusedError("it has lost its input example") from error
+    if not isinstance(example, pd.DataFrame) or example.empty:
+        raise RefusedError("it has no input example to try it with")
+    return example
+
+
+def _warm_up(predictor: Predictor, contract: Contract, example: pd.DataFrame) -> bool:
+    """Predict the example twice, as a request would; whether the model classifies."""
+    try:
+        rows = contract.parse(to_json({"rows": example_rows(example)}))
+        predictor.predict(contract.frame(rows[:1]))
+        predictions = predictor.predict(contract.frame(rows))
+    except ValidationError as error:
+        raise RefusedError("its input example does not fit its signature") from error
+    except Exception as error:
+        # Whatever the model's own code raises.
+        raise RefusedError("it cannot predict its input example") from error
+    if found := nonsense(predictions, len(rows)):
+        raise RefusedError(f"for its input example it predicts {found}")
+    return predictions.classes is not None
+
+
+def _title(model: str) -> str:
+    return "".join(part.capitalize() for part in model.replace(".", "_").split("_"))

@@ -1,0 +1,77 @@
+"""The models of a service and which version of each answers: read by requests, written by the follower."""
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+
+from factory.serving.loading import Served
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A version that is in production, and that this service will not answer with."""
+
+    version: int
+    reason: str
+    at: datetime
+    attempts: int
+    again: float | None
+    """When to try again, in seconds of the monotonic clock; None for never."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model at one moment; a request that has got hold of one keeps it to its end."""
+
+    name: str
+    served: Served | None = None
+    champion: int | None = None
+    """The version in production when the registry was last asked."""
+    refusal: Refusal | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is a version in production that has not been tried yet."""
+        return self.served is None and self.champion is not None and self.refusal is None
+
+
+@dataclass
+class Models:
+    """All models of a service.
+
+    Each change replaces the mapping, so that a reader needs no lock and never sees half a change.
+    """
+
+    _all: Mapping[str, Model] = field(default_factory=lambda: MappingProxyType({}))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def named(cls, names: Iterable[str]) -> "Models":
+        """Models of which nothing but the names is known yet."""
+        models = cls()
+        for name in names:
+            models.update(name)
+        return models
+
+    def get(self, name: str) -> Model | None:
+        """One model."""
+        return self._all.get(name)
+
+    def all(self) -> list[Model]:
+        """All models, by name."""
+        return [self._all[name] for name in sorted(self._all)]
+
+    def update(self, name: str, **changes: object) -> Model:
+        """Change what is known of a model, at once for all readers; the model as it is now."""
+        with self._lock:
+            model = replace(self._all.get(name) or Model(name), **changes)  # type: ignore[arg-type]
+            self._all = MappingProxyType({**self._all, name: model})
+        return model
+
+    @property
+    def ready(self) -> bool:
+        """Whether some model answers, and all that are in production have been tried."""
+        known = self.all()
+        return any(model.served for model in known) and not any(model.pending for model in known)

@@ -1,0 +1,68 @@
+"""Run the service on a port until somebody stops it."""
+
+import logging
+import socket
+from collections.abc import Sequence
+
+import uvicorn
+
+from factory.errors import TerminalError
+from factory.serving.app import create_app
+from factory.serving.models import Models
+from factory.serving.settings import Settings
+from factory.tracking import Tracking
+
+logger = logging.getLogger(__name__)
+
+_BACKLOG = 2048
+_OPEN_AT_MOST = 1000
+"""Connections; a caller that only connects must not use up the memory."""
+
+
+def serve(
+    names: Sequence[str], *, tracking: Tracking, host: str, port: int, settings: Settings
+) -> None:
+    """Serve models until SIGTERM or SIGINT; requests that have begun are then finished.
+
+    Args:
+        names: Full names; none for all models that have a champion.
+        tracking: The MLflow server.
+        host: The address to listen on.
+        port: The port; 0 for a free one.
+        settings: Limits.
+
+    Raises:
+        TerminalError: Nothing can listen on that address.
+    """
+    listener = _listen(host, port)
+    address, number = listener.getsockname()[:2]
+    if address not in ("127.0.0.1", "::1"):
+        logger.warning("Whoever can reach %s:%d may ask: there is no log-in", address, number)
+    config = uvicorn.Config(
+        create_app(tracking, Models.named(names), settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_OPEN_AT_MOST,
+        timeout_graceful_shutdown=settings.grace_seconds,
+    )
+    shown = f"[{address}]" if ":" in address else address
+    logger.info("Serving on http://%s:%d, documentation at /docs", shown, number)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    # A port that merely has old connections closing is free.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise TerminalError(
+            f"port {port} on {host} is taken or not allowed ({error.strerror}): "
+            "choose another with --port, or another address with --host"
+        ) from None
+    listener.listen(_BACKLOG)
+    return listener

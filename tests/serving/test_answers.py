@@ -1,0 +1,76 @@
+"""Predictions as JSON, and predictions that make no sense."""
+
+import json
+
+import numpy as np
+import pytest
+
+from factory.serving.answers import answer, nonsense
+from factory.trainers import Predictions
+
+CLASSES = np.array(["a", "b"])
+
+
+def classified(values=("a", "b"), probabilities=((0.75, 0.25), (0.5, 0.5))):
+    found = None if probabilities is None else np.array(probabilities)
+    return Predictions(np.array(values), found, CLASSES)
+
+
+def test_a_classification_answers_with_the_probability_of_each_class():
+    assert json.loads(answer("t.m", 3, classified())) == {
+        "model": "t.m",
+        "version": 3,
+        "predictions": ["a", "b"],
+        "probabilities": [{"a": 0.75, "b": 0.25}, {"a": 0.5, "b": 0.5}],
+    }
+
+
+def test_an_estimator_without_probabilities_answers_with_classes_alone():
+    assert "probabilities" not in json.loads(answer("t.m", 3, classified(probabilities=None)))
+
+
+def test_a_number_that_is_not_finite_is_null():
+    found = json.loads(answer("t.m", 1, Predictions(np.array([1.5, np.nan, np.inf]))))
+    assert found["predictions"] == [1.5, None, None]
+
+
+@pytest.mark.parametrize(
+    ("classes", "keys"), [([True, False], ["true", "false"]), ([3, 4], ["3", "4"])]
+)
+def test_classes_keep_their_type_and_their_keys_are_json(classes, keys):
+    known = np.array(classes)
+    found = json.loads(answer("t.m", 1, Predictions(known, np.eye(2), known)))
+    assert found["predictions"] == classes
+    assert list(found["probabilities"][0]) == keys
+
+
+@pytest.mark.parametrize(
+    "predictions",
+    [
+        classified(),
+        classified(probabilities=None),
+        classified(probabilities=np.float32([[1 / 3, 2 / 3], [1, 0]])),
+        Predictions(np.array([1.0, -2.0])),
+        Predictions(np.array([1, 2])),
+    ],
+)
+def test_sensible_predictions_are_no_nonsense(predictions):
+    assert nonsense(predictions, 2) is None
+
+
+@pytest.mark.parametrize(
+    ("predictions", "said"),
+    [
+        (Predictions(np.array([1.0])), "shape"),
+        (Predictions(np.array([1.0, np.nan])), "not finite"),
+        (Predictions(np.array([1.0, np.inf])), "not finite"),
+        (Predictions(np.array(["a", "b"])), "no numbers"),
+        (classified(values=("a", "c")), "does not know"),
+        (classified(probabilities=((np.nan, 1), (0.5, 0.5))), "outside of 0 to 1"),
+        (classified(probabilities=((-0.5, 1.5), (0.5, 0.5))), "outside of 0 to 1"),
+        (classified(probabilities=((0.5, 0.1), (0.5, 0.5))), "add up to 1"),
+        (classified(probabilities=((1.0,), (1.0,))), "shape"),
+    ],
+)
+def test_nonsense_is_told(predictions, said):
+    assert said in nonsense(predictions, 2)
