@@ -1,7 +1,7 @@
-"""What sources need from Airflow connections. Secrets go to the server and nowhere else."""
+"""What is needed from Airflow connections. Secrets go to the server and nowhere else."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from factory.config.sources import SqlSource
 from factory.errors import TerminalError
@@ -19,18 +19,9 @@ def query_chunks(source: SqlSource) -> Iterator["Chunk"]:
     Raises:
         TerminalError: The connection is not of a database.
     """
-    from airflow.providers.common.sql.hooks.sql import DbApiHook
-    from airflow.sdk import BaseHook
-
     from factory.steps.chunks import read_chunks
 
-    hook = BaseHook.get_connection(source.connection).get_hook()
-    if not isinstance(hook, DbApiHook):
-        raise TerminalError(
-            f"connection {source.connection!r} is no database connection (it makes a "
-            f"{type(hook).__name__}): a `sql` source needs one whose hook speaks SQL"
-        )
-    engine = hook.get_sqlalchemy_engine()
+    engine = database(source.connection).get_sqlalchemy_engine()
     # Without parameters, and not as SQLAlchemy's text: `%` and `:name` in a query mean themselves.
     options = {
         "stream_results": True,
@@ -45,13 +36,60 @@ def query_chunks(source: SqlSource) -> Iterator["Chunk"]:
         engine.dispose()
 
 
+def database(connection: str) -> Any:
+    """The hook of a database's connection.
+
+    Raises:
+        TerminalError: The connection is not of a database.
+    """
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+    from airflow.sdk import BaseHook
+
+    hook = BaseHook.get_connection(connection).get_hook()
+    if not isinstance(hook, DbApiHook):
+        raise TerminalError(
+            f"connection {connection!r} is no database connection (it makes a "
+            f"{type(hook).__name__}): `sql` needs one whose hook speaks SQL"
+        )
+    return hook
+
+
+def run_statements(connection: str, statements: str) -> None:
+    """Run SQL statements in one transaction, as far as the database has transactions for them.
+
+    Raises:
+        TerminalError: The connection is not of a database.
+    """
+    database(connection).run(statements, autocommit=False, split_statements=True)
+
+
+def http_address(connection: str) -> tuple[str, "Login"]:
+    """The address of an Airflow HTTP connection, and its headers and login.
+
+    Raises:
+        TerminalError: The connection names no host.
+    """
+    from airflow.sdk import BaseHook
+
+    found = BaseHook.get_connection(connection)
+    if not found.host:
+        raise TerminalError(f"connection {connection!r} has no host: write the address there")
+    if "://" in found.host:
+        return found.host, _login(found)
+    port = f":{found.port}" if found.port else ""
+    return f"{found.schema or 'http'}://{found.host}{port}", _login(found)
+
+
 def http_login(connection: str) -> "Login":
     """The headers and the login of an Airflow HTTP connection."""
     from airflow.sdk import BaseHook
 
+    return _login(BaseHook.get_connection(connection))
+
+
+def _login(found: Any) -> "Login":
     from factory.steps.download import Login
 
-    found = BaseHook.get_connection(connection)
     headers = found.extra_dejson.get("headers") or {}
     return Login(
         headers={str(name): str(value) for name, value in headers.items()},

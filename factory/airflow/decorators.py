@@ -1,4 +1,4 @@
-"""What dag-factory lacks, behind its `decorator:` key: setup, teardown, branch, mapped task group.
+"""What dag-factory lacks, behind its `decorator:` key: setup, teardown, branches, mapped task groups.
 
 dag-factory calls `decorator(task_id=…, dag=…, python_callable=…, **other keys)` and then the result,
 or the result's `.expand(…)`. The DAG is handed on by name everywhere and never entered (`with dag:`):
@@ -9,12 +9,15 @@ builds all DAGs to see whether they can be built.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from airflow.providers.standard.operators.python import BranchPythonOperator
 from airflow.sdk import DAG, TaskGroup, task_group
 from airflow.sdk.bases.operator import BaseOperator
 from dagfactory.dagbuilder import DagBuilder
 
-from factory.airflow.operators import StepOperator
+from factory.airflow.operators import (
+    BranchStepOperator,
+    ShortCircuitStepOperator,
+    StepOperator,
+)
 
 
 def setup(**arguments: Any) -> Callable[[], BaseOperator]:
@@ -33,7 +36,15 @@ def teardown(**arguments: Any) -> Callable[[], BaseOperator]:
 
 def branch(**arguments: Any) -> Callable[[], BaseOperator]:
     """A task whose function returns the ids of the tasks to go on with; the others are skipped."""
-    return lambda: BranchPythonOperator(**arguments)
+    return lambda: BranchStepOperator(**arguments)
+
+
+def short_circuit(**arguments: Any) -> Callable[[], BaseOperator]:
+    """A task whose function returns whether to go on; if not, all that follows is skipped.
+
+    Teardowns run all the same.
+    """
+    return lambda: ShortCircuitStepOperator(**arguments)
 
 
 class mapped_task_group:  # noqa: N801 - named as Airflow names its decorators

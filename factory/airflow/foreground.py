@@ -7,6 +7,7 @@ file that gets one JSON object a line: `{"dag_id", "task", "state", …}` when a
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,11 +15,14 @@ from airflow.listeners import hookimpl
 from airflow.sdk import DAG
 from airflow.sdk.listener import get_listener_manager
 
+from factory.airflow.approval import ApprovalStepOperator
 from factory.airflow.load import load_one
 from factory.config.environment import configs_folder
 
 # The tasks whose result says what a run came to, the first that there is.
 _LAST = ("register", "publish")
+# Those that say what became of a version that `register` made.
+_OUTCOME = ("promote", "keep_champion")
 
 
 class Reporter:
@@ -69,12 +73,23 @@ def run(dag: DAG) -> dict[str, Any]:
     """Run a DAG to its end.
 
     Returns:
-        `dag_id`, `state`, and `result`: what its last task returned, or None.
+        `dag_id`, `state`, and `result`: what its last task returned, or None; for a training, with
+        `promoted` and `reason`.
     """
+    for task in dag.tasks:
+        if isinstance(task, ApprovalStepOperator):
+            task.can_ask = False
     dag_run = dag.test()
-    result = next((value for name in _LAST if (value := _xcom(dag_run, name)) is not None), None)
+    result = _first(dag_run, _LAST)
+    if outcome := _first(dag_run, _OUTCOME):
+        result = {**result, "promoted": outcome["promoted"], "reason": outcome["reason"]}
     state = str(getattr(dag_run.state, "value", dag_run.state))
     return {"dag_id": dag.dag_id, "state": state, "result": result}
+
+
+def _first(dag_run: Any, task_ids: Sequence[str]) -> Any:
+    """The result of the first of these tasks that has one; None where none has."""
+    return next((value for name in task_ids if (value := _xcom(dag_run, name)) is not None), None)
 
 
 def _xcom(dag_run: Any, task_id: str) -> Any:

@@ -1,13 +1,67 @@
 """The operator that runs a step."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from airflow.providers.standard.operators.python import PythonOperator
+from airflow.providers.standard.operators.python import (
+    BranchPythonOperator,
+    PythonOperator,
+    ShortCircuitOperator,
+)
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+)
 
+from factory.airflow.failures import remember
 from factory.errors import TerminalError
+
+
+@contextmanager
+def _failures(context: Context) -> Iterator[None]:
+    """Leave an error for the message about the run, if there is to be one.
+
+    And turn a step's word that trying again cannot help into Airflow's.
+    """
+    try:
+        yield
+    except (AirflowSkipException, DownstreamTasksSkipped):
+        raise  # no failures: the second is how a branch leaves
+    except Exception as error:
+        if context["dag"].has_on_failure_callback:
+            remember(context["ti"], error)
+        if isinstance(error, TerminalError):
+            raise AirflowFailException(str(error)) from error
+        raise
+
+
+class BranchStepOperator(BranchPythonOperator):  # type: ignore[misc]
+    """Calls a step's task function, which returns the ids of the tasks to go on with."""
+
+    def execute(self, context: Context) -> Any:
+        """Run the function and skip the tasks that it does not name.
+
+        Raises:
+            AirflowFailException: The step said that trying again cannot help.
+        """
+        with _failures(context):
+            return super().execute(context)
+
+
+class ShortCircuitStepOperator(ShortCircuitOperator):  # type: ignore[misc]
+    """Calls a step's task function, which returns whether to go on at all."""
+
+    def execute(self, context: Context) -> Any:
+        """Run the function and skip all that follows unless it says to go on.
+
+        Raises:
+            AirflowFailException: The step said that trying again cannot help.
+        """
+        with _failures(context):
+            return super().execute(context)
 
 
 class StepOperator(PythonOperator):  # type: ignore[misc]
@@ -15,7 +69,14 @@ class StepOperator(PythonOperator):  # type: ignore[misc]
 
     A function that returns a mapping with `reads` or `writes`, lists of
     `{"dataset", "uri", "version"}`, has these versions named in its OpenLineage events.
+
+    With `notify`, `{"event", "targets"}`, those targets are told of its success: see
+    `factory.airflow.listener`.
     """
+
+    def __init__(self, *, notify: Mapping[str, Any] | None = None, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.notify = notify
 
     def execute(self, context: Context) -> Any:
         """Run the function.
@@ -24,10 +85,8 @@ class StepOperator(PythonOperator):  # type: ignore[misc]
             AirflowFailException: The step said that trying again cannot help.
         """
         self._lineage: Mapping[str, list[dict[str, Any]]] = {}
-        try:
+        with _failures(context):
             result = super().execute(context)
-        except TerminalError as error:
-            raise AirflowFailException(str(error)) from error
         if isinstance(result, Mapping):
             self._lineage = {
                 "inputs": result.get("reads", []),

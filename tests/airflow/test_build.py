@@ -163,4 +163,4 @@ print(sorted({dag.relative_fileloc for dag in bag.dags.values()}), len(bag.dags)
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines()[-1] == "['dags/teams.py'] 4"
+    assert done.stdout.splitlines()[-1] == "['dags/teams.py'] 6"

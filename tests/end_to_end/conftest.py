@@ -1,6 +1,9 @@
 """A project of two teams in a folder of its own, and a real Airflow that runs it."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +91,18 @@ class Installation:
 
         run = self.airflow.wait_until(started, f"a run of {CONSUMER}", seconds=60)
         return self.airflow.wait_for_run(CONSUMER, run.dag_run_id, seconds=LONG)
+
+    def factory(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Call the command `factory` in this project, as a person in another terminal does."""
+        foreign = ("MLFLOW_TRACKING", "FACTORY_")
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+        return subprocess.run(
+            [sys.executable, "-m", "factory", *arguments, "--project", str(self.project)],
+            env={**inherited, "COLUMNS": "250"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def log_of(self, run: DagRun, task_id: str) -> str:
         """The log of a task of a run."""

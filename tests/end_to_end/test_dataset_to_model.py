@@ -60,7 +60,7 @@ def test_winner_is_registered_with_its_data_and_can_be_loaded(
     assert result["score"] > 0.8
     version = mlflow_of(installation).get_model_version("lab.species", result["version"])
     assert version.tags["snapshot.sea.catches"] == "0"
-    assert mlflow_of(installation).get_model_version_by_alias("lab.species", "challenger")
+    assert mlflow_of(installation).get_model_version_by_alias("lab.species", "champion")
 
 
 def test_workspaces_are_gone_when_runs_have_ended(installation: Installation, first: Chain):

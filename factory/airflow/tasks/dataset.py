@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from factory.airflow.tasks.inputs import inputs, reference, references, versions
 from factory.airflow.tasks.workspace import folder
 
-__all__ = ["check", "ingest", "inputs", "publish", "transform"]
+__all__ = ["after_check", "check", "ingest", "inputs", "load", "publish", "transform"]
 
 
 def ingest(
@@ -70,6 +70,28 @@ def transform(
     return {"rows": rows.as_json(), "reads": references(ti)}
 
 
+def load(*, load: dict[str, Any], workspace: str, ti: Any) -> dict[str, Any]:
+    """Bring the rows into a table of a database; what it then holds is checked and published."""
+    from factory.airflow import connections
+    from factory.config.load import Load
+    from factory.steps.load import load as step
+
+    section = Load.model_validate(load)
+    database = connections.database(section.connection).get_sqlalchemy_engine()
+    try:
+        file = folder(workspace, ti) / "loaded.parquet"
+        return {"rows": step(_latest_rows(ti), section, database, file).as_json()}
+    finally:
+        database.dispose()
+
+
+def after_check(*, connection: str, statements: str) -> None:
+    """Run a team's SQL statements once the rows have passed their checks."""
+    from factory.airflow import connections
+
+    connections.run_statements(connection, statements)
+
+
 def check(
     *,
     dataset: str,
@@ -112,6 +134,19 @@ def publish(
     Raises:
         AirflowSkipException: The content is what it was; a skipped task emits no event.
     """
+    return publish_rows(dataset, write, storage, params, ti, outlet_events)
+
+
+def publish_rows(
+    dataset: str,
+    write: dict[str, Any],
+    storage: str,
+    params: Mapping[str, Any],
+    ti: Any,
+    outlet_events: Any,
+    **origin: Any,
+) -> dict[str, Any]:
+    """See `publish`; `origin` goes into the event too."""
     from factory.config.dataset import Write
     from factory.lake import Lake
     from factory.steps.publish import publish as step
@@ -132,12 +167,13 @@ def publish(
             f"{dataset}: the content is that of version {published.snapshot.version}; nothing is "
             "published. Trigger with the param `publish_unchanged` to emit the event all the same"
         )
-    outlet_events[ti.task.outlets[0]].extra = published.event
-    return {**published.event, "writes": [reference(published.event)]}
+    event = {**published.event, **origin}
+    outlet_events[ti.task.outlets[0]].extra = event
+    return {**event, "writes": [reference(event)]}
 
 
 def _latest_rows(ti: Any) -> Any:
     from factory.steps.sql import Rows
 
-    result = ti.xcom_pull(task_ids="transform") or ti.xcom_pull(task_ids="ingest")
-    return Rows.from_json(result["rows"])
+    made = (ti.xcom_pull(task_ids=name) for name in ("predict", "load", "transform", "ingest"))
+    return Rows.from_json(next(result for result in made if result)["rows"])

@@ -4,6 +4,7 @@ from typing import Any
 
 from factory.airflow.tasks import workspace as workspaces
 from factory.airflow.tasks.inputs import chosen, inputs, references, versions
+from factory.airflow.tasks.trigger import trigger_of, why
 from factory.airflow.tasks.workspace import folder, open_workspace
 
 __all__ = [
@@ -19,9 +20,6 @@ __all__ = [
     "test",
     "trial",
 ]
-
-# Airflow's names for what starts a run, in the words that a person uses.
-_TRIGGERS = {"asset_triggered": "asset", "scheduled": "schedule", "backfill": "backfill"}
 
 
 def split(
@@ -66,6 +64,7 @@ def plan_trials(
         run=_training_run(model, section, ti, dag_run),
         snapshots=list(chosen(ti).values()),
     )
+    _say_why(model, plan.sweep.parent_run_id, ti, dag_run)
     ti.xcom_push(key="sweep", value=plan.sweep.as_json())
     return [planned.as_json() for planned in plan.trials]
 
@@ -207,9 +206,21 @@ def _training_run(model: str, section: Any, ti: Any, dag_run: Any) -> Any:
         dag_id=ti.dag_id,
         run_id=ti.run_id,
         config_hash=config_hash(section),
-        trigger=_TRIGGERS.get(str(getattr(dag_run.run_type, "value", dag_run.run_type)), "manual"),
+        trigger=trigger_of(model, dag_run),
         snapshots=versions(ti),
     )
+
+
+def _say_why(model: str, mlflow_run_id: str, ti: Any, dag_run: Any) -> None:
+    """Write into the MLflow run's note why it ran, and on what."""
+    from factory.steps.note import write_note
+    from factory.tracking import Tracking
+
+    reason = ti.xcom_pull(task_ids="retrain", key="reason")
+    rule = [f"`retrain_when` agrees: {reason}."] if reason else []
+    read = [f"* {name} version {version}" for name, version in versions(ti).items()]
+    text = "\n\n".join([why(model, dag_run), *rule, "It reads:\n\n" + "\n".join(read)])
+    write_note(Tracking(), mlflow_run_id, "Why it ran", text)
 
 
 def _split(ti: Any) -> Any:

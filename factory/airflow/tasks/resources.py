@@ -1,0 +1,104 @@
+"""The tasks that create and destroy resources."""
+
+import logging
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from factory.errors import TerminalError
+
+log = logging.getLogger(__name__)
+
+BEGUN = "begun"
+"""The XCom key that tells that there may be something to destroy."""
+
+MAX_BYTES = 48_000
+"""As much JSON as may describe a resource."""
+
+
+def create(
+    *,
+    name: str,
+    ti: Any,
+    connection: str | None = None,
+    statements: str = "",
+    call: str = "",
+    arguments: dict[str, Any] | None = None,
+) -> Any:
+    """Create a resource, by SQL or by a function.
+
+    Returns:
+        What describes it; nothing much for SQL.
+
+    Raises:
+        TerminalError: What the function returned is no small JSON.
+    """
+    ti.xcom_push(key=BEGUN, value=True)
+    if connection is not None:
+        _run_sql(connection, statements)
+        return {}
+    return _described(name, call, _call(call, arguments or {}))
+
+
+def destroy(
+    *,
+    name: str,
+    created_by: str,
+    ti: Any,
+    connection: str | None = None,
+    statements: str = "",
+    call: str = "",
+    arguments: dict[str, Any] | None = None,
+) -> None:
+    """Destroy a resource, also one whose creation did not come to its end.
+
+    Raises:
+        AirflowSkipException: Its creation never began.
+    """
+    if not ti.xcom_pull(task_ids=created_by, key=BEGUN):
+        raise AirflowSkipException(f"resource {name}: its creation never began")
+    if connection is not None:
+        _run_sql(connection, statements)
+        return
+    created = ti.xcom_pull(task_ids=created_by)
+    if created is None:
+        log.warning("resource %s: its creation began and did not end well", name)
+    _call(call, {**(arguments or {}), "created": created})
+
+
+def _run_sql(connection: str, statements: str) -> None:
+    from factory.airflow.connections import run_statements
+
+    run_statements(connection, statements)
+
+
+def _call(call: str, arguments: dict[str, Any]) -> Any:
+    from factory.trainers.objects import import_object
+
+    function: Any = import_object(call)
+    try:
+        return function(**arguments)
+    except Exception as error:
+        error.add_note(f"raised in {call}({', '.join(arguments)})")
+        raise
+
+
+def _described(name: str, call: str, created: Any) -> Any:
+    """What `create` returned, in place of nothing an empty mapping."""
+    import json
+
+    if created is None:
+        return {}
+    try:
+        size = len(json.dumps(created, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise TerminalError(
+            f"resource {name}: {call} must return JSON that describes what it has created "
+            f"(texts, numbers, lists, mappings); {error}"
+        ) from error
+    if size > MAX_BYTES:
+        raise TerminalError(
+            f"resource {name}: {call} returned {size:,} bytes of JSON, more than {MAX_BYTES:,}: "
+            "return what names the resource, and not the resource itself"
+        )
+    return created
