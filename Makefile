@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 export AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help install demo up test lint bench lock clean
+.PHONY: help install demo up test lint bench bench-serving lock clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 install: $(VENV)/.installed ## Create .venv and install everything from requirements.lock
 
@@ -28,7 +28,7 @@ up: install ## Start MLflow and Airflow and keep them running (Ctrl-C stops them
 	$(BIN)/factory up
 
 test: install ## Run all tests, those against a running Airflow included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: install ## Check style and types
 	$(BIN)/ruff check .
@@ -37,6 +37,9 @@ lint: install ## Check style and types
 
 bench: install ## Measure parse time and task start beside dag-factory; writes .factory/bench.json
 	$(BIN)/python -m benchmarks
+
+bench-serving: install ## Measure predictions over HTTP beside mlflow models serve; writes .factory/bench-serving.json
+	$(BIN)/python -m benchmarks.serving
 
 lock: ## Compile requirements.lock anew from pyproject.toml
 	@test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv)

@@ -11,10 +11,11 @@ from datetime import datetime, timedelta, timezone
 
 from airflow.sdk import DAG, Asset, Param, task_group
 
-from factory.airflow.operators import StepOperator
-from factory.airflow.tasks import dataset, training, workspace
+from factory.airflow.operators import BranchStepOperator, StepOperator
+from factory.airflow.tasks import dataset, promotion, training, workspace
 """
 
+_OPERATORS = {"branch": "BranchStepOperator"}
 _CALLS = {"setup": ".as_setup()", "teardown": ".as_teardown()"}
 _HANDLED = {"operator", "decorator", "python_callable", "dependencies", "op_kwargs"}
 
@@ -102,7 +103,7 @@ def _dag(dag_id: str, document: Document, constants: Mapping[str, str]) -> str:
         if "expand" in entry:
             lines += _mapped_group(task_id, entry, constants)
         else:
-            call = _CALLS.get(entry.get("decorator", "").rsplit(".", 1)[-1], "")
+            call = _CALLS.get(_decorator(entry), "")
             lines.append(f"    {task_id} = {_operator(task_id, entry, constants)}{call}")
         lines += _link(task_id, entry["dependencies"], "    ")
     return "\n".join(lines) + "\n"
@@ -132,7 +133,12 @@ def _operator(
             if key not in _HANDLED
         ),
     ]
-    return f"StepOperator({', '.join(arguments)})"
+    operator = _OPERATORS.get(_decorator(entry), "StepOperator")
+    return f"{operator}({', '.join(arguments)})"
+
+
+def _decorator(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("decorator", "")).rsplit(".", 1)[-1]
 
 
 def _mapped_group(

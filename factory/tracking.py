@@ -85,16 +85,16 @@ class Tracking:
         except (MlflowException, RequestException) as error:
             if not _is_unreachable(error):
                 raise TrackingError(
-                    f"the MLflow server at {self._public_uri} refuses: {error}"
+                    f"the MLflow server at {self.public_uri} refuses: {error}"
                 ) from error
             # Without its cause, which repeats the address, password and all.
             raise TrackingError(
-                f"the MLflow server at {self._public_uri} does not answer: check that it runs, and "
+                f"the MLflow server at {self.public_uri} does not answer: check that it runs, and "
                 "that MLFLOW_TRACKING_URI is its address"
             ) from None
 
     @property
-    def _public_uri(self) -> str:
+    def public_uri(self) -> str:
         """The address without what may be a password in it."""
         parts = urlsplit(self.uri)
         if "@" not in parts.netloc:
@@ -128,10 +128,20 @@ class Tracking:
         tags = {**run.identity(), **_SWEEP}
         return self._find_one(experiment_id, tags)
 
-    def _find_one(self, experiment_id: str, tags: Mapping[str, str]) -> Run | None:
+    def find_runs(self, experiment_id: str, tags: Mapping[str, str], *, most: int) -> list[Run]:
+        """The runs that have all these tags, the newest first, `most` of them at most."""
         conditions = [f"tags.`{key}` = {_quoted(value)}" for key, value in tags.items()]
         with self.asked() as client:
-            found = client.search_runs([experiment_id], " and ".join(conditions), max_results=1)
+            found = client.search_runs(
+                [experiment_id],
+                " and ".join(conditions),
+                max_results=most,
+                order_by=["attributes.start_time DESC"],
+            )
+        return list(found)
+
+    def _find_one(self, experiment_id: str, tags: Mapping[str, str]) -> Run | None:
+        found = self.find_runs(experiment_id, tags, most=1)
         return found[0] if found else None
 
     def start_parent(

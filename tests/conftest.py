@@ -13,7 +13,12 @@ import pytest
 
 # Before anything imports MLflow or Airflow; Airflow would write its settings into the home folder.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-os.environ["AIRFLOW_HOME"] = str(Path(__file__).parents[1] / ".factory" / "tests" / "airflow")
+os.environ["AIRFLOW_HOME"] = str(
+    Path(__file__).parents[1]
+    / ".factory"
+    / "tests"
+    / os.environ.get("PYTEST_XDIST_WORKER", "airflow")
+)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "false"
 os.environ["AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY"] = "false"
 

@@ -66,6 +66,16 @@ FORBIDDEN = {
         "factory.cli",
         "factory.runtime",
     ),
+    "serving": (
+        "airflow",
+        "dagfactory",
+        "factory.airflow",
+        "factory.documents",
+        "factory.lake",
+        "factory.cli",
+        "factory.runtime",
+        "factory.catalog",
+    ),
     "airflow": ("factory.cli", "factory.runtime"),
     "runtime": ("airflow", "dagfactory", "mlflow", "factory.cli", "factory.steps"),
 }

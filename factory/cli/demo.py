@@ -1,39 +1,38 @@
 """`factory demo`: real data through a real Airflow, from the producers to registered models."""
 
-import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from factory.cli.console import (
     Board,
     ProjectOption,
     console,
-    errors,
     failures_explained,
     plain_table,
-    state_text,
 )
+from factory.cli.scenario import scenario_project, tell
 from factory.cli.up import running, say_addresses, stay
-from factory.runtime.airflow_models import AssetEvent, Dag
+from factory.cli.watch import follow, promised_dags, say_failure, wait_until_parsed
+from factory.runtime.airflow_models import AssetEvent
 from factory.runtime.embedded import EmbeddedRuntime
-from factory.runtime.errors import EmbeddedRuntimeError
 from factory.runtime.follow import (
     Follower,
     Progress,
     RunProgress,
-    last_lines,
     start_producers,
     training_result,
 )
 from factory.runtime.ports import Ports
 from factory.runtime.signals import StopSignals
 
-_PARSED = 90.0
-"""Seconds for the DAG processor to read the team files."""
+
+class Scenario(StrEnum):
+    """The stories that there are."""
+
+    drift = "drift"
 
 
 def demo(
@@ -42,6 +41,12 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep everything running afterwards, until Ctrl-C.")
     ] = False,
+    scenario: Annotated[
+        Scenario | None,
+        typer.Option(
+            help="Tell a story instead. drift: the world changes, and the model is trained again."
+        ),
+    ] = None,
     timeout: Annotated[
         int, typer.Option(help="Seconds until all runs must have ended.", min=1)
     ] = 900,
@@ -62,39 +67,23 @@ def demo(
     """
     free = Ports.free()
     ports = Ports(port or free.airflow, mlflow_port or free.mlflow)
+    show = drive
+    if scenario is not None:
+        show = tell
+        project = scenario_project(project, scenario.value)
     with (
         failures_explained(),
         StopSignals() as signals,
         running(project, ports, signals) as runtime,
     ):
         say_addresses(runtime)
-        failed = drive(runtime, signals, timeout)
+        failed = show(runtime, signals, timeout)
         if keep:
             stay(runtime)
-    if not keep:
+    if not keep and scenario is None:
         _say_what_next()
     if failed:
         raise typer.Exit(1)
-
-
-def promised_dags(project: Path) -> frozenset[str]:
-    """The ids of the DAGs that the project's healthy team files make.
-
-    Raises:
-        EmbeddedRuntimeError: there are none.
-    """
-    from factory.catalog import read_all
-    from factory.config.environment import active_environment
-    from factory.documents.compile import dag_ids
-
-    configs = project / "configs"
-    found = read_all(configs, active_environment())
-    for problem in found.problems:
-        errors.print(escape(str(problem)), soft_wrap=True, highlight=False)
-    ids = frozenset(dag_id for team in found.teams.values() for dag_id in dag_ids(team.team))
-    if not ids:
-        raise EmbeddedRuntimeError(f"{configs} has no healthy team file: run `factory validate`")
-    return ids
 
 
 def drive(runtime: EmbeddedRuntime, signals: StopSignals, timeout: float) -> bool:
@@ -108,74 +97,14 @@ def drive(runtime: EmbeddedRuntime, signals: StopSignals, timeout: float) -> boo
     """
     airflow = runtime.airflow
     expected = promised_dags(runtime.project)
-    dags = _wait_until_parsed(runtime, expected)
+    dags = wait_until_parsed(runtime, expected)
     before = frozenset((run.dag_id, run.dag_run_id) for run in airflow.runs())
     producers = start_producers(airflow, dags)
     follower = Follower(airflow, expected, before, producers)
     with Board() as board:
-        progress = _follow(runtime, follower, board, signals, timeout)
+        progress = follow(runtime, follower, board, signals, timeout)
     _say_outcome(runtime, follower, progress)
     return progress.failed
-
-
-def _wait_until_parsed(runtime: EmbeddedRuntime, expected: frozenset[str]) -> list[Dag]:
-    def parsed() -> list[Dag] | None:
-        runtime.check()
-        dags = [dag for dag in runtime.airflow.dags() if dag.dag_id in expected]
-        if len(dags) == len(expected):
-            return dags
-        if problems := runtime.airflow.import_errors():
-            text = "\n".join(f"{each.filename}: {each.stack_trace}" for each in problems)
-            raise EmbeddedRuntimeError(f"Airflow cannot import the DAG files:\n{text}")
-        return None
-
-    return runtime.airflow.wait_until(
-        parsed, f"DAGs {', '.join(sorted(expected))} in Airflow", seconds=_PARSED
-    )
-
-
-def _follow(
-    runtime: EmbeddedRuntime,
-    follower: Follower,
-    board: Board,
-    signals: StopSignals,
-    timeout: float,
-) -> Progress:
-    deadline = time.monotonic() + timeout
-    while True:
-        runtime.check()
-        progress = follower.poll()
-        board.show(*_rows(progress))
-        if progress.finished:
-            return progress
-        if time.monotonic() > deadline:
-            unfinished = [each.run.dag_id for each in progress.runs if not each.run.ended]
-            names = ", ".join(sorted({*unfinished, *progress.expected}))
-            raise EmbeddedRuntimeError(f"not ended after {timeout:.0f} s: {names}")
-        signals.pause(0.7)
-
-
-def _rows(progress: Progress) -> tuple[Table, dict[str, str]]:
-    table = plain_table("DAG", "started by", "state", "tasks", "elapsed")
-    lines = {}
-    for each in progress.runs:
-        run, tasks = each.run, f"{each.done}/{each.total}"
-        table.add_row(
-            run.dag_id, _cause(run.run_type), state_text(run.state), tasks, f"{each.seconds:.0f} s"
-        )
-        ending = f", {tasks} tasks, {each.seconds:.1f} s" if run.ended else ""
-        lines[run.dag_run_id + run.dag_id] = (
-            f"{run.dag_id} ({_cause(run.run_type)}): {run.state}{ending}"
-        )
-    for dag_id in sorted(progress.expected):
-        table.add_row(dag_id, "", state_text("expected"), "", "")
-    return table, lines
-
-
-def _cause(run_type: str) -> str:
-    return {"asset_triggered": "dataset", "scheduled": "schedule", "manual": "demo"}.get(
-        run_type, run_type
-    )
 
 
 def _say_outcome(runtime: EmbeddedRuntime, follower: Follower, progress: Progress) -> None:
@@ -196,7 +125,7 @@ def _say_outcome(runtime: EmbeddedRuntime, follower: Follower, progress: Progres
         console.print(f"{_event(silence.event)} did not start {silence.consumer}: {reason}.")
     for each in progress.runs:
         if each.run.state == "failed":
-            _say_failure(runtime, each)
+            say_failure(runtime, each)
 
 
 def _training(runtime: EmbeddedRuntime, each: RunProgress) -> tuple[str, str, str, str]:
@@ -230,14 +159,6 @@ def _say_quiet_producers(follower: Follower, progress: Progress) -> None:
             console.print(
                 f"{each.run.dag_id}: the rows are those already published; nothing to learn."
             )
-
-
-def _say_failure(runtime: EmbeddedRuntime, each: RunProgress) -> None:
-    errors.print(f"[bold red]failed:[/] {escape(each.run.dag_id)} {escape(each.run.dag_run_id)}")
-    for task in each.failed:
-        errors.print(f"  task {escape(task.label)}, the end of its log:", highlight=False)
-        for line in last_lines(runtime.airflow, task):
-            errors.print(f"    {escape(line)}", soft_wrap=True, highlight=False)
 
 
 def _say_what_next() -> None:

@@ -6,9 +6,12 @@ Heavy imports (Airflow, pandas, scikit-learn, MLflow) belong inside the function
 
 import typer
 
+from factory.cli.champion import champion
 from factory.cli.demo import demo
 from factory.cli.render import render
+from factory.cli.rollback import rollback
 from factory.cli.run import run
+from factory.cli.serve import serve
 from factory.cli.up import up
 from factory.cli.validate import validate
 
@@ -19,5 +22,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (demo, up, validate, render, run):
+for command in (demo, up, validate, render, run, serve, champion, rollback):
     app.command()(command)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +27,10 @@ _MARKS = {
 
 def run(
     name: Annotated[
-        str, typer.Argument(help="A dataset or a model (which is trained).", metavar="TEAM.NAME")
+        str,
+        typer.Argument(
+            help="A dataset, a model (which is trained), or a DAG.", metavar="TEAM.NAME"
+        ),
     ],
     project: ProjectOption = Path(),
 ) -> None:
@@ -55,6 +58,7 @@ def run(
 
 def missing_datasets(read: "Project", project: Path, dag_id: str) -> list[str]:
     """The DAGs of all datasets without a snapshot that a DAG needs, producers first."""
+    from factory.documents.compile import producer_id
     from factory.documents.places import Places
     from factory.lake import Lake, NoSnapshotError
 
@@ -66,8 +70,10 @@ def missing_datasets(read: "Project", project: Path, dag_id: str) -> list[str]:
             try:
                 lake.newest(dataset)
             except NoSnapshotError:
-                visit(_inputs(read, dataset))
-                order[dataset] = None
+                team, _, name = dataset.partition(".")
+                producer = producer_id(read.catalog.teams[team].team, name)
+                visit(_inputs(read, producer))
+                order[producer] = None
 
     visit(_inputs(read, dag_id))
     return list(order)
@@ -75,14 +81,18 @@ def missing_datasets(read: "Project", project: Path, dag_id: str) -> list[str]:
 
 def _inputs(read: "Project", dag_id: str) -> list[str]:
     from factory.config.base import qualify
+    from factory.documents.prediction import prediction_id
 
     team, name = dag_id.split(".")[:2]
     config = read.catalog.teams[team].team
-    if dag_id in read.catalog.datasets:
-        return [qualify(reference, team) for reference in config.datasets[name].inputs]
-    if name in config.models:
-        return [qualify(reference, team) for reference in config.models[name].train_on.datasets]
-    return []
+    reads: Sequence[str] = ()
+    if name in config.datasets:
+        reads = config.datasets[name].inputs
+    elif name in config.models:
+        model = config.models[name]
+        predicts = dag_id == prediction_id(team, name)
+        reads = model.prediction_reads if predicts else model.train_on.datasets
+    return [qualify(reference, team) for reference in reads]
 
 
 def _run_all(
@@ -143,11 +153,16 @@ def _table(outcomes: list[dict[str, Any]]) -> Any:
 def _result(result: dict[str, Any] | None) -> str:
     if not result:
         return ""
-    if "model" not in result:
-        return f"snapshot {result['version']}, {result['rows']:,} rows"
+    if "trials" not in result:
+        by = f" by {result['model']} {result['model_version']}" if "model_version" in result else ""
+        return f"snapshot {result['version']}, {result['rows']:,} rows{by}"
     tested = result["test_score"]
     test = f", test {tested:.4f}" if tested is not None else ""
+    outcome = ""
+    if "promoted" in result:
+        word = "in production" if result["promoted"] else "not promoted"
+        outcome = f"\n{word}: {result['reason']}"
     return (
         f"{result['model']} version {result['version']}: {result['best_trial']}, best of "
-        f"{result['trials']} trials, {result['metric']} {result['score']:.4f}{test}"
+        f"{result['trials']} trials, {result['metric']} {result['score']:.4f}{test}{outcome}"
     )

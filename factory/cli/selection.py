@@ -35,19 +35,25 @@ def healthy_team(project: "Project", configs: Path, name: str) -> "TeamFile":
 def dag_of(file: "TeamFile", name: str) -> str:
     """The id of the DAG that is meant: a DAG's id, or the name of a dataset or a model.
 
+    A model's name means its training; that of the dataset with its predictions, its prediction.
+
     Raises:
         typer.Exit: The team has nothing of this name.
     """
-    from factory.documents.compile import dag_ids
+    from factory.documents.compile import dag_ids, producer_id
     from factory.documents.training import training_id
 
     ids = dag_ids(file.team)
-    trains = {f"{file.name}.{model}": training_id(file.name, model) for model in file.team.models}
+    meant = {f"{file.name}.{model}": training_id(file.name, model) for model in file.team.models}
+    for model, section in file.team.models.items():
+        if section.predict is not None:
+            output = section.predict.output_of(model)
+            meant[f"{file.name}.{output}"] = producer_id(file.team, output)
     if name in ids:
         return name
-    if name in trains:
-        return trains[name]
-    known = [*ids, *trains]
+    if name in meant:
+        return meant[name]
+    known = [*ids, *meant]
     near = did_you_mean(name, known, otherwise=f"team {file.name} has {', '.join(ids)}")
     raise failed(f"there is no {name!r}: {near}")
 

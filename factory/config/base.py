@@ -57,6 +57,8 @@ class Surroundings:
     """Packages whose code may be named by dotted path."""
     team: str | None = None
     """The name that the team must have."""
+    environment: str | None = None
+    """Whose overlays apply; None for no overlays."""
 
 
 def _check_name(value: str) -> str:
@@ -99,7 +101,8 @@ def is_within(dotted_path: str, packages: Iterable[str]) -> bool:
     return any(dotted_path.startswith(f"{package}.") for package in packages)
 
 
-def _check_dotted_path(value: str, info: ValidationInfo) -> str:
+def check_dotted_path(value: str, info: ValidationInfo) -> str:
+    """The path as it is, if it is one and its package is allowed."""
     if not DOTTED_PATH.fullmatch(value):
         raise PydanticCustomError(
             "dotted_path",
@@ -145,7 +148,7 @@ Name = Annotated[str, AfterValidator(_check_name)]
 Reference = Annotated[str, AfterValidator(_check_reference)]
 """A dataset by name: `dataset` within the team, `team.dataset` across teams."""
 
-DottedPath = Annotated[str, AfterValidator(_check_dotted_path)]
+DottedPath = Annotated[str, AfterValidator(check_dotted_path)]
 """A Python object by `package.module.name`; its package must be allowed in `_defaults.yaml`."""
 
 Seconds = Annotated[

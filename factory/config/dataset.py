@@ -7,6 +7,9 @@ from pydantic_core import PydanticCustomError
 
 from factory.config.base import ListOf, Name, Reference, Section, Text
 from factory.config.checks import Check
+from factory.config.load import Load
+from factory.config.notify import DatasetNotify
+from factory.config.resources import Resources, check_resources
 from factory.config.schedule import Schedule, ScheduleField
 from factory.config.sources import DatasetSource, Source
 from factory.config.transforms import Transform
@@ -49,6 +52,25 @@ class Dataset(Section):
     write: Write = Write()
     share_with: ListOf[Name] | Literal["*"] = ()
     """Teams that may read it; `"*"` is every team."""
+    load: Load | None = None
+    """A table of a database that the rows go through before they are checked."""
+    resources: Resources = Field(default_factory=dict)
+    """What is created for a run and destroyed with it."""
+    notify: DatasetNotify | None = None
+    """Whom to tell what becomes of it."""
+
+    @model_validator(mode="after")
+    def _resources_of_tasks(self) -> "Dataset":
+        check_resources(self.resources, self.tasks_with_rows)
+        return self
+
+    @property
+    def tasks_with_rows(self) -> tuple[str, ...]:
+        """The tasks of its DAG that handle rows, in their order."""
+        transform = ("transform",) if self.transforms else ()
+        load = ("load",) if self.load else ()
+        after = ("after_check",) if self.load and self.load.then else ()
+        return ("ingest", *transform, *load, "check", *after, "publish")
 
     @property
     def inputs(self) -> tuple[str, ...]:

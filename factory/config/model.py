@@ -6,6 +6,11 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.config.base import DottedPath, ListOf, Section, Text
+from factory.config.monitor import Monitor, check_monitor
+from factory.config.notify import Notify
+from factory.config.predict import Predict
+from factory.config.promotion import Promotion, RetrainWhen, check_promotion
+from factory.config.resources import Resources, check_resources
 from factory.config.schedule import InputsField, Schedule, ScheduleField
 from factory.config.search import Search
 from factory.config.transforms import Transform
@@ -33,6 +38,23 @@ METRICS: dict[str, dict[str, Literal["maximize", "minimize"]]] = {
     },
 }
 """Every metric that is computed for a task, by scikit-learn's names, and which way is better."""
+
+
+TASKS_WITH_ROWS = ("split", "trial", "test")
+"""The tasks of a training DAG that handle rows, in their order."""
+
+
+AROUND = (
+    "description",
+    "schedule",
+    "promotion",
+    "retrain_when",
+    "predict",
+    "monitor",
+    "notify",
+    "resources",
+)
+"""Keys of a model that do not change what is trained."""
 
 
 class Split(Section):
@@ -91,6 +113,18 @@ class Model(Section):
     split: Split = Split()
     search: Search
     objective: Objective
+    promotion: Promotion = Promotion()
+    """When a trained version goes live."""
+    retrain_when: RetrainWhen | None = None
+    """When it is worth training again; always when left out."""
+    predict: Predict | None = None
+    """Batch prediction with the champion."""
+    monitor: Monitor | None = None
+    """How the model is watched once it is in use."""
+    resources: Resources = Field(default_factory=dict)
+    """What is created for a training run and destroyed with it."""
+    notify: Notify | None = None
+    """Whom to tell what becomes of it."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "Model":
@@ -126,6 +160,18 @@ class Model(Section):
                 "{type: sql, query: select * from a.x join b.y using (id)}",
                 {"at": ("train_on",)},
             )
+        check_resources(self.resources, TASKS_WITH_ROWS)
+        check_promotion(self.promotion, task=self.task, metrics=known)
+        if self.monitor is not None:
+            check_monitor(
+                self.monitor,
+                metrics=known,
+                target=self.target,
+                features=self.features,
+                predictions=self.predict.columns(self.task) if self.predict else None,
+                trains_at=self.schedule.cron if self.schedule else None,
+                rules=self.retrain_when,
+            )
         return self
 
     @property
@@ -144,3 +190,21 @@ class Model(Section):
     def split_method(self) -> str:
         """How rows are divided: as written, else stratified for classes and random for numbers."""
         return self.split.method or ("stratified" if self.task == "classification" else "random")
+
+    @property
+    def prediction_transforms(self) -> tuple[Transform, ...]:
+        """What happens to rows before they are predicted: as written, else as in training."""
+        if self.predict is None or self.predict.transforms is None:
+            return self.transforms
+        return self.predict.transforms
+
+    @property
+    def prediction_reads(self) -> tuple[str, ...]:
+        """The datasets that prediction reads, as written: its input first, without repetition."""
+        if self.predict is None:
+            return ()
+        reads = self.predict.reads
+        if reads is None:
+            own = self.predict.transforms is None
+            reads = self.train_on.datasets[1:] if own else ()
+        return tuple(dict.fromkeys((self.predict.input, *reads)))

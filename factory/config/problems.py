@@ -6,10 +6,17 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+SECRET_ADDRESSES = re.compile(
+    r"(?i)(?:hooks\.slack\.com|discord(?:app)?\.com/api/webhooks|\.webhook\.office\.com"
+    r"|chat\.googleapis\.com)/(?P<secret>[^\s\"',}\]]+)"
+)
+"""Addresses of chats that let everybody write who knows them."""
+
 # What follows such a key, and the password in an address, is shown as asterisks: problems are
 # printed in logs and in Airflow's import errors.
 _SECRETS = (
     re.compile(r"(?<=://)[^/\s@]+(?=@)"),
+    SECRET_ADDRESSES,
     re.compile(
         r"(?i)(?:passw(?:or)?d|secret|token|api_?key|access_?key|private_?key|credential)\w*"
         r"[\"']?\s*[:=]\s*(?P<secret>[^\s,}\]][^,}\]]*)"

@@ -5,7 +5,7 @@ What a team's settings are is written in layers; of two that say something, the 
 1. the team file, below `environments.<environment>`
 2. the team file
 3. `_defaults.yaml`, below `environments.<environment>`
-4. `_defaults.yaml`: `defaults` for the team's `defaults`, `datasets` for each of its datasets,
+4. `_defaults.yaml`: `defaults` and `notify` for the team's own, `datasets` for each of its datasets,
    `models` for each of its models
 5. what is built in
 
@@ -39,6 +39,7 @@ _SUFFIXES = (".yaml", ".yml")
 _OVERLAYS = "environments"
 _INHERITED = {
     "defaults": ("defaults",),
+    "notify": ("notify",),
     "datasets": ("datasets", EVERY),
     "models": ("models", EVERY),
 }
@@ -163,7 +164,7 @@ def read_team(path: Path, platform: PlatformFile, environment: str | None) -> Te
     layers = _team_layers(tree, platform, environment)
     raw = _team_value(layers, platform)
     packages = platform.config.python_packages
-    surroundings = Surroundings(platform.project, packages, path.stem)
+    surroundings = Surroundings(platform.project, packages, path.stem, environment)
     findings = [*_check_overlays(tree), *check_dags(raw.get("dags"), packages)]
     config, problems = _validate(TeamConfig, raw, surroundings, findings, layers)
     problems = _all_problems(tree, problems)
@@ -180,8 +181,9 @@ def _team_layers(tree: YamlTree, platform: PlatformFile, environment: str | None
 def _team_value(layers: Layers, platform: PlatformFile) -> dict[str, Any]:
     own = [layer for layer in layers.layers if layer.tree is layers.home]
     value = _without_overlays(_merged(own))
-    if platform.config.defaults:
-        value["defaults"] = merge(platform.config.defaults, value.get("defaults", {}))
+    for section in ("defaults", "notify"):
+        if inherited := getattr(platform.config, section):
+            value[section] = merge(inherited, value.get(section, {}))
     for section in ("datasets", "models"):
         inherited = getattr(platform.config, section)
         if inherited and isinstance(value.get(section), dict):

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from factory.config.base import ListOf, Name, Seconds, Section, Surroundings, Text
 from factory.config.dataset import Dataset
 from factory.config.model import Model
+from factory.config.notify import Notify
 
 
 class Defaults(Section):
@@ -31,6 +32,8 @@ class TeamConfig(Section):
     owner: Text
     description: str = ""
     defaults: Defaults = Defaults()
+    notify: Notify = Notify()
+    """Whom to tell what becomes of the team's datasets and models."""
     datasets: dict[Name, Dataset] = Field(default_factory=dict)
     models: dict[Name, Model] = Field(default_factory=dict)
     dags: dict[Name, dict[str, Any]] = Field(default_factory=dict)
@@ -64,7 +67,7 @@ class TeamConfig(Section):
 class PlatformConfig(Section):
     """What holds for every team: `configs/_defaults.yaml`.
 
-    `defaults`, `datasets` and `models` hold partial sections that are laid under each team's own;
+    `defaults`, `notify`, `datasets` and `models` hold sections that are laid under each team's own;
     they are checked as part of the team files that inherit them.
     """
 
@@ -76,5 +79,6 @@ class PlatformConfig(Section):
     python_packages: ListOf[Text] = ("sklearn",)
     """Packages whose code team files may name by dotted path."""
     defaults: dict[str, Any] = Field(default_factory=dict)
+    notify: dict[str, Any] = Field(default_factory=dict)
     datasets: dict[str, Any] = Field(default_factory=dict)
     models: dict[str, Any] = Field(default_factory=dict)

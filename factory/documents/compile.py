@@ -5,14 +5,25 @@ from functools import partial
 
 from factory.config.team import TeamConfig
 from factory.documents.dataset import dataset_document
+from factory.documents.monitoring import monitoring_document, monitoring_id
+from factory.documents.notification import on_failure
 from factory.documents.parts import Document
 from factory.documents.places import Places
+from factory.documents.prediction import prediction_document, prediction_id
 from factory.documents.training import training_document, training_id
 
 
 def dag_ids(team: TeamConfig) -> tuple[str, ...]:
     """The ids of a team's DAGs, in the order of the file."""
     return tuple(_makers(team))
+
+
+def producer_id(team: TeamConfig, dataset: str) -> str:
+    """The id of the DAG that publishes a team's dataset, which may hold a model's predictions."""
+    for name, model in team.models.items():
+        if model.predict is not None and model.predict.output_of(name) == dataset:
+            return prediction_id(team.team, name)
+    return f"{team.team}.{dataset}"
 
 
 def compile_team(team: TeamConfig, places: Places) -> dict[str, Document]:
@@ -30,8 +41,12 @@ def _makers(team: TeamConfig) -> dict[str, Callable[[Places], Document]]:
     makers: dict[str, Callable[[Places], Document]] = {}
     for name in team.datasets:
         makers[f"{team.team}.{name}"] = partial(dataset_document, team, name)
-    for name in team.models:
+    for name, model in team.models.items():
         makers[training_id(team.team, name)] = partial(training_document, team, name)
+        if model.predict is not None:
+            makers[prediction_id(team.team, name)] = partial(prediction_document, team, name)
+        if model.monitor is not None:
+            makers[monitoring_id(team.team, name)] = partial(monitoring_document, team, name)
     for name in team.dags:
         makers[f"{team.team}.{name}"] = partial(_own_document, team, name)
     return makers
@@ -41,4 +56,4 @@ def _own_document(team: TeamConfig, name: str, _places: Places) -> Document:
     document = dict(team.dags[name])
     document["tags"] = sorted({team.team, *document.get("tags", ())})
     document["default_args"] = {"owner": team.owner, **document.get("default_args", {})}
-    return document
+    return {**on_failure(team), **document}

@@ -4,17 +4,23 @@ from typing import Any
 
 from factory.config.base import qualify
 from factory.config.dataset import Dataset
+from factory.config.load import Load
 from factory.config.sources import DatasetSource
 from factory.config.team import TeamConfig
 from factory.documents import parts
+from factory.documents.notification import telling
 from factory.documents.parts import Document
 from factory.documents.places import Places
+from factory.documents.resources import macros, with_resources
 
 VERSIONS = parts.param(
     None,
     "Versions to read, such as {'marine.penguins': 3}; the newest when left out.",
     "object",
     "null",
+)
+PUBLISH_UNCHANGED = parts.param(
+    False, "Emit the asset event even if the content is the same as before.", "boolean"
 )
 
 
@@ -27,20 +33,23 @@ def dataset_document(team: TeamConfig, name: str, places: Places) -> Document:
         team,
         description=dataset.description or f"Publishes the dataset {full_name}.",
         doc=_doc(full_name, dataset, reads),
-        when=parts.schedule(dataset.when, team.team, places),
+        when=parts.schedule(dataset.when, team, places),
         tags=("dataset", team.team),
         params={
-            "publish_unchanged": parts.param(
-                False,
-                "Emit the asset event even if the content is the same as before.",
-                "boolean",
-            ),
+            "publish_unchanged": PUBLISH_UNCHANGED,
             **({"versions": VERSIONS} if reads else {}),
         },
         tasks=parts.with_workspace(
-            _tasks(team, dataset, full_name, reads, places), module="workspace", places=places
+            with_resources(
+                _tasks(team, dataset, full_name, reads, places),
+                dataset.resources,
+                users=dataset.tasks_with_rows,
+            ),
+            module="workspace",
+            places=places,
         ),
-    )
+        about=dataset,
+    ) | macros(dataset.resources)
 
 
 def _tasks(
@@ -78,6 +87,14 @@ def _tasks(
             places=places,
         )
         last = ("transform",)
+    if dataset.load:
+        tasks["load"] = parts.task(
+            "dataset.load",
+            {"load": _loaded(dataset.load), "workspace": places.workspace},
+            *last,
+            places=places,
+        )
+        last = ("load",)
     published = {
         "dataset": full_name,
         "write": parts.dump(dataset.write),
@@ -93,14 +110,29 @@ def _tasks(
         *last,
         places=places,
     )
+    last = ("check",)
+    if dataset.load and dataset.load.then:
+        tasks["after_check"] = parts.task(
+            "dataset.after_check",
+            {"connection": dataset.load.connection, "statements": dataset.load.then},
+            *last,
+            places=places,
+        )
+        last = ("after_check",)
     tasks["publish"] = parts.task(
         "dataset.publish",
         published,
-        "check",
+        *last,
         outlets=[full_name],
         places=places,
+        **telling("on_dataset", team, dataset),
     )
     return tasks
+
+
+def _loaded(load: Load) -> dict[str, Any]:
+    """The section without the statements, which belong to another task."""
+    return {key: value for key, value in parts.dump(load).items() if key != "then"}
 
 
 def _doc(full_name: str, dataset: Dataset, reads: list[str]) -> str:

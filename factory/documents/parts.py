@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from factory.config.base import Section, qualify
+from factory.config.dataset import Dataset
+from factory.config.model import Model
 from factory.config.schedule import Schedule
 from factory.config.team import TeamConfig
 from factory.config.transforms import SqlTransform, Transform
+from factory.documents.notification import on_failure
 from factory.documents.places import Places
 from factory.storage import dataset_uri
 
@@ -16,6 +19,8 @@ Document = dict[str, Any]
 OPERATOR = "factory.airflow.operators.StepOperator"
 SETUP = "factory.airflow.decorators.setup"
 TEARDOWN = "factory.airflow.decorators.teardown"
+BRANCH = "factory.airflow.decorators.branch"
+SHORT_CIRCUIT = "factory.airflow.decorators.short_circuit"
 MAPPED_TASK_GROUP = "factory.airflow.decorators.mapped_task_group"
 OPEN_WORKSPACE = "open_workspace"
 CLOSE_WORKSPACE = "close_workspace"
@@ -36,29 +41,76 @@ def asset(dataset: str, places: Places) -> dict[str, Any]:
     }
 
 
+def model_asset(model: str) -> dict[str, Any]:
+    """The Airflow asset of the model `team.model`: its champion."""
+    return {
+        "__type__": "airflow.sdk.Asset",
+        "name": model,
+        "uri": f"mlflow://models/{model}",
+        "group": "model",
+    }
+
+
+def drift_asset(model: str) -> dict[str, Any]:
+    """The Airflow asset whose events say that the model `team.model` meets other data by now."""
+    return {
+        "__type__": "airflow.sdk.Asset",
+        "name": f"{model}.drift",
+        "uri": f"mlflow://drift/{model}",
+        "group": "drift",
+    }
+
+
 def assets(datasets: Sequence[str], places: Places) -> list[dict[str, Any]]:
     """The Airflow assets of datasets, in their order."""
     return [asset(dataset, places) for dataset in datasets]
 
 
-def schedule(when: Schedule, team: str, places: Places) -> Any:
-    """A schedule as dag-factory reads it: a cron string, assets, or an Airflow timetable."""
-    names = [qualify(reference, team) for reference in when.datasets]
-    if not names:
+def schedule(when: Schedule, team: TeamConfig, places: Places) -> Any:
+    """A schedule as dag-factory reads it: a cron string, assets, or an Airflow timetable.
+
+    What a name means follows from the one team file: it is the team's own model, or a dataset.
+    """
+    if not when.datasets:
         return when.cron
+    models = {f"{team.team}.{name}" for name in team.models}
+    names = [qualify(reference, team.team) for reference in when.datasets]
+    starts = [model_asset(name) if name in models else asset(name, places) for name in names]
     if when.cron is None and (when.all or len(names) == 1):
-        return assets(names, places)
+        return starts
     condition: dict[str, Any] = {
         "__type__": "airflow.sdk.AssetAll" if when.all else "airflow.sdk.AssetAny",
-        "__args__": assets(names, places),
+        "__args__": starts,
     }
     if when.cron is None:
         return condition
+    return _at_times_or(when.cron, condition)
+
+
+def or_when(scheduled: Any, asset: dict[str, Any]) -> Any:
+    """A schedule, as `schedule` makes it, by which an asset's event starts a run too."""
+    if scheduled is None:
+        return [asset]
+    if isinstance(scheduled, str):
+        return _at_times_or(scheduled, asset)
+    if isinstance(scheduled, list):
+        all_of = {"__type__": "airflow.sdk.AssetAll", "__args__": scheduled}
+        return _any_of(scheduled[0] if len(scheduled) == 1 else all_of, asset)
+    if "assets" in scheduled:
+        return {**scheduled, "assets": _any_of(scheduled["assets"], asset)}
+    return _any_of(scheduled, asset)
+
+
+def _any_of(condition: dict[str, Any], asset: dict[str, Any]) -> dict[str, Any]:
+    return {"__type__": "airflow.sdk.AssetAny", "__args__": [condition, asset]}
+
+
+def _at_times_or(cron: str, condition: dict[str, Any]) -> dict[str, Any]:
     return {
         "__type__": "airflow.sdk.AssetOrTimeSchedule",
         "timetable": {
             "__type__": "airflow.sdk.CronTriggerTimetable",
-            "__args__": [when.cron],
+            "__args__": [cron],
             "timezone": "UTC",
         },
         "assets": condition,
@@ -141,16 +193,20 @@ def dag(
     tags: Sequence[str],
     params: dict[str, Any],
     tasks: dict[str, Any],
+    about: Dataset | Model | None = None,
 ) -> Document:
-    """A whole document: what all DAGs of a team have in common, and these tasks."""
+    """A whole document: what all DAGs of a team have in common, and these tasks.
+
+    `about` is what the DAG produces: it may say whom to tell of a failed run.
+    """
     defaults = team.defaults
     arguments: dict[str, Any] = {
         "owner": team.owner,
         "retries": defaults.retries,
-        "retry_delay": _timedelta(defaults.retry_delay),
+        "retry_delay": timedelta(defaults.retry_delay),
     }
     if defaults.execution_timeout is not None:
-        arguments["execution_timeout"] = _timedelta(defaults.execution_timeout)
+        arguments["execution_timeout"] = timedelta(defaults.execution_timeout)
     for name in ("pool", "queue", "priority_weight"):
         if (value := getattr(defaults, name)) is not None:
             arguments[name] = value
@@ -164,12 +220,14 @@ def dag(
         "max_active_runs": 1,
         "tags": sorted(tags),
         "default_args": arguments,
+        **on_failure(team, about),
         "params": params,
         "tasks": tasks,
     }
 
 
-def _timedelta(seconds: int) -> dict[str, Any]:
+def timedelta(seconds: int) -> dict[str, Any]:
+    """A duration as dag-factory reads it."""
     return {"__type__": "datetime.timedelta", "seconds": seconds}
 
 

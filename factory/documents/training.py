@@ -1,14 +1,18 @@
-"""A model's training document: split, sweep, best, test, register."""
+"""A model's training document: split, sweep, best, test, register, gate."""
 
 from typing import Any
 
 from factory.config.base import qualify
-from factory.config.model import Model
+from factory.config.model import AROUND, TASKS_WITH_ROWS, Model
+from factory.config.promotion import RetrainWhen
 from factory.config.team import TeamConfig
 from factory.documents import parts
 from factory.documents.dataset import VERSIONS
+from factory.documents.notification import telling
 from factory.documents.parts import Document
 from factory.documents.places import Places
+from factory.documents.promotion import promotion_tasks
+from factory.documents.resources import macros, with_resources
 
 
 def training_id(team: str, model: str) -> str:
@@ -25,34 +29,50 @@ def training_document(team: TeamConfig, name: str, places: Places) -> Document:
         team,
         description=model.description or f"Trains the model {full_name}.",
         doc=_doc(full_name, model, reads),
-        when=parts.schedule(model.when, team.team, places),
+        when=_when(team, model, full_name, places),
         tags=("model", "training", team.team),
         params={"versions": VERSIONS},
         tasks=parts.with_workspace(
-            _tasks(model, full_name, reads, places),
+            with_resources(
+                _tasks(team, model, full_name, reads, places),
+                model.resources,
+                users=TASKS_WITH_ROWS,
+            ),
             module="training",
             places=places,
             model=full_name,
         ),
-    )
+        about=model,
+    ) | macros(model.resources)
 
 
-def _tasks(model: Model, full_name: str, reads: list[str], places: Places) -> dict[str, Any]:
+def _when(team: TeamConfig, model: Model, full_name: str, places: Places) -> Any:
+    scheduled = parts.schedule(model.when, team, places)
+    if model.monitor is not None and model.monitor.retrains:
+        return parts.or_when(scheduled, parts.drift_asset(full_name))
+    return scheduled
+
+
+def _tasks(
+    team: TeamConfig, model: Model, full_name: str, reads: list[str], places: Places
+) -> dict[str, Any]:
     # The task functions get the model's section as it stands: one meaning, one place.
-    section = parts.dump(model)
+    section = _what_is_trained(model)
     section["transforms"] = parts.transforms(model.transforms, places)
     where = {"workspace": places.workspace}
     lake = {"storage": places.storage}
     config = {"config": section}
     this = {"model": full_name, **config}
+    rules = {} if model.retrain_when is None else _retrain(model.retrain_when, full_name, places)
     return {
         "inputs": parts.task(
             "training.inputs", {"datasets": reads, **lake}, inlets=reads, places=places
         ),
+        **rules,
         "split": parts.task(
             "training.split",
             {"datasets": reads, **config, **where, **lake},
-            "inputs",
+            "retrain" if rules else "inputs",
             inlets=reads,
             places=places,
         ),
@@ -76,6 +96,35 @@ def _tasks(model: Model, full_name: str, reads: list[str], places: Places) -> di
         ),
         "test": parts.task("training.test", {**config, **where}, "select_best", places=places),
         "register": parts.task("training.register", {**this, **where}, "test", places=places),
+        **_told(
+            team,
+            model,
+            promotion_tasks(model.promotion, full_name, {**this, **where}, places),
+        ),
+    }
+
+
+def _told(team: TeamConfig, model: Model, tasks: dict[str, Any]) -> dict[str, Any]:
+    """The end of the document, with whom to tell how it ended."""
+    tasks["promote"] |= telling("on_promotion", team, model)
+    tasks["keep_champion"] |= telling("on_kept_champion", team, model)
+    return tasks
+
+
+def _what_is_trained(model: Model) -> dict[str, Any]:
+    """The model's section without what only says when, and what becomes of the model."""
+    return {key: value for key, value in parts.dump(model).items() if key not in AROUND}
+
+
+def _retrain(rules: RetrainWhen, full_name: str, places: Places) -> dict[str, Any]:
+    arguments = {"model": full_name, "rules": parts.dump(rules), "storage": places.storage}
+    return {
+        "retrain": {
+            "decorator": parts.SHORT_CIRCUIT,
+            "python_callable": "factory.airflow.tasks.promotion.retrain",
+            "op_kwargs": arguments,
+            "dependencies": ["inputs"],
+        }
     }
 
 

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -23,6 +24,15 @@ MEMORY_LIMIT = "FACTORY_SQL_MEMORY_LIMIT"
 
 BATCH_ROWS = 122_880
 """Rows that are in flight at once, and rows of a parquet row group: DuckDB's own default."""
+
+NO_READ_AHEAD: dict[str, Any] = {
+    "use_threads": False,
+    "batch_readahead": 2,
+    "fragment_readahead": 1,
+    "fragment_scan_options": pyarrow.dataset.ParquetFragmentScanOptions(pre_buffer=False),
+}
+"""How an arrow dataset is scanned in bounded memory: its threads run ahead of whoever uses the rows,
+and end up with the whole file, whatever the two numbers say."""
 
 _PROGRESS_SECONDS = 10.0
 

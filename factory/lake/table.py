@@ -169,7 +169,8 @@ class Lake:
             )
         except TableNotFoundError as error:
             raise NoSnapshotError(
-                f"{dataset}: nothing has been published yet. Run the DAG {dataset} first"
+                f"{dataset}: nothing has been published yet. Run the DAG that publishes it first, "
+                f"such as by `factory run {dataset}`"
             ) from error
         except DeltaError as error:
             if version is None:

@@ -8,6 +8,7 @@ import httpx
 from pydantic import JsonValue
 
 from factory.runtime.airflow_models import (
+    ApprovalRequest,
     AssetDetails,
     AssetEvent,
     Dag,
@@ -212,6 +213,46 @@ class AirflowClient:
                 return 0
             raise
 
+    def emit(self, asset: str, extra: dict[str, Any]) -> AssetEvent:
+        """Emit an event of an asset by hand; it starts what a task's event starts.
+
+        Args:
+            asset: The asset's name.
+            extra: What consumers are told.
+
+        Raises:
+            AirflowRefusedError: Airflow knows no such asset, or the user may not.
+        """
+        known = self._records("/assets", "assets", AssetDetails, name_pattern=asset)
+        ids = [one.id for one in known if one.name == asset]
+        if not ids:
+            raise AirflowRefusedError(
+                f"a search for the asset {asset}",
+                httpx.codes.NOT_FOUND,
+                "no DAG that it has read names such an asset",
+            )
+        body = {"asset_id": ids[0], "extra": extra}
+        return AssetEvent.model_validate(self._request("POST", "/assets/events", json=body))
+
+    # People
+
+    def approval(self, task: TaskInstance) -> ApprovalRequest | None:
+        """What a task asks of a person; None as long as it has not asked."""
+        try:
+            return ApprovalRequest.model_validate(self._get(self._approval_path(task)))
+        except AirflowRefusedError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+
+    def answer(self, task: TaskInstance, option: str) -> None:
+        """Choose one of the options, `Approve` or `Reject`, as the user of this client.
+
+        Raises:
+            AirflowRefusedError: It was answered before, or somebody else has to.
+        """
+        self._request("PATCH", self._approval_path(task), json={"chosen_options": [option]})
+
     def wait_until(self, question: Callable[[], _T | None], what: str, *, seconds: float) -> _T:
         """Ask until there is an answer other than None or False.
 
@@ -246,6 +287,9 @@ class AirflowClient:
     @staticmethod
     def _task_path(task: TaskInstance) -> str:
         return f"/dags/{task.dag_id}/dagRuns/{task.dag_run_id}/taskInstances/{task.task_id}"
+
+    def _approval_path(self, task: TaskInstance) -> str:
+        return f"{self._task_path(task)}/{task.map_index}/hitlDetails"
 
     def _records(
         self, path: str, key: str, kind: type[_RecordT], **query: _Parameter

@@ -85,6 +85,11 @@ class TaskInstance(Record):
         return f"{self.task_id} [{self.rendered_map_index or self.map_index}]"
 
 
+class _User(Record):
+    id: str
+    name: str
+
+
 class AssetEvent(Record):
     """News of an asset: for a dataset, `extra` describes the snapshot."""
 
@@ -100,6 +105,19 @@ class AssetEvent(Record):
     created_dagruns: list[RunReference] = Field(default_factory=list)
 
 
+class ApprovalRequest(Record):
+    """A question to a person, and the answer once there is one."""
+
+    subject: str
+    body: str | None = None
+    options: list[str]
+    defaults: list[str] | None = None
+    assigned_users: list[_User] = Field(default_factory=list)
+    responded_by_user: _User | None = None
+    chosen_options: list[str] | None = None
+    response_received: bool = False
+
+
 class _DagReference(Record):
     dag_id: str
 
@@ -112,6 +130,7 @@ class AssetDetails(Record):
     uri: str
     scheduled_dags: list[_DagReference] = Field(default_factory=list)
     producing_tasks: list[_DagReference] = Field(default_factory=list)
+    consuming_tasks: list[_DagReference] = Field(default_factory=list)
 
     @property
     def consumers(self) -> frozenset[str]:
@@ -122,3 +141,8 @@ class AssetDetails(Record):
     def producers(self) -> frozenset[str]:
         """The ids of the DAGs that publish it."""
         return frozenset(reference.dag_id for reference in self.producing_tasks)
+
+    @property
+    def readers(self) -> frozenset[str]:
+        """The ids of the DAGs that read it, whatever starts them."""
+        return frozenset(reference.dag_id for reference in self.consuming_tasks)

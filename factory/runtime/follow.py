@@ -60,7 +60,8 @@ def start_producers(airflow: AirflowClient, dags: Iterable[Dag]) -> frozenset[st
     """Unpause what publishes or is started by datasets; make the producers that nothing starts run.
 
     A DAG with a schedule whose time has passed is run by Airflow itself as soon as it is unpaused;
-    a second run beside that one would only publish the same rows again.
+    a second run beside that one would only publish the same rows again. What reads datasets or models
+    at times of its own is left alone: there may be nothing to read yet.
 
     Returns:
         The ids of the producers that will run.
@@ -68,8 +69,9 @@ def start_producers(airflow: AirflowClient, dags: Iterable[Dag]) -> frozenset[st
     dags = sorted(dags, key=lambda dag: dag.dag_id)
     assets = airflow.assets()
     consumers = {dag_id for asset in assets for dag_id in asset.consumers}
+    readers = {dag_id for asset in assets for dag_id in asset.readers}
     publishers = {dag_id for asset in assets for dag_id in asset.producers}
-    producers = [dag for dag in dags if dag.dag_id in publishers - consumers]
+    producers = [dag for dag in dags if dag.dag_id in publishers - consumers - readers]
     # Those who listen first: an event that comes while a consumer is paused starts nothing.
     for dag in dags:
         if dag.dag_id in consumers:

@@ -30,7 +30,7 @@ class HomeLock:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             file.seek(0)
-            holder = _read(file.read())
+            holder = read_holder(file.read())
             file.close()
             raise AlreadyRunningError(
                 self._path.parent, holder.get("pid"), holder.get("airflow"), holder.get("mlflow")
@@ -62,7 +62,8 @@ class HomeLock:
         self._file.flush()
 
 
-def _read(text: str) -> dict[str, Any]:
+def read_holder(text: str) -> dict[str, Any]:
+    """What the lock file says of its holder; empty where it says nothing."""
     with suppress(ValueError):
         if isinstance(holder := json.loads(text), dict):
             return holder

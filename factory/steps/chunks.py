@@ -77,10 +77,7 @@ def write_pieces(pieces: Iterable[Piece], what: str, file: Path) -> Rows:
         if not parts:
             raise UnusableValuesError(f"{what}: nothing came out, not even columns")
         schema = _common_schema([pq.read_schema(part) for part in parts], what)
-        # Reading ahead as far as arrow does by default would hold a gigabyte.
-        scanner = pyarrow.dataset.dataset(parts, schema=schema).scanner(
-            batch_readahead=2, fragment_readahead=1
-        )
+        scanner = pyarrow.dataset.dataset(parts, schema=schema).scanner(**engine.NO_READ_AHEAD)
         with engine.connect(file.parent) as connection, unwritable_values(what):
             return write_rows(connection.from_arrow(scanner.to_reader()), file)
     finally:

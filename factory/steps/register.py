@@ -6,12 +6,14 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 
+from factory import registry
 from factory.config.model import Model
 from factory.config.search import estimators
 from factory.errors import TerminalError
+from factory.registry import CHALLENGER
 from factory.steps.final_test import FinalTest
 from factory.steps.fit import load_fitted
 from factory.steps.parts import read_part
@@ -25,7 +27,6 @@ from factory.training_run import TrainingRun
 
 logger = logging.getLogger(__name__)
 
-CHALLENGER = "challenger"
 _SIGNATURE_ROWS = 1000
 _VERIFIED_ROWS = 1000
 
@@ -36,7 +37,7 @@ class Registration(Result):
     name: str
     version: int
     alias: str | None
-    """`challenger`, or None when a newer version is that already."""
+    """`challenger`, or None when a newer version is that already, or this one is in production."""
     model_uri: str
     mlflow_run_id: str
     metrics: dict[str, float]
@@ -89,6 +90,9 @@ def register(
                 **run.tags(),
                 **origin,
                 "estimator": selection.winner.fit.trial.estimator,
+                # What reading it back takes, long after the configuration has moved on.
+                "task": model.task,
+                "packages": ",".join(_packages(model)),
                 "trial_run": selection.winner.mlflow_run_id,
                 **{name: repr(value) for name, value in metrics.items()},
             }
@@ -126,14 +130,14 @@ def _log_verified(selection: Selection, model: Model, workspace: Path, sweep: Sw
         fitted,
         LoggedModel(
             run_id=sweep.parent_run_id,
-            features=read_part(workspace, "train", rows=_SIGNATURE_ROWS)[0],
+            features=_signature_rows(workspace),
             packages=_packages(model),
             params={name: as_text(value) for name, value in fit.trial.params.items()},
         ),
     )
     rows, _ = read_part(workspace, "test", rows=_VERIFIED_ROWS)
     here = trainer.predict(fitted, rows).values
-    there = trainer.predict(trainer.load_logged(uri), rows).values
+    there = trainer.predict(trainer.load_logged(uri, _packages(model)), rows).values
     agree = np.array_equal(here, there) if here.dtype.kind != "f" else np.allclose(here, there)
     if not agree:
         raise TerminalError(
@@ -144,21 +148,37 @@ def _log_verified(selection: Selection, model: Model, workspace: Path, sweep: Sw
     return uri
 
 
+def _signature_rows(workspace: Path) -> pd.DataFrame:
+    """Some training rows, among them one with a null for every feature that has any.
+
+    The signature, which says what may be missing when the model is asked, is read off these rows.
+    """
+    features, _ = read_part(workspace, "train")
+    first = features.head(_SIGNATURE_ROWS)
+    late = [
+        features[features[name].isna()].head(1)
+        for name in features
+        if features[name].isna().any() and not first[name].isna().any()
+    ]
+    return pd.concat([first, *late])
+
+
 def _packages(model: Model) -> tuple[str, ...]:
     paths = [*estimators(model.search), *([model.preprocessing] if model.preprocessing else [])]
     return tuple(dict.fromkeys(path.partition(".")[0] for path in paths))
 
 
 def _challenge(tracking: Tracking, version: ModelVersion) -> str | None:
-    """Make a version the challenger unless a newer one is; say what it became."""
+    """Make a version the challenger unless a newer one is, or it is in production already.
+
+    Returns:
+        What it became.
+    """
+    number = int(version.version)
+    current = registry.with_alias(version.name, CHALLENGER, tracking=tracking)
+    champion = registry.champion(version.name, tracking=tracking)
+    if (current and current.number > number) or (champion and champion.number == number):
+        return None
     with tracking.asked() as client:
-        try:
-            current = client.get_model_version_by_alias(version.name, CHALLENGER)
-        except MlflowException as error:
-            if error.error_code not in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
-                raise
-            current = None
-        if current is not None and int(current.version) > int(version.version):
-            return None
         client.set_registered_model_alias(version.name, CHALLENGER, version.version)
     return CHALLENGER

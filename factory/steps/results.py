@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from factory.config.model import Model
+from factory.config.model import AROUND, Model
 
 
 class Result(BaseModel):
@@ -30,9 +30,9 @@ class Result(BaseModel):
 def config_hash(model: Model) -> str:
     """Twelve hexadecimal digits that change when the trained model could change.
 
-    What only describes a model, or says when and how many at once, is left out.
+    What only describes a model, says when and how many at once, or what becomes of it, is left out.
     """
     text = model.model_dump_json(
-        exclude={"description": True, "schedule": True, "search": {"parallel_trials"}}
+        exclude={**dict.fromkeys(AROUND, True), "search": {"parallel_trials"}}
     )
     return hashlib.sha256(text.encode()).hexdigest()[:12]

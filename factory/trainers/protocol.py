@@ -1,6 +1,6 @@
 """What steps need of whatever trains a model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -90,6 +90,14 @@ class Trainer(Protocol):
         """
         ...
 
-    def load_logged(self, uri: str) -> TrainedModel:
-        """The model that `log_model` logged, read back from MLflow."""
+    def load_logged(self, uri: str, packages: Sequence[str]) -> TrainedModel:
+        """The model that `log_model` logged, read back from MLflow.
+
+        Args:
+            uri: The model's MLflow URI.
+            packages: As in `LoggedModel`: whose types the model may consist of.
+
+        Raises:
+            TerminalError: It consists of types that are not trusted, or is stored in another format.
+        """
         ...

@@ -3,8 +3,8 @@
 import logging
 import os
 import warnings
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,10 @@ class ScikitLearnTrainer:
     task: Task
     preprocessing: str | None = None
     """A function `(features: DataFrame) -> transformer`; None is the default preprocessing."""
-    threads: int = 1
+    threads: int | None = 1
     """Threads of the native libraries (OpenMP, BLAS). Parallel trials that each take all processors
-    wait for each other: a fit of milliseconds then takes seconds."""
+    wait for each other: a fit of milliseconds then takes seconds. None leaves it to the process:
+    setting them takes 2 ms, as long as predicting a row."""
 
     def fit(
         self,
@@ -83,12 +84,15 @@ class ScikitLearnTrainer:
         """See `Trainer.predict`."""
         try:
             with self._limited():
-                values = np.asarray(model.predict(features))
+                estimator = model[-1]
+                # Once for classes and probabilities: it takes longer than either.
+                prepared = model[:-1].transform(features)
+                values = np.asarray(estimator.predict(prepared))
                 if self.task == "regression":
                     return Predictions(values.reshape(len(features)))
                 probabilities = (
-                    np.asarray(model.predict_proba(features))
-                    if hasattr(model, "predict_proba")
+                    np.asarray(estimator.predict_proba(prepared))
+                    if hasattr(estimator, "predict_proba")
                     else None
                 )
         except (TypeError, ValueError) as error:
@@ -103,13 +107,15 @@ class ScikitLearnTrainer:
 
         return log_pipeline(model, logged)
 
-    def load_logged(self, uri: str) -> TrainedModel:
+    def load_logged(self, uri: str, packages: Sequence[str]) -> TrainedModel:
         """See `Trainer.load_logged`."""
-        import mlflow.sklearn
+        from factory.trainers.skops_model import load_pipeline
 
-        return mlflow.sklearn.load_model(uri)
+        return load_pipeline(uri, packages)
 
     def _limited(self) -> AbstractContextManager[object]:
+        if self.threads is None:
+            return nullcontext()
         limits: AbstractContextManager[object] = threadpool_limits(limits=self.threads)
         return limits
 

@@ -86,7 +86,7 @@ def test_event_without_a_snapshot_says_what_it_lacks():
 
 
 def test_dataset_that_was_never_published_names_the_dag_to_run(publish):
-    with pytest.raises(NoSnapshotError, match=r"Run the DAG marine.penguins first") as caught:
+    with pytest.raises(NoSnapshotError, match=r"`factory run marine.penguins`") as caught:
         publish.lake.newest(DATASET)
     assert isinstance(caught.value, TerminalError)
 

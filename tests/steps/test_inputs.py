@@ -73,5 +73,5 @@ def test_version_that_is_no_whole_number_is_refused(lake, version):
 
 
 def test_dataset_that_was_never_published_is_named(lake):
-    with pytest.raises(NoSnapshotError, match=r"Run the DAG marine.seals first"):
+    with pytest.raises(NoSnapshotError, match=r"`factory run marine.seals`"):
         resolve_inputs(["marine.seals"], events={}, versions={}, lake=lake)

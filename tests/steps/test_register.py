@@ -1,10 +1,11 @@
 import mlflow
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from factory.errors import TerminalError
 from factory.steps import register as register_step
-from factory.steps.parts import read_part
+from factory.steps.parts import read_part, write_part
 from factory.steps.results import config_hash
 from tests.steps.models import diabetes, model, one_trial, penguins, regression, wine
 from tests.steps.training import Training
@@ -125,8 +126,8 @@ def test_a_model_that_predicts_otherwise_once_read_back_is_not_registered(
     trainer = register_step.trainer_for(training.model)
 
     class Forgetful(type(trainer)):
-        def load_logged(self, uri):
-            model = super().load_logged(uri)
+        def load_logged(self, uri, packages):
+            model = super().load_logged(uri, packages)
             model[-1].coef_[:] = 0
             return model
 
@@ -141,3 +142,17 @@ def test_the_configuration_hash_follows_what_decides_the_model():
     assert config_hash(model()) != config_hash(model(split={"seed": 1}))
     parallel = {**model().search.model_dump(), "parallel_trials": 9}
     assert config_hash(model()) == config_hash(model(search=parallel))
+
+
+def test_a_feature_whose_nulls_come_late_may_be_missing_when_the_model_is_asked(
+    tmp_path, monkeypatch
+):
+    values = [float(number) for number in range(20)]
+    late = [None if number > 15 else number for number in values]
+    rows = pa.table({"always": values, "late": late, "target": values})
+    write_part(rows, tmp_path, "train")
+    monkeypatch.setattr(register_step, "_SIGNATURE_ROWS", 5)
+    found = register_step._signature_rows(tmp_path)
+    assert len(found) == 6
+    assert found["late"].isna().sum() == 1
+    assert not found["always"].isna().any()
