@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,13 @@ _SECONDS_TO_START = 120
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an MLflow server on SQLite, on a port of its own, for the whole session."""
-    folder = tmp_path_factory.mktemp("mlflow")
+    with running_mlflow(tmp_path_factory.mktemp("mlflow")) as address:
+        yield address
+
+
+@contextmanager
+def running_mlflow(folder: Path) -> Iterator[str]:
+    """An MLflow server whose data lie in a folder; its address."""
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
     log = folder / "server.log"

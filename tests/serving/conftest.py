@@ -2,8 +2,16 @@ import pytest
 
 from factory import registry
 from factory.tracking import Tracking
+from tests.conftest import running_mlflow
 from tests.serving.service import Service, serving, trained
 from tests.steps.models import diabetes, regression
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory):
+    """A server of these tests' own: a service of all models would load other tests' models too."""
+    with running_mlflow(tmp_path_factory.mktemp("mlflow_of_serving")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

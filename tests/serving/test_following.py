@@ -165,7 +165,7 @@ def test_mlflow_may_go_away_and_come_back(tmp_path, mlflow_server, promote, meas
 def test_a_service_that_starts_without_mlflow_waits_for_it(tmp_path, mlflow_server, measured):
     road = Road(mlflow_server)
     road.cut()
-    with serving(tmp_path, road.address, ready=False) as service:
+    with serving(tmp_path, road.address, measured, ready=False) as service:
         service.until(lambda: service.get("/healthz")[1]["registry"] == "does not answer", 30)
         assert service.get("/healthz/ready")[0] == 503
         road = road.mended()
