@@ -46,7 +46,7 @@ def model_asset(model: str) -> dict[str, Any]:
     return {
         "__type__": "airflow.sdk.Asset",
         "name": model,
-        "uri": f"mlflow://models/{model}",
+        "uri": f"x-mlflow://models/{model}",
         "group": "model",
     }
 
@@ -56,7 +56,7 @@ def drift_asset(model: str) -> dict[str, Any]:
     return {
         "__type__": "airflow.sdk.Asset",
         "name": f"{model}.drift",
-        "uri": f"mlflow://drift/{model}",
+        "uri": f"x-mlflow://drift/{model}",
         "group": "drift",
     }
 

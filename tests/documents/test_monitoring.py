@@ -112,7 +112,7 @@ RETRAIN = "    monitor: {on_breach: [retrain]}\n"
 DRIFT = {
     "__type__": "airflow.sdk.Asset",
     "name": "sea.species.drift",
-    "uri": "mlflow://drift/sea.species",
+    "uri": "x-mlflow://drift/sea.species",
     "group": "drift",
 }
 

@@ -58,7 +58,7 @@ def test_new_rows_or_a_new_champion_start_a_prediction(compiled):
     condition = compiled("{input: catches}")["schedule"]
     assert condition["__type__"] == "airflow.sdk.AssetAny"
     assert names(condition["__args__"]) == ["sea.catches", "sea.weight"]
-    assert condition["__args__"][1]["uri"] == "mlflow://models/sea.weight"
+    assert condition["__args__"][1]["uri"] == "x-mlflow://models/sea.weight"
 
 
 @pytest.mark.parametrize(

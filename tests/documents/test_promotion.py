@@ -51,7 +51,7 @@ def test_only_promotion_emits_the_models_event(tmp_path):
     assert asset == {
         "__type__": "airflow.sdk.Asset",
         "name": "sea.species",
-        "uri": "mlflow://models/sea.species",
+        "uri": "x-mlflow://models/sea.species",
         "group": "model",
     }
     assert [name for name, task in tasks.items() if task.get("outlets")] == ["promote"]
