@@ -24,6 +24,18 @@ FORBIDDEN = {
         "factory.runtime",
         "factory.catalog",
     ),
+    "catalog": (
+        "airflow",
+        "dagfactory",
+        "factory.airflow",
+        "factory.documents",
+        "factory.steps",
+        "factory.trainers",
+        "factory.lake",
+        "factory.tracking",
+        "factory.cli",
+        "factory.runtime",
+    ),
     "documents": (
         "airflow",
         "dagfactory",

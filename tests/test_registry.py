@@ -9,6 +9,7 @@ import sklearn.linear_model
 
 from factory import registry
 from factory.errors import TerminalError
+from factory.predictor import load_predictor
 from factory.registry import ChampionChangedError, UnknownModelError
 from factory.steps.parts import read_part
 from factory.tracking import Tracking
@@ -155,7 +156,7 @@ def test_a_model_that_was_never_trained_has_no_champion_and_no_newest(trained):
 
 def test_a_loaded_version_predicts_as_the_fitted_model_did(trained):
     version = registry.version(trained.name, 1, tracking=trained.tracking)
-    predictor = registry.load(version, tracking=trained.tracking)
+    predictor = load_predictor(version, tracking=trained.tracking)
     rows, target = read_part(trained.workspace, "test")
     found = predictor.predict(rows.assign(other=1))
     assert (found.values == target).mean() > 0.9
@@ -165,7 +166,7 @@ def test_a_loaded_version_predicts_as_the_fitted_model_did(trained):
 
 def test_rows_that_lack_a_feature_or_have_it_in_another_form_are_refused(trained):
     version = registry.version(trained.name, 1, tracking=trained.tracking)
-    predictor = registry.load(version, tracking=trained.tracking)
+    predictor = load_predictor(version, tracking=trained.tracking)
     rows, _ = read_part(trained.workspace, "test")
     with pytest.raises(TerminalError) as refused:
         predictor.predict(rows.drop(columns="island").assign(sex=1.0, year="old"))
@@ -183,7 +184,7 @@ def test_a_version_with_types_of_other_packages_is_not_loaded(trained, monkeypat
     version = registry.version(trained.name, 1, tracking=trained.tracking)
     monkeypatch.setattr(skops.io, "get_untrusted_types", lambda file: ["os.system"])
     with pytest.raises(TerminalError, match=r"types that are not trusted: os\.system"):
-        registry.load(version, tracking=trained.tracking)
+        load_predictor(version, tracking=trained.tracking)
 
 
 def test_a_version_that_is_stored_as_pickle_is_not_loaded(trained):
@@ -203,4 +204,4 @@ def test_a_version_that_is_stored_as_pickle_is_not_loaded(trained):
     registry.tag(name, 1, {"task": "classification"}, tracking=trained.tracking)
     version = registry.version(name, 1, tracking=trained.tracking)
     with pytest.raises(TerminalError, match="stored as cloudpickle, and reading that may run any"):
-        registry.load(version, tracking=trained.tracking)
+        load_predictor(version, tracking=trained.tracking)

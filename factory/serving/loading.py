@@ -9,9 +9,9 @@ import pandas as pd
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from factory import registry
 from factory.errors import TerminalError
-from factory.registry import Predictor, Version
+from factory.predictor import Predictor, load_predictor
+from factory.registry import Version
 from factory.serving.answers import nonsense
 from factory.serving.contract import Contract, Row, contract_of, example_rows
 from factory.serving.failures import RefusedError
@@ -65,7 +65,7 @@ def load(version: Version, *, tracking: Tracking, most_rows: int) -> Served:
 def _load(version: Version, tracking: Tracking) -> Predictor:
     """The one place that serving gets models from."""
     # The command has set the threads of native libraries for the whole process.
-    return registry.load(version, tracking=tracking, limit_threads=False)
+    return load_predictor(version, tracking=tracking, limit_threads=False)
 
 
 def _example(version: Version, tracking: Tracking) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from factory import registry
 from factory.config.model import Model
 from factory.config.promotion import Bounds, Margin, Promotion
 from factory.errors import TerminalError
+from factory.predictor import load_predictor
 from factory.registry import Version
 from factory.steps.final_test import FinalTest
 from factory.steps.note import write_note
@@ -175,7 +176,7 @@ def _score(
 
     features, target = read_part(workspace, "test")
     try:
-        predictions = registry.load(champion, tracking=tracking).predict(features)
+        predictions = load_predictor(champion, tracking=tracking).predict(features)
         scores = score(model.task, target, predictions)
     except (TerminalError, TypeError, ValueError) as error:
         return {}, str(error)

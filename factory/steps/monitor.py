@@ -15,7 +15,8 @@ from factory.config.model import Model
 from factory.config.monitor import Drift, Monitor
 from factory.errors import TerminalError
 from factory.lake import Lake, Snapshot
-from factory.registry import Predictor, Version
+from factory.predictor import Predictor, load_predictor
+from factory.registry import Version
 from factory.steps.columns import require_columns
 from factory.steps.drift import ColumnDrift, compare, kind_of
 from factory.steps.features import model_rows
@@ -119,7 +120,7 @@ def measure(
         said = predicted.values
     else:
         version = _champion(watched.model, tracking)
-    predictor = registry.load(version, tracking=tracking)
+    predictor = load_predictor(version, tracking=tracking)
     load = _Loading(watched, model, monitor.sample_rows, predictor, lake, workspace)
     reference, current = load.reference(), load.current(versions)
     columns = _compare_columns(reference.table, current.table, monitor.drift)

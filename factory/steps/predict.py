@@ -17,7 +17,7 @@ from factory.config.transforms import SqlTransform, Transform
 from factory.errors import TerminalError
 from factory.lake import Lake, engine
 from factory.lake.engine import quote
-from factory.registry import Predictor
+from factory.predictor import Predictor
 from factory.steps.chunks import write_pieces
 from factory.steps.columns import TEXT, TIME, learnable, require_columns
 from factory.steps.features import model_rows

@@ -126,12 +126,13 @@ print([name for name in {heavy!r} if name in sys.modules])
 """
 
 
-def test_parsing_imports_nothing_heavy(tmp_path):
+def last_line(script: str, home: Path) -> str:
+    """What a script prints last, run in an interpreter and an Airflow home of its own."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PARSE.format(heavy=HEAVY)],
+        [sys.executable, "-W", "ignore", "-c", script],
         cwd=PROJECT,
         env={
-            "AIRFLOW_HOME": str(tmp_path),
+            "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
             "PATH": "",
             "PYTHONPATH": str(PROJECT),
@@ -140,7 +141,11 @@ def test_parsing_imports_nothing_heavy(tmp_path):
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines()[-1] == "[]"
+    return done.stdout.splitlines()[-1]
+
+
+def test_parsing_imports_nothing_heavy(tmp_path):
+    assert last_line(PARSE.format(heavy=HEAVY), tmp_path) == "[]"
 
 
 def test_every_dag_belongs_to_teams_py_and_none_to_config_errors_py(tmp_path):
@@ -150,17 +155,4 @@ bag = DagBag("dags")
 assert not bag.import_errors, bag.import_errors
 print(sorted({dag.relative_fileloc for dag in bag.dags.values()}), len(bag.dags))
 """
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script],
-        cwd=PROJECT,
-        env={
-            "AIRFLOW_HOME": str(tmp_path),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
-            "PATH": "",
-            "PYTHONPATH": str(PROJECT),
-        },
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines()[-1] == "['dags/teams.py'] 6"
+    assert last_line(script, tmp_path) == "['dags/teams.py'] 6"

@@ -54,6 +54,19 @@ LONG = 240.0
 """Seconds that a run may take on a machine that is busy with other things too."""
 
 
+def call_factory(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Call the command `factory` for a project, as a person in another terminal does."""
+    foreign = ("MLFLOW_TRACKING", "FACTORY_")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+    return subprocess.run(
+        [sys.executable, "-m", "factory", *arguments, "--project", str(project)],
+        env={**inherited, "COLUMNS": "250"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @dataclass
 class Installation:
     """A running project, and what a test does with it."""
@@ -93,16 +106,8 @@ class Installation:
         return self.airflow.wait_for_run(CONSUMER, run.dag_run_id, seconds=LONG)
 
     def factory(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Call the command `factory` in this project, as a person in another terminal does."""
-        foreign = ("MLFLOW_TRACKING", "FACTORY_")
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-        return subprocess.run(
-            [sys.executable, "-m", "factory", *arguments, "--project", str(self.project)],
-            env={**inherited, "COLUMNS": "250"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        """Call the command `factory` in this project."""
+        return call_factory(self.project, *arguments)
 
     def log_of(self, run: DagRun, task_id: str) -> str:
         """The log of a task of a run."""

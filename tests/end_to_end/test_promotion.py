@@ -5,10 +5,8 @@ publishes a snapshot, which starts both; the rounds build on each other.
 """
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +19,7 @@ from factory import registry
 from factory.runtime.airflow_models import AssetEvent, DagRun, TaskInstance
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.tracking import Tracking
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.end_to_end.conftest import REPOSITORY, call_factory
 
 LAB = """\
 version: 1
@@ -146,16 +143,7 @@ class Lab:
         return len(self.tracking.client.search_runs([experiment.experiment_id]))
 
     def factory(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        variables = {
-            k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_T", "FACTORY"))
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "factory", *arguments, "--project", str(self.project)],
-            env={**variables, "COLUMNS": "250"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return call_factory(self.project, *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from factory.config.model import Model
 from factory.config.monitor import Monitor
 from factory.errors import TerminalError
 from factory.lake import Lake, Snapshot
+from factory.predictor import load_predictor
 from factory.steps.monitor import Measurement, Watched, measure
 from factory.steps.monitor_report import write_report
 from factory.steps.monitored_rows import EmptyWindowError
@@ -55,7 +56,7 @@ class World:
     def predict(self, rows: pa.Table, version: int = 1) -> Snapshot:
         """Publish rows, predict them, publish the predictions."""
         birds = self.publish(BIRDS, rows)
-        predictor = registry.load(
+        predictor = load_predictor(
             registry.version(self.name, version, tracking=self.tracking),
             tracking=self.tracking,
         )

@@ -6,6 +6,7 @@ from factory import registry
 from factory.config.dataset import Write
 from factory.config.transforms import SqlTransform
 from factory.errors import TerminalError
+from factory.predictor import Predictor, load_predictor
 from factory.steps.predict import Form, predict, prediction_rows
 from tests.steps.models import model, penguins, regression
 from tests.steps.rows import lake_in, rows_of
@@ -18,7 +19,7 @@ def trained(rows, config, folder, mlflow_server):
     training = Training(rows, config, folder, mlflow_server)
     found = training.all()
     version = registry.version(found.name, found.version, tracking=training.tracking)
-    return registry.load(version, tracking=training.tracking)
+    return load_predictor(version, tracking=training.tracking)
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +84,13 @@ def test_a_regression_has_no_probability(mass, predicted):
 
 def test_the_size_of_a_batch_changes_nothing_but_the_memory(species, predicted, monkeypatch):
     sizes = []
-    ask = registry.Predictor.predict
+    ask = Predictor.predict
 
     def counted(self, rows):
         sizes.append(len(rows))
         return ask(self, rows)
 
-    monkeypatch.setattr(registry.Predictor, "predict", counted)
+    monkeypatch.setattr(Predictor, "predict", counted)
     # Many small files and few large ones are predicted in the same batches.
     rows = pa.concat_tables([penguins().slice(start, 30) for start in range(0, 344, 30)])
     _, at_once = predicted(rows, species, keep=["island"])

@@ -19,7 +19,8 @@ import pandas as pd
 from mlflow.models import infer_signature
 
 from factory.lake import Lake
-from factory.registry import Predictor, Version
+from factory.predictor import Predictor
+from factory.registry import Version
 from factory.steps.predict import Form, predict, prediction_rows
 from factory.trainers.scikit_learn import ScikitLearnTrainer
 

@@ -62,6 +62,7 @@ def predict(
     from factory.config.model import Task
     from factory.config.transforms import Transform
     from factory.lake import Lake
+    from factory.predictor import load_predictor
     from factory.steps.predict import Form, prediction_rows
     from factory.steps.predict import predict as step
 
@@ -75,7 +76,7 @@ def predict(
         versions=chosen,
     )
     form = Form(TypeAdapter(Task).validate_python(model_task), keep, chosen[datasets[0]])
-    predictor = registry.load(registry.version(model, _model_version(ti)))
+    predictor = load_predictor(registry.version(model, _model_version(ti)))
     file = place / "predictions.parquet"
     predicted = step(rows, predictor, form, batch_rows=batch_rows, file=file)
     return {"rows": predicted.as_json(), "reads": references(ti)}

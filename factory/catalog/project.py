@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from factory.catalog.linking import Catalog
 from factory.config.checking import declared_environments, in_each_environment
 from factory.config.problems import Problem, ReadFailed, in_order
 from factory.config.reader import (
@@ -14,9 +15,6 @@ from factory.config.reader import (
     team_paths,
 )
 from factory.config.team import PlatformConfig
-from factory.linking import Catalog
-
-__all__ = ["Catalog", "Project", "check_project", "read_all", "read_one"]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Where nothing is declared, or transforms come between, nothing can be known befo
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from factory.catalog.published import Published, published
 from factory.config.base import qualify
 from factory.config.dataset import Dataset
 from factory.config.model import Model
@@ -12,7 +13,6 @@ from factory.config.predict import Predict
 from factory.config.problems import Problem, did_you_mean, one_of
 from factory.config.reader import TeamFile
 from factory.config.yaml_tree import KeyPath
-from factory.published import Published, published
 
 
 def check_columns(team: TeamFile, datasets: Mapping[str, Published]) -> Iterator[Problem]:

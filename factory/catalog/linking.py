@@ -8,15 +8,15 @@ the file is mended. So a reference to a team whose file is broken is not looked 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from factory.column_links import check_columns
+from factory.catalog.column_links import check_columns
+from factory.catalog.published import Published, published
+from factory.catalog.rings import Links, rings
 from factory.config.model import Model
 from factory.config.problems import Problem, closest, did_you_mean, in_order, one_of
 from factory.config.reader import TeamFile
 from factory.config.references import Reference, references
 from factory.config.schedule import PRESETS
 from factory.config.yaml_tree import KeyPath
-from factory.published import Published, published
-from factory.rings import Links, rings
 
 
 @dataclass(frozen=True)
