@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help install demo up test lint bench bench-serving lock clean
+.PHONY: help install install-extras demo demo-pets up test test-pets lint bench bench-serving lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -21,16 +21,32 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
+install-extras: $(VENV)/.extras ## Add the extras fastai, aws, kubernetes and pets from requirements-extras.lock
+
+# A superset of requirements.lock, in the same versions.
+$(VENV)/.extras: requirements-extras.lock $(VENV)/.installed
+	@echo "Installing the extras: torch, fastai, boto3 and others, 5 GB ..."
+	@start=$$(date +%s); \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-extras.lock && \
+	echo "Installed the extras in $$(($$(date +%s) - start)) s."
+	@touch $@
+
 demo: install ## Start everything, publish the shipped datasets, watch their models train, stop
 	$(BIN)/factory demo
+
+demo-pets: install-extras ## Publish photos of cats and dogs, train a detector with fastai, deploy it, ask it (npm brings the photos)
+	$(BIN)/factory demo --scenario pets
 
 up: install ## Start MLflow and Airflow and keep them running (Ctrl-C stops them)
 	$(BIN)/factory up
 
-test: install ## Run all tests, those against a running Airflow included
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: install-extras ## Run all tests but those of test-pets, those against a running Airflow included
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not pets"
 
-lint: install ## Check style and types
+test-pets: install-extras ## Run the tests that train on real photos, on this machine and against stand-ins of AWS
+	$(BIN)/python -m pytest -m pets
+
+lint: install-extras ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -41,10 +57,15 @@ bench: install ## Measure parse time and task start beside dag-factory; writes .
 bench-serving: install ## Measure predictions over HTTP beside mlflow models serve; writes .factory/bench-serving.json
 	$(BIN)/python -m benchmarks.serving
 
-lock: ## Compile requirements.lock anew from pyproject.toml
+CORE_EXTRAS := $(foreach extra,examples cluster notify dev,--extra $(extra))
+
+lock: ## Compile requirements.lock and requirements-extras.lock anew from pyproject.toml
 	@test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--python-version 3.11 --all-extras --custom-compile-command 'make lock' -o requirements.lock pyproject.toml
+		--python-version 3.11 $(CORE_EXTRAS) --custom-compile-command 'make lock' -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--python-version 3.11 --all-extras --constraint requirements.lock --custom-compile-command 'make lock' \
+		-o requirements-extras.lock pyproject.toml
 
 clean: ## Remove what runs and tests left behind (not .venv)
 	rm -rf .factory .pytest_cache .mypy_cache .ruff_cache

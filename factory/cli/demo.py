@@ -1,6 +1,8 @@
 """`factory demo`: real data through a real Airflow, from the producers to registered models."""
 
-from enum import StrEnum
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ from factory.cli.console import (
     failures_explained,
     plain_table,
 )
-from factory.cli.scenario import scenario_project, tell
+from factory.cli.scenario import Scenario, scenario_project, story_of, tell
 from factory.cli.up import running, say_addresses, stay
 from factory.cli.watch import follow, promised_dags, say_failure, wait_until_parsed
 from factory.runtime.airflow_models import AssetEvent
@@ -29,12 +31,6 @@ from factory.runtime.ports import Ports
 from factory.runtime.signals import StopSignals
 
 
-class Scenario(StrEnum):
-    """The stories that there are."""
-
-    drift = "drift"
-
-
 def demo(
     project: ProjectOption = Path(),
     *,
@@ -44,7 +40,8 @@ def demo(
     scenario: Annotated[
         Scenario | None,
         typer.Option(
-            help="Tell a story instead. drift: the world changes, and the model is trained again."
+            help="Tell a story instead. drift: the world changes, and the model is trained again. "
+            "pets: fastai learns to tell cats from dogs, and the best model is deployed."
         ),
     ] = None,
     timeout: Annotated[
@@ -67,15 +64,13 @@ def demo(
     """
     free = Ports.free()
     ports = Ports(port or free.airflow, mlflow_port or free.mlflow)
-    show = drive
-    if scenario is not None:
-        show = tell
-        project = scenario_project(project, scenario.value)
-    with (
-        failures_explained(),
-        StopSignals() as signals,
-        running(project, ports, signals) as runtime,
-    ):
+    show: Callable[[EmbeddedRuntime, StopSignals, float], bool] = drive
+    with failures_explained(), StopSignals() as signals, ExitStack() as stack:
+        if scenario is not None:
+            story = story_of(scenario, project)
+            project = scenario_project(project, scenario, story)
+            show = partial(tell, story)
+        runtime = stack.enter_context(running(project, ports, signals))
         say_addresses(runtime)
         failed = show(runtime, signals, timeout)
         if keep:

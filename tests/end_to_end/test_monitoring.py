@@ -29,8 +29,9 @@ from factory.scenarios.drift.story import (
     MONITOR,
     PREDICT,
     TRAIN,
-    make_project,
+    story,
 )
+from factory.scenarios.story import make_project
 
 REPOSITORY = Path(__file__).parents[2]
 MODEL = "homes.value"
@@ -92,12 +93,12 @@ class Told:
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     project = tmp_path_factory.mktemp("scenario")
-    make_project(project, REPOSITORY / "dags")
+    make_project(project, REPOSITORY / "dags", package="factory.scenarios.drift")
     # A DAG that is not the same at each parse would make a new DAG version each time.
     strict = {"AIRFLOW__DAG_PROCESSOR__DAG_VERSION_INFLATION_CHECK_LEVEL": "error"}
     with StopSignals() as signals, EmbeddedRuntime(project, environment=strict) as runtime:
         with console.capture() as printed:
-            failed = tell(runtime, signals, 400)
+            failed = tell(story(project), runtime, signals, 400)
         yield Told(runtime, failed, printed.get())
 
 

@@ -1,0 +1,53 @@
+"""What stories are made of: chapters, each with something that arrives and what follows from it."""
+
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from factory.runtime.embedded import EmbeddedRuntime
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Something arrives, and one DAG is told to fetch it; all else follows by datasets."""
+
+    title: str
+    arrive: Callable[[Path], int]
+    """Writes what arrives below the project's `data`; how much it is."""
+    what: str
+    """What arrives, in the plural."""
+    producer: str
+    """The DAG that fetches it."""
+    awake: frozenset[str]
+    """The DAGs that may run; the others are paused as yet."""
+
+
+def _nothing_more(_runtime: EmbeddedRuntime) -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Story:
+    """A project of its own, and what happens in it."""
+
+    chapters: tuple[Chapter, ...]
+    environment: str | None = None
+    """The environment of its team files, unless FACTORY_ENVIRONMENT names one."""
+    ending: Callable[[EmbeddedRuntime], Iterable[str]] = _nothing_more
+    """What there is to say at the end, line by line."""
+
+
+def make_project(folder: Path, dags: Path, *, package: str) -> None:
+    """Make a story's project: its team files, and the DAG files of this installation.
+
+    Args:
+        folder: The project's folder; made if it is not there.
+        dags: The folder with the DAG files.
+        package: The package of the story, which has a folder `configs`.
+    """
+    with as_file(files(package) / "configs") as configs:
+        shutil.copytree(configs, folder / "configs", dirs_exist_ok=True)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(dags, folder / "dags", dirs_exist_ok=True, ignore=ignored)
