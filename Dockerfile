@@ -1,14 +1,16 @@
 # syntax=docker/dockerfile:1
 # One image for every Airflow component and for MLflow; docker-compose.yaml says which runs where.
 FROM python:3.11-slim AS build
-RUN pip install --no-cache-dir uv
+RUN pip install --no-cache-dir uv==0.13.8
 WORKDIR /build
-COPY pyproject.toml requirements.lock ./
+COPY pyproject.toml requirements-extras.lock ./
 ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
-# The lock holds the versions and hashes of everything; what is installed is what a cluster needs.
+# The lock holds the versions and hashes of everything; what is installed is what a cluster needs,
+# and what storage in S3 does.
 RUN uv venv /opt/venv \
     && uv pip install --python /opt/venv/bin/python --no-cache --require-hashes \
-        --constraint requirements.lock --requirement pyproject.toml --extra cluster --extra examples
+        --constraint requirements-extras.lock --requirement pyproject.toml \
+        --extra cluster --extra examples --extra aws
 COPY README.md LICENSE ./
 COPY factory ./factory
 RUN uv pip install --python /opt/venv/bin/python --no-cache --no-deps .
@@ -31,5 +33,5 @@ ENV PATH=/opt/venv/bin:$PATH \
 WORKDIR /opt/factory
 COPY --chown=factory:factory dags ./dags
 COPY --chown=factory:factory configs ./configs
-USER factory
+USER 10001
 # No command: each service brings its own.

@@ -23,6 +23,9 @@ os.environ["AIRFLOW_HOME"] = str(
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "false"
 os.environ["AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY"] = "false"
 
+# After the variables above; these are fixtures of every test.
+from tests.s3 import each_storage, s3, s3_server  # noqa: F401
+
 _SECONDS_TO_START = 120
 
 

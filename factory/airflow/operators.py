@@ -17,6 +17,7 @@ from airflow.sdk.exceptions import (
 )
 
 from factory.airflow.failures import remember
+from factory.airflow.storage_access import storage_access
 from factory.errors import TerminalError
 
 
@@ -41,18 +42,26 @@ def _failures(context: Context) -> Iterator[None]:
 class BranchStepOperator(BranchPythonOperator):  # type: ignore[misc]
     """Calls a step's task function, which returns the ids of the tasks to go on with."""
 
+    def __init__(self, *, storage_connection: str | None = None, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.storage_connection = storage_connection
+
     def execute(self, context: Context) -> Any:
         """Run the function and skip the tasks that it does not name.
 
         Raises:
             AirflowFailException: The step said that trying again cannot help.
         """
-        with _failures(context):
+        with _failures(context), storage_access(self.storage_connection):
             return super().execute(context)
 
 
 class ShortCircuitStepOperator(ShortCircuitOperator):  # type: ignore[misc]
     """Calls a step's task function, which returns whether to go on at all."""
+
+    def __init__(self, *, storage_connection: str | None = None, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.storage_connection = storage_connection
 
     def execute(self, context: Context) -> Any:
         """Run the function and skip all that follows unless it says to go on.
@@ -60,7 +69,7 @@ class ShortCircuitStepOperator(ShortCircuitOperator):  # type: ignore[misc]
         Raises:
             AirflowFailException: The step said that trying again cannot help.
         """
-        with _failures(context):
+        with _failures(context), storage_access(self.storage_connection):
             return super().execute(context)
 
 
@@ -72,11 +81,20 @@ class StepOperator(PythonOperator):  # type: ignore[misc]
 
     With `notify`, `{"event", "targets"}`, those targets are told of its success: see
     `factory.airflow.listener`.
+
+    `storage_connection` names the Airflow connection by which it reaches S3, if there is one.
     """
 
-    def __init__(self, *, notify: Mapping[str, Any] | None = None, **arguments: Any) -> None:
+    def __init__(
+        self,
+        *,
+        notify: Mapping[str, Any] | None = None,
+        storage_connection: str | None = None,
+        **arguments: Any,
+    ) -> None:
         super().__init__(**arguments)
         self.notify = notify
+        self.storage_connection = storage_connection
 
     def execute(self, context: Context) -> Any:
         """Run the function.
@@ -85,7 +103,7 @@ class StepOperator(PythonOperator):  # type: ignore[misc]
             AirflowFailException: The step said that trying again cannot help.
         """
         self._lineage: Mapping[str, list[dict[str, Any]]] = {}
-        with _failures(context):
+        with _failures(context), storage_access(self.storage_connection):
             result = super().execute(context)
         if isinstance(result, Mapping):
             self._lineage = {

@@ -60,6 +60,8 @@ _STORED_AS = {
     "null": "VARCHAR",
 }
 
+_FAILED_READ = re.compile(r"stream registered as .* failed: (?:IO|OS)Error", re.DOTALL)
+
 _ERRORS = {
     "Out of Memory Error": duckdb.OutOfMemoryException,
     "IO Error": duckdb.IOException,
@@ -164,6 +166,14 @@ def batches(relation: DuckDBPyRelation, what: str) -> pa.RecordBatchReader:
     """The relation's rows as a stream that logs its progress, in batches of `BATCH_ROWS`."""
     stream = relation.to_arrow_reader(BATCH_ROWS)
     return pa.RecordBatchReader.from_batches(stream.schema, _reporting(stream, what))
+
+
+def is_failed_read(error: Exception) -> bool:
+    """Whether a query failed since rows that lie in an object store could not be read.
+
+    DuckDB has no type of its own for what goes wrong in an arrow dataset.
+    """
+    return isinstance(error, duckdb.Error) and bool(_FAILED_READ.search(str(error)))
 
 
 def _as(name: str, kind: str, stored: str) -> str:

@@ -35,6 +35,9 @@ _ATTEMPTS = 50
 _TABLE = {
     # Old commit files describe old snapshots, which stay readable.
     "delta.enableExpiredLogCleanup": "false",
+    # Opening a table reads every commit since the last checkpoint, from S3 one request each; by
+    # default that is every hundredth commit.
+    "delta.checkpointInterval": "20",
 }
 
 
@@ -270,7 +273,8 @@ def check_keys(rows: DuckDBPyRelation, keys: tuple[str, ...], dataset: str) -> N
 def _failures_of(lake: "Lake", dataset: str, *, creating: bool) -> Iterator[None]:
     overtaken = f"{dataset}: others kept on publishing to {lake.uri(dataset)}; run it again"
     try:
-        yield
+        with lake.reached(dataset):
+            yield
     except CommitFailedError as error:
         raise _OvertakenError(overtaken) from error
     except DeltaError as error:

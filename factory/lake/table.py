@@ -7,7 +7,9 @@ finds, and so gives wrong numbers on an older version, or while somebody publish
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -15,13 +17,17 @@ from urllib.parse import unquote
 import pyarrow.dataset
 import pyarrow.fs
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
 from factory import storage
 from factory.config.dataset import Write
-from factory.lake import publishing
+from factory.lake import publishing, remote
 from factory.lake.snapshot import LakeError, NoSnapshotError, Publication, Snapshot
+from factory.storage import access
+from factory.storage.errors import NoFileError
+from factory.storage.files import Files
+from factory.storage.s3_errors import explain_text
 
 # Reader features under which a version's rows are the rows of its parquet files.
 _PLAIN_FEATURES = frozenset({"timestampNtz"})
@@ -43,6 +49,7 @@ class Lake:
 
         Raises:
             LakeError: when a folder's name has characters that Delta's library breaks on.
+            MissingExtraError: when the lake is in S3, and the extra `aws` is not installed.
         """
         folder = storage.local_path(address)
         if folder is not None and (found := _UNUSABLE & set(str(folder))):
@@ -51,14 +58,35 @@ class Lake:
                 "in a folder's name. Set `storage` to another folder, or move the project"
             )
         self.storage = address
-        # Object stores are set up by their usual variables, such as AWS_ENDPOINT_URL.
-        self.storage_options: dict[str, str] | None = None
-        if folder is None:
-            self.storage_options = {
-                name: value
-                for name, value in os.environ.items()
-                if name.startswith(("AWS_", "AZURE_", "GOOGLE_"))
-            }
+        self._is_local = folder is not None
+        self._access = access.current() if storage.is_s3(address) else None
+
+    @property
+    def storage_options(self) -> dict[str, str] | None:
+        """What Delta's library needs to reach the lake; None for a folder. Holds secrets.
+
+        Raises:
+            NoCredentialsError: when the lake is in S3, and there are none.
+        """
+        if self._is_local:
+            return None
+        if self._access is not None:
+            return self._access.delta_options()
+        # Other object stores are set up by their usual variables.
+        return {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(("AZURE_", "GOOGLE_"))
+        }
+
+    @cached_property
+    def files(self) -> Files:
+        """The files beside the tables, such as images: see `factory.storage.files`.
+
+        Raises:
+            NoSuchStorageError: when the lake lies neither in a folder nor in S3.
+        """
+        return Files.at(self.storage)
 
     def newest(self, dataset: str) -> Snapshot:
         """The newest snapshot of `team.dataset`.
@@ -103,7 +131,7 @@ class Lake:
         Raises:
             NoSnapshotError: when there is no such snapshot.
         """
-        return self.table(dataset, version).to_pyarrow_dataset()
+        return self._scan(dataset, self.table(dataset, version))
 
     def rows(self, dataset: str, version: int) -> Sequence[Path] | pyarrow.dataset.Dataset:
         """The rows of a snapshot for `engine.create_view`: parquet files where that is the same.
@@ -114,8 +142,8 @@ class Lake:
         table = self.table(dataset, version)
         features = frozenset(table.protocol().reader_features or ())
         files = table.file_uris()
-        if self.storage_options is not None or not features <= _PLAIN_FEATURES or not files:
-            return table.to_pyarrow_dataset()
+        if not self._is_local or not features <= _PLAIN_FEATURES or not files:
+            return self._scan(dataset, table)
         # Local files come as paths that are quoted as in an address.
         return [Path(unquote(file.removeprefix("file://"))) for file in files]
 
@@ -164,9 +192,10 @@ class Lake:
             NoSnapshotError: when nothing has been published yet, or there is no such version.
         """
         try:
-            return DeltaTable(
-                self.uri(dataset), version=version, storage_options=self.storage_options
-            )
+            with self.reached(dataset):
+                return DeltaTable(
+                    self.uri(dataset), version=version, storage_options=self.storage_options
+                )
         except TableNotFoundError as error:
             raise NoSnapshotError(
                 f"{dataset}: nothing has been published yet. Run the DAG that publishes it first, "
@@ -178,6 +207,25 @@ class Lake:
                     f"{dataset} cannot be read at {self.uri(dataset)}: {error}"
                 ) from error
             raise NoSnapshotError(f"{dataset} has no version {version}: {error}") from error
+
+    @contextmanager
+    def reached(self, dataset: str) -> Iterator[None]:
+        """Turn what S3 refuses within the block into errors that say what to do.
+
+        Their cause is left out: it holds the key, and what was signed with it.
+
+        Raises:
+            StorageError: instead of an OSError or DeltaError that tells of S3's answer.
+        """
+        try:
+            yield
+        except (FileNotFoundError, TableNotFoundError, CommitFailedError):
+            raise
+        except (OSError, DeltaError) as error:
+            text = str(error)
+            if self._access is None or (isinstance(error, DeltaError) and " S3 " not in text):
+                raise
+            raise explain_text(text, self.uri(dataset), self._access) from None
 
     def published(self, dataset: str, version: int) -> tuple[Snapshot, dict[str, Any]]:
         """The snapshot that a Delta version holds, and what its commit noted beside it.
@@ -201,15 +249,33 @@ class Lake:
         )
 
     def _commit(self, dataset: str, version: int) -> dict[str, Any] | None:
+        log = self._log(dataset, version)
+        if log is None:
+            return None
+        actions = (json.loads(line) for line in log.splitlines())
+        return next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+
+    def _log(self, dataset: str, version: int) -> bytes | None:
+        name = f"_delta_log/{version:020d}.json"
+        if self._access is not None:
+            try:
+                # One connection for many small files, which deltalake would open anew for each.
+                return self.files.read(f"{dataset.replace('.', '/')}/{name}")
+            except NoFileError:
+                return None
         handler = DeltaStorageHandler(self.uri(dataset), self.storage_options)
-        files = pyarrow.fs.PyFileSystem(handler)
         try:
-            with files.open_input_file(f"_delta_log/{version:020d}.json") as log:
-                lines = log.read().splitlines()
+            with pyarrow.fs.PyFileSystem(handler).open_input_file(name) as log:
+                content: bytes = log.read()
         except FileNotFoundError:
             return None
-        actions = (json.loads(line) for line in lines)
-        return next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+        return content
+
+    def _scan(self, dataset: str, table: DeltaTable) -> pyarrow.dataset.Dataset:
+        if self._access is None:
+            return table.to_pyarrow_dataset()
+        files = remote.filesystem(table, self.uri(dataset), self._access)
+        return table.to_pyarrow_dataset(filesystem=files)
 
     def _described(self, dataset: str, commit: dict[str, Any]) -> Snapshot:
         description = commit["factory"]["snapshot"]

@@ -12,6 +12,9 @@ from factory.runtime.ports import HOST, Ports
 MARKER = "FACTORY_RUNTIME"
 """Names the runtime that a process belongs to; see `factory.runtime.processes`."""
 
+ARTIFACTS = "FACTORY_ARTIFACTS"
+"""Where MLflow keeps models and plots: a folder, or an address such as `s3://bucket/artifacts`."""
+
 
 def environment(
     *,
@@ -22,12 +25,14 @@ def environment(
     marker: str,
     inherited: Mapping[str, str],
     extra: Mapping[str, str],
+    serving: str | None = None,
 ) -> dict[str, str]:
     """What the components see.
 
     From weak to strong: our preferences, the caller's own environment, what must hold for the
     runtime to work at all, and `extra`. `AIRFLOW__CORE__PARALLELISM=8 factory up` therefore works,
-    and an AIRFLOW_HOME of another installation does no harm.
+    and an AIRFLOW_HOME of another installation does no harm. `serving` is where the server of models
+    answers, if there is one.
     """
     return {
         **_preferences(os.cpu_count() or 2),
@@ -35,9 +40,11 @@ def environment(
         **inherited,
         **_airflow(home, project, ports, secrets),
         **_mlflow(home, ports),
+        **_artifacts(home, {**inherited, **extra}),
         **_process(inherited),
         "FACTORY_CONFIGS": str(project / "configs"),
         "FACTORY_PROJECT": str(project),
+        **({"FACTORY_SERVING_URL": serving} if serving else {}),
         **extra,
         MARKER: marker,
     }
@@ -103,12 +110,20 @@ def _mlflow(home: Home, ports: Ports) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": ports.mlflow_url,
         "MLFLOW_REGISTRY_URI": ports.mlflow_url,
         "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{home.mlflow_database}",
-        "MLFLOW_ARTIFACTS_DESTINATION": str(home.artifacts),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         # Seven consumers of a queue that nothing here fills.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
+
+
+def _artifacts(home: Home, given: Mapping[str, str]) -> dict[str, str]:
+    """Where MLflow's server keeps artifacts, and where it finds S3; the AWS_* variables are inherited."""
+    where = {"MLFLOW_ARTIFACTS_DESTINATION": given.get(ARTIFACTS) or str(home.artifacts)}
+    endpoint = given.get("AWS_ENDPOINT_URL_S3") or given.get("AWS_ENDPOINT_URL")
+    if endpoint and "MLFLOW_S3_ENDPOINT_URL" not in given:
+        where["MLFLOW_S3_ENDPOINT_URL"] = endpoint
+    return where
 
 
 def _process(inherited: Mapping[str, str]) -> dict[str, str]:

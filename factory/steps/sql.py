@@ -138,6 +138,8 @@ def sql_errors(connection: DuckDBPyConnection, query: str, what: str) -> Iterato
     except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.HTTPException) as error:
         raise FactoryError(f"{what}: {error}") from error
     except (duckdb.Error, pa.ArrowException) as error:
+        if engine.is_failed_read(error):
+            raise FactoryError(f"{what}: {error}") from error
         listing = "\n".join(
             f"  {number:>3} | {line}" for number, line in enumerate(query.splitlines(), 1)
         )

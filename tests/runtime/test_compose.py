@@ -128,12 +128,54 @@ def test_no_password_is_written_down(folder: Path) -> None:
         (key, value)
         for service in yaml.safe_load(text)["services"].values()
         for key, value in service.get("environment", {}).items()
-        if re.search(r"PASSWORD|SECRET|FERNET", key)
+        # Without a value, a variable is handed on from outside if it is there.
+        if re.search(r"PASSWORD|SECRET|FERNET|TOKEN|ACCESS_KEY", key) and value is not None
     }
     assert len(written) == 8
     assert not [key for key, value in written if not re.fullmatch(r"\$\{\w+:\?.*\}", value)]
     assert not re.search(r"://[^/\s:]*:(?!\$\{)[^@/\s]+@", text)
     assert "ALL_ADMINS" not in text.upper()
+
+
+IN_S3 = {
+    "AWS_ACCESS_KEY_ID": "AKIAPLANTEDKEYID0001",
+    "AWS_SECRET_ACCESS_KEY": "planted/secret",
+    "AWS_REGION": "eu-central-1",
+    "AWS_ENDPOINT_URL": "https://minio.example.org",
+    "FACTORY_STORAGE": "s3://lake/prod",
+    "FACTORY_STORAGE_CONNECTION": "aws_lake",
+    "FACTORY_ARTIFACTS": "s3://lake/artifacts",
+}
+
+
+def test_storage_in_s3_reaches_every_service_that_needs_it(folder: Path) -> None:
+    assert _make_env(folder).returncode == 0
+    with (folder / ".env").open("a") as file:
+        file.writelines(f"{name}={value}\n" for name, value in IN_S3.items())
+    found = _config(folder)
+    assert found.returncode == 0, found.stderr
+    services = yaml.safe_load(found.stdout)["services"]
+    for name, service in services.items():
+        if service["image"] != "ml-dag-factory":
+            assert not [key for key in service["environment"] if key.startswith("AWS_")], name
+            continue
+        for key in (key for key in IN_S3 if key.startswith("AWS_")):
+            assert service["environment"][key] == IN_S3[key], name
+        if name != "mlflow":
+            assert service["environment"]["FACTORY_STORAGE"] == "s3://lake/prod"
+            assert service["environment"]["FACTORY_STORAGE_CONNECTION"] == "aws_lake"
+    assert "--artifacts-destination=s3://lake/artifacts" in services["mlflow"]["command"]
+
+
+def test_without_s3_no_variable_of_aws_is_set(services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        given = service.get("environment", {}).items()
+        assert not [key for key, value in given if key.startswith("AWS_") and value], name
+    assert "--artifacts-destination=/data/artifacts" in services["mlflow"]["command"]
+
+
+def test_the_image_has_what_storage_in_s3_needs() -> None:
+    assert "--extra aws" in (ROOT / "Dockerfile").read_text()
 
 
 def test_telemetry_is_off(services: dict[str, dict[str, Any]]) -> None:
@@ -168,6 +210,6 @@ def test_made_passwords_are_private_differ_and_stay(folder: Path) -> None:
 
 def test_the_image_runs_as_an_ordinary_user_and_installs_by_hash() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
-    assert [line for line in lines if line.startswith("USER ")][-1] == "USER factory"
+    assert [line for line in lines if line.startswith("USER ")][-1] == "USER 10001"
     assert any("--require-hashes" in line for line in lines)
     assert (ROOT / ".dockerignore").read_text().split("\n\n")[0].splitlines()[1] == "*"

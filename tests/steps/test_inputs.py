@@ -8,6 +8,8 @@ from factory.lake import Lake, NoSnapshotError, Snapshot
 from factory.steps.inputs import resolve_inputs
 from tests.steps.rows import lake_in, rows_of
 
+pytestmark = pytest.mark.usefixtures("each_storage")
+
 
 @pytest.fixture
 def lake(tmp_path) -> Lake:

@@ -8,6 +8,8 @@ from factory.steps.publish import publish
 from factory.steps.report import CheckReport, CheckResult
 from tests.steps.rows import lake_in, rows_of
 
+pytestmark = pytest.mark.usefixtures("each_storage")
+
 REPORT = CheckReport((CheckResult("row_count", "row_count(at least 1)", "pass"),), rows=2)
 
 

@@ -7,6 +7,8 @@ from factory.steps.sql import Rows, SqlError
 from factory.steps.transform import transform
 from tests.steps.rows import lake_in, read, rows_of
 
+pytestmark = pytest.mark.usefixtures("each_storage")
+
 
 @pytest.fixture
 def source(tmp_path) -> Rows:

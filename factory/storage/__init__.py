@@ -16,6 +16,11 @@ def resolve(storage: str, project: Path) -> str:
     return (project / storage).resolve().as_uri()
 
 
+def is_s3(address: str) -> bool:
+    """Whether an address is one of S3, or of what speaks as S3 does."""
+    return address.startswith("s3://")
+
+
 def dataset_uri(storage: str, dataset: str) -> str:
     """The address of the dataset `team.dataset`; also the URI of its Airflow asset.
 

@@ -1,0 +1,65 @@
+"""Whether this installation can reach the storage that the project names."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from factory.runtime.errors import EmbeddedRuntimeError
+from factory.runtime.foreground import airflow_home
+
+if TYPE_CHECKING:
+    from factory.documents.places import Places
+
+
+def missing_extra(project: Path) -> str | None:
+    """What to install for the project's storage and artifacts, or None if nothing is missing.
+
+    Of the environment that FACTORY_ENVIRONMENT picks: another one's may be for other machines.
+    """
+    from factory.config.environment import active_environment
+    from factory.config.problems import ReadFailed
+    from factory.config.reader import read_platform
+    from factory.documents.places import Places
+    from factory.runtime.environment import ARTIFACTS
+    from factory.storage.extras import missing_for
+
+    try:
+        platform = read_platform(project / "configs", active_environment()).config
+    except ReadFailed:
+        return None  # shown with its line wherever team files are read
+    places = Places.of(platform, project.resolve())
+    return missing_for(places.storage, places.storage_connection) or missing_for(
+        os.environ.get(ARTIFACTS, ""), None
+    )
+
+
+def check_storage(project: Path) -> None:
+    """Check that what the project's storage needs is installed.
+
+    Raises:
+        EmbeddedRuntimeError: names what to install.
+    """
+    if missing := missing_extra(project):
+        raise EmbeddedRuntimeError(missing)
+
+
+@contextmanager
+def reaching(places: "Places", project: Path) -> Iterator[None]:
+    """Reach storage as tasks do; by a connection's credentials if the project names one.
+
+    The connection is looked for where tasks of `factory run` find it: in AIRFLOW_CONN_* variables.
+
+    Raises:
+        TerminalError: There is no such connection.
+    """
+    if places.storage_connection is None:
+        yield
+        return
+    # Airflow writes its settings into this folder as soon as it is imported.
+    os.environ.setdefault("AIRFLOW_HOME", str(airflow_home(project)))
+    from factory.airflow.storage_access import storage_access
+
+    with storage_access(places.storage_connection):
+        yield

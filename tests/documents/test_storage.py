@@ -1,0 +1,87 @@
+"""What a lake in S3 adds to documents."""
+
+from pathlib import Path
+
+import pytest
+
+from factory.catalog import read_all
+from factory.config.team import PlatformConfig
+from factory.documents.compile import compile_one, compile_team
+from factory.documents.places import Places
+from factory.documents.storage import MAKE_BUCKET
+
+PROJECT = Path(__file__).parents[2]
+
+
+def platform(**values):
+    return PlatformConfig.model_validate({"storage": "s3://lake/prod", **values})
+
+
+def documents(places: Places) -> dict:
+    read = read_all(PROJECT / "configs", "dev")
+    return {
+        dag_id: document
+        for file in read.teams.values()
+        for dag_id, document in compile_team(file.team, places).items()
+    }
+
+
+def test_every_task_is_told_the_connection_and_no_document_holds_a_secret():
+    places = Places.of(platform(storage_connection="aws_lake"), PROJECT, {})
+    made = documents(places)
+    assert made
+    for document in made.values():
+        assert document["default_args"]["storage_connection"] == "aws_lake"
+        assert MAKE_BUCKET not in document["tasks"]
+
+
+def test_bucket_is_made_before_anything_else_if_asked_to():
+    for document in documents(Places.of(platform(create_bucket=True), PROJECT, {})).values():
+        tasks = document["tasks"]
+        assert next(iter(tasks)) == MAKE_BUCKET
+        assert tasks[MAKE_BUCKET]["op_kwargs"] == {"storage": "s3://lake/prod"}
+        assert tasks[MAKE_BUCKET]["decorator"].endswith(".setup")
+        assert tasks["open_workspace"]["dependencies"] == [MAKE_BUCKET]
+        first = [name for name, task in tasks.items() if not task["dependencies"]]
+        assert first == [MAKE_BUCKET]
+
+
+def test_one_dag_alone_is_the_same_as_among_all():
+    places = Places.of(platform(storage_connection="x", create_bucket=True), PROJECT, {})
+    read = read_all(PROJECT / "configs", "dev")
+    for file in read.teams.values():
+        for dag_id, document in compile_team(file.team, places).items():
+            assert compile_one(file.team, dag_id, places) == document
+
+
+@pytest.mark.parametrize("storage", [".factory/lake", "file:///data/lake"])
+def test_folder_needs_neither_connection_nor_bucket(storage):
+    asked = platform(storage_connection="aws_lake", create_bucket=True)
+    places = Places.of(asked, PROJECT, {"FACTORY_STORAGE": storage})
+    assert places.storage_connection is None
+    assert not places.create_bucket
+    assert documents(places) == documents(Places(places.storage, places.workspace, PROJECT))
+
+
+def test_environment_wins_over_the_platforms_file():
+    found = Places.of(
+        platform(storage_connection="one"),
+        PROJECT,
+        {"FACTORY_STORAGE": "s3://other", "FACTORY_STORAGE_CONNECTION": "two"},
+    )
+    assert found.storage == "s3://other"
+    assert found.storage_connection == "two"
+
+
+def test_airflow_builds_the_dag_with_both():
+    from factory.airflow.build import build_all
+
+    made = documents(
+        Places.of(platform(storage_connection="aws_lake", create_bucket=True), PROJECT, {})
+    )
+    for dag_id, dag in build_all(made).items():
+        making, opening = dag.get_task(MAKE_BUCKET), dag.get_task("open_workspace")
+        assert making.is_setup, dag_id
+        assert opening.upstream_task_ids == {MAKE_BUCKET}
+        for task in dag.tasks:
+            assert task.storage_connection == "aws_lake", f"{dag_id}.{task.task_id}"

@@ -1,0 +1,61 @@
+"""Publishing what queries give, for tests of the lake."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from factory.config.dataset import Write
+from factory.lake import Lake, Publication, Snapshot, engine
+from factory.lake.fingerprint import fingerprint
+from tests.steps.rows import lake_in, read_snapshot, rows_of
+
+REPLACE = Write()
+APPEND = Write(mode="append")
+MERGE = Write(mode="merge", keys=("id",))
+
+DATASET = "marine.penguins"
+
+TWO_ROWS = "select * from (values (1::bigint, 'a'), (2, 'b')) as t(id, name)"
+
+
+class Publisher:
+    """Publishes what queries give, each time as a run of its own unless told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lake = lake_in(folder)
+        self.runs = 0
+
+    def __call__(self, query: str, write: Write = REPLACE, **how: object) -> Publication:
+        self.runs += 1
+        run_id = how.pop("run_id", f"run {self.runs}")
+        rows = rows_of(query, self.folder, f"rows {self.runs}").file
+        return self.lake.publish(DATASET, rows, write, run_id=run_id, **how)
+
+    def rows(self, version: int) -> list:
+        return read_snapshot(self.lake, DATASET, version)
+
+
+def hash_of_stored_rows(publish: Publisher, snapshot: Snapshot) -> str:
+    with engine.connect(publish.folder) as connection:
+        engine.create_view(connection, "stored", publish.lake.rows(DATASET, snapshot.version))
+        return fingerprint(connection.table("stored")).content_hash(snapshot.columns)
+
+
+def in_process(lake: Lake, file: Path, write: Write, **environment: str) -> subprocess.Popen[str]:
+    code = f"""
+        from pathlib import Path
+        from factory.config.dataset import Write
+        from factory.lake import Lake
+        Lake({lake.storage!r}).publish(
+            {DATASET!r}, Path({str(file)!r}), Write(mode={write.mode!r}), run_id={file.name!r}
+        )
+    """
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment},
+    )
