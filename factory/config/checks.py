@@ -100,7 +100,51 @@ class Expression(_Check):
     expression: Text
 
 
+class Readable(_Check):
+    """Every picture can be decoded."""
+
+    check: Literal["readable"]
+
+
+class MinSize(_Check):
+    """No picture is narrower or lower, in pixels; those that cannot be read pass."""
+
+    check: Literal["min_size"]
+    width: int | None = Field(default=None, ge=1)
+    height: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _some_size(self) -> "MinSize":
+        if self.width is None and self.height is None:
+            raise PydanticCustomError("min_size", "write `width`, `height` or both, in pixels")
+        return self
+
+
+class LabelCount(_Bounds):
+    """The number of rows of every label lies within the bounds, both included."""
+
+    check: Literal["label_count"]
+    column: Text = "label"
+
+
+class Duplicate(_Check):
+    """No picture is there twice, byte for byte."""
+
+    check: Literal["duplicate"]
+
+
 Check = Annotated[
-    NotNull | Unique | AcceptedValues | Between | Matches | RowCount | Freshness | Expression,
+    NotNull
+    | Unique
+    | AcceptedValues
+    | Between
+    | Matches
+    | RowCount
+    | Freshness
+    | Expression
+    | Readable
+    | MinSize
+    | LabelCount
+    | Duplicate,
     Field(discriminator="check"),
 ]

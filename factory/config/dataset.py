@@ -11,8 +11,8 @@ from factory.config.load import Load
 from factory.config.notify import DatasetNotify
 from factory.config.resources import Resources, check_resources
 from factory.config.schedule import Schedule, ScheduleField
-from factory.config.sources import DatasetSource, Source
-from factory.config.transforms import Transform
+from factory.config.sources import IMAGE_COLUMNS, DatasetSource, ImagesSource, Source
+from factory.config.transforms import ImagesTransform, Transform
 
 
 class Write(Section):
@@ -71,6 +71,17 @@ class Dataset(Section):
         load = ("load",) if self.load else ()
         after = ("after_check",) if self.load and self.load.then else ()
         return ("ingest", *transform, *load, "check", *after, "publish")
+
+    @property
+    def known_columns(self) -> tuple[str, ...] | None:
+        """Its columns, where they are declared or those of pictures; None where only a run tells."""
+        if self.columns is not None:
+            return tuple(self.columns)
+        if isinstance(self.source, ImagesSource) and all(
+            isinstance(step, ImagesTransform) for step in self.transforms
+        ):
+            return IMAGE_COLUMNS
+        return None
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -2,26 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.config.base import DottedPath, Section, Surroundings, Text
-from factory.config.sources import ProjectPath
-
-
-def _check_exists(value: str, info: ValidationInfo) -> str:
-    surroundings = info.context
-    if not isinstance(surroundings, Surroundings):
-        return value
-    project = surroundings.project.resolve()
-    found = (project / value).resolve()
-    if not found.is_file() or not found.is_relative_to(project):
-        raise PydanticCustomError(
-            "sql_file",
-            "there is no file {value} in the project",
-            {"value": repr(value), "advice": "paths start at the project's folder, above configs/"},
-        )
-    return value
+from factory.config.base import DottedPath, Section, Text
+from factory.config.sources import ProjectFile
 
 
 class SqlTransform(Section):
@@ -29,7 +14,7 @@ class SqlTransform(Section):
 
     type: Literal["sql"]
     query: Text | None = None
-    file: Annotated[ProjectPath, AfterValidator(_check_exists)] | None = None
+    file: ProjectFile | None = None
 
     @model_validator(mode="after")
     def _one_text(self) -> "SqlTransform":
@@ -46,4 +31,40 @@ class PythonTransform(Section):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-Transform = Annotated[SqlTransform | PythonTransform, Field(discriminator="type")]
+class Resize(Section):
+    """How pictures are brought to a size, in pixels.
+
+    `fit` keeps the proportions and stays within width and height, `fill` keeps them and cuts off
+    what is too much, `exact` stretches.
+    """
+
+    width: int = Field(ge=1, le=10_000)
+    height: int = Field(ge=1, le=10_000)
+    mode: Literal["fit", "fill", "exact"] = "fit"
+
+
+class ImagesTransform(Section):
+    """Pictures made anew: resized, in one format, in one mode; turned upright, without metadata."""
+
+    type: Literal["images"]
+    resize: Resize | None = None
+    convert: Literal["png", "jpeg", "webp"] | None = None
+    quality: int = Field(default=90, ge=1, le=100)
+    """Of JPEG and WebP."""
+    mode: Literal["RGB", "L", "RGBA"] | None = None
+    """The colours: `L` is grey, `RGBA` has transparency, which JPEG has not."""
+
+    @model_validator(mode="after")
+    def _something(self) -> "ImagesTransform":
+        if self.resize is None and self.convert is None and self.mode is None:
+            raise PydanticCustomError("images", "write what to do: `resize`, `convert` or `mode`")
+        if self.convert == "jpeg" and self.mode == "RGBA":
+            raise PydanticCustomError(
+                "images",
+                "JPEG holds no transparency: write `mode: RGB`, or convert to png or webp",
+                {"at": ("mode",)},
+            )
+        return self
+
+
+Transform = Annotated[SqlTransform | PythonTransform | ImagesTransform, Field(discriminator="type")]

@@ -10,7 +10,16 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
-from factory.config.checks import Check, Freshness, RowCount, Unique
+from factory.config.checks import (
+    Check,
+    Duplicate,
+    Freshness,
+    LabelCount,
+    MinSize,
+    Readable,
+    RowCount,
+    Unique,
+)
 from factory.config.dataset import Write
 from factory.lake import Lake, NoSnapshotError, SchemaMismatchError, Snapshot, engine
 from factory.lake.engine import quote
@@ -22,6 +31,7 @@ from factory.steps.conditions import (
     row_condition,
     within,
 )
+from factory.steps.image_checks import same_pictures, uneven_labels
 from factory.steps.report import SAMPLE_ROWS, CheckFailedError, CheckReport, CheckResult
 from factory.steps.sql import Rows, sandbox
 
@@ -212,6 +222,10 @@ class _Checker:
                 return _Finding() if passes else _Finding(message=f"there are {self.rows:,} rows")
             case Freshness():
                 return self._age(check)
+            case LabelCount():
+                return _Finding(message=uneven_labels(self.result, check))
+            case Duplicate():
+                return self._same_pictures()
         condition = row_condition(check)
         if condition is None:
             raise AssertionError(f"no way to run {check}")
@@ -225,7 +239,10 @@ class _Checker:
             [(counted,)] = rows.aggregate("count(*)").fetchall()
         if not counted:
             return _Finding()
-        return _Finding(counted, f"{counted:,} rows", self._sample(rows, checked_columns(check)))
+        first = checked_columns(check)
+        if isinstance(check, (Readable, MinSize)) and "path" in self.columns:
+            first = ("path", *first)
+        return _Finding(counted, f"{counted:,} rows", self._sample(rows, first))
 
     def _repeated(self, check: Unique) -> _Finding:
         names = ", ".join(quote(name) for name in check.columns)
@@ -242,6 +259,13 @@ class _Checker:
             return _Finding()
         most = repeated.order('"number of rows" desc')
         return _Finding(rows, f"{rows:,} rows share {values:,} values", self._sample(most, ()))
+
+    def _same_pictures(self) -> _Finding:
+        found = same_pictures(self.result)
+        if found is None:
+            return _Finding()
+        shown = [name for name in ("path", "label") if name in self.columns]
+        return _Finding(found.rows, found.message, self._sample(found.which, shown))
 
     def _age(self, check: Freshness) -> _Finding:
         [(newest,)] = self.result.aggregate(f"max({quote(check.column)})").fetchall()

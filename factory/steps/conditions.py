@@ -6,10 +6,14 @@ from factory.config.checks import (
     AcceptedValues,
     Between,
     Check,
+    Duplicate,
     Expression,
     Freshness,
+    LabelCount,
     Matches,
+    MinSize,
     NotNull,
+    Readable,
     RowCount,
     Unique,
 )
@@ -40,6 +44,11 @@ def row_condition(check: Check) -> RowCondition | None:
             text = f"{quote(check.column)}::varchar"
             found = f"regexp_matches({text}, {literal(check.pattern)})"
             return RowCondition(f"coalesce(not {found}, false)")
+        case Readable():
+            return RowCondition("format is null or width is null or height is null")
+        case MinSize():
+            sides = [f"{side} < {least}" for side, least in _sides(check)]
+            return RowCondition(f"coalesce({' or '.join(sides)}, false)")
         case Expression():
             # The line break ends a comment that the expression may end with.
             return RowCondition(f"({check.expression}\n) is not true", alone=True)
@@ -51,8 +60,14 @@ def checked_columns(check: Check) -> tuple[str, ...]:
     match check:
         case NotNull() | Unique():
             return check.columns
-        case AcceptedValues() | Between() | Matches() | Freshness():
+        case AcceptedValues() | Between() | Matches() | Freshness() | LabelCount():
             return (check.column,)
+        case Readable():
+            return ("format", "width", "height")
+        case MinSize():
+            return tuple(side for side, _ in _sides(check))
+        case Duplicate():
+            return ("image",)
     return ()
 
 
@@ -73,14 +88,26 @@ def describe(check: Check) -> str:
             return f"freshness({check.column}: at most {check.max_age} s old)"
         case Expression():
             return f"expression({check.expression})"
+        case MinSize():
+            sides = [f"{side} {least}" for side, least in _sides(check)]
+            return f"min_size({', '.join(sides)})"
+        case LabelCount():
+            return f"label_count({check.column}: {_bounds(check)})"
+    return check.check
 
 
-def within(check: Between | RowCount, value: float) -> bool:
+def within(check: Between | RowCount | LabelCount, value: float) -> bool:
     """Whether a number lies within a check's bounds, both included."""
     return not (
         (check.min is not None and value < check.min)
         or (check.max is not None and value > check.max)
     )
+
+
+def _sides(check: MinSize) -> list[tuple[str, int]]:
+    """The sides that a picture is measured at, and their least lengths in pixels."""
+    sides = (("width", check.width), ("height", check.height))
+    return [(side, least) for side, least in sides if least is not None]
 
 
 def _outside(check: Between) -> str:
@@ -94,7 +121,7 @@ def _outside(check: Between) -> str:
     return " or ".join([*sides, f"try_cast({column} as double) = 'nan'::double"])
 
 
-def _bounds(check: Between | RowCount) -> str:
+def _bounds(check: Between | RowCount | LabelCount) -> str:
     if check.min is None:
         return f"at most {check.max:g}"
     if check.max is None:

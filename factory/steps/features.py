@@ -8,6 +8,7 @@ import pyarrow.dataset
 from factory.config.sources import DatasetSource
 from factory.config.transforms import Transform
 from factory.lake import Lake
+from factory.steps.image_store import ImageStore
 from factory.steps.ingest import ingest
 from factory.steps.transform import transform
 
@@ -39,5 +40,19 @@ def model_rows(
         lake=lake,
         versions=versions,
     )
-    changed = transform(transforms, rows, workspace=workspace, lake=lake, versions=versions)
+    store = model_images(datasets, workspace=workspace, lake=lake)
+    changed = transform(
+        transforms, rows, workspace=workspace, lake=lake, versions=versions, team=store.team
+    )
     return pyarrow.dataset.dataset(changed.file)
+
+
+def model_images(datasets: Sequence[str], *, workspace: Path, lake: Lake) -> ImageStore:
+    """Where the pictures lie that the rows of `model_rows` name: the lake, and what transforms made.
+
+    Args:
+        datasets: As for `model_rows`.
+        workspace: As for `model_rows`.
+        lake: As for `model_rows`.
+    """
+    return ImageStore(workspace, datasets[0].partition(".")[0], lake)

@@ -12,6 +12,7 @@ from factory.config.sources import (
     CsvSource,
     DatasetSource,
     HttpSource,
+    ImagesSource,
     JsonSource,
     ParquetSource,
     PythonSource,
@@ -38,6 +39,7 @@ def ingest(
     chunks: Iterable[Piece] | None = None,
     login: Login | None = None,
     columns: Mapping[str, str] | None = None,
+    team: str | None = None,
 ) -> Rows:
     """The rows of a source, as the file `source.parquet` in the workspace.
 
@@ -50,7 +52,8 @@ def ingest(
         lake: Where a dataset source is read.
         versions: The version of the dataset that a dataset source reads.
         chunks: The rows of a sql source, as `factory.steps.chunks.read_chunks` makes them.
-        login: Headers and login for an http source.
+        login: Headers and login for an http source, or an images source behind an address.
+        team: The team that an images source's pictures belong to.
         columns: Types for the columns of CSV and JSON files that have these names; others are found
             by looking at the values.
 
@@ -65,6 +68,8 @@ def ingest(
             rows = read_files(source, files, project, file, columns or {})
         case HttpSource():
             rows = _from_address(source, file, login or Login(), columns or {})
+        case ImagesSource():
+            rows = _pictures(source, project, workspace, lake, login or Login(), team)
         case DatasetSource():
             rows = _from_dataset(source, lake, versions, file)
         case PythonSource():
@@ -86,6 +91,18 @@ def _from_address(source: HttpSource, file: Path, login: Login, columns: Mapping
         return read_files(reader, [fetched], fetched.parent, file, columns, compressed=False)
     finally:
         fetched.unlink(missing_ok=True)
+
+
+def _pictures(
+    source: ImagesSource, project: Path, workspace: Path, lake: Lake, login: Login, team: str | None
+) -> Rows:
+    from factory.steps.image_ingest import ingest_images
+    from factory.steps.image_store import ImageStore
+
+    if team is None:
+        raise TerminalError("pictures belong to a team: hand in `team`")
+    store = ImageStore(workspace, team, lake)
+    return ingest_images(source, project=project, workspace=workspace, store=store, login=login)
 
 
 def _from_dataset(

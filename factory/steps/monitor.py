@@ -1,7 +1,7 @@
 """What is measured of a model in use: drift of its features and predictions, and its quality."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from factory.predictor import Predictor, load_predictor
 from factory.registry import Version
 from factory.steps.columns import require_columns
 from factory.steps.drift import ColumnDrift, compare, kind_of
-from factory.steps.features import model_rows
+from factory.steps.features import model_images, model_rows
+from factory.steps.image_store import ImageStore
 from factory.steps.monitored_rows import EmptyWindowError, newest_predictions, sample
-from factory.steps.predict import prediction_rows
+from factory.steps.predict import as_learned, picture_of, prediction_rows
 from factory.steps.results import Result
 from factory.steps.truth import Quality, measure_quality
 from factory.tracking import Tracking
@@ -123,7 +124,7 @@ def measure(
     predictor = load_predictor(version, tracking=tracking)
     load = _Loading(watched, model, monitor.sample_rows, predictor, lake, workspace)
     reference, current = load.reference(), load.current(versions)
-    columns = _compare_columns(reference.table, current.table, monitor.drift)
+    columns = _compare_columns(reference.table, current.table, monitor.drift, picture_of(predictor))
     prediction = None
     if monitor.drift.prediction:
         now = None if said is None else said.column(PREDICTION).to_pandas()
@@ -178,6 +179,7 @@ class _Side:
 
     table: pa.Table
     rows: int
+    images: ImageStore
 
 
 def _window(watched: Watched) -> tuple[str, ...]:
@@ -221,7 +223,7 @@ class _Loading:
             lake=self.lake,
             versions={name: version.snapshots[name] for name in self.watched.train_on},
         )
-        return self._side(rows, scratch)
+        return self._side(rows, scratch, self.watched.train_on)
 
     def current(self, versions: Mapping[str, int]) -> _Side:
         """Today's rows."""
@@ -238,11 +240,12 @@ class _Loading:
             lake=self.lake,
             versions={name: versions[name] for name in self.watched.current},
         )
-        return self._side(rows, scratch)
+        return self._side(rows, scratch, self.watched.current)
 
-    def _side(self, rows: pyarrow.dataset.Dataset, scratch: Path) -> _Side:
+    def _side(self, rows: pyarrow.dataset.Dataset, scratch: Path, datasets: Sequence[str]) -> _Side:
         table = sample(rows, self.predictor.features, self.most, scratch)
-        return _Side(table, rows.count_rows())
+        images = model_images(datasets, workspace=scratch, lake=self.lake)
+        return _Side(table, rows.count_rows(), images)
 
     def _folder(self, name: str) -> Path:
         folder = self.workspace / name
@@ -251,12 +254,15 @@ class _Loading:
 
 
 def _compare_columns(
-    reference: pa.Table, current: pa.Table, drift: Drift
+    reference: pa.Table, current: pa.Table, drift: Drift, picture: str | None
 ) -> tuple[ColumnDrift, ...]:
     names = drift.columns
     if names is None:
+        # Every picture is another one, and time goes on: neither is drift.
         names = tuple(
-            field.name for field in reference.schema if not pa.types.is_timestamp(field.type)
+            field.name
+            for field in reference.schema
+            if not pa.types.is_timestamp(field.type) and field.name != picture
         )
     require_columns(names, reference.column_names, "monitor.drift.columns")
     compared = [
@@ -286,8 +292,8 @@ def _compare_predictions(
     """The champion's predictions on the rows of the training, and those of today."""
     if not current.rows:
         return None
-    before = _ask(predictor, reference.table)
-    now = _ask(predictor, current.table) if now is None else now
+    before = _ask(predictor, reference)
+    now = _ask(predictor, current) if now is None else now
     return compare(
         PREDICTION,
         before,
@@ -297,8 +303,10 @@ def _compare_predictions(
     )
 
 
-def _ask(predictor: Predictor, rows: pa.Table) -> "pd.Series[Any]":
-    return pd.Series(predictor.predict(rows.to_pandas()).values)
+def _ask(predictor: Predictor, side: _Side) -> "pd.Series[Any]":
+    parts = as_learned(side.table, predictor, side.images)
+    said = [pd.Series(predictor.predict(features).values) for _, features in parts]
+    return pd.concat(said, ignore_index=True) if said else pd.Series(dtype=object)
 
 
 def _findings(

@@ -1,6 +1,7 @@
 """The parts of a split as files: written once, mapped into memory by every trial."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from factory.errors import TerminalError
+from factory.steps.images import as_frame
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -19,12 +21,23 @@ def write_part(rows: pa.Table, workspace: Path, part: Part) -> Path:
 
     One record batch, so that a column without nulls is read without a copy.
     """
+    return write_batches(rows.schema, rows.combine_chunks().to_batches(), workspace, part)
+
+
+def write_batches(
+    schema: pa.Schema, batches: Iterable[pa.RecordBatch], workspace: Path, part: Part
+) -> Path:
+    """Store rows as `write_part` does, as they come: they need not fit into memory."""
     file = _file(workspace, part)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = file.with_suffix(f".{os.getpid()}")
-    with pa.OSFile(str(unfinished), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
-        writer.write_table(rows.combine_chunks())
-    unfinished.replace(file)
+    try:
+        with pa.OSFile(str(unfinished), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return file
 
 
@@ -33,7 +46,8 @@ def read_part(
 ) -> tuple[pd.DataFrame, NDArray[Any]]:
     """The features and the target of a part, or of its first `rows` rows.
 
-    Numbers are views of the file and must not be written to.
+    Numbers and pictures are views of the file and must not be written to; a picture is `bytes`,
+    encoded as it was published, and in memory only once it is asked for.
 
     Raises:
         TerminalError: The part is not in the workspace.
@@ -47,7 +61,7 @@ def read_part(
             f"the {part} rows are not in the workspace any more: clear the DAG run from `split` on"
         ) from None
     table = table if rows is None else table.slice(0, rows)
-    features = table.select(table.column_names[:-1]).to_pandas(split_blocks=True)
+    features = as_frame(table.select(table.column_names[:-1]))
     return features, table.column(table.num_columns - 1).to_numpy()
 
 

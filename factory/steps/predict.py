@@ -21,13 +21,18 @@ from factory.predictor import Predictor
 from factory.steps.chunks import write_pieces
 from factory.steps.columns import TEXT, TIME, learnable, require_columns
 from factory.steps.features import model_rows
+from factory.steps.image_store import ImageStore
+from factory.steps.images import as_frame, with_bytes
 from factory.steps.sql import Rows, SqlError
 from factory.trainers import Predictions
 
 logger = logging.getLogger(__name__)
 
+# What a model's signature calls a picture's bytes, whose addresses rows have.
+_PICTURE = "binary"
+
 # What a model's signature calls a column, and the form that `learnable` gives such a column.
-_FORMS = {"string": TEXT, "datetime": TIME}
+_FORMS = {"string": TEXT, "datetime": TIME, _PICTURE: TEXT}
 _CLASSES = {
     "boolean": pa.bool_(),
     "integer": pa.int64(),
@@ -107,6 +112,7 @@ def predict(
     *,
     batch_rows: int,
     file: Path,
+    images: Lake | ImageStore | None = None,
 ) -> Rows:
     """What a model says about rows, as one parquet file that appears only when it is whole.
 
@@ -117,8 +123,9 @@ def predict(
         rows: The rows, as the model was trained on them; only columns in use are read.
         predictor: The model.
         form: What the predictions hold beside what the model says.
-        batch_rows: How many rows are in memory at once.
+        batch_rows: How many rows are in memory at once; fewer where pictures are large.
         file: The file to make.
+        images: Where pictures lie, for a model that learned from them.
 
     Raises:
         TerminalError: A column is missing or of another form than the model learned from, or the
@@ -135,8 +142,8 @@ def predict(
         yield _piece(rows.schema.empty_table(), Predictions(np.empty(0, object)), predictor, form)
         columns = list(dict.fromkeys([*form.keep, *predictor.features]))
         for batch in _batches(rows, columns, batch_rows):
-            said = predictor.predict(_features(batch, predictor))
-            yield _piece(batch, said, predictor, form)
+            for part, features in as_learned(batch, predictor, images):
+                yield _piece(part, predictor.predict(features), predictor, form)
 
     predicted = write_pieces(pieces(), what, file)
     logger.info("%s: %s rows", what, f"{predicted.rows:,}")
@@ -160,7 +167,38 @@ def _batches(rows: pyarrow.dataset.Dataset, columns: list[str], size: int) -> It
         yield pa.Table.from_batches(held)
 
 
-def _features(batch: pa.Table, predictor: Predictor) -> pd.DataFrame:
+def as_learned(
+    batch: pa.Table, predictor: Predictor, images: Lake | ImageStore | None
+) -> Iterator[tuple[pa.Table, pd.DataFrame]]:
+    """Rows with their features in the forms that a model learned from; pictures some at a time.
+
+    Args:
+        batch: Rows as the lake has them.
+        predictor: The model.
+        images: Where pictures lie, for a model that learned from them.
+
+    Raises:
+        TerminalError: A feature is missing, or a picture cannot be had.
+    """
+    picture = picture_of(predictor)
+    if picture is None:
+        yield batch, as_frame(_features(batch, predictor))
+        return
+    if images is None:
+        raise TerminalError(f"the pictures in {picture!r} lie in a lake: hand in `images`")
+    done = 0
+    for some in with_bytes(_features(batch, predictor), picture, images):
+        yield batch.slice(done, some.num_rows), as_frame(pa.Table.from_batches([some]))
+        done += some.num_rows
+
+
+def picture_of(predictor: Predictor) -> str | None:
+    """The column of pictures that a model learned from; None if it learned from none."""
+    inputs = predictor.signature.inputs.inputs
+    return next((column.name for column in inputs if column.type.name == _PICTURE), None)
+
+
+def _features(batch: pa.Table, predictor: Predictor) -> pa.Table:
     learned = learnable(batch, predictor.features)
     for place, column in enumerate(predictor.signature.inputs.inputs):
         form = _FORMS.get(column.type.name, pa.float64())
@@ -168,8 +206,7 @@ def _features(batch: pa.Table, predictor: Predictor) -> pd.DataFrame:
         if found.type != form and pc.count(found, mode="only_valid").as_py() == 0:
             # Nothing tells what a column without any value holds; it may be read as texts.
             learned = learned.set_column(place, column.name, _without_values(form, len(found)))
-    frame: pd.DataFrame = learned.to_pandas(split_blocks=True)
-    return frame
+    return learned
 
 
 def _without_values(form: pa.DataType, rows: int) -> pa.Array:

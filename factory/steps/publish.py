@@ -6,6 +6,7 @@ from typing import Any
 
 from factory.config.dataset import Write
 from factory.lake import Lake, Snapshot
+from factory.steps.image_publish import publish_images
 from factory.steps.report import CheckReport
 from factory.steps.sql import Rows
 
@@ -35,6 +36,8 @@ def publish(
 ) -> Published:
     """Publish rows whose checks passed; see `Lake.publish` for what counts as a change.
 
+    The bytes of new pictures go first, so that no snapshot names what is not there.
+
     Args:
         dataset: The full name, `team.dataset`.
         rows: The rows that were checked.
@@ -46,7 +49,9 @@ def publish(
 
     Raises:
         LakeError: when the rows cannot be published.
+        StorageError: when pictures cannot be uploaded; the next try goes on from there.
     """
+    publish_images(dataset, rows, lake)
     publication = lake.publish(
         dataset, rows.file, write, run_id=run_id, emit_unchanged=emit_unchanged
     )

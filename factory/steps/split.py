@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from factory.config.model import Model
 from factory.config.model import Split as SplitConfig
 from factory.errors import TerminalError
+from factory.lake import Lake
 from factory.steps.columns import TEXT, is_numeric, learnable, require_columns
-from factory.steps.parts import PARTS, Part, write_part
+from factory.steps.image_store import ImageStore
+from factory.steps.images import BYTES, bytes_schema, with_bytes
+from factory.steps.parts import PARTS, Part, write_batches, write_part
 from factory.steps.results import Result
 from factory.steps.target import with_target
 
@@ -32,7 +35,7 @@ class Split(Result):
     target: str
     features: tuple[str, ...]
     columns: dict[str, str]
-    """Each feature's form: `double`, `large_string` or `timestamp[us]`."""
+    """Each feature's form: `double`, `large_string`, `timestamp[us]` or, of pictures, `large_binary`."""
     method: Literal["random", "stratified", "time", "group"]
     seed: int
     rows: dict[Part, int]
@@ -42,7 +45,13 @@ class Split(Result):
     """Rows of each class; empty for a regression."""
 
 
-def split(rows: pa.Table | pyarrow.dataset.Dataset, model: Model, workspace: Path) -> Split:
+def split(
+    rows: pa.Table | pyarrow.dataset.Dataset,
+    model: Model,
+    workspace: Path,
+    *,
+    images: Lake | ImageStore | None = None,
+) -> Split:
     """Divide rows and store each part in the workspace, where trials map it into memory.
 
     The division depends on the rows' contents, the seed and the method, not on the order in which
@@ -52,16 +61,22 @@ def split(rows: pa.Table | pyarrow.dataset.Dataset, model: Model, workspace: Pat
         rows: The model's input, transforms applied. Only columns in use are read.
         model: The model's section of the team file.
         workspace: The run's scratch folder.
+        images: Where pictures lie, for a model that learns from them.
 
     Raises:
-        TerminalError: A column is missing or of no use, or there are too few rows to divide.
+        TerminalError: A column is missing or of no use, a picture cannot be had, or there are too few rows to divide.
     """
     names = rows.schema.names
     target, column = model.target, model.split.column
     require_columns([target], names, "target")
     require_columns(model.features or (), names, "features")
     require_columns([column] if column else (), names, "split.column")
-    features = model.features or tuple(name for name in names if name not in (target, column))
+    pictures = model.image_column
+    if pictures is not None and images is None:
+        raise TerminalError(f"the pictures in {pictures!r} lie in a lake: hand in `images`")
+    features = model.features or ((pictures,) if pictures else None)
+    features = features or tuple(name for name in names if name not in (target, column))
+    require_columns(features, names, "features")
     if not features:
         raise TerminalError(f"features: the rows hold nothing but {', '.join(names)}: add columns")
     wanted = list(dict.fromkeys([*features, target, *([column] if column else [])]))
@@ -73,7 +88,7 @@ def split(rows: pa.Table | pyarrow.dataset.Dataset, model: Model, workspace: Pat
     order = _content_order(prepared, values)
     prepared = prepared.take(order)
     division = _divide(model, prepared, None if values is None else values[order])
-    return _store(prepared, division, model, features, dropped, workspace)
+    return _store(prepared, division, model, features, dropped, workspace, images)
 
 
 def _content_order(prepared: pa.Table, values: Values | None) -> Indices:
@@ -200,13 +215,19 @@ def _store(
     features: tuple[str, ...],
     dropped: int,
     workspace: Path,
+    images: Lake | ImageStore | None,
 ) -> Split:
     classes: dict[Part, dict[str, int]] = {}
     for part in PARTS:
         rows = prepared.take(division[part])
         if model.task == "classification":
             classes[part] = _balance(rows.column(model.target))
-        write_part(rows, workspace, part)
+        if model.image_column is None or images is None:
+            write_part(rows, workspace, part)
+        else:
+            # Divided by their addresses, which name the bytes, and only now fetched.
+            batches = with_bytes(rows, model.image_column, images)
+            write_batches(bytes_schema(rows.schema, model.image_column), batches, workspace, part)
     if classes and len(classes["train"]) < 2:
         raise TerminalError(
             f"split: all {len(division['train'])} training rows are of the class "
@@ -216,7 +237,10 @@ def _store(
         {
             "target": model.target,
             "features": features,
-            "columns": {name: str(prepared.schema.field(name).type) for name in features},
+            "columns": {
+                name: str(BYTES if name == model.image_column else prepared.schema.field(name).type)
+                for name in features
+            },
             "method": model.split_method,
             "seed": model.split.seed,
             "rows": {part: len(division[part]) for part in PARTS},

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from factory.config.transforms import PythonTransform, SqlTransform, Transform
+from factory.config.transforms import ImagesTransform, PythonTransform, SqlTransform, Transform
 from factory.errors import TerminalError
 from factory.lake import Lake, engine
 from factory.steps.chunks import as_table, unwritable_values
@@ -24,6 +24,7 @@ def transform(
     workspace: Path,
     lake: Lake,
     versions: Mapping[str, int],
+    team: str | None = None,
 ) -> Rows:
     """Rows after every transform, in order.
 
@@ -33,6 +34,7 @@ def transform(
         workspace: Where intermediate files go.
         lake: Where further datasets are read.
         versions: The version of every dataset that SQL may read as `team.dataset`.
+        team: The team that new pictures belong to.
 
     Raises:
         TerminalError: when a query or a function cannot be used, or fails on these rows.
@@ -42,6 +44,8 @@ def transform(
         file = workspace / f"{rows.file.stem}_transform_{number}.parquet"
         if isinstance(step, SqlTransform):
             after = _by_sql(step, number, latest, file, dataset_tables(lake, versions))
+        elif isinstance(step, ImagesTransform):
+            after = _by_images(step, number, latest, file, lake, team)
         else:
             after = _by_python(step, number, latest, file)
         log.info(
@@ -61,6 +65,18 @@ def _by_sql(step: SqlTransform, number: int, rows: Rows, file: Path, datasets: T
         relation = select(connection, step.query, what)
         with sql_errors(connection, step.query, what):
             return write_rows(relation, file)
+
+
+def _by_images(
+    step: ImagesTransform, number: int, rows: Rows, file: Path, lake: Lake, team: str | None
+) -> Rows:
+    from factory.steps.image_store import ImageStore
+    from factory.steps.image_transform import transform_images
+
+    what = f"transform {number} (images)"
+    if team is None:
+        raise TerminalError(f"{what}: pictures belong to a team: hand in `team`")
+    return transform_images(step, what, rows, file, ImageStore(file.parent, team, lake))
 
 
 def _by_python(step: PythonTransform, number: int, rows: Rows, file: Path) -> Rows:

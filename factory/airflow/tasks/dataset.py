@@ -20,12 +20,13 @@ def ingest(
     workspace: str,
     ti: Any,
     dag: Any,
+    team: str | None = None,
 ) -> dict[str, Any]:
     """Bring the source's rows into the workspace."""
     from pydantic import TypeAdapter
 
     from factory.airflow import connections
-    from factory.config.sources import DatasetSource, HttpSource, Source, SqlSource
+    from factory.config.sources import DatasetSource, HttpSource, ImagesSource, Source, SqlSource
     from factory.lake import Lake
     from factory.steps.ingest import ingest as step
 
@@ -40,17 +41,23 @@ def ingest(
         chunks=connections.query_chunks(typed) if isinstance(typed, SqlSource) else None,
         login=(
             connections.http_login(typed.connection)
-            if isinstance(typed, HttpSource) and typed.connection
+            if isinstance(typed, (HttpSource, ImagesSource)) and typed.connection
             else None
         ),
         columns=columns,
+        team=team,
     )
     reads = references(ti) if isinstance(typed, DatasetSource) else []
     return {"rows": rows.as_json(), "reads": reads}
 
 
 def transform(
-    *, transforms: list[dict[str, Any]], storage: str, workspace: str, ti: Any
+    *,
+    transforms: list[dict[str, Any]],
+    storage: str,
+    workspace: str,
+    ti: Any,
+    team: str | None = None,
 ) -> dict[str, Any]:
     """Apply the transforms, in order."""
     from pydantic import TypeAdapter
@@ -66,6 +73,7 @@ def transform(
         workspace=folder(workspace, ti),
         lake=Lake(storage),
         versions=versions(ti),
+        team=team,
     )
     return {"rows": rows.as_json(), "reads": references(ti)}
 
