@@ -6,10 +6,12 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+import pyarrow as pa
 from mlflow.models import ModelSignature
 
 from factory.config.model import METRICS
 from factory.errors import TerminalError
+from factory.model_files import TAG, downloaded
 from factory.registry import Version
 from factory.tracking import Tracking
 from factory.trainers import Predictions, trainer_of
@@ -60,13 +62,23 @@ class Predictor:
 
 
 def _form(column: "pd.Series[Any]") -> str:
+    if _holds_bytes(column):
+        return "pictures"
     if pd.api.types.is_numeric_dtype(column):
         return "numbers"
     return "points in time" if pd.api.types.is_datetime64_any_dtype(column) else "texts"
 
 
+def _holds_bytes(column: "pd.Series[Any]") -> bool:
+    if isinstance(column.dtype, pd.ArrowDtype):
+        kind = column.dtype.pyarrow_dtype
+        return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    return column.dtype == object and isinstance(column.iloc[0], bytes)
+
+
 def _form_of(kind: str) -> str:
-    return {"string": "texts", "datetime": "points in time"}.get(kind, "numbers")
+    named = {"string": "texts", "datetime": "points in time", "binary": "pictures"}
+    return named.get(kind, "numbers")
 
 
 def load_predictor(
@@ -95,18 +107,45 @@ def load_predictor(
     mlflow.set_tracking_uri(tracking.uri)
     with tracking.asked() as client:
         task = version.tags.get("task") or client.get_run(version.run_id).data.tags.get("task")
-        signature = mlflow.models.get_model_info(version.uri).signature
+        return read_predictor(
+            version, version.uri, task=task, packages=packages, limit_threads=limit_threads
+        )
+
+
+def read_predictor(
+    version: Version,
+    uri: str,
+    *,
+    task: str | None,
+    packages: Iterable[str] | None = None,
+    limit_threads: bool = True,
+) -> Predictor:
+    """Read a version from where it lies: MLflow's current server, or a folder.
+
+    Args:
+        version: Which one it is.
+        uri: What MLflow loads it by; a folder's path will do.
+        task: What it does, as it was registered.
+        packages: See `load_predictor`.
+        limit_threads: See `factory.trainers.trainer_of`.
+
+    Raises:
+        TerminalError: See `load_predictor`.
+    """
+    with downloaded(uri, version.tags.get(TAG)) as folder:
+        signature = mlflow.models.Model.load(folder).signature
         if signature is None or signature.inputs is None or task not in METRICS:
             raise TerminalError(
-                f"{version.model} version {version.number} has no signature or no tag `task`: it was "
-                "not registered by a training run; train the model again"
+                f"{version.model} version {version.number} has no signature or no tag `task`: it "
+                "was not registered by a training run; train the model again"
             )
         trainer = trainer_of(
             "classification" if task == "classification" else "regression",
+            version.tags.get("estimator", ""),
             limit_threads=limit_threads,
         )
         trusted = tuple(packages) if packages is not None else _packages(version)
-        return Predictor(version, signature, trainer.load_logged(version.uri, trusted), trainer)
+        return Predictor(version, signature, trainer.load_logged(folder, trusted), trainer)
 
 
 def _packages(version: Version) -> tuple[str, ...]:

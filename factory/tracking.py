@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 # MLflow reads these on import or at the first call. Its own patience with a server that does not
@@ -36,8 +36,11 @@ from mlflow.utils.time import get_current_time_millis
 from requests import RequestException
 
 from factory.errors import FactoryError, TerminalError
-from factory.lake.snapshot import Snapshot
 from factory.training_run import TrainingRun, identity
+
+if TYPE_CHECKING:
+    # A service reads no snapshots: its image has none of the lake's libraries.
+    from factory.lake.snapshot import Snapshot
 
 __all__ = ["Status", "Tracking", "TrackingError", "TrainingRun"]
 
@@ -48,6 +51,9 @@ _SWEEP = {"role": "sweep"}
 
 # MLflow's limit for one parameter's value; longer ones are refused.
 _LONGEST_PARAM = 6000
+
+# MLflow's limit for one call.
+_MOST_METRICS = 1000
 
 
 class TrackingError(FactoryError):
@@ -145,7 +151,7 @@ class Tracking:
         return found[0] if found else None
 
     def start_parent(
-        self, experiment_id: str, run: TrainingRun, snapshots: Sequence[Snapshot]
+        self, experiment_id: str, run: TrainingRun, snapshots: Sequence["Snapshot"]
     ) -> str:
         """Start the MLflow run of a training run, or open the one that an earlier try started.
 
@@ -175,10 +181,11 @@ class Tracking:
         tags: Mapping[str, str],
         params: Mapping[str, str],
         metrics: Mapping[str, float],
+        history: Sequence[Mapping[str, float]] = (),
         started_at: int | None = None,
         status: Status = "FINISHED",
     ) -> str:
-        """Log one trial, all at once: three calls.
+        """Log one trial, all at once: three calls, and one for each thousand values of a history.
 
         Args:
             experiment_id: The model's experiment.
@@ -187,6 +194,7 @@ class Tracking:
             tags: The child's tags; those that MLflow needs are added.
             params: Hyperparameters.
             metrics: Metrics.
+            history: Metrics of each epoch, logged as `epoch_<name>` with the epoch, from 1, as step.
             started_at: When it began, milliseconds since 1970; now, if left out.
             status: How it ended.
 
@@ -202,8 +210,20 @@ class Tracking:
             )
         run_id = str(child.info.run_id)
         self.log(run_id, metrics=metrics, params=params)
+        self._log_history(run_id, history)
         self.finish(run_id, status)
         return run_id
+
+    def _log_history(self, run_id: str, history: Sequence[Mapping[str, float]]) -> None:
+        now = get_current_time_millis()
+        measured = [
+            Metric(f"epoch_{name}", value, now, step)
+            for step, epoch in enumerate(history, start=1)
+            for name, value in epoch.items()
+        ]
+        with self.asked() as client:
+            for start in range(0, len(measured), _MOST_METRICS):
+                client.log_batch(run_id, metrics=measured[start : start + _MOST_METRICS])
 
     def delete_child(self, experiment_id: str, parent_run_id: str, tags: Mapping[str, str]) -> None:
         """Take away what an earlier try logged for the same trial, if anything."""
@@ -279,7 +299,7 @@ def _is_unreachable(error: BaseException) -> bool:
     return isinstance(error, RequestException) or isinstance(error.__context__, RequestException)
 
 
-def _dataset_input(snapshot: Snapshot) -> DatasetInput:
+def _dataset_input(snapshot: "Snapshot") -> DatasetInput:
     columns = [{"name": name, "type": kind} for name, kind in snapshot.columns.items()]
     dataset = Dataset(
         name=snapshot.dataset,

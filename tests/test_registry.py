@@ -1,6 +1,7 @@
 """The registry's aliases and tags, and reading versions back, on a real MLflow server."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import mlflow
 import pandas as pd
@@ -9,6 +10,7 @@ import sklearn.linear_model
 
 from factory import registry
 from factory.errors import TerminalError
+from factory.model_files import TAG, TamperedError
 from factory.predictor import load_predictor
 from factory.registry import ChampionChangedError, UnknownModelError
 from factory.steps.parts import read_part
@@ -185,6 +187,14 @@ def test_a_version_with_types_of_other_packages_is_not_loaded(trained, monkeypat
     monkeypatch.setattr(skops.io, "get_untrusted_types", lambda file: ["os.system"])
     with pytest.raises(TerminalError, match=r"types that are not trusted: os\.system"):
         load_predictor(version, tracking=trained.tracking)
+
+
+def test_a_version_whose_files_were_changed_is_not_loaded(trained):
+    version = registry.version(trained.name, 1, tracking=trained.tracking)
+    assert len(version.tags[TAG]) == 64
+    other = replace(version, tags={**version.tags, TAG: "0" * 64})
+    with pytest.raises(TamperedError, match=f"hash to {version.tags[TAG]}, and 0000"):
+        load_predictor(other, tracking=trained.tracking)
 
 
 def test_a_version_that_is_stored_as_pickle_is_not_loaded(trained):

@@ -118,7 +118,8 @@ def _ours(place: Place, error: ErrorDetails) -> Finding:
     """A finding of our own validators, which say more in the error's context.
 
     `at` is the way from the section to what is wrong; `choices` are the words that would be right,
-    `suggestion` is the word that is meant, `advice` is a sentence.
+    `suggestion` is the word that is meant, `advice` is a sentence, and `on_key` says that the key is
+    wrong, not its value.
     """
     context = error.get("ctx", {})
     at = context.get("at", ())
@@ -128,7 +129,7 @@ def _ours(place: Place, error: ErrorDetails) -> Finding:
     elif "choices" in context:
         wrong = str(context.get("value", "")).strip("'")
         advice = did_you_mean(wrong, context["choices"], advice)
-    on_key = place.on_key or not place.path
+    on_key = context.get("on_key", place.on_key or not place.path)
     return Finding((*place.path, *at), error["msg"], advice, on_key)
 
 

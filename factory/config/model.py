@@ -5,14 +5,17 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from factory.config.backend import Backend
 from factory.config.base import DottedPath, ListOf, Section, Text
+from factory.config.deploy import Deploy, check_deploy
+from factory.config.fastai import IMAGE_COLUMN, is_fastai, is_vision
 from factory.config.monitor import Monitor, check_monitor
 from factory.config.notify import Notify
 from factory.config.predict import Predict
 from factory.config.promotion import Promotion, RetrainWhen, check_promotion
 from factory.config.resources import Resources, check_resources
 from factory.config.schedule import InputsField, Schedule, ScheduleField
-from factory.config.search import Search
+from factory.config.search import Search, estimators
 from factory.config.transforms import Transform
 
 Task = Literal["classification", "regression"]
@@ -51,6 +54,8 @@ AROUND = (
     "retrain_when",
     "predict",
     "monitor",
+    "backend",
+    "deploy",
     "notify",
     "resources",
 )
@@ -121,6 +126,10 @@ class Model(Section):
     """Batch prediction with the champion."""
     monitor: Monitor | None = None
     """How the model is watched once it is in use."""
+    deploy: Deploy | None = None
+    """Where the champion answers."""
+    backend: Backend | None = None
+    """Where trials are trained; in their tasks when left out."""
     resources: Resources = Field(default_factory=dict)
     """What is created for a training run and destroyed with it."""
     notify: Notify | None = None
@@ -160,8 +169,12 @@ class Model(Section):
                 "{type: sql, query: select * from a.x join b.y using (id)}",
                 {"at": ("train_on",)},
             )
+        self._check_libraries()
         check_resources(self.resources, TASKS_WITH_ROWS)
         check_promotion(self.promotion, task=self.task, metrics=known)
+        if self.deploy is not None:
+            takes_pictures = self.image_column is not None
+            check_deploy(self.deploy, task=self.task, takes_pictures=takes_pictures)
         if self.monitor is not None:
             check_monitor(
                 self.monitor,
@@ -174,12 +187,49 @@ class Model(Section):
             )
         return self
 
+    def _check_libraries(self) -> None:
+        """What a sweep's estimators have in common: all learn from images, or none does."""
+        paths = estimators(self.search)
+        seeing = [path for path in paths if is_vision(path)]
+        if seeing and len(seeing) < len(paths):
+            others = ", ".join(path for path in paths if path not in seeing)
+            raise PydanticCustomError(
+                "search",
+                "{seeing} learns from images, and {others} from rows: one sweep cannot try both",
+                {
+                    "seeing": seeing[0],
+                    "others": others,
+                    "at": ("search",),
+                    "advice": "make them two models",
+                },
+            )
+        if seeing and self.features is not None and len(self.features) != 1:
+            raise PydanticCustomError(
+                "features",
+                "{seeing} learns from one column of images, and {count} are named",
+                {"seeing": seeing[0], "count": len(self.features), "at": ("features",)},
+            )
+        if self.preprocessing is not None and all(map(is_fastai, paths)):
+            raise PydanticCustomError(
+                "preprocessing",
+                "`preprocessing` is for estimators with scikit-learn's API, and there is none here: "
+                "fastai prepares its rows itself; take it away",
+                {"at": ("preprocessing",)},
+            )
+
     @property
     def when(self) -> Schedule:
         """Its schedule; without one, a model trains when the datasets that it reads change."""
         if self.schedule is not None:
             return self.schedule
         return Schedule(all=self.train_on.all, any=self.train_on.any)
+
+    @property
+    def image_column(self) -> str | None:
+        """The column of images that it learns from; None for a model of rows."""
+        if not any(map(is_vision, estimators(self.search))):
+            return None
+        return self.features[0] if self.features else IMAGE_COLUMN
 
     @property
     def goal(self) -> Literal["maximize", "minimize"]:

@@ -3,10 +3,11 @@
 import math
 from typing import Annotated, Any, Literal, TypeGuard
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.config.base import DottedPath, ListOf, Section
+from factory.config.fastai import check_estimator, is_fastai
 
 RANGES = ("linspace", "logspace")
 DISTRIBUTIONS = ("uniform", "loguniform", "randint")
@@ -60,6 +61,12 @@ class Candidate(Section):
     estimator: DottedPath
     params: dict[str, Annotated[Any, AfterValidator(_check_values)]] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _known(self, info: ValidationInfo) -> "Candidate":
+        spaces = (*RANGES, *DISTRIBUTIONS)
+        check_estimator(self.estimator, self.params, info.context, spaces=spaces)
+        return self
+
 
 class _Search(Section):
     parallel_trials: int = Field(default=2, ge=1, le=1024)
@@ -92,13 +99,11 @@ class GridSearch(_Search):
 
     @model_validator(mode="after")
     def _countable(self) -> "GridSearch":
-        trials = 0
         for index, candidate in enumerate(self.candidates):
             for name, value in candidate.params.items():
                 if _is_space(value) and next(iter(value)) in DISTRIBUTIONS:
                     _refuse_distribution(next(iter(value)), ("candidates", index, "params", name))
-            trials += math.prod(_count(value) for value in candidate.params.values())
-        self._within_limit(trials, "the grid makes", "candidates")
+        self._within_limit(most_trials(self), "the grid makes", "candidates")
         return self
 
 
@@ -122,6 +127,11 @@ class ListedTrial(Section):
     estimator: DottedPath
     params: dict[str, Any] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _known(self, info: ValidationInfo) -> "ListedTrial":
+        check_estimator(self.estimator, self.params, info.context)
+        return self
+
 
 class ListSearch(_Search):
     """Just the sets that are listed."""
@@ -142,3 +152,23 @@ def estimators(search: GridSearch | RandomSearch | ListSearch) -> tuple[str, ...
     """The dotted paths of the estimators that a search tries, sorted."""
     entries = search.trials if isinstance(search, ListSearch) else search.candidates
     return tuple(sorted({entry.estimator for entry in entries}))
+
+
+def written_values(search: GridSearch | RandomSearch | ListSearch, name: str) -> tuple[str, ...]:
+    """The texts that estimators of fastai may be given as one parameter, in the order written."""
+    entries = search.trials if isinstance(search, ListSearch) else search.candidates
+    values: list[Any] = []
+    for entry in entries:
+        value = entry.params.get(name) if is_fastai(entry.estimator) else None
+        values += value if isinstance(value, list) else [value]
+    return tuple(value for value in values if isinstance(value, str))
+
+
+def most_trials(search: GridSearch | RandomSearch | ListSearch) -> int:
+    """How many trials a search makes; fewer where some of them are the same."""
+    if isinstance(search, GridSearch):
+        return sum(
+            math.prod(_count(value) for value in candidate.params.values())
+            for candidate in search.candidates
+        )
+    return search.trials if isinstance(search, RandomSearch) else len(search.trials)

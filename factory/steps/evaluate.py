@@ -60,7 +60,8 @@ def evaluate(
 
     fitted = load_fitted(fit, model, workspace)
     features, target = read_part(workspace, "validation")
-    scores = score(model.task, target, trainer_for(model).predict(fitted, features))
+    trainer = trainer_for(model, fit.trial.estimator)
+    scores = score(model.task, target, trainer.predict(fitted, features))
     for name, why in scores.skipped.items():
         logger.warning("%s: no %s: %s", fit.trial.name, name, why)
     failure = _failure(fit, model, scores)
@@ -77,7 +78,8 @@ def evaluate(
             "estimator": fit.trial.estimator,
             **{name: as_text(value) for name, value in fit.trial.params.items()},
         },
-        metrics={**scores.values, "fit_seconds": fit.fit_seconds},
+        metrics={**scores.values, **_spent(fit)},
+        history=fit.history,
         started_at=fit.started_at,
         status="FAILED" if failure else "FINISHED",
     )
@@ -97,6 +99,12 @@ def _failure(fit: Fit, model: Model, scores: "Scores") -> str | None:
         f"{scores.skipped[metric]}. Metrics that can be, and that `objective.metric` may name: "
         f"{others}"
     )
+
+
+def _spent(fit: Fit) -> dict[str, float]:
+    """What the training took."""
+    cost = {} if fit.cost_usd is None else {"cost_usd": fit.cost_usd}
+    return {"fit_seconds": fit.fit_seconds, **cost}
 
 
 def _warning_tags(fit: Fit) -> dict[str, str]:

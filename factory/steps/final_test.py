@@ -44,7 +44,7 @@ def final_test(
 
     fitted = load_fitted(selection.winner.fit, model, workspace)
     features, target = read_part(workspace, "test")
-    predictions = trainer_for(model).predict(fitted, features)
+    predictions = trainer_for(model, selection.winner.fit.trial.estimator).predict(fitted, features)
     scores = score(model.task, target, predictions)
     for name, why in scores.skipped.items():
         logger.warning("No test_%s: %s", name, why)

@@ -8,6 +8,7 @@ from pathlib import Path
 from factory.config.model import Model
 from factory.errors import TerminalError
 from factory.steps.parts import read_part
+from factory.steps.project_files import project_files
 from factory.steps.results import Result
 from factory.steps.search import Trial
 from factory.steps.split import Split
@@ -27,6 +28,10 @@ class Fit(Result):
     started_at: int
     """Milliseconds since 1970, as MLflow counts."""
     warnings: tuple[str, ...]
+    history: tuple[dict[str, float], ...] = ()
+    """What was measured after each epoch, the first one first."""
+    cost_usd: float | None = None
+    """What its training job is billed; None where it was trained on a machine of our own."""
 
 
 def fit(trial: Trial, split: Split, model: Model, workspace: Path) -> Fit:
@@ -35,16 +40,19 @@ def fit(trial: Trial, split: Split, model: Model, workspace: Path) -> Fit:
     Raises:
         TerminalError: The estimator does not exist, or refuses its parameters or the rows.
     """
-    trainer = trainer_for(model)
+    trainer = trainer_for(model, trial.estimator, files=project_files(workspace))
     features, target = read_part(workspace, "train")
+    validation = read_part(workspace, "validation") if trainer.watches_validation else None
     started_at = time.time_ns() // 1_000_000
     start = time.perf_counter()
     try:
-        fitted = trainer.fit(trial.estimator, trial.params, features, target, split.seed)
+        fitted = trainer.fit(
+            trial.estimator, trial.params, features, target, split.seed, validation
+        )
     except TerminalError as error:
         raise TerminalError(f"trial {trial.index} ({trial.name}): {error}") from error
     seconds = time.perf_counter() - start
-    file = workspace / "trials" / f"{trial.index}.joblib"
+    file = workspace / "trials" / f"{trial.index}{trainer.suffix}"
     trainer.save(fitted.model, file)
     logger.info("Trained %s on %d rows in %.2f s", trial.name, len(features), seconds)
     return Fit(
@@ -54,6 +62,7 @@ def fit(trial: Trial, split: Split, model: Model, workspace: Path) -> Fit:
         fit_seconds=seconds,
         started_at=started_at,
         warnings=fitted.warnings,
+        history=tuple(dict(epoch) for epoch in fitted.history),
     )
 
 
@@ -75,7 +84,7 @@ def load_fitted(fit: Fit, model: Model, workspace: Path) -> TrainedModel:
             f"the model of trial {fit.trial.index} changed after it was stored: "
             "clear its `fit` task to train it again"
         )
-    return trainer_for(model).load(file)
+    return trainer_for(model, fit.trial.estimator).load(file)
 
 
 def _digest(file: Path) -> str:

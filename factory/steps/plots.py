@@ -1,6 +1,6 @@
 """Pictures for people: how a sweep went, and where a model is right and wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -51,6 +51,30 @@ def save_sweep(ranking: Sequence[Evaluation], model: Model, file: Path) -> None:
     axes.grid(visible=True, axis="x", alpha=0.3)
     if len(kinds) > 1:
         axes.legend()
+    _save(figure, file)
+
+
+def save_learning_curves(history: Sequence[Mapping[str, float]], file: Path) -> None:
+    """Draw what was measured after each epoch: the losses, and below them the metric.
+
+    Args:
+        history: The epochs, the first one first; each holds the same names.
+        file: Where the picture goes.
+    """
+    names = [name for name in history[0] if name != "seconds"]
+    losses = [name for name in names if name.endswith("loss")]
+    panels = [losses, *([name] for name in names if name not in losses)]
+    figure, rows = plt.subplots(
+        len(panels), sharex=True, squeeze=False, figsize=(8, 3 * len(panels)), layout="constrained"
+    )
+    epochs = range(1, len(history) + 1)
+    for axes, shown in zip(rows[:, 0], panels, strict=True):
+        for name in shown:
+            axes.plot(epochs, [epoch[name] for epoch in history], marker=".", label=name)
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend()
+    rows[-1, 0].set_xlabel("epoch")
+    rows[-1, 0].xaxis.get_major_locator().set_params(integer=True)
     _save(figure, file)
 
 

@@ -13,6 +13,7 @@ from factory import registry
 from factory.config.model import Model
 from factory.config.search import estimators
 from factory.errors import TerminalError
+from factory.model_files import TAG, digest, downloaded
 from factory.registry import CHALLENGER
 from factory.steps.final_test import FinalTest
 from factory.steps.fit import load_fitted
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 _SIGNATURE_ROWS = 1000
 _VERIFIED_ROWS = 1000
+_VERIFIED_IMAGES = 100
 
 
 class Registration(Result):
@@ -85,7 +87,7 @@ def register(
         # The calls below know no client, only the process's one server.
         mlflow.set_tracking_uri(tracking.uri)
         with tracking.asked():
-            uri = _log_verified(selection, model, workspace, sweep)
+            uri, sha256 = _log_verified(selection, model, workspace, sweep)
             tags = {
                 **run.tags(),
                 **origin,
@@ -94,6 +96,7 @@ def register(
                 "task": model.task,
                 "packages": ",".join(_packages(model)),
                 "trial_run": selection.winner.mlflow_run_id,
+                TAG: sha256,
                 **{name: repr(value) for name, value in metrics.items()},
             }
             version = mlflow.register_model(uri, run.model, tags=tags)
@@ -122,9 +125,12 @@ def _find_version(
     return max(same, key=lambda one: int(one.version), default=None)
 
 
-def _log_verified(selection: Selection, model: Model, workspace: Path, sweep: Sweep) -> str:
-    trainer = trainer_for(model)
+def _log_verified(
+    selection: Selection, model: Model, workspace: Path, sweep: Sweep
+) -> tuple[str, str]:
+    """The URI of the logged model, and the digest of its files."""
     fit = selection.winner.fit
+    trainer = trainer_for(model, fit.trial.estimator)
     fitted = load_fitted(fit, model, workspace)
     uri = trainer.log_model(
         fitted,
@@ -135,9 +141,12 @@ def _log_verified(selection: Selection, model: Model, workspace: Path, sweep: Sw
             params={name: as_text(value) for name, value in fit.trial.params.items()},
         ),
     )
-    rows, _ = read_part(workspace, "test", rows=_VERIFIED_ROWS)
+    rows, _ = read_part(workspace, "test", rows=_verified_rows(model))
     here = trainer.predict(fitted, rows).values
-    there = trainer.predict(trainer.load_logged(uri, _packages(model)), rows).values
+    with downloaded(uri) as folder:
+        sha256 = digest(folder)
+        read_back = trainer.load_logged(folder, _packages(model))
+    there = trainer.predict(read_back, rows).values
     agree = np.array_equal(here, there) if here.dtype.kind != "f" else np.allclose(here, there)
     if not agree:
         raise TerminalError(
@@ -145,7 +154,11 @@ def _log_verified(selection: Selection, model: Model, workspace: Path, sweep: Sw
             f"predicts otherwise for {np.sum(here != there)} of {len(rows)} rows; it is not "
             "registered"
         )
-    return uri
+    return uri, sha256
+
+
+def _verified_rows(model: Model) -> int:
+    return _VERIFIED_ROWS if model.image_column is None else _VERIFIED_IMAGES
 
 
 def _signature_rows(workspace: Path) -> pd.DataFrame:

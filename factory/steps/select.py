@@ -95,7 +95,7 @@ def _log(
     sweep: Sweep,
 ) -> None:
     # Late, for it is only needed here: importing it takes more than half a second.
-    from factory.steps.plots import save_sweep
+    from factory.steps.plots import save_learning_curves, save_sweep
 
     winner = ranking[0]
     scores = {f"best_{name}": value for name, value in winner.metrics.items()}
@@ -110,6 +110,8 @@ def _log(
     )
     with tempfile.TemporaryDirectory() as folder:
         save_sweep(ranking, model, Path(folder) / "sweep.png")
+        if winner.fit.history:
+            save_learning_curves(winner.fit.history, Path(folder) / "learning_curves.png")
         (Path(folder) / "sweep.csv").write_text(_table(ranking), encoding="utf-8")
         tracking.log_files(sweep.parent_run_id, Path(folder), at="sweep")
 

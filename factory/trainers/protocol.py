@@ -12,12 +12,19 @@ TrainedModel = Any
 """A model of some library; only its trainer knows what it can do."""
 
 
+Rows = tuple[pd.DataFrame, NDArray[Any]]
+"""Features, and the target: one value a row."""
+
+
 @dataclass(frozen=True)
 class Fitted:
-    """A trained model and what the library complained about while training it."""
+    """A trained model, and what is to be told of its training."""
 
     model: TrainedModel
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    """What the library complained about."""
+    history: tuple[Mapping[str, float], ...] = ()
+    """What was measured after each epoch, the first one first; empty for what has no epochs."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,16 @@ class LoggedModel:
 class Trainer(Protocol):
     """Trains models of one library, stores them, and asks them for predictions."""
 
+    @property
+    def suffix(self) -> str:
+        """What the names of the files that `save` makes end in, such as `.joblib`."""
+        ...
+
+    @property
+    def watches_validation(self) -> bool:
+        """Whether `fit` makes use of validation rows; those of others are not even read."""
+        ...
+
     def fit(
         self,
         estimator: str,
@@ -55,8 +72,17 @@ class Trainer(Protocol):
         features: pd.DataFrame,
         target: NDArray[Any],
         seed: int,
+        validation: Rows | None = None,
     ) -> Fitted:
         """Train on rows; the same rows, parameters and seed give the same model.
+
+        Args:
+            estimator: Its dotted path.
+            params: Its hyperparameters.
+            features: The training rows.
+            target: The truth, one value a row.
+            seed: What everything that is drawn at random starts from.
+            validation: Rows that are not learned from, to measure each epoch on.
 
         Raises:
             TerminalError: The estimator does not exist, or refuses its parameters or the rows.
@@ -90,11 +116,11 @@ class Trainer(Protocol):
         """
         ...
 
-    def load_logged(self, uri: str, packages: Sequence[str]) -> TrainedModel:
-        """The model that `log_model` logged, read back from MLflow.
+    def load_logged(self, folder: Path, packages: Sequence[str]) -> TrainedModel:
+        """The model that `log_model` logged; see `factory.model_files.downloaded`.
 
         Args:
-            uri: The model's MLflow URI.
+            folder: A copy of its files.
             packages: As in `LoggedModel`: whose types the model may consist of.
 
         Raises:

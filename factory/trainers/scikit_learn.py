@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import joblib
 import numpy as np
@@ -21,7 +21,7 @@ from factory.config.model import Task
 from factory.errors import TerminalError
 from factory.trainers.objects import Component, build_estimator, fix_random_states, import_object
 from factory.trainers.preprocessing import default_preprocessing
-from factory.trainers.protocol import Fitted, LoggedModel, Predictions, TrainedModel
+from factory.trainers.protocol import Fitted, LoggedModel, Predictions, Rows, TrainedModel
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,9 @@ class ScikitLearnTrainer:
     wait for each other: a fit of milliseconds then takes seconds. None leaves it to the process:
     setting them takes 2 ms, as long as predicting a row."""
 
+    suffix: ClassVar[str] = ".joblib"
+    watches_validation: ClassVar[bool] = False
+
     def fit(
         self,
         estimator: str,
@@ -47,6 +50,7 @@ class ScikitLearnTrainer:
         features: pd.DataFrame,
         target: NDArray[Any],
         seed: int,
+        validation: Rows | None = None,  # noqa: ARG002 - nothing here has epochs
     ) -> Fitted:
         """See `Trainer.fit`."""
         unfitted = build_estimator(estimator, params, seed)
@@ -107,11 +111,11 @@ class ScikitLearnTrainer:
 
         return log_pipeline(model, logged)
 
-    def load_logged(self, uri: str, packages: Sequence[str]) -> TrainedModel:
+    def load_logged(self, folder: Path, packages: Sequence[str]) -> TrainedModel:
         """See `Trainer.load_logged`."""
         from factory.trainers.skops_model import load_pipeline
 
-        return load_pipeline(uri, packages)
+        return load_pipeline(folder, packages)
 
     def _limited(self) -> AbstractContextManager[object]:
         if self.threads is None:

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-import mlflow.artifacts
 import mlflow.models
 import mlflow.sklearn
 import pandas as pd
@@ -82,39 +81,37 @@ def trusted_types(pipeline: TrainedModel, packages: Iterable[str]) -> list[str]:
     return list(unknown)
 
 
-def load_pipeline(uri: str, packages: Iterable[str]) -> TrainedModel:
-    """A pipeline that `log_pipeline` logged, read back from MLflow's current server.
+def load_pipeline(folder: Path, packages: Iterable[str]) -> TrainedModel:
+    """A pipeline that `log_pipeline` logged.
 
     Which types are trusted is decided here: MLflow's own loader trusts those that the model's
     files ask for.
 
     Args:
-        uri: The model's MLflow URI.
+        folder: A copy of its files.
         packages: Packages whose types it may hold besides scikit-learn's.
 
     Raises:
         TerminalError: It holds other types, or is no skops file.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        local = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
-        flavor = mlflow.models.Model.load(local).flavors.get(mlflow.sklearn.FLAVOR_NAME, {})
-        written_as = flavor.get("serialization_format", "no scikit-learn model")
-        if written_as != mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS:
-            raise TerminalError(
-                f"{uri} is stored as {written_as}, and reading that may run any code: only skops "
-                "files are read; train the model again"
-            )
-        file = local / flavor["pickled_model"]
-        unknown = skops.io.get_untrusted_types(file=file)
-        _check_trust(unknown, (*_TRUSTED_PACKAGES, *packages))
-        try:
-            return skops.io.load(file, trusted=unknown)
-        # Whatever the types' own code raises, in other versions of their packages say.
-        except Exception as error:
-            raise TerminalError(
-                f"{uri} cannot be read back here: {error!r}. Compare the versions of packages with those "
-                "in its requirements.txt, or train the model again"
-            ) from error
+    flavor = mlflow.models.Model.load(folder).flavors.get(mlflow.sklearn.FLAVOR_NAME, {})
+    written_as = flavor.get("serialization_format", "no scikit-learn model")
+    if written_as != mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS:
+        raise TerminalError(
+            f"the model is stored as {written_as}, and reading that may run any code: only skops "
+            "files are read; train the model again"
+        )
+    file = folder / flavor["pickled_model"]
+    unknown = skops.io.get_untrusted_types(file=file)
+    _check_trust(unknown, (*_TRUSTED_PACKAGES, *packages))
+    try:
+        return skops.io.load(file, trusted=unknown)
+    # Whatever the types' own code raises, in other versions of their packages say.
+    except Exception as error:
+        raise TerminalError(
+            f"the model cannot be read back here: {error!r}. Compare the versions of packages with "
+            "those in its requirements.txt, or train the model again"
+        ) from error
 
 
 def _check_trust(unknown: Iterable[str], packages: Collection[str]) -> None:

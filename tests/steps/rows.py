@@ -1,5 +1,6 @@
 """Rows for tests: what a query gives, as steps hand it to each other."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import duckdb
 from factory import storage
 from factory.lake import Lake, engine
 from factory.steps.sql import Rows, write_rows
+from tests.s3 import BUCKET, STORAGE
 
 
 def rows_of(query: str, folder: Path, name: str = "rows") -> Rows:
@@ -16,6 +18,9 @@ def rows_of(query: str, folder: Path, name: str = "rows") -> Rows:
 
 
 def lake_in(folder: Path) -> Lake:
+    """A lake in the folder; in S3, under its name, for tests that use `each_storage`."""
+    if os.environ.get(STORAGE) == "s3":
+        return Lake(f"s3://{BUCKET}/{folder.name}")
     return Lake(storage.resolve("lake", folder))
 
 

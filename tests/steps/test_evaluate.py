@@ -39,7 +39,7 @@ def test_metrics_are_those_of_the_validation_rows(tmp_path, mlflow_server):
     training.plan()
     found = training.evaluate(0)
     features, target = read_part(tmp_path, "validation")
-    trainer = trainer_for(training.model)
+    trainer = trainer_for(training.model, found.fit.trial.estimator)
     fitted = trainer.load(tmp_path / found.fit.model_file)
     expected = f1_score(target, fitted.predict(features), average="macro")
     assert found.metrics["f1_macro"] == expected

@@ -10,13 +10,16 @@ import duckdb
 import pytest
 
 from factory.config.dataset import Write
+from tests.memory import REPOSITORY
 from tests.steps.rows import lake_in, rows_of
 
 ROWS = 10_000_000
 
 PRODUCE = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
+
+from tests.memory import peak_kilobytes
 
 from pydantic import TypeAdapter
 
@@ -61,15 +64,17 @@ published = timed("publish", lambda: publish(
     "a.b", rows, write, lake=lake, run_id="run", report=report))
 print(json.dumps({
     "rows": published.snapshot.rows,
-    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "peak_mb": peak_kilobytes() / 1024,
     "seconds": seconds,
 }))
 """
 
 
 MERGE = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
+
+from tests.memory import peak_kilobytes
 
 from factory.config.dataset import Write
 from factory.lake import Lake
@@ -79,7 +84,7 @@ published = Lake(sys.argv[2]).publish(
     "a.b", Path(sys.argv[1]) / "new.parquet", Write(mode="merge", keys=("id",)), run_id="merge")
 print(json.dumps({
     "rows": published.snapshot.rows,
-    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "peak_mb": peak_kilobytes() / 1024,
     "seconds": {"publish": round(time.monotonic() - start, 1)},
 }))
 """
@@ -118,6 +123,7 @@ def _rows(start: int, stop: int) -> str:
 def _run(code: str, project: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:
     done = subprocess.run(
         [sys.executable, "-c", code, str(project), *arguments],
+        cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=False,

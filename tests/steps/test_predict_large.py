@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from factory.config.dataset import Write
+from tests.memory import REPOSITORY
 from tests.steps.rows import lake_in, rows_of
 
 PREDICT = """
-import resource, sys
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+
+from tests.memory import peak_kilobytes
 
 import numpy as np
 import pandas as pd
@@ -38,7 +41,7 @@ rows = prediction_rows(
 file = folder / "predictions.parquet"
 form = Form("classification", ("id",), 0)
 made = predict(rows, predictor, form, batch_rows=50_000, file=file)
-print(made.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(made.rows, peak_kilobytes() // 1024)
 """
 
 
@@ -49,7 +52,7 @@ def peak(rows: int, folder: Path) -> int:
     source = rows_of(f"select i as id, {columns} from range({rows}) t(i)", folder)
     lake_in(folder).publish("sea.catches", source.file, Write(), run_id="run")
     command = [sys.executable, "-W", "ignore", "-c", PREDICT, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     predicted, megabytes = map(int, done.stdout.split())
     assert predicted == rows

@@ -123,15 +123,15 @@ def test_a_model_that_predicts_otherwise_once_read_back_is_not_registered(
     training.plan()
     selection = training.select([training.evaluate(0), training.evaluate(1)])
     tested = training.test(selection)
-    trainer = register_step.trainer_for(training.model)
+    trainer = register_step.trainer_for(training.model, selection.winner.fit.trial.estimator)
 
     class Forgetful(type(trainer)):
-        def load_logged(self, uri, packages):
-            model = super().load_logged(uri, packages)
+        def load_logged(self, folder, packages):
+            model = super().load_logged(folder, packages)
             model[-1].coef_[:] = 0
             return model
 
-    monkeypatch.setattr(register_step, "trainer_for", lambda config: Forgetful(config.task))
+    monkeypatch.setattr(register_step, "trainer_for", lambda config, _: Forgetful(config.task))
     with pytest.raises(TerminalError, match=r"predicts otherwise for \d+ of 69 rows"):
         training.register(selection, tested)
     assert versions(training) == []

@@ -86,7 +86,7 @@ def test_an_unfinished_training_is_a_warning_of_the_trial(caplog):
 def test_parallel_trials_share_the_processors():
     def limit(parallel_trials):
         search = one_trial(LOGISTIC) | {"parallel_trials": parallel_trials}
-        return trainer_for(model(search=search)).threads
+        return trainer_for(model(search=search), LOGISTIC).threads
 
     assert limit(1) == usable_cpus()
     assert limit(1000) == 1

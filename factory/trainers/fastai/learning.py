@@ -1,0 +1,135 @@
+"""One way through a training: fastai's loop, measured after each epoch, stopped when it gets worse."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch  # noqa: TID253 - whoever imports this module wants torch
+from fastai.callback.schedule import ParamScheduler  # noqa: F401, TID253 - adds fit_one_cycle
+from fastai.callback.tracker import (  # noqa: TID253
+    EarlyStoppingCallback,
+    TerminateOnNaNCallback,
+    TrackerCallback,
+)
+from fastai.data.core import DataLoaders  # noqa: TID253
+from fastai.learner import Learner  # noqa: TID253
+from fastai.losses import CrossEntropyLossFlat, MSELossFlat  # noqa: TID253
+from fastai.metrics import accuracy  # noqa: TID253
+
+from factory.errors import TerminalError
+from factory.trainers.fastai.description import Classes, Number
+
+logger = logging.getLogger(__name__)
+
+History = list[Mapping[str, float]]
+
+
+class Measured(TrackerCallback):  # type: ignore[misc]
+    """Writes down what was measured after each epoch, and keeps the best epoch's weights."""
+
+    order = TrackerCallback.order + 1
+
+    def __init__(self, history: History, *, keep_best: bool) -> None:
+        super().__init__()
+        self.history, self.keep_best = history, keep_best
+        self.kept: dict[str, torch.Tensor] | None = None
+
+    def before_epoch(self) -> None:
+        """Start the epoch's clock."""
+        self.began = time.perf_counter()
+
+    def after_epoch(self) -> None:
+        """Write the epoch down."""
+        super().after_epoch()
+        train_loss, valid_loss, metric = map(float, self.recorder.values[-1][:3])
+        name = self.recorder.metric_names[3]
+        epoch = {
+            "train_loss": train_loss,
+            "valid_loss": valid_loss,
+            f"valid_{name}": metric,
+            "seconds": time.perf_counter() - self.began,
+        }
+        self.history.append(epoch)
+        logger.info(
+            "Epoch %d: %s",
+            len(self.history),
+            ", ".join(f"{key} {value:.4g}" for key, value in epoch.items()),
+        )
+        if self.keep_best and self.new_best:
+            self.kept = {
+                key: value.detach().clone() for key, value in self.model.state_dict().items()
+            }
+
+    def after_fit(self) -> None:
+        """Go back to the best epoch."""
+        super().after_fit()
+        if self.kept is not None:
+            self.model.load_state_dict(self.kept)
+            self.kept = None
+
+
+@dataclass
+class Lesson:
+    """What several phases of one training have in common."""
+
+    target: Classes | Number
+    wd: float
+    patience: int | None
+    history: History = field(default_factory=list)
+
+    def learner(
+        self,
+        loaders: DataLoaders,
+        network: torch.nn.Module,
+        splitter: Callable[[torch.nn.Module], Any] | None = None,
+        *,
+        train_bn: bool = True,
+    ) -> Learner:
+        """A learner of fastai's for a network."""
+        classifies = isinstance(self.target, Classes)
+        return Learner(
+            loaders,
+            network,
+            loss_func=CrossEntropyLossFlat() if classifies else MSELossFlat(),
+            metrics=[accuracy if classifies else _mean_absolute_error(self.target)],
+            wd=self.wd,
+            train_bn=train_bn,
+            **({} if splitter is None else {"splitter": splitter}),
+        )
+
+    def one_cycle(self, learner: Learner, epochs: int, lr: float | slice, **options: Any) -> None:
+        """Train for some epochs, the learning rate rising and falling once.
+
+        Raises:
+            TerminalError: The loss is no number any more.
+        """
+        callbacks: list[Any] = [
+            Measured(self.history, keep_best=self.patience is not None),
+            TerminateOnNaNCallback(),
+        ]
+        if self.patience is not None:
+            callbacks.append(EarlyStoppingCallback(patience=self.patience))
+        callbacks += options.pop("cbs", [])
+        before = len(self.history)
+        with learner.no_bar(), learner.no_logging():
+            learner.fit_one_cycle(epochs, lr, cbs=callbacks, **options)
+        after = self.history[before:]
+        # Where the loss is no number, fastai ends without measuring the epoch.
+        finished = after and all(math.isfinite(value) for each in after for value in each.values())
+        if not finished or (len(after) < epochs and self.patience is None):
+            raise TerminalError(
+                f"the loss is no number any more after epoch {len(self.history)}: "
+                "lower `lr`, or scale what is learned from"
+            )
+
+
+def _mean_absolute_error(target: Classes | Number) -> Callable[..., Any]:
+    deviation = target.deviation if isinstance(target, Number) else 1.0
+
+    def mean_absolute_error(outputs: Any, truth: Any) -> Any:
+        return (outputs.flatten() - truth.flatten()).abs().mean() * deviation
+
+    return mean_absolute_error
