@@ -68,6 +68,8 @@ def _needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
     yield ("target",), model.target
     for index, feature in enumerate(model.features or ()):
         yield ("features", index), feature
+    if model.image_column is not None and model.features is None:
+        yield ("train_on",), model.image_column
     if model.split.column is not None:
         yield ("split", "column"), model.split.column
 
@@ -118,6 +120,8 @@ def _features(datasets: Mapping[str, Published], team: TeamFile, model: Model) -
     """The columns that a model learns from, as far as the files tell."""
     if model.features is not None or model.transforms:
         return model.features or ()
+    if model.image_column is not None:
+        return (model.image_column,)
     trained_on = datasets.get(qualify(model.train_on.datasets[0], team.name))
     columns = trained_on.columns if trained_on is not None else None
     others = (model.target, model.split.column)
@@ -128,6 +132,8 @@ def _missing_column(
     team: TeamFile, path: KeyPath, column: str, dataset: str, found: Published
 ) -> Problem:
     source = "by the `columns` that it declares"
+    if isinstance(found.section, Dataset) and found.section.columns is None:
+        source = "which holds pictures"
     if isinstance(found.section, Predict):
         source = "which holds what `keep` names and the predictions"
     message = f"`{dataset}` has no column `{column}`, {source}"

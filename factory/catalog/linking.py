@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from factory.catalog.column_links import check_columns
+from factory.catalog.costs import check_costs
 from factory.catalog.published import Published, published
 from factory.catalog.rings import Links, rings
 from factory.config.model import Model
@@ -76,6 +77,7 @@ class Catalog:
 def _check_team(catalog: Catalog, team: TeamFile) -> Iterator[Problem]:
     yield from _check_names(team)
     yield from check_columns(team, catalog.datasets)
+    yield from check_costs(team)
     yield from _check_sharing(catalog, team)
 
 

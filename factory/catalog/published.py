@@ -35,8 +35,7 @@ class Published:
 def published(team: TeamFile) -> Iterator[Published]:
     """Everything that a team publishes, in the order of its file; names may repeat."""
     for name, dataset in team.team.datasets.items():
-        columns = None if dataset.columns is None else tuple(dataset.columns)
-        yield Published(team, name, dataset, ("datasets", name), columns)
+        yield Published(team, name, dataset, ("datasets", name), dataset.known_columns)
     for name, model in team.team.models.items():
         if model.predict is not None:
             output = model.predict.output_of(name)

@@ -1,7 +1,7 @@
 """A team file as a whole, and the platform's `_defaults.yaml`."""
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -64,6 +64,9 @@ class TeamConfig(Section):
         return self
 
 
+PositivePrice = Annotated[float, Field(gt=0)]
+
+
 class PlatformConfig(Section):
     """What holds for every team: `configs/_defaults.yaml`.
 
@@ -74,10 +77,16 @@ class PlatformConfig(Section):
     version: Literal[1] = 1
     storage: Text = ".factory/lake"
     """Where the lake lies: a folder, relative to the project's, or an address such as s3://bucket/lake."""
+    storage_connection: Text | None = None
+    """The Airflow connection by which tasks reach a lake in S3; else the environment says how."""
+    create_bucket: bool = False
+    """Whether runs make the lake's bucket in S3 if it is not there."""
     workspace: Text = ".factory/workspace"
     """Scratch space that a run's tasks share; removed when the run ends."""
     python_packages: ListOf[Text] = ("sklearn",)
     """Packages whose code team files may name by dotted path."""
+    prices: dict[Text, PositivePrice] = Field(default_factory=dict)
+    """What an hour of an instance costs, in USD, by instance type; `max_cost` reckons with it."""
     defaults: dict[str, Any] = Field(default_factory=dict)
     notify: dict[str, Any] = Field(default_factory=dict)
     datasets: dict[str, Any] = Field(default_factory=dict)

@@ -8,6 +8,7 @@ from factory.config.promotion import RetrainWhen
 from factory.config.team import TeamConfig
 from factory.documents import parts
 from factory.documents.dataset import VERSIONS
+from factory.documents.jobs import with_jobs
 from factory.documents.notification import telling
 from factory.documents.parts import Document
 from factory.documents.places import Places
@@ -34,7 +35,7 @@ def training_document(team: TeamConfig, name: str, places: Places) -> Document:
         params={"versions": VERSIONS},
         tasks=parts.with_workspace(
             with_resources(
-                _tasks(team, model, full_name, reads, places),
+                with_jobs(_tasks(team, model, full_name, reads, places), model, full_name, places),
                 model.resources,
                 users=TASKS_WITH_ROWS,
             ),
@@ -147,6 +148,7 @@ def _doc(full_name: str, model: Model, reads: list[str]) -> str:
         f"* task: {model.task} of `{model.target}`",
         *(f"* trains on: `{name}`" for name in reads),
         f"* search: {model.search.strategy}, at most {model.search.parallel_trials} at once",
+        *([f"* trials train as jobs: {model.backend.type}"] if model.backend else []),
         f"* objective: {model.goal} `{model.objective.metric}`",
         f"* MLflow: experiment and registered model `{full_name}`",
     ]

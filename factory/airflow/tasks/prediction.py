@@ -63,22 +63,24 @@ def predict(
     from factory.config.transforms import Transform
     from factory.lake import Lake
     from factory.predictor import load_predictor
+    from factory.steps.features import model_images
     from factory.steps.predict import Form, prediction_rows
     from factory.steps.predict import predict as step
 
-    chosen, place = versions(ti), folder(workspace, ti)
+    chosen, place, lake = versions(ti), folder(workspace, ti), Lake(storage)
     rows = prediction_rows(
         datasets,
         TypeAdapter(tuple[Transform, ...]).validate_python(transforms),
         absent=absent,
         workspace=place,
-        lake=Lake(storage),
+        lake=lake,
         versions=chosen,
     )
     form = Form(TypeAdapter(Task).validate_python(model_task), keep, chosen[datasets[0]])
     predictor = load_predictor(registry.version(model, _model_version(ti)))
     file = place / "predictions.parquet"
-    predicted = step(rows, predictor, form, batch_rows=batch_rows, file=file)
+    images = model_images(datasets, workspace=place, lake=lake)
+    predicted = step(rows, predictor, form, batch_rows=batch_rows, file=file, images=images)
     return {"rows": predicted.as_json(), "reads": references(ti)}
 
 

@@ -1,5 +1,6 @@
 """The tasks of a model's training DAG."""
 
+from pathlib import Path
 from typing import Any
 
 from factory.airflow.tasks import workspace as workspaces
@@ -29,19 +30,22 @@ def split(
     storage: str,
     workspace: str,
     ti: Any,
+    dag: Any,
 ) -> dict[str, Any]:
     """Divide the rows of the chosen snapshots into train, validation and test, once for all trials."""
     from factory.config.model import Model
     from factory.lake import Lake
-    from factory.steps.features import model_rows
+    from factory.steps.features import model_images, model_rows
+    from factory.steps.project_files import copy_project_files
     from factory.steps.split import split as step
 
     model = Model.model_validate(config)
-    place = folder(workspace, ti)
-    rows = model_rows(
-        datasets, model.transforms, workspace=place, lake=Lake(storage), versions=versions(ti)
-    )
-    return {"split": step(rows, model, place).as_json(), "reads": references(ti)}
+    place, lake = folder(workspace, ti), Lake(storage)
+    # The DAG file lies in dags/, one below the project's folder; DAG bundles move both.
+    copy_project_files(model, Path(dag.fileloc).resolve().parent.parent, place)
+    rows = model_rows(datasets, model.transforms, workspace=place, lake=lake, versions=versions(ti))
+    images = model_images(datasets, workspace=place, lake=lake)
+    return {"split": step(rows, model, place, images=images).as_json(), "reads": references(ti)}
 
 
 def plan_trials(

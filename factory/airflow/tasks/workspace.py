@@ -18,6 +18,13 @@ def open_workspace(*, root: str, ti: Any) -> None:
     workspace.open_workspace(Path(root), ti.dag_id, ti.run_id)
 
 
+def make_bucket(*, storage: str) -> None:
+    """Make the lake's bucket in S3 if it is not there."""
+    from factory.storage import bucket
+
+    bucket.make_bucket(storage)
+
+
 def close_workspace(*, root: str, ti: Any) -> None:
     """Remove the run's folder, whether the run went well or not."""
     from factory.steps import workspace

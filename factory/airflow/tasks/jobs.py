@@ -1,0 +1,237 @@
+"""The tasks that train trials as jobs."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
+from factory.airflow.tasks.workspace import folder
+from factory.errors import FactoryError, TerminalError
+
+log = logging.getLogger(__name__)
+
+_POLL = 1.0
+"""Seconds until a task that waits looks whether it was asked to end, and what its job has printed."""
+
+
+class InterruptedTaskError(FactoryError):
+    """The task was asked to end while its job was at work."""
+
+
+def start_training(
+    *,
+    model: str,
+    config: dict[str, Any],
+    backend: dict[str, Any],
+    storage: str,
+    workspace: str,
+    ti: Any,
+    price: float | None = None,
+) -> dict[str, Any]:
+    """Check what the jobs would cost and whether they would be taken, and bring their data in place.
+
+    Returns:
+        Where the data lie.
+    """
+    from factory.config.backend import SageMaker
+    from factory.jobs.backends import section_of
+    from factory.jobs.settings import Settings
+    from factory.jobs.sweep import prepare, refuse_cost
+    from factory.steps.search import Trial
+
+    trials = [Trial.from_json(trial) for trial in ti.xcom_pull(task_ids="plan_trials")]
+    section = section_of(backend)
+    refuse_cost(section, len(trials), price)
+    settings = Settings(
+        model=config,
+        split=ti.xcom_pull(task_ids="split")["split"],
+        processors="own" if isinstance(section, SageMaker) else "shared",
+    )
+    return prepare(
+        _backend(backend, model, storage, workspace, ti),
+        settings,
+        folder(workspace, ti),
+        trials=trials,
+        prefix=_prefix(model, storage, ti),
+        labels=_labels(model, ti),
+    ).as_json()
+
+
+def fit(
+    *,
+    trial: dict[str, Any],
+    model: str,
+    backend: dict[str, Any],
+    storage: str,
+    workspace: str,
+    ti: Any,
+    price: float | None = None,
+) -> dict[str, Any]:
+    """Train one trial as a job, or wait on for the job that was started for it before."""
+    from factory.config.cost import cost_of
+    from factory.jobs.local_process import LocalProcesses
+    from factory.jobs.training import TrialJobs
+
+    jobs: Any = _trial_jobs(TrialJobs, trial, model, backend, storage, workspace, ti)
+    name = ti.task.job or jobs.begin()
+    if isinstance(jobs.backend, LocalProcesses):
+        _wait_here(jobs, name, ti)
+    elif (found := jobs.backend.describe(name)) is None or found.active:
+        _wait_elsewhere(jobs, name, backend, model, storage, ti)
+    fitted = jobs.finish(name)
+    billed = jobs.backend.describe(name).billed
+    if price is not None and billed is not None:
+        fitted = fitted.model_copy(update={"cost_usd": cost_of(billed, price)})
+    result: dict[str, Any] = fitted.as_json()
+    return result
+
+
+def stop_training(
+    *,
+    model: str,
+    backend: dict[str, Any],
+    storage: str,
+    workspace: str,
+    ti: Any,
+    price: float | None = None,
+) -> dict[str, Any]:
+    """Stop the jobs of this run that are at work still, count what all of them cost, and clean up.
+
+    Returns:
+        What became of the jobs.
+    """
+    from factory.jobs.sweep import stop_all
+
+    place = _backend(backend, model, storage, workspace, ti)
+    spent = stop_all(place, price)
+    place.release()
+    if spent.cost is not None:
+        _log_cost(spent.cost, ti)
+    return {
+        "jobs": spent.jobs,
+        "stopped": list(spent.stopped),
+        "billed_seconds": spent.billed,
+        "cost_usd": spent.cost,
+    }
+
+
+def _log_cost(cost: float, ti: Any) -> None:
+    from factory.tracking import Tracking
+
+    log.info("the training jobs of this run cost %.4f USD", cost)
+    sweep = ti.xcom_pull(task_ids="plan_trials", key="sweep")
+    if sweep:
+        Tracking().log(sweep["parent_run_id"], metrics={"cost_usd": cost})
+
+
+def _trial_jobs(
+    kind: type[Any],
+    trial: dict[str, Any],
+    model: str,
+    backend: dict[str, Any],
+    storage: str,
+    workspace: str,
+    ti: Any,
+) -> Any:
+    from factory.jobs.protocol import TrainingData
+    from factory.steps.search import Trial
+
+    prepared = ti.xcom_pull(task_ids="start_training")
+    if prepared is None:
+        raise TerminalError(
+            "there are no training data for jobs in this run: clear the DAG run from `split` on"
+        )
+    return kind(
+        backend=_backend(backend, model, storage, workspace, ti),
+        trial=Trial.from_json(trial),
+        data=TrainingData.from_json(prepared),
+        prefix=_prefix(model, storage, ti),
+        image=backend.get("image", ""),
+        labels={**_labels(model, ti), "factory:trial": trial["name"]},
+        workspace=folder(workspace, ti),
+    )
+
+
+def _wait_here(jobs: Any, name: str, ti: Any) -> None:
+    """Wait for a process; what it prints goes into the task's log."""
+    printed: Iterator[str] = jobs.backend.printed(name)
+    try:
+        while not jobs.backend.wait(name, _POLL):
+            _show(printed)
+            if ti.task.is_asked_to_end:
+                _interrupted(jobs, name, ti)
+    except AirflowTaskTimeout:
+        jobs.abandon(name)
+        raise
+    _show(printed)
+
+
+def _show(printed: Iterator[str]) -> None:
+    for line in iter(lambda: next(printed), ""):
+        log.info("job: %s", line)
+
+
+def _wait_elsewhere(
+    jobs: Any, name: str, backend: dict[str, Any], model: str, storage: str, ti: Any
+) -> None:
+    """Leave the worker; the triggerer asks on, and this task's function is called again."""
+    from airflow.sdk.exceptions import TaskDeferred
+
+    from factory.airflow.job_trigger import TrainingJobTrigger
+
+    if ti.task.is_asked_to_end:
+        _interrupted(jobs, name, ti)
+    raise TaskDeferred(
+        trigger=TrainingJobTrigger(
+            job=name,
+            backend=backend,
+            storage=storage,
+            prefix=_prefix(model, storage, ti),
+            connection=ti.task.storage_connection,
+        ),
+        method_name="execute",
+    )
+
+
+def _interrupted(jobs: Any, name: str, ti: Any) -> None:
+    """Decide what becomes of the job of a task that is asked to end.
+
+    A person who marks the task or its run as failed or successful wants the job gone. A worker that
+    is shut down, or a task that is cleared, leaves it to the task's next try.
+
+    Raises:
+        InterruptedTaskError: In any case.
+    """
+    from factory.airflow.job_trigger import task_state, wants_it_stopped
+
+    state = task_state(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
+    if wants_it_stopped(state):
+        jobs.abandon(name)
+        raise InterruptedTaskError(
+            f"the task was marked as {state}: training job {name} was stopped"
+        )
+    raise InterruptedTaskError(
+        f"the task was asked to end: training job {name} goes on, and the next try takes it over"
+    )
+
+
+def _backend(backend: dict[str, Any], model: str, storage: str, workspace: str, ti: Any) -> Any:
+    from factory.jobs.backends import backend_for, section_of
+
+    return backend_for(
+        section_of(backend),
+        storage=storage,
+        workspace=folder(workspace, ti),
+        prefix=_prefix(model, storage, ti),
+    )
+
+
+def _prefix(model: str, storage: str, ti: Any) -> str:
+    from factory.jobs.names import run_prefix
+
+    return run_prefix(model, storage=storage, dag_id=ti.dag_id, run_id=ti.run_id)
+
+
+def _labels(model: str, ti: Any) -> dict[str, str]:
+    return {"factory:model": model, "factory:dag": ti.dag_id, "factory:run": ti.run_id}

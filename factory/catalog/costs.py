@@ -1,0 +1,33 @@
+"""Whether sweeps of training jobs stay within what they may cost."""
+
+from collections.abc import Iterator
+
+from factory.config.backend import SageMaker
+from factory.config.cost import estimate
+from factory.config.problems import Problem
+from factory.config.reader import TeamFile
+from factory.config.search import most_trials
+
+
+def check_costs(team: TeamFile) -> Iterator[Problem]:
+    """What is wrong with the models that have a `max_cost`."""
+    prices = team.platform.config.prices
+    for name, model in team.team.models.items():
+        backend = model.backend
+        if not isinstance(backend, SageMaker) or backend.max_cost is None:
+            continue
+        at = ("models", name, "backend")
+        price = prices.get(backend.instance_type)
+        if price is None:
+            yield team.problem(
+                (*at, "max_cost"),
+                f"`max_cost` needs the price of {backend.instance_type}",
+                f"write `prices: {{{backend.instance_type}: <USD an hour>}}` into "
+                "configs/_defaults.yaml",
+            )
+            continue
+        excess = estimate(backend, most_trials(model.search), price).exceeds(backend.max_cost)
+        if excess:
+            yield team.problem(
+                (*at, "max_cost"), excess, "raise it, shorten `max_runtime`, or try fewer sets"
+            )

@@ -1,0 +1,71 @@
+"""SageMaker's folders in a training container."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+BASE_VARIABLE = "FACTORY_TRAIN_BASE"
+"""The environment variable that puts another folder in the place of /opt/ml."""
+
+SPLIT = "split"
+"""The channel with the rows: `train.arrow`, `validation.arrow`."""
+SETTINGS = "settings"
+"""The channel with `settings.json`."""
+
+_LONGEST_REASON = 1024
+"""As much of a failure's text as SageMaker keeps."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders below `/opt/ml`, or below another folder that stands for it."""
+
+    base: Path
+
+    @classmethod
+    def here(cls) -> "Layout":
+        """That of this container, or of this process."""
+        return cls(Path(os.environ.get(BASE_VARIABLE) or "/opt/ml"))
+
+    @property
+    def model(self) -> Path:
+        """Whatever lies here in the end is the result."""
+        return self.base / "model"
+
+    @property
+    def hyperparameters(self) -> Path:
+        """The file that says which trial it is; all its values are texts."""
+        return self.base / "input" / "config" / "hyperparameters.json"
+
+    def channel(self, name: str) -> Path:
+        """The folder of input data of this name."""
+        return self.base / "input" / "data" / name
+
+    @property
+    def failure(self) -> Path:
+        """The file that says why a training failed."""
+        return self.base / "output" / "failure"
+
+    def make(self, hyperparameters: Mapping[str, str]) -> None:
+        """Make the folders, without the channels, for a job that is to run here."""
+        for folder in (self.model, self.failure.parent, self.channel(SPLIT).parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.hyperparameters.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_json(self.hyperparameters, dict(hyperparameters))
+
+    def fail(self, reason: str) -> None:
+        """Say why the training failed."""
+        self.failure.parent.mkdir(parents=True, exist_ok=True)
+        if len(reason) > _LONGEST_REASON:
+            reason = f"{reason[: _LONGEST_REASON - 2]} …"
+        self.failure.write_text(reason, encoding="utf-8")
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write a JSON file; a reader never sees half of it."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps(value), encoding="utf-8")
+    unfinished.replace(file)

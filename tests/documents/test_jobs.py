@@ -1,0 +1,101 @@
+"""Trials as jobs in the document: only `trial.fit` changes, between a setup and a teardown."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factory.catalog import read_all
+from factory.documents.compile import compile_one
+from factory.documents.places import Places
+
+MODEL = """\
+version: 1
+team: sea
+owner: sea@example.org
+datasets:
+  a: {source: {type: csv, path: data/a.csv}}
+models:
+  m:
+    task: regression
+    train_on: a
+    target: mass
+    search: {strategy: list, trials: [{estimator: sklearn.linear_model.Ridge}]}
+    objective: {metric: r2}
+"""
+LOCAL = "    backend: {type: local-process}\n"
+REMOTE = """\
+    backend:
+      type: sagemaker
+      role: arn:aws:iam::123456789012:role/training
+      image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/training:1
+      instance_type: ml.m5.large
+      max_cost: 0.5
+"""
+PRICES = {"ml.m5.large": 0.115}
+
+
+def document(project: Path, backend: str) -> dict[str, Any]:
+    configs = project / "configs"
+    configs.mkdir(exist_ok=True)
+    (configs / "_defaults.yaml").write_text("prices: {ml.m5.large: 0.115}\n")
+    (configs / "sea.yaml").write_text(MODEL + backend)
+    read = read_all(configs, "dev")
+    assert not read.problems
+    places = Places(storage="s3://lake", workspace="/scratch", project=project, prices=PRICES)
+    found = compile_one(read.teams["sea"].team, "sea.m.train", places)
+    assert found is not None
+    return found
+
+
+def test_model_without_backend_trains_in_its_tasks(tmp_path):
+    tasks = document(tmp_path, "")["tasks"]
+    assert "start_training" not in tasks
+    assert tasks["trial"]["dependencies"] == ["plan_trials"]
+
+
+@pytest.mark.parametrize("backend", [LOCAL, REMOTE])
+def test_backend_stands_around_the_trials_and_changes_nothing_else(tmp_path, backend):
+    plain, jobs = document(tmp_path, "")["tasks"], document(tmp_path, backend)["tasks"]
+    assert list(jobs) == [
+        *("open_workspace", "inputs", "split", "plan_trials", "start_training", "trial"),
+        *("stop_training", "select_best", "test", "register", "gate", "promote"),
+        *("keep_champion", "close_workspace"),
+    ]
+    assert jobs["start_training"]["dependencies"] == ["plan_trials"]
+    assert jobs["trial"]["dependencies"] == ["plan_trials", "start_training"]
+    assert jobs["stop_training"]["dependencies"] == ["open_workspace", "start_training", "trial"]
+    assert "stop_training" in jobs["close_workspace"]["dependencies"]
+    changed = {name for name in plain if plain[name] != jobs[name]}
+    assert changed == {"trial", "close_workspace"}
+    assert jobs["trial"]["tasks"]["evaluate"] == plain["trial"]["tasks"]["evaluate"]
+
+
+def test_price_of_the_instance_travels_with_the_tasks(tmp_path):
+    tasks = document(tmp_path, REMOTE)["tasks"]
+    fit = tasks["trial"]["tasks"]["fit"]
+    assert fit["op_kwargs"]["price"] == 0.115
+    assert fit["op_kwargs"]["backend"]["max_cost"] == 0.5
+    assert fit["max_active_tis_per_dagrun"] == 2
+    assert "price" not in document(tmp_path, LOCAL)["tasks"]["start_training"]["op_kwargs"]
+
+
+def test_backend_does_not_change_what_is_trained(tmp_path):
+    configs = [
+        document(tmp_path, backend)["tasks"]["split"]["op_kwargs"]["config"]
+        for backend in ("", LOCAL, REMOTE)
+    ]
+    assert configs[0] == configs[1] == configs[2]
+
+
+def test_airflow_takes_the_document(tmp_path):
+    from factory.airflow.build import build
+    from factory.airflow.job_operator import TrainingJobOperator
+
+    dag = build("sea.m.train", document(tmp_path, REMOTE))
+    assert dag.get_task("start_training").is_setup
+    assert dag.get_task("stop_training").is_teardown
+    fit = dag.get_task("trial.fit")
+    assert fit.operator_class is TrainingJobOperator if hasattr(fit, "operator_class") else fit
+    upstream = dag.get_task("stop_training").upstream_task_ids
+    assert {"open_workspace", "start_training", "trial.evaluate"} <= upstream

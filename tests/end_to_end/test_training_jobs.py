@@ -1,0 +1,253 @@
+"""Trials as jobs in a real Airflow: processes of this machine, and training jobs of a test SageMaker.
+
+A model learns once its gate, a file, is there: so a test can do something in the middle.
+"""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import psutil
+import pytest
+from mlflow import MlflowClient
+from sklearn.datasets import load_iris
+
+from factory.runtime.airflow_models import DagRun, TaskInstance
+from tests.aws.server import AwsServer, running_aws
+from tests.aws.training import TrainingJobs
+from tests.end_to_end.conftest import LONG
+from tests.end_to_end.sink import Sink
+from tests.end_to_end.workshop import Workshop, workshop
+from tests.jobs import estimators
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
+
+DEFAULTS = """\
+version: 1
+python_packages: [sklearn, estimators]
+prices: {ml.m5.large: 0.115}
+"""
+
+MODEL = """\
+  {name}:
+    task: classification
+    train_on: weeds
+    schedule: none
+    target: species
+    search:
+      strategy: list
+      trials: {trials}
+    objective: {{metric: accuracy}}
+    backend: {backend}
+"""
+
+LAB = """\
+version: 1
+team: lab
+owner: lab@example.org
+defaults: {{retries: 1, retry_delay: 1s}}
+notify: {{on_failure: [{{type: webhook, url: "{sink}"}}]}}
+datasets:
+  weeds: {{source: {{type: csv, path: data/weeds.csv}}}}
+models:
+"""
+
+SAGEMAKER = (
+    '{type: sagemaker, role: "arn:aws:iam::123456789012:role/training", '
+    'image: "123456789012.dkr.ecr.eu-central-1.amazonaws.com/training:1", '
+    "instance_type: ml.m5.large, max_runtime: 600s, poll: 1s, max_cost: 1.5, storage: s3://lake/jobs}"
+)
+LOCAL = "{type: local-process}"
+
+
+def model(name: str, backend: str, *trials: dict[str, Any], estimator: str) -> str:
+    listed = json.dumps([{"estimator": estimator, "params": params} for params in trials])
+    return MODEL.format(name=name, trials=listed, backend=backend)
+
+
+@dataclass
+class Site:
+    """A project with three models, and what a test does with it."""
+
+    shop: Workshop
+    aws: AwsServer
+    training: TrainingJobs
+    messages: "Queue[dict[str, Any]]"
+    folder: Path
+
+    def start(self, name: str) -> DagRun:
+        """Start a training whose gate is closed; returns when a trial has begun to learn."""
+        gate, begun = self.gate(name), self.folder / f"{name}-begun"
+        gate.unlink(missing_ok=True)
+        begun.unlink(missing_ok=True)
+        run = self.shop.airflow.trigger(f"lab.{name}.train")
+
+        def has_begun() -> bool:
+            return begun.exists() or self._failed(run)
+
+        self.shop.airflow.wait_until(has_begun, "the training", seconds=LONG)
+        assert not self._failed(run), self.logs(run)
+        return run
+
+    def _failed(self, run: DagRun) -> bool:
+        return self.shop.airflow.run(run.dag_id, run.dag_run_id).ended
+
+    def gate(self, name: str) -> Path:
+        return self.folder / f"{name}-gate"
+
+    def begun(self, name: str) -> list[int]:
+        """The processes that have begun to learn."""
+        return [int(line) for line in (self.folder / f"{name}-begun").read_text().split()]
+
+    def finish(self, run: DagRun) -> DagRun:
+        return self.shop.airflow.wait_for_run(run.dag_id, run.dag_run_id, seconds=LONG)
+
+    def trials(self, run: DagRun) -> list[TaskInstance]:
+        tasks = self.shop.airflow.tasks(run.dag_id, run.dag_run_id)
+        return [task for task in tasks if task.task_id == "trial.fit"]
+
+    def xcom(self, run: DagRun, task_id: str) -> Any:
+        return self.shop.airflow.xcom(run.dag_id, run.dag_run_id, task_id)
+
+    def logs(self, run: DagRun) -> str:
+        lines = [
+            line
+            for task in self.shop.airflow.tasks(run.dag_id, run.dag_run_id)
+            if task.state in ("failed", "up_for_retry")
+            for line in self.shop.airflow.log(task)
+        ]
+        return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Site]:
+    """Airflow, MLflow and the test server of AWS."""
+    folder = tmp_path_factory.mktemp("site")
+    slow = [
+        {"gate": f"{folder}/{{name}}-gate", "begun": f"{folder}/{{name}}-begun", "max_depth": depth}
+        for depth in (2, 3)
+    ]
+
+    def named(name: str) -> list[dict[str, Any]]:
+        return json.loads(json.dumps(slow).replace("{name}", name))
+
+    lab = (
+        LAB.format(sink=f"{sink.url}/failures")
+        + model("remote", SAGEMAKER, *named("remote"), estimator="estimators.Slow")
+        + model("local", LOCAL, named("local")[0], estimator="estimators.Slow")
+        + model(
+            "refused",
+            LOCAL,
+            {"max_depth": -1},
+            estimator="sklearn.tree.DecisionTreeClassifier",
+        )
+    )
+    frame = load_iris(as_frame=True).frame.rename(columns=lambda name: name.split(" (")[0])
+    frame["species"] = frame.pop("target").map({0: "nettle", 1: "dock", 2: "thistle"})
+    files = {
+        "configs/_defaults.yaml": DEFAULTS,
+        "configs/lab.yaml": lab,
+        "data/weeds.csv": frame.to_csv(index=False),
+    }
+    code = Path(estimators.__file__)
+    with running_aws(folder / "aws") as aws:
+        aws.make_bucket()
+        (training,) = [one for one in aws.services if isinstance(one, TrainingJobs)]
+        training.environment["PYTHONPATH"] = str(code.parent)
+        project = tmp_path_factory.mktemp("project")
+        with workshop(project, files, code=code, environment=aws.variables()) as shop:
+            shop.run("lab.weeds")
+            yield Site(shop, aws, training, sink.posts, folder)
+
+
+def test_trials_train_on_sagemaker_without_holding_a_worker(site: Site):
+    run = site.start("remote")
+
+    def all_deferred() -> bool:
+        states = [task.state for task in site.trials(run)]
+        return states == ["deferred", "deferred"] and len(site.training.active) == 2
+
+    site.shop.airflow.wait_until(all_deferred, "the waiting", seconds=LONG)
+    site.gate("remote").touch()
+    ended = site.finish(run)
+    assert ended.state == "success", site.logs(run)
+    assert site.training.active == []
+    assert len(site.training.jobs) == 2
+    registered = site.xcom(run, "register")
+    assert registered["trials"] == 2
+    spent = site.xcom(run, "stop_training")
+    assert (spent["jobs"], spent["stopped"]) == (2, [])
+    assert spent["cost_usd"] == pytest.approx(spent["billed_seconds"] / 3600 * 0.115)
+    tracking = MlflowClient(site.shop.runtime.ports.mlflow_url)
+    child = tracking.get_run(registered["mlflow_run_id"])
+    assert child.data.metrics["cost_usd"] > 0
+    left = site.aws.keys("jobs/_training/")
+    assert len(left) == 2
+    assert all(name.endswith("/output/model.tar.gz") for name in left)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "shut_down"])
+def test_job_of_a_worker_that_ends_is_taken_over_by_the_retry(site: Site, how: signal.Signals):
+    run = site.start("local")
+    (job,) = site.begun("local")
+    os.kill(psutil.Process(job).ppid(), how)
+
+    def tried_again() -> bool:
+        (task,) = site.trials(run)
+        return task.try_number == 2 and task.state == "running"
+
+    site.shop.airflow.wait_until(tried_again, "the retry", seconds=LONG)
+    assert psutil.pid_exists(job)
+    site.gate("local").touch()
+    assert site.finish(run).state == "success", site.logs(run)
+    assert site.begun("local") == [job]
+    (task,) = site.trials(run)
+    log = "\n".join(site.shop.airflow.log(task))
+    assert "taking over the training job" in log
+    assert "job: " in log
+
+
+def test_failure_text_of_a_job_is_in_the_log_and_in_the_one_message(site: Site):
+    run = site.finish(site.shop.airflow.trigger("lab.refused.train"))
+    assert run.state == "failed"
+    (task,) = site.trials(run)
+    assert task.try_number == 1
+    assert "max_depth" in "\n".join(site.shop.airflow.log(task))
+    message = site.messages.get(timeout=60)
+    assert "lab.refused.train failed" in json.dumps(message)
+    assert "max_depth" in json.dumps(message)
+    assert site.messages.empty()
+    assert site.shop.states(run)["stop_training"] == "success"
+
+
+def test_run_that_a_person_stops_leaves_no_job_running(site: Site):
+    run = site.start("remote")
+    site.shop.airflow.set_run_state(run.dag_id, run.dag_run_id, "failed")
+    assert site.finish(run).state == "failed"
+
+    def stopped() -> bool:
+        return site.shop.states(run)["stop_training"] == "success"
+
+    site.shop.airflow.wait_until(stopped, "the teardown", seconds=LONG)
+    assert site.training.active == []
+    assert site.aws.keys("jobs/_training/lab-remote") != []
+    site.messages.get(timeout=60)
+
+
+def test_task_that_a_person_marks_as_failed_ends_its_process(site: Site):
+    run = site.start("local")
+    (job,) = site.begun("local")
+    (task,) = site.trials(run)
+    site.shop.airflow.set_task_state(task, "failed")
+
+    def ended() -> bool:
+        return not psutil.pid_exists(job)
+
+    site.shop.airflow.wait_until(ended, "the end of the process", seconds=LONG)
+    assert site.finish(run).state == "failed"
+    site.messages.get(timeout=60)
