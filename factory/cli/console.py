@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from factory.errors import FactoryError
 from factory.runtime.errors import EmbeddedRuntimeError, Interrupted
 
 # A log has no width of its own, and a table folded to 80 columns is hard to read in one.
@@ -42,7 +43,7 @@ def failures_explained() -> Iterator[None]:
     except Interrupted as stop:
         console.print("Stopped.")
         raise typer.Exit(128 + stop.signal_number) from stop
-    except EmbeddedRuntimeError as failure:
+    except (EmbeddedRuntimeError, FactoryError) as failure:
         errors.print(f"[bold red]error:[/] {escape(str(failure))}", soft_wrap=True, highlight=False)
         raise typer.Exit(1) from failure
 

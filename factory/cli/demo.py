@@ -57,13 +57,20 @@ def demo(
             help="Where MLflow listens; a free port otherwise.", envvar="FACTORY_MLFLOW_PORT"
         ),
     ] = None,
+    serving_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Where models answer, if some are deployed here; a free port otherwise.",
+            envvar="FACTORY_SERVING_PORT",
+        ),
+    ] = None,
 ) -> None:
     """Run every producer, watch its dataset train models, and say what came of it.
 
     Starts MLflow and Airflow, and stops them at the end. Exits with 1 if anything failed.
     """
     free = Ports.free()
-    ports = Ports(port or free.airflow, mlflow_port or free.mlflow)
+    ports = Ports(port or free.airflow, mlflow_port or free.mlflow, serving_port or free.serving)
     show: Callable[[EmbeddedRuntime, StopSignals, float], bool] = drive
     with failures_explained(), StopSignals() as signals, ExitStack() as stack:
         if scenario is not None:

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from factory.cli.console import ProjectOption, console, errors, failures_explained, plain_table
 from factory.cli.selection import dag_of, healthy_team
+from factory.cli.storage import check_storage, reaching
 from factory.runtime import foreground
 from factory.runtime.signals import StopSignals
 
@@ -45,7 +46,9 @@ def run(
     configs = home / "configs"
     read = read_all(configs, active_environment())
     dag_id = dag_of(healthy_team(read, configs, name.partition(".")[0]), name)
-    dag_ids = [*missing_datasets(read, home, dag_id), dag_id]
+    with failures_explained():
+        check_storage(home)
+        dag_ids = [*missing_datasets(read, home, dag_id), dag_id]
     if len(dag_ids) > 1:
         console.print(f"Nothing published yet, so first: {', '.join(dag_ids[:-1])}")
     with failures_explained(), StopSignals() as signals:
@@ -62,25 +65,27 @@ def missing_datasets(read: "Project", project: Path, dag_id: str) -> list[str]:
     from factory.documents.places import Places
     from factory.lake import Lake, NoSnapshotError
 
-    lake = Lake(Places.of(read.platform, project).storage)
+    places = Places.of(read.platform, project)
     order: dict[str, None] = {}
 
-    def visit(inputs: Iterable[str]) -> None:
+    def visit(inputs: Iterable[str], lake: Lake) -> None:
         for dataset in inputs:
             try:
                 lake.newest(dataset)
             except NoSnapshotError:
                 team, _, name = dataset.partition(".")
                 producer = producer_id(read.catalog.teams[team].team, name)
-                visit(_inputs(read, producer))
+                visit(_inputs(read, producer), lake)
                 order[producer] = None
 
-    visit(_inputs(read, dag_id))
+    with reaching(places, project):
+        visit(_inputs(read, dag_id), Lake(places.storage))
     return list(order)
 
 
 def _inputs(read: "Project", dag_id: str) -> list[str]:
     from factory.config.base import qualify
+    from factory.documents.deployment import deployment_id
     from factory.documents.prediction import prediction_id
 
     team, name = dag_id.split(".")[:2]
@@ -88,7 +93,7 @@ def _inputs(read: "Project", dag_id: str) -> list[str]:
     reads: Sequence[str] = ()
     if name in config.datasets:
         reads = config.datasets[name].inputs
-    elif name in config.models:
+    elif name in config.models and dag_id != deployment_id(team, name):
         model = config.models[name]
         predicts = dag_id == prediction_id(team, name)
         reads = model.prediction_reads if predicts else model.train_on.datasets

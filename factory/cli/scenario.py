@@ -40,6 +40,7 @@ def scenario_project(project: Path, scenario: Scenario, story: Story) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     folder = project.resolve() / ".factory" / "scenarios" / f"{scenario}-{stamp}"
     make_project(folder, project / "dags", package=f"factory.scenarios.{scenario}")
+    story.prepare(folder)
     if story.environment is not None:
         os.environ.setdefault("FACTORY_ENVIRONMENT", story.environment)
     return folder

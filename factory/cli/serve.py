@@ -14,7 +14,7 @@ from factory.cli.selection import failed
 from factory.config.base import NAME
 from factory.errors import TerminalError
 from factory.runtime.home import Home
-from factory.serving.settings import Settings
+from factory.serving.settings import PictureLimits, Settings
 
 _FULL_NAME = re.compile(rf"{NAME.pattern}\.{NAME.pattern}")
 _LIMITS = Settings()
@@ -52,6 +52,20 @@ def serve(
     timeout: Annotated[
         float, typer.Option(help="Seconds that a prediction may take.", min=0.1)
     ] = _LIMITS.seconds,
+    max_image_bytes: Annotated[
+        int, typer.Option(help="Length of an image's file.", min=1)
+    ] = _LIMITS.pictures.most_bytes,
+    max_pixels: Annotated[
+        int, typer.Option(help="Width times height of an image.", min=1)
+    ] = _LIMITS.pictures.most_pixels,
+    model_folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Serve the one model in this folder instead, without a registry.",
+            envvar="FACTORY_MODEL_FOLDER",
+            file_okay=False,
+        ),
+    ] = None,
 ) -> None:
     """Answer requests for predictions with the models that are in production.
 
@@ -60,6 +74,8 @@ def serve(
     `factory up` that runs in this project. Ctrl-C stops it.
     """
     wanted = list(dict.fromkeys(names or ()))
+    if wanted and model_folder:
+        raise failed("with --model-folder the folder says which model is served: name none")
     for name in wanted:
         if not _FULL_NAME.fullmatch(name):
             raise failed(f"{name!r} is no model's name: write team.model, such as marine.species")
@@ -69,10 +85,20 @@ def serve(
     _prepare()
     # Late, after what is imported here has been told about threads and patience.
     from factory.serving.server import serve as serve_models
+    from factory.serving.server import serve_folder
     from factory.tracking import Tracking
 
-    settings = Settings(threads=threads, most_rows=max_rows, most_bytes=max_bytes, seconds=timeout)
+    settings = Settings(
+        threads=threads,
+        most_rows=max_rows,
+        most_bytes=max_bytes,
+        pictures=PictureLimits(max_image_bytes, max_pixels),
+        seconds=timeout,
+    )
     try:
+        if model_folder:
+            serve_folder(model_folder, host=host, port=port, settings=settings)
+            return
         tracking = Tracking(_registry(project))
         serve_models(wanted, tracking=tracking, host=host, port=port, settings=settings)
     except TerminalError as error:

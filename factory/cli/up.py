@@ -15,6 +15,7 @@ from factory.cli.console import (
     plain_table,
     state_text,
 )
+from factory.cli.storage import check_storage
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.errors import Interrupted
 from factory.runtime.ports import Ports
@@ -30,15 +31,25 @@ def up(
         int,
         typer.Option(help="Where MLflow listens.", envvar="FACTORY_MLFLOW_PORT", min=1, max=65535),
     ] = Ports.mlflow,
+    serving_port: Annotated[
+        int,
+        typer.Option(
+            help="Where models answer, if some are deployed here.",
+            envvar="FACTORY_SERVING_PORT",
+            min=1,
+            max=65535,
+        ),
+    ] = Ports.serving,
 ) -> None:
     """Start MLflow and Airflow here and keep them running; Ctrl-C stops them.
 
-    Everything they write lies in .factory in the project's folder.
+    If a team has a model with `deploy: {type: process}`, `factory serve` runs beside them. Everything
+    they write lies in .factory in the project's folder.
     """
     with (
         failures_explained(),
         StopSignals() as signals,
-        running(project, Ports(port, mlflow_port), signals) as runtime,
+        running(project, Ports(port, mlflow_port, serving_port), signals) as runtime,
     ):
         stay(runtime)
 
@@ -46,6 +57,7 @@ def up(
 @contextmanager
 def running(project: Path, ports: Ports, signals: StopSignals) -> Iterator[EmbeddedRuntime]:
     """A healthy runtime, whose start is shown; stopped on leaving."""
+    check_storage(project)
     with Board() as board:
         startup = Startup(board)
         runtime = EmbeddedRuntime(
@@ -100,4 +112,6 @@ def say_addresses(runtime: EmbeddedRuntime) -> None:
         f"Airflow  {runtime.ports.airflow_url}  (datasets: {runtime.ports.airflow_url}/assets)"
     )
     console.print(f"MLflow   {runtime.ports.mlflow_url}")
+    if runtime.serves:
+        console.print(f"Models   {runtime.ports.serving_url}  (try them: /docs)")
     console.print(f"Logs     {runtime.home.logs}", soft_wrap=True)

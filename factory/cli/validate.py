@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from factory.cli.console import ProjectOption, console
+from factory.cli.console import ProjectOption, console, errors
+from factory.cli.storage import missing_extra
 from factory.config.problems import Problem
 
 
@@ -20,7 +21,8 @@ def validate(
     """Check team files: every problem with its line, and what to write instead.
 
     Links between teams are checked too, so the other files are read as well; only problems of the
-    named files are shown. Exits with 1 if there are any.
+    named files are shown. Exits with 1 if there are any, or if an extra is missing that the project's
+    storage needs.
     """
     from factory.catalog import check_project
     from factory.config.checking import check_team
@@ -43,6 +45,9 @@ def validate(
         console.print(
             f"[bold red]{_number(len(problems), 'problem')}[/] in {_number(count, 'file')}"
         )
+        raise typer.Exit(1)
+    if missing := missing_extra(project):
+        errors.print(f"[bold red]error:[/] {escape(missing)}", soft_wrap=True, highlight=False)
         raise typer.Exit(1)
     console.print(f"[green]{_number(count, 'team file')}: no problems[/]")
 

@@ -5,11 +5,13 @@ from functools import partial
 
 from factory.config.team import TeamConfig
 from factory.documents.dataset import dataset_document
+from factory.documents.deployment import deployment_document, deployment_id
 from factory.documents.monitoring import monitoring_document, monitoring_id
 from factory.documents.notification import on_failure
 from factory.documents.parts import Document
 from factory.documents.places import Places
 from factory.documents.prediction import prediction_document, prediction_id
+from factory.documents.storage import with_storage
 from factory.documents.training import training_document, training_id
 
 
@@ -47,9 +49,16 @@ def _makers(team: TeamConfig) -> dict[str, Callable[[Places], Document]]:
             makers[prediction_id(team.team, name)] = partial(prediction_document, team, name)
         if model.monitor is not None:
             makers[monitoring_id(team.team, name)] = partial(monitoring_document, team, name)
+        if model.deploy is not None:
+            makers[deployment_id(team.team, name)] = partial(deployment_document, team, name)
+    makers = {dag_id: partial(_with_storage, make) for dag_id, make in makers.items()}
     for name in team.dags:
         makers[f"{team.team}.{name}"] = partial(_own_document, team, name)
     return makers
+
+
+def _with_storage(make: Callable[[Places], Document], places: Places) -> Document:
+    return with_storage(make(places), places)
 
 
 def _own_document(team: TeamConfig, name: str, _places: Places) -> Document:

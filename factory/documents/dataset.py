@@ -5,8 +5,9 @@ from typing import Any
 from factory.config.base import qualify
 from factory.config.dataset import Dataset
 from factory.config.load import Load
-from factory.config.sources import DatasetSource
+from factory.config.sources import DatasetSource, ImagesSource
 from factory.config.team import TeamConfig
+from factory.config.transforms import ImagesTransform
 from factory.documents import parts
 from factory.documents.notification import telling
 from factory.documents.parts import Document
@@ -56,6 +57,8 @@ def _tasks(
     team: TeamConfig, dataset: Dataset, full_name: str, reads: list[str], places: Places
 ) -> dict[str, Any]:
     where = {"storage": places.storage, "workspace": places.workspace}
+    # Whose pictures new ones are.
+    owner = {"team": team.team}
     source = parts.dump(dataset.source)
     if isinstance(dataset.source, DatasetSource):
         source["dataset"] = qualify(dataset.source.dataset, team.team)
@@ -72,16 +75,26 @@ def _tasks(
     tasks["ingest"] = parts.task(
         "dataset.ingest",
         # Promised types help to read a text file, unless a transform makes other ones of them.
-        {"source": source, "columns": None if dataset.transforms else dataset.columns, **where},
+        {
+            "source": source,
+            "columns": None if dataset.transforms else dataset.columns,
+            **where,
+            **(owner if isinstance(dataset.source, ImagesSource) else {}),
+        },
         *last,
         inlets=reads if isinstance(dataset.source, DatasetSource) else (),
         places=places,
     )
     last = ("ingest",)
+    remade = any(isinstance(step, ImagesTransform) for step in dataset.transforms)
     if dataset.transforms:
         tasks["transform"] = parts.task(
             "dataset.transform",
-            {"transforms": parts.transforms(dataset.transforms, places), **where},
+            {
+                "transforms": parts.transforms(dataset.transforms, places),
+                **where,
+                **(owner if remade else {}),
+            },
             *last,
             inlets=reads,
             places=places,

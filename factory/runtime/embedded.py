@@ -1,4 +1,4 @@
-"""The embedded runtime: MLflow and Airflow's components, supervised, in one folder."""
+"""The embedded runtime: MLflow, Airflow's components and a server of models, supervised, in one folder."""
 
 import importlib.metadata
 import importlib.util
@@ -26,14 +26,13 @@ from factory.runtime.health import healthy_components
 from factory.runtime.home import Home
 from factory.runtime.lock import HomeLock
 from factory.runtime.ports import HOST, Ports
-from factory.runtime.processes import Component, Mark, end, family, sweep
-
-POLL = 0.2
-"""Seconds between two questions to a server or about a process."""
+from factory.runtime.processes import POLL, Component, Mark, end, family, sweep
+from factory.runtime.serving import SERVING, is_wanted
+from factory.runtime.serving import command as serving_command
 
 MIGRATION = "database"
 COMPONENTS = ("mlflow", "api-server", "scheduler", "dag-processor", "triggerer")
-"""What `up` waits for; the names of their logs."""
+"""What `up` waits for; the names of their logs. A project may want SERVING besides."""
 
 Report = Callable[[str, str, float], None]
 """Called with a component, `starting` or `healthy`, and the seconds since the start."""
@@ -62,7 +61,7 @@ class EmbeddedRuntime:
         hurried: Callable[[], bool] = lambda: False,
         report: Report = _say_nothing,
         deadline: float = 240,
-        components: tuple[str, ...] = COMPONENTS,
+        components: tuple[str, ...] | None = None,
     ) -> None:
         """Nothing is started yet.
 
@@ -75,7 +74,7 @@ class EmbeddedRuntime:
             hurried: Whether stopping shall not wait for tasks and servers to end properly.
             report: Told about each component.
             deadline: Seconds until all components must be healthy.
-            components: What to start; everything, unless less is needed.
+            components: What to start; when left out all, and SERVING where the project wants it.
         """
         self.project = project.resolve()
         self.home = Home((home or project / ".factory").resolve())
@@ -85,7 +84,7 @@ class EmbeddedRuntime:
         self._hurried = hurried
         self._report = report
         self._deadline = deadline
-        self._wanted = components
+        self._components_wanted = components
         self._mark = Mark(uuid.uuid4().hex, self.home.folder)
         self._lock = HomeLock(self.home.lock)
         self._components: dict[str, Component] = {}
@@ -95,6 +94,18 @@ class EmbeddedRuntime:
     def airflow(self) -> AirflowClient:
         """A client of this runtime's Airflow, closed with it."""
         return AirflowClient(self.ports.airflow_url, pause=self._pause)
+
+    @cached_property
+    def serves(self) -> bool:
+        """Whether there is a server of models."""
+        return SERVING in self._wanted
+
+    @cached_property
+    def _wanted(self) -> tuple[str, ...]:
+        if self._components_wanted is not None:
+            return self._components_wanted
+        environment = {**os.environ, **self._extra}.get("FACTORY_ENVIRONMENT")
+        return (*COMPONENTS, SERVING) if is_wanted(self.project, environment) else COMPONENTS
 
     def __enter__(self) -> Self:
         try:
@@ -127,9 +138,9 @@ class EmbeddedRuntime:
         self._lock.acquire()
         sweep(self.home.folder)
         self.home.remove_stale_pid_files()
-        self.ports.check()
+        self.ports.check(serving=self.serves)
         self.home.prepare()
-        self._lock.announce(self.ports)
+        self._lock.announce(self.ports, serving=self.serves)
         self._environment = environment(
             home=self.home,
             project=self.project,
@@ -138,11 +149,14 @@ class EmbeddedRuntime:
             marker=str(self._mark),
             inherited=os.environ,
             extra=self._extra,
+            serving=self.ports.serving_url if self.serves else None,
         )
         self._started = time.time()
         self._start_watchdog()
         if "mlflow" in self._wanted:
             self._launch("mlflow", "mlflow", *self._mlflow_arguments())
+        if self.serves:
+            self._launch(SERVING, "factory.runtime.keeper", *serving_command(self.ports.serving))
         if self._wanted != ("mlflow",):
             self._launch_airflow()
         self._wait_until_healthy()
@@ -234,15 +248,15 @@ class EmbeddedRuntime:
         waiting = set(self._wanted)
         while waiting:
             self.check()
-            healthy = healthy_components(self.ports, since=self._started)
-            for name in COMPONENTS:
+            healthy = healthy_components(self.ports, since=self._started, serving=self.serves)
+            for name in self._wanted:
                 if name in waiting & healthy:
                     waiting.remove(name)
                     self._report(name, "healthy", time.time() - self._started)
             if not waiting:
                 return
             if time.time() - self._started > self._deadline:
-                missing = tuple(name for name in COMPONENTS if name in waiting)
+                missing = tuple(name for name in self._wanted if name in waiting)
                 raise NotHealthyError(
                     missing, self._deadline, self.home.logs, self._components[missing[0]].tail()
                 )

@@ -13,7 +13,7 @@ class PortTakenError(EmbeddedRuntimeError):
     def __init__(self, port: int, server: str, option: str) -> None:
         self.port = port
         self.option = option
-        variable = "FACTORY_PORT" if option == "--port" else "FACTORY_MLFLOW_PORT"
+        variable = f"FACTORY_{option.removeprefix('--').replace('-', '_').upper()}"
         super().__init__(
             f"port {port} on 127.0.0.1 is taken or not allowed, so {server} cannot listen there: "
             f"stop the other program, or choose another port with `{option} {_another(port)}` "
@@ -25,10 +25,16 @@ class AlreadyRunningError(EmbeddedRuntimeError):
     """Another runtime uses this home."""
 
     def __init__(
-        self, home: Path, pid: int | None, airflow: str | None, mlflow: str | None
+        self,
+        home: Path,
+        pid: int | None,
+        airflow: str | None,
+        mlflow: str | None,
+        serving: str | None = None,
     ) -> None:
         self.pid = pid
         self.mlflow = mlflow
+        self.serving = serving
         where = f": Airflow {airflow}, MLflow {mlflow}" if airflow and mlflow else ""
         who = f"process {pid}" if pid else "another process"
         super().__init__(

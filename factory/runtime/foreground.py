@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from factory.runtime.embedded import POLL, EmbeddedRuntime
+from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.environment import environment
 from factory.runtime.errors import AlreadyRunningError, EmbeddedRuntimeError
 from factory.runtime.home import Home
 from factory.runtime.ports import Ports
-from factory.runtime.processes import end, family
+from factory.runtime.processes import POLL, end, family
 
 Pause = Callable[[float], None]
 
@@ -34,7 +34,7 @@ def tracking(project: Path, pause: Pause) -> Iterator[Mapping[str, str]]:
         runtime.stop()
         if running.mlflow is None:
             raise
-        yield _variables(project, _ports(running.mlflow))
+        yield _variables(project, _ports(running.mlflow), running.serving)
         return
     except BaseException:
         runtime.stop()
@@ -76,19 +76,24 @@ def migrate(project: Path, variables: Mapping[str, str], log: Path, pause: Pause
     Raises:
         EmbeddedRuntimeError: It cannot be done; names the log.
     """
-    Home(_folder(project)).airflow.mkdir(parents=True, exist_ok=True, mode=0o700)
+    airflow_home(project).mkdir(parents=True, exist_ok=True, mode=0o700)
     command = [sys.executable, "-P", "-m", "airflow", "db", "migrate"]
     if run(command, variables, log, pause):
         raise EmbeddedRuntimeError(f"Airflow's database cannot be made: see {log}")
+
+
+def airflow_home(project: Path) -> Path:
+    """AIRFLOW_HOME of what runs here."""
+    return Home(_folder(project)).airflow
 
 
 def _folder(project: Path) -> Path:
     return project / ".factory" / "foreground"
 
 
-def _variables(project: Path, ports: Ports) -> dict[str, str]:
+def _variables(project: Path, ports: Ports, serving: str | None = None) -> dict[str, str]:
     """As those of the embedded runtime, but for Airflow's own files: two Airflows on one database
-    would run each other's tasks.
+    would run each other's tasks. `serving` is where the server of models answers, if one does.
     """  # noqa: D205
     shared, own = Home(project / ".factory"), Home(_folder(project))
     return environment(
@@ -98,6 +103,7 @@ def _variables(project: Path, ports: Ports) -> dict[str, str]:
         secrets=shared.secrets(),
         marker="",
         inherited=os.environ,
+        serving=serving,
         extra={
             "AIRFLOW_HOME": str(own.airflow),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{own.airflow_database}",

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from factory.runtime.ports import Ports
+from factory.runtime.serving import SERVING
 
 _HEARTBEATS = {
     "scheduler": "scheduler",
@@ -14,17 +15,20 @@ _HEARTBEATS = {
 }
 
 
-def healthy_components(ports: Ports, *, since: float) -> set[str]:
+def healthy_components(ports: Ports, *, since: float, serving: bool = False) -> set[str]:
     """The components that are healthy now.
 
     Args:
         ports: Where the servers listen.
         since: Heartbeats before this time (seconds of the epoch) are an earlier run's.
+        serving: Whether there is a server of models; another program may have its port otherwise.
     """
     healthy = set()
     with httpx.Client(timeout=5, trust_env=False) as client:
         if _answer(client, f"{ports.mlflow_url}/health") is not None:
             healthy.add("mlflow")
+        if serving and _answer(client, f"{ports.serving_url}/healthz/live") is not None:
+            healthy.add(SERVING)
         answer = _answer(client, f"{ports.airflow_url}/api/v2/monitor/health")
         # What tasks talk to is put together at its first request, which takes seconds: now, and
         # not when the first task waits for it.

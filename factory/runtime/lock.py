@@ -33,18 +33,21 @@ class HomeLock:
             holder = read_holder(file.read())
             file.close()
             raise AlreadyRunningError(
-                self._path.parent, holder.get("pid"), holder.get("airflow"), holder.get("mlflow")
+                self._path.parent,
+                holder.get("pid"),
+                holder.get("airflow"),
+                holder.get("mlflow"),
+                holder.get("serving"),
             ) from error
         self._file = file
         self._write("")
 
-    def announce(self, ports: Ports) -> None:
-        """Say where this runtime answers."""
-        self._write(
-            json.dumps(
-                {"pid": os.getpid(), "airflow": ports.airflow_url, "mlflow": ports.mlflow_url}
-            )
-        )
+    def announce(self, ports: Ports, *, serving: bool = False) -> None:
+        """Say where this runtime answers; `serving` is whether it has a server of models."""
+        said = {"pid": os.getpid(), "airflow": ports.airflow_url, "mlflow": ports.mlflow_url}
+        if serving:
+            said["serving"] = ports.serving_url
+        self._write(json.dumps(said))
 
     def release(self) -> None:
         """Give the lock back; does nothing when it is not held."""

@@ -1,4 +1,4 @@
-"""Where the runtime's two servers listen, always on the loopback interface."""
+"""Where the runtime's servers listen, always on the loopback interface."""
 
 import socket
 from contextlib import ExitStack
@@ -11,10 +11,11 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Ports:
-    """The ports of Airflow's API server (its web page, too) and of MLflow."""
+    """The ports of Airflow's API server (its web page, too), of MLflow, and of the models' server."""
 
     airflow: int = 8080
     mlflow: int = 5000
+    serving: int = 8000
 
     @property
     def airflow_url(self) -> str:
@@ -26,28 +27,38 @@ class Ports:
         """MLflow's web page and API."""
         return f"http://{HOST}:{self.mlflow}"
 
+    @property
+    def serving_url(self) -> str:
+        """The models' server, if there is one."""
+        return f"http://{HOST}:{self.serving}"
+
     @classmethod
     def free(cls) -> "Ports":
-        """Two ports that nobody listens on."""
+        """Ports that nobody listens on."""
         with ExitStack() as held:
-            sockets = [held.enter_context(socket.socket()) for _ in range(2)]
+            sockets = [held.enter_context(socket.socket()) for _ in range(3)]
             for each in sockets:
                 each.bind((HOST, 0))
-            airflow, mlflow = (int(each.getsockname()[1]) for each in sockets)
-        return cls(airflow=airflow, mlflow=mlflow)
+            airflow, mlflow, serving = (int(each.getsockname()[1]) for each in sockets)
+        return cls(airflow=airflow, mlflow=mlflow, serving=serving)
 
-    def check(self) -> None:
-        """Raise unless both ports are free.
+    def check(self, *, serving: bool = False) -> None:
+        """Raise unless all ports are free.
+
+        Args:
+            serving: Whether there will be a server of models.
 
         Raises:
             PortTakenError: names the port, and the option that sets another.
         """
-        if self.airflow == self.mlflow:
-            raise PortTakenError(self.airflow, "MLflow", "--mlflow-port")
-        for port, server, option in (
-            (self.airflow, "Airflow", "--port"),
-            (self.mlflow, "MLflow", "--mlflow-port"),
-        ):
+        listening = [(self.airflow, "Airflow", "--port"), (self.mlflow, "MLflow", "--mlflow-port")]
+        if serving:
+            listening.append((self.serving, "the server of models", "--serving-port"))
+        taken: set[int] = set()
+        for port, server, option in listening:
+            if port in taken:
+                raise PortTakenError(port, server, option)
+            taken.add(port)
             with socket.socket() as probe:
                 # As the servers do: a port that merely has old connections closing is free.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

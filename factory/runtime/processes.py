@@ -16,6 +16,8 @@ import psutil
 
 from factory.runtime.environment import MARKER
 
+POLL = 0.2
+"""Seconds between two questions to a server or about a process."""
 GRACE = 6.0
 """Seconds between asking processes to end and ending them."""
 

@@ -7,6 +7,7 @@ pages are shared. Run as `python -m factory.runtime.scheduler`, arguments as for
 """
 
 import importlib
+import importlib.util
 import logging
 import multiprocessing
 import sys
@@ -38,6 +39,9 @@ PRELOADED = (
     "dagfactory.dagbuilder",
 )
 
+IF_INSTALLED = ("boto3",)
+"""Libraries of extras, which need not be there."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -68,7 +72,8 @@ def threads() -> tuple[str, ...]:
 def main() -> None:
     """Load, then become `airflow scheduler`."""
     if multiprocessing.get_start_method() == "fork":
-        preload()
+        preload(PRELOADED)
+        preload(tuple(name for name in IF_INSTALLED if importlib.util.find_spec(name)))
         if len(running := threads()) > 1:
             logger.warning("threads run before the scheduler forks: %s", ", ".join(running))
     from airflow.__main__ import main as airflow

@@ -9,13 +9,22 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from factory.errors import TerminalError
-from factory.serving.answers import answer
+from factory.serving.answers import answer, answer_to_one
 from factory.serving.contract import Row
 from factory.serving.failures import cannot_predict, findings
 from factory.serving.loading import Served
 from factory.trainers import Predictions
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request that has been understood."""
+
+    rows: list[Row]
+    is_one: bool
+    """Whether it is about one thing alone, and the answer too."""
 
 
 @dataclass(frozen=True)
@@ -34,43 +43,48 @@ def answer_together(served: Served, bodies: Sequence[bytes]) -> list[Answered | 
     return [each if isinstance(each, Exception) else next(answers) for each in read]
 
 
-def _read(served: Served, body: bytes) -> list[Row] | Exception:
+def _read(served: Served, body: bytes) -> _Asked | Exception:
+    contract = served.contract
     try:
-        return served.contract.parse(body)
+        return _Asked(contract.parse(body), contract.is_one(body))
     except ValidationError as error:
         return RequestValidationError(findings(error))
+    except RequestValidationError as error:
+        return error
 
 
-def _predict_together(served: Served, requests: Sequence[list[Row]]) -> list[Answered | Exception]:
+def _predict_together(served: Served, requests: Sequence[_Asked]) -> list[Answered | Exception]:
     if len(requests) == 1:
         return [_predict(served, requests[0])]
     try:
-        predictions = served.predict([row for rows in requests for row in rows])
+        predictions = served.predict([row for asked in requests for row in asked.rows])
     except Exception:
         logger.exception("%s fails for requests together: one after the other", served.version.uri)
-        return [_predict(served, rows) for rows in requests]
+        return [_predict(served, asked) for asked in requests]
     answers: list[Answered | Exception] = []
     start = 0
-    for rows in requests:
-        answers.append(_answered(served, _part(predictions, start, start + len(rows)), rows))
-        start += len(rows)
+    for asked in requests:
+        end = start + len(asked.rows)
+        answers.append(_answered(served, _part(predictions, start, end), asked))
+        start = end
     return answers
 
 
-def _predict(served: Served, rows: Sequence[Row]) -> Answered | Exception:
+def _predict(served: Served, asked: _Asked) -> Answered | Exception:
     try:
-        return _answered(served, served.predict(rows), rows)
+        return _answered(served, served.predict(asked.rows), asked)
     except TerminalError as error:
         logger.warning("%s refuses rows: %s", served.version.uri, error)
-        return RequestValidationError(cannot_predict(rows))
+        return RequestValidationError(cannot_predict(asked.rows))
     except Exception:
         logger.exception("%s fails", served.version.uri)
         return HTTPException(500, "the model failed: the service's log says why")
 
 
-def _answered(served: Served, predictions: Predictions, rows: Sequence[Row]) -> Answered:
+def _answered(served: Served, predictions: Predictions, asked: _Asked) -> Answered:
     version = served.version
-    return Answered(answer(version.model, version.number, predictions), len(rows))
+    form = answer_to_one if asked.is_one else answer
+    return Answered(form(version.model, version.number, predictions), len(asked.rows))
 
 
 def _part(predictions: Predictions, start: int, end: int) -> Predictions:

@@ -37,6 +37,29 @@ class Estimated(BaseModel):
     )
 
 
+class Recognized(BaseModel):
+    """The answer of a classification to one image."""
+
+    model_config = ConfigDict(title="Recognized")
+
+    model: str = Field(examples=["pets.detector"])
+    version: int = Field(description="The version that predicted.", examples=[3])
+    label: str | int | bool = Field(description="The class.", examples=["cat"])
+    probabilities: dict[str, float | None] | None = Field(
+        default=None, description="The probability of each class."
+    )
+
+
+class Measured(BaseModel):
+    """The answer of a regression to one image."""
+
+    model_config = ConfigDict(title="Measured")
+
+    model: str = Field(examples=["harbour.size"])
+    version: int = Field(description="The version that predicted.", examples=[3])
+    value: float | None = Field(description="The number; null where it is not finite.")
+
+
 def answer(model: str, version: int, predictions: Predictions) -> bytes:
     """The body of an answer, see `Classified` and `Estimated`; null for what is not finite."""
     content: dict[str, Any] = {
@@ -49,6 +72,17 @@ def answer(model: str, version: int, predictions: Predictions) -> bytes:
         content["probabilities"] = [
             dict(zip(names, row, strict=True)) for row in predictions.probabilities.tolist()
         ]
+    return to_json(content, inf_nan_mode="null")
+
+
+def answer_to_one(model: str, version: int, predictions: Predictions) -> bytes:
+    """The body of an answer about one thing alone, see `Recognized` and `Measured`."""
+    classes, probabilities = predictions.classes, predictions.probabilities
+    content: dict[str, Any] = {"model": model, "version": version}
+    content["value" if classes is None else "label"] = predictions.values.tolist()[0]
+    if probabilities is not None and classes is not None:
+        chances = zip(class_names(classes), probabilities[0].tolist(), strict=True)
+        content["probabilities"] = dict(chances)
     return to_json(content, inf_nan_mode="null")
 
 

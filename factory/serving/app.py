@@ -21,13 +21,20 @@ from factory.tracking import Tracking
 _ABOUT = "Models in production. Each follows its champion in the model registry."
 
 
-def create_app(tracking: Tracking, models: Models, settings: Settings) -> FastAPI:
+def create_app(
+    models: Models,
+    settings: Settings,
+    *,
+    tracking: Tracking | None = None,
+    alone: str | None = None,
+) -> FastAPI:
     """The service.
 
     Args:
-        tracking: The MLflow server whose champions are served.
         models: Which models; all that have a champion, if it names none.
         settings: Its limits.
+        tracking: The MLflow server whose champions are served; None for models that stay as they are.
+        alone: The one model of the service, which SageMaker's paths ask; None for no such paths.
     """
     metrics = Metrics()
     desk = Desk(
@@ -36,20 +43,25 @@ def create_app(tracking: Tracking, models: Models, settings: Settings) -> FastAP
         waiting=settings.waiting,
         seconds=settings.seconds,
     )
-    follower = Follower(tracking, models, metrics, settings)
+    follower = Follower(tracking, models, metrics, settings) if tracking else None
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        follower.start()
+        if follower:
+            follower.start()
         yield
-        follower.stop()
+        if follower:
+            follower.stop()
         desk.close()
 
     app = FastAPI(title="factory serve", description=_ABOUT, version="1", lifespan=lifespan)
     # FastAPI's own way to give another document: https://fastapi.tiangolo.com/how-to/extending-openapi/
     app.openapi = Document(app, models)  # type: ignore[method-assign]
     app.add_exception_handler(Exception, _unexpected)
-    _add_models(app, models, Asking(models, desk, metrics, settings))
+    asking = Asking(models, desk, metrics, settings)
+    _add_models(app, models, asking)
+    if alone:
+        _add_invocations(app, alone, models, asking)
     _add_health(app, models, follower)
 
     @app.get("/metrics", tags=["service"], response_class=Response)
@@ -77,13 +89,26 @@ def _add_models(app: FastAPI, models: Models, asking: Asking) -> None:
         return await asking.predict(f"{team}.{model}", request)
 
 
-def _add_health(app: FastAPI, models: Models, follower: Follower) -> None:
+def _add_invocations(app: FastAPI, name: str, models: Models, asking: Asking) -> None:
+    """What SageMaker asks for: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html."""
+
+    @app.get("/ping", tags=["SageMaker"], response_class=Response)
+    async def ping() -> Response:
+        """Whether the service can answer: 200, otherwise 503."""
+        return Response(status_code=200 if models.ready else 503)
+
+    @app.post("/invocations", include_in_schema=False)
+    async def invocations(request: Request) -> Response:
+        return await asking.predict(name, request)
+
+
+def _add_health(app: FastAPI, models: Models, follower: Follower | None) -> None:
     def health() -> Health:
         answers = {None: "not asked yet", True: "answers", False: "does not answer"}
         return Health(
             live=True,
             ready=models.ready,
-            registry=answers[follower.registry_answers],
+            registry=answers[follower.registry_answers] if follower else "not used",
             waiting_for=[model.name for model in models.all() if model.pending],
         )
 

@@ -8,11 +8,12 @@ from starlette.requests import ClientDisconnect
 
 from factory.config.problems import did_you_mean, one_of
 from factory.serving.answering import Answered
-from factory.serving.bodies import read_body
+from factory.serving.bodies import read_body, read_picture
 from factory.serving.desk import BusyError, Desk
 from factory.serving.loading import Served
 from factory.serving.metrics import Metrics
 from factory.serving.models import Model, Models
+from factory.serving.picture_contract import PictureContract
 from factory.serving.settings import Settings
 
 _NOBODY_WAITS = 499
@@ -80,7 +81,10 @@ class Asking:
         served = self.model(name).served
         if served is None:
             raise HTTPException(503, f"no version of {name} answers yet: see GET /models")
-        body = await read_body(request, self._settings)
+        if isinstance(served.contract, PictureContract):
+            body = await read_picture(request, self._settings, served.contract.most_bytes)
+        else:
+            body = await read_body(request, self._settings)
         try:
             answered = await self._desk.ask(served, body)
         except BusyError:

@@ -90,6 +90,11 @@ class Contract:
         rows: list[Row] = self.request.model_validate_json(body).rows  # type: ignore[attr-defined]
         return rows
 
+    def is_one(self, body: bytes) -> bool:
+        """Whether a body is one thing, to be answered without lists: rows never are."""
+        del body
+        return False
+
     def frame(self, rows: Sequence[Row]) -> pd.DataFrame:
         """Rows as the model has seen them in training."""
         table = pa.Table.from_pylist(rows, schema=self._schema)
@@ -118,10 +123,9 @@ def contract_of(
     shown = example_rows(example)
     row: Any = _typed_dict(f"{name}Row", {each.name: _annotation(each, shown) for each in features})
     row.__pydantic_config__ = _STRICT
-    outputs = signature.outputs.input_types() if signature.outputs else []
     return Contract(
         features=features,
-        outputs=tuple(getattr(kind, "name", str(kind)) for kind in outputs),
+        outputs=outputs_of(signature),
         request=create_model(
             f"{name}Request",
             __config__=ConfigDict(**_STRICT, json_schema_extra=_shown(shown)),
@@ -130,6 +134,12 @@ def contract_of(
         example=shown,
         _schema=pa.schema([(each.name, _ARROW[DataType[each.type]]) for each in features]),
     )
+
+
+def outputs_of(signature: ModelSignature) -> tuple[str, ...]:
+    """The types of what is predicted, in MLflow's words."""
+    outputs = signature.outputs.input_types() if signature.outputs else []
+    return tuple(getattr(kind, "name", str(kind)) for kind in outputs)
 
 
 def example_rows(example: pd.DataFrame) -> list[Row]:

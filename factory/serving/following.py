@@ -131,8 +131,7 @@ class Follower:
             version = registry.champion(name, tracking=self._tracking)
             if version is not None:
                 number = version.number
-                most_rows = self._settings.most_rows
-                self._swap(load(version, tracking=self._tracking, most_rows=most_rows))
+                self._swap(load(version, tracking=self._tracking, settings=self._settings))
         # Whatever reading a file raises: the version at hand goes on answering.
         except Exception as error:
             logger.exception("%s version %s is refused", name, number)

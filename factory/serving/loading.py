@@ -13,8 +13,10 @@ from factory.errors import TerminalError
 from factory.predictor import Predictor, load_predictor
 from factory.registry import Version
 from factory.serving.answers import nonsense
-from factory.serving.contract import Contract, Row, contract_of, example_rows
+from factory.serving.contract import Contract, Row, contract_of, example_rows, outputs_of
 from factory.serving.failures import RefusedError
+from factory.serving.picture_contract import PictureContract, picture_column
+from factory.serving.settings import Settings
 from factory.tracking import Tracking
 from factory.trainers import Predictions
 
@@ -26,7 +28,7 @@ class Served:
     """A version that answers."""
 
     version: Version
-    contract: Contract
+    contract: Contract | PictureContract
     classifies: bool
     _predictor: Predictor
 
@@ -39,13 +41,13 @@ class Served:
         return self._predictor.predict(self.contract.frame(rows))
 
 
-def load(version: Version, *, tracking: Tracking, most_rows: int) -> Served:
+def load(version: Version, *, tracking: Tracking, settings: Settings) -> Served:
     """A version that has predicted its own input example, and so is warm.
 
     Args:
         version: Which one.
         tracking: The MLflow server.
-        most_rows: Rows that one request may hold.
+        settings: What one request may hold.
 
     Raises:
         RefusedError: It does not load, or predicts nothing sensible.
@@ -55,8 +57,28 @@ def load(version: Version, *, tracking: Tracking, most_rows: int) -> Served:
         predictor = _load(version, tracking)
     except TerminalError as error:
         raise RefusedError("it does not load") from error
-    example = _example(version, tracking)
-    contract = contract_of(_title(version.model), predictor.signature, example, most_rows)
+    with tracking.asked():
+        example = example_of(version.uri)
+    return tried(version, predictor, example, settings)
+
+
+def tried(
+    version: Version, predictor: Predictor, example: pd.DataFrame, settings: Settings
+) -> Served:
+    """A loaded version that has predicted its own input example, and so is warm.
+
+    Raises:
+        RefusedError: It predicts nothing sensible, or takes what requests cannot carry.
+    """
+    contract: Contract | PictureContract
+    if column := picture_column(predictor.signature):
+        contract = PictureContract(
+            column, outputs_of(predictor.signature), settings.most_rows, settings.pictures
+        )
+    else:
+        contract = contract_of(
+            _title(version.model), predictor.signature, example, settings.most_rows
+        )
     served = Served(version, contract, _warm_up(predictor, contract, example), predictor)
     logger.info("%s version %d is loaded", version.model, version.number)
     return served
@@ -68,21 +90,30 @@ def _load(version: Version, tracking: Tracking) -> Predictor:
     return load_predictor(version, tracking=tracking, limit_threads=False)
 
 
-def _example(version: Version, tracking: Tracking) -> pd.DataFrame:
-    with tracking.asked():
-        try:
-            example = mlflow.models.Model.load(version.uri).load_input_example(version.uri)
-        except FileNotFoundError as error:
-            raise RefusedError("it has lost its input example") from error
+def example_of(uri: str) -> pd.DataFrame:
+    """The input example of a model that MLflow knows, or that lies in a folder.
+
+    Raises:
+        RefusedError: It has none.
+    """
+    try:
+        example = mlflow.models.Model.load(uri).load_input_example(uri)
+    except FileNotFoundError as error:
+        raise RefusedError("it has lost its input example") from error
     if not isinstance(example, pd.DataFrame) or example.empty:
         raise RefusedError("it has no input example to try it with")
     return example
 
 
-def _warm_up(predictor: Predictor, contract: Contract, example: pd.DataFrame) -> bool:
+def _warm_up(
+    predictor: Predictor, contract: Contract | PictureContract, example: pd.DataFrame
+) -> bool:
     """Predict the example twice, as a request would; whether the model classifies."""
     try:
-        rows = contract.parse(to_json({"rows": example_rows(example)}))
+        if isinstance(contract, PictureContract):
+            rows = [{contract.column: content} for content in example[contract.column]]
+        else:
+            rows = contract.parse(to_json({"rows": example_rows(example)}))
         predictor.predict(contract.frame(rows[:1]))
         predictions = predictor.predict(contract.frame(rows))
     except ValidationError as error:

@@ -6,15 +6,18 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
-from factory.serving.answers import Classified, Estimated
+from factory.serving.answers import Classified, Estimated, Measured, Recognized
 from factory.serving.loading import Served
 from factory.serving.models import Models
 from factory.serving.pages import Problem
+from factory.serving.picture_contract import PictureContract
+from factory.serving.pictures import FIELD, KINDS
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     413: {"model": Problem, "description": "The body is too long"},
-    415: {"model": Problem, "description": "The body is no JSON"},
+    415: {"model": Problem, "description": "The body is of no type that the model takes"},
     503: {"model": Problem, "description": "No version answers, or too many requests wait"},
     504: {"model": Problem, "description": "The prediction took too long"},
 }
@@ -45,22 +48,79 @@ class Document:
 
 def _route(served: Served) -> APIRoute:
     """The path of one model, for documentation only: requests go through a path for all models."""
-    body = served.contract.request
+    contract = served.contract
+    if isinstance(contract, PictureContract):
+        return _documented(
+            served,
+            _takes_a_picture,
+            Recognized if served.classifies else Measured,
+            openapi_extra={"requestBody": _picture_body(contract)},
+        )
+    body = contract.request
 
     def predict(rows: body) -> None:  # type: ignore[valid-type]
         del rows
 
+    return _documented(served, predict, Classified if served.classifies else Estimated)
+
+
+def _documented(
+    served: Served, endpoint: Any, answer: type[BaseModel], **arguments: Any
+) -> APIRoute:
     version = served.version
     team, _, model = version.model.partition(".")
     return APIRoute(
         f"/models/{team}/{model}/predict",
-        predict,
+        endpoint,
         methods=["POST"],
-        response_model=Classified if served.classifies else Estimated,
+        response_model=answer,
         response_model_exclude_none=True,
         operation_id=f"predict_{team}_{model}",
         tags=[team],
         summary=f"Ask {version.model}",
         description=f"Version {version.number} answers.",
         responses=_PROBLEMS,
+        **arguments,
     )
+
+
+def _takes_a_picture() -> None:
+    """What it takes is described apart: the body is no JSON."""
+
+
+def _picture_body(contract: PictureContract) -> dict[str, Any]:
+    """A form with one file, the file itself, or several in JSON, which is answered with lists."""
+    file = {"type": "string", "format": "binary"}
+    text = {"type": "string", "contentEncoding": "base64"}
+    return {
+        "required": True,
+        "description": f"JPEG, PNG or WebP, at most {contract.limits.most_bytes:,} bytes and "
+        f"{contract.limits.most_pixels:,} pixels.",
+        "content": {
+            "multipart/form-data": {
+                "schema": _object({FIELD: {**file, "description": "The image's file."}})
+            },
+            **{kind: {"schema": file} for kind in KINDS.values()},
+            "application/json": {
+                "schema": _object(
+                    {
+                        "rows": {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": contract.most_rows,
+                            "items": _object({contract.column: text}),
+                        }
+                    }
+                )
+            },
+        },
+    }
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": list(properties),
+        "properties": properties,
+        "additionalProperties": False,
+    }

@@ -15,6 +15,7 @@ class Refused(BaseModel):
     reason: str
     at: datetime
     attempts: int
+    final: bool = Field(description="Whether it will not be tried again by itself.")
 
 
 class Summary(BaseModel):
@@ -42,6 +43,7 @@ class Summary(BaseModel):
                 reason=refusal.reason,
                 at=refusal.at,
                 attempts=refusal.attempts,
+                final=refusal.again is None,
             )
             if refusal
             else None,
@@ -116,7 +118,7 @@ class Health(BaseModel):
     )
     registry: str = Field(
         description="Whether the model registry answers. The service goes on without it.",
-        examples=["answers", "does not answer", "not asked yet"],
+        examples=["answers", "does not answer", "not asked yet", "not used"],
     )
     waiting_for: list[str] = Field(description="Models whose version is being loaded.")
 

@@ -3,11 +3,14 @@
 import logging
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from factory.errors import TerminalError
 from factory.serving.app import create_app
+from factory.serving.folder import load_folder, models_of
 from factory.serving.models import Models
 from factory.serving.settings import Settings
 from factory.tracking import Tracking
@@ -22,7 +25,7 @@ _OPEN_AT_MOST = 1000
 def serve(
     names: Sequence[str], *, tracking: Tracking, host: str, port: int, settings: Settings
 ) -> None:
-    """Serve models until SIGTERM or SIGINT; requests that have begun are then finished.
+    """Serve champions until SIGTERM or SIGINT; requests that have begun are then finished.
 
     Args:
         names: Full names; none for all models that have a champion.
@@ -34,12 +37,28 @@ def serve(
     Raises:
         TerminalError: Nothing can listen on that address.
     """
+    app = create_app(Models.named(names), settings, tracking=tracking)
+    _run(app, host, port, settings)
+
+
+def serve_folder(folder: Path, *, host: str, port: int, settings: Settings) -> None:
+    """Serve the one model in a folder, once it is loaded; otherwise as `serve` does.
+
+    Raises:
+        TerminalError: It does not load, or nothing can listen on that address.
+    """
+    served = load_folder(folder, settings)
+    app = create_app(models_of(served), settings, alone=served.version.model)
+    _run(app, host, port, settings)
+
+
+def _run(app: FastAPI, host: str, port: int, settings: Settings) -> None:
     listener = _listen(host, port)
     address, number = listener.getsockname()[:2]
     if address not in ("127.0.0.1", "::1"):
         logger.warning("Whoever can reach %s:%d may ask: there is no log-in", address, number)
     config = uvicorn.Config(
-        create_app(tracking, Models.named(names), settings),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,

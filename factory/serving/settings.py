@@ -1,6 +1,16 @@
 """The limits of a service; what comes from outside is bounded in size, time and number."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class PictureLimits:
+    """What one picture may be."""
+
+    most_bytes: int = 10 * 1024 * 1024
+    """Of its file."""
+    most_pixels: int = 50_000_000
+    """Width times height: a small file can hold a picture that fills the memory."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +24,9 @@ class Settings:
     most_rows: int = 1000
     """Rows of one request."""
     most_bytes: int = 4 * 1024 * 1024
-    """Length of one request's body."""
+    """Length of one request's body, if it holds rows."""
+    pictures: PictureLimits = field(default_factory=PictureLimits)
+    """What pictures may be, for models that take one."""
     seconds: float = 30.0
     """For a body to arrive, and then for its prediction."""
     poll_seconds: float = 2.0

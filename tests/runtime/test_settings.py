@@ -47,6 +47,27 @@ def test_what_the_runtime_needs_wins_over_the_callers_environment(tmp_path: Path
     assert found[MARKER] == "run:home"
 
 
+def test_artifacts_lie_below_the_home_unless_they_are_in_s3(tmp_path: Path) -> None:
+    found = _environment(tmp_path)
+    assert found["MLFLOW_ARTIFACTS_DESTINATION"] == str(tmp_path / ".factory/mlflow/artifacts")
+    found = _environment(tmp_path, FACTORY_ARTIFACTS="s3://lake/artifacts")
+    assert found["MLFLOW_ARTIFACTS_DESTINATION"] == "s3://lake/artifacts"
+
+
+def test_what_leads_to_s3_reaches_all_components_and_mlflow(tmp_path: Path) -> None:
+    aws = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_PROFILE": "profile",
+    }
+    found = _environment(tmp_path, **aws)
+    assert {name: found[name] for name in aws} == aws
+    assert found["MLFLOW_S3_ENDPOINT_URL"] == "http://127.0.0.1:9"
+    own = _environment(tmp_path, MLFLOW_S3_ENDPOINT_URL="http://127.0.0.1:8", **aws)
+    assert own["MLFLOW_S3_ENDPOINT_URL"] == "http://127.0.0.1:8"
+
+
 def test_telemetry_is_off(tmp_path: Path) -> None:
     found = _environment(tmp_path, MLFLOW_DISABLE_TELEMETRY="false")
     assert found["AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY"] == "false"

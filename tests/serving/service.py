@@ -24,6 +24,7 @@ import skops.io
 from mlflow import MlflowClient
 
 from factory.config.model import Model
+from factory.model_files import TAG, digest, downloaded
 from factory.tracking import Tracking
 from factory.trainers import LoggedModel
 from factory.trainers.scikit_learn import ScikitLearnTrainer
@@ -187,7 +188,8 @@ def broken(uri: str, name: str, number: int, breakage: Callable[[Any], bytes | N
     client = MlflowClient(uri, uri)
     version = client.get_model_version(name, str(number))
     trainer = ScikitLearnTrainer(version.tags["task"])
-    pipeline = trainer.load_logged(fine, ())
+    with downloaded(fine) as files:
+        pipeline = trainer.load_logged(files, ())
     features = mlflow.models.Model.load(fine).load_input_example(fine)
     logged = trainer.log_model(pipeline, LoggedModel(version.run_id, features, (), {}))
     with tempfile.TemporaryDirectory() as folder:
@@ -197,7 +199,9 @@ def broken(uri: str, name: str, number: int, breakage: Callable[[Any], bytes | N
         else:
             skops.io.dump(pipeline, file)
         client.log_model_artifact(logged.rpartition("/")[2], str(file))
-    return int(mlflow.register_model(logged, name, tags=version.tags).version)
+    with downloaded(logged) as files:
+        tags = {**version.tags, TAG: digest(files)}
+    return int(mlflow.register_model(logged, name, tags=tags).version)
 
 
 class Road(socketserver.ThreadingTCPServer):

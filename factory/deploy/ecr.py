@@ -1,0 +1,77 @@
+"""Amazon's registry of images: which host is one, its login, and what it holds already."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from factory.deploy.aws import Session, calling, client_of
+
+_HOST = re.compile(
+    r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)"
+)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry of one account in one region."""
+
+    host: str
+    account: str
+    region: str
+
+    @classmethod
+    def of(cls, repository: str) -> "Registry | None":
+        """The one that a repository lies in; None where that is not Amazon's."""
+        host = repository.partition("/")[0]
+        match = _HOST.fullmatch(host)
+        return cls(host, match["account"], match["region"]) if match else None
+
+    def digest_of(self, reference: str, session: Session) -> str | None:
+        """The digest of an image by its tag; None if it is not there.
+
+        Raises:
+            TerminalError: There is no such repository, or it may not be looked into.
+            AwsError: The registry does not answer.
+        """
+        name, _, tag = reference.partition("/")[2].rpartition(":")
+        client = self._client(session)
+        hint = (
+            f"create it once: aws ecr create-repository --repository-name {name} --region "
+            f"{self.region} --image-tag-mutability IMMUTABLE"
+        )
+        with calling(f"look into {self.host}/{name}", hints={"RepositoryNotFoundException": hint}):
+            try:
+                found = client.describe_images(
+                    registryId=self.account, repositoryName=name, imageIds=[{"imageTag": tag}]
+                )
+            except client.exceptions.ImageNotFoundException:
+                return None
+        return str(found["imageDetails"][0]["imageDigest"])
+
+    @contextmanager
+    def login(self, session: Session) -> Iterator[Path]:
+        """A folder with Docker's `config.json` that logs in here; it is gone afterwards.
+
+        The password, good for twelve hours, is on no command line and in no log.
+
+        Raises:
+            TerminalError: The credentials may not log in.
+            AwsError: The registry does not answer.
+        """
+        with calling(f"log in to {self.host}"):
+            found = self._client(session).get_authorization_token()
+        token = str(found["authorizationData"][0]["authorizationToken"])
+        # Made so that nobody else may look inside.
+        with TemporaryDirectory(prefix="registry-") as folder:
+            config = Path(folder) / "config.json"
+            config.touch(mode=0o600)
+            config.write_text(json.dumps({"auths": {self.host: {"auth": token}}}))
+            yield Path(folder)
+
+    def _client(self, session: Session) -> Any:
+        return client_of(session, "ecr", self.region)

@@ -1,0 +1,194 @@
+"""Ask a new deployment something, and judge the answer."""
+
+import json
+import logging
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow.models
+import pandas as pd
+from pydantic_core import to_json
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from factory.config.deploy import SmokeTest
+from factory.config.deploy.common import PICTURES
+from factory.deploy.http import NoAnswerError
+from factory.deploy.protocol import Answer, Deployed, Question, Release, Target
+from factory.errors import TerminalError
+from factory.serving.contract import example_rows
+from factory.serving.pictures import kind_of
+from factory.steps.results import Result
+from factory.tracking import Tracking
+
+logger = logging.getLogger(__name__)
+
+_TRIES = 3
+_ROUNDING = 1e-3
+"""Of probabilities that were counted in 32 bits."""
+
+
+class SmokeTestError(TerminalError):
+    """A deployment answers, and not as it should."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked, and in how many rows."""
+
+    question: Question
+    rows: int
+    what: str
+    """In words."""
+
+
+class Answered(Result):
+    """What came of a smoke test."""
+
+    address: str
+    asked: str
+    values: list[Any]
+    """What it answered, the first few rows."""
+
+
+def smoke_test(
+    target: Target,
+    deployed: Deployed,
+    release: Release,
+    test: SmokeTest,
+    *,
+    project: Path,
+    tracking: Tracking,
+) -> Answered:
+    """Ask what was deployed, as its callers do.
+
+    Args:
+        target: Where it runs.
+        deployed: What is asked.
+        release: What it must be.
+        test: What to ask, and what must be answered.
+        project: The folder that files are named from.
+        tracking: The MLflow server, which has the version's input example.
+
+    Raises:
+        SmokeTestError: The answer is wrong.
+        TerminalError: There is nothing to ask, or the question is refused.
+        NoAnswerError: There is no answer.
+    """
+    asked = _asked(test, release, project, tracking)
+    patiently = Retrying(
+        retry=retry_if_exception_type(NoAnswerError),
+        stop=stop_after_attempt(_TRIES),
+        wait=wait_exponential(),
+        reraise=True,
+    )
+    answer = patiently(target.predict, deployed, asked.question)
+    if wrong := _wrong(answer, test, release, asked.rows):
+        raise SmokeTestError(
+            f"{deployed.address} was asked about {asked.what}: {wrong}. The smoke test of "
+            f"{release.model} version {release.version} has failed"
+        )
+    shown = list(answer.values[:5])
+    logger.info("%s was asked about %s: %s", deployed.address, asked.what, shown)
+    return Answered(address=deployed.address, asked=asked.what, values=shown)
+
+
+def _asked(test: SmokeTest, release: Release, project: Path, tracking: Tracking) -> Asked:
+    if test.rows is not None:
+        return _rows(list(test.rows), f"{len(test.rows)} rows of the team file")
+    if test.file is not None:
+        return _file(project / test.file, test.file)
+    return _example(release, tracking)
+
+
+def _file(path: Path, name: str) -> Asked:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise TerminalError(
+            f"{name}, which the smoke test asks about, cannot be read: {error.strerror}"
+        ) from None
+    if path.suffix.lower() in PICTURES:
+        return Asked(Question(content, PICTURES[path.suffix.lower()]), 1, name)
+    try:
+        found = json.loads(content)
+    except ValueError as error:
+        raise TerminalError(
+            f"{name}, which the smoke test asks about, is no JSON: {error}"
+        ) from None
+    rows = found.get("rows") if isinstance(found, dict) else found
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise TerminalError(f'{name} must hold rows: [{{"feature": value, …}}, …]')
+    return _rows(rows, f"the {len(rows)} rows in {name}")
+
+
+def _example(release: Release, tracking: Tracking) -> Asked:
+    mlflow.set_tracking_uri(tracking.uri)
+    with tracking.asked():
+        try:
+            example = mlflow.models.Model.load(release.uri).load_input_example(release.uri)
+        except FileNotFoundError:
+            example = None
+    if not isinstance(example, pd.DataFrame) or example.empty:
+        raise TerminalError(
+            f"{release.uri} has lost its input example, so there is nothing to ask: write "
+            "`smoke_test: {file: …}` under `deploy`"
+        )
+    first = example.iloc[0, 0]
+    if len(example.columns) == 1 and isinstance(first, bytes) and (kind := kind_of(first)):
+        return Asked(Question(first, kind), 1, "the picture that it was registered with")
+    return _rows(example_rows(example), f"the {len(example)} rows that it was registered with")
+
+
+def _rows(rows: list[dict[str, Any]], what: str) -> Asked:
+    return Asked(Question(to_json({"rows": rows}), "application/json"), len(rows), what)
+
+
+def _wrong(answer: Answer, test: SmokeTest, release: Release, rows: int) -> str | None:
+    """What is wrong with an answer; None if nothing is."""
+    if answer.version not in (None, release.version):
+        return f"version {answer.version} answered"
+    if len(answer.values) != rows:
+        return f"it answered about {len(answer.values)} of {rows}"
+    if found := _nonsense(answer, release):
+        return f"it answers with {found}"
+    if test.expect is None:
+        return None
+    for number, value in enumerate(answer.values, 1):
+        if not _as_expected(value, test):
+            where = f" about row {number}" if rows > 1 else ""
+            return f"it says {_said(answer, number - 1)}{where}, and {test.expect!r} is expected"
+    return None
+
+
+def _nonsense(answer: Answer, release: Release) -> str | None:
+    if release.task == "regression":
+        finite = all(isinstance(value, (int, float)) for value in answer.values)
+        return None if finite else "what is no number"
+    if any(value is None for value in answer.values):
+        return "no class"
+    for chances in answer.probabilities or ():
+        values = list(chances.values())
+        if not all(isinstance(value, (int, float)) for value in values):
+            return "probabilities that are no numbers"
+        if not math.isclose(sum(values), 1, abs_tol=_ROUNDING):
+            return "probabilities that do not add up to 1"
+    return None
+
+
+def _as_expected(value: Any, test: SmokeTest) -> bool:
+    expected = test.expect
+    if test.tolerance is not None and isinstance(expected, (int, float)):
+        return isinstance(value, (int, float)) and abs(value - expected) <= test.tolerance
+    if isinstance(value, bool) or isinstance(expected, bool):
+        return value is expected
+    return bool(value == expected)
+
+
+def _said(answer: Answer, index: int) -> str:
+    value = answer.values[index]
+    if answer.probabilities is None:
+        return repr(value)
+    chance = answer.probabilities[index].get(str(value))
+    return repr(value) if chance is None else f"{value!r} ({chance:.0%})"

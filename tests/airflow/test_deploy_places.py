@@ -1,0 +1,98 @@
+"""Deployments reach clusters and AWS through Airflow's connections."""
+
+import json
+
+import pytest
+from pydantic import TypeAdapter
+
+from factory.airflow.deploy_places import places
+from factory.config.deploy import Deploy
+from factory.deploy import target_for
+from factory.errors import TerminalError
+from factory.tracking import Tracking
+from tests.deploy.kubernetes_api import NAMESPACE, running_cluster
+
+
+def section(**changes):
+    image = {"repository": "registry.example.org/pets/detector"}
+    return TypeAdapter(Deploy).validate_python(
+        {"type": "kubernetes", "image": image, "namespace": NAMESPACE, **changes}
+    )
+
+
+def kubeconfig(address):
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": address}}],
+        "users": [{"name": "u", "user": {"token": "planted-token"}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+
+
+@pytest.fixture
+def connected(monkeypatch):
+    def add(name, kind, extra):
+        text = json.dumps({"conn_type": kind, "extra": extra})
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", text)
+
+    return add
+
+
+def test_a_cluster_is_reached_through_a_connection(connected):
+    with running_cluster() as cluster:
+        cluster.token = "planted-token"
+        connected("models", "kubernetes", {"kube_config": json.dumps(kubeconfig(cluster.address))})
+        target = target_for(section(connection="models"), Tracking("http://127.0.0.1:1"), places())
+        assert target.running("pets.detector") is None
+    assert cluster.requests
+
+
+def test_a_cluster_is_reached_through_the_kubeconfig(monkeypatch, tmp_path):
+    with running_cluster() as cluster:
+        file = tmp_path / "config"
+        file.write_text(json.dumps(kubeconfig(cluster.address)))
+        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
+        target = target_for(section(), Tracking("http://127.0.0.1:1"), places())
+        assert target.running("pets.detector") is None
+
+
+def test_a_connection_of_another_type_is_refused(connected):
+    connected("models", "http", {})
+    target = target_for(section(connection="models"), Tracking("http://127.0.0.1:1"), places())
+    with pytest.raises(TerminalError, match="is of type 'http': this needs one of type"):
+        target.running("pets.detector")
+
+
+def test_a_cluster_of_amazons_is_logged_in_to_by_the_provider(s3, connected):
+    import boto3
+
+    eks = boto3.client("eks", region_name="eu-central-1")
+    made = eks.create_cluster(
+        name="models",
+        roleArn="arn:aws:iam::123456789012:role/eks",
+        resourcesVpcConfig={"subnetIds": []},
+    )["cluster"]
+    variables = s3.variables()
+    connected(
+        "aws_models",
+        "aws",
+        {
+            "region_name": "eu-central-1",
+            "aws_access_key_id": variables["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": variables["AWS_SECRET_ACCESS_KEY"],
+            "endpoint_url": s3.endpoint,
+        },
+    )
+    named = section(eks={"cluster": "models", "connection": "aws_models", "region": "eu-central-1"})
+    with places().cluster(named) as api:
+        assert api.configuration.host == made["endpoint"].rstrip("/")
+        # The provider's program has asked for it, in a process of its own.
+        assert "k8s-aws-v1." in str(api.configuration.auth_settings())
+
+
+def test_a_cluster_that_amazon_does_not_know_is_terminal(s3):
+    named = section(eks={"cluster": "none", "region": "eu-central-1"})
+    with pytest.raises(Exception, match="none"), places().cluster(named):
+        pass

@@ -1,0 +1,32 @@
+"""A real version in a real registry, as deployments get it."""
+
+import pytest
+
+from factory import registry
+from factory.deploy.model_folder import fill_model_folder
+from factory.deploy.plan import release_of
+from factory.deploy.protocol import Release
+from factory.tracking import Tracking
+from tests.serving.service import trained
+
+NAME = "ecology.species"
+
+
+@pytest.fixture(scope="session")
+def tracking(mlflow_server):
+    return Tracking(mlflow_server)
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory, mlflow_server, tracking) -> Release:
+    """A classification of penguins, registered."""
+    number = trained(tmp_path_factory.mktemp("released"), mlflow_server, NAME)
+    return release_of(registry.version(NAME, number, tracking=tracking))
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory, release, tracking):
+    """What `factory serve --model-folder` reads."""
+    folder = tmp_path_factory.mktemp("model_folder") / "model"
+    fill_model_folder(release, folder, tracking)
+    return folder

@@ -1,0 +1,147 @@
+"""The target `process`: against a server that says what a test wants, and a real `factory serve`."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from factory import registry
+from factory.config.deploy import ProcessDeploy
+from factory.deploy import target_for
+from factory.deploy.http import NoAnswerError
+from factory.deploy.process import ProcessTarget
+from factory.deploy.protocol import Question, Release
+from factory.errors import TerminalError
+from factory.tracking import Tracking
+from tests.serving.service import registered, serving
+
+RELEASE = Release(model="lab.mark", version=2, uri="models:/lab.mark/2", task="classification")
+NOWHERE = Tracking("http://127.0.0.1:9")
+
+
+class Server(ThreadingHTTPServer):
+    """Answers one request after the other with what it was given, the last one for ever."""
+
+    answers: list[tuple[int, Any]]
+    asked: int = 0
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        first, *rest = self.server.answers
+        self.server.answers = rest or [first]
+        self.send_response(first[0])
+        self.end_headers()
+        self.wfile.write(first[1] if isinstance(first[1], bytes) else json.dumps(first[1]).encode())
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server(("127.0.0.1", 0), _Handler)
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+def section(server: Server | None = None, timeout: str = "5s") -> ProcessDeploy:
+    url = f"http://127.0.0.1:{server.server_port}" if server else None
+    return ProcessDeploy.model_validate({"type": "process", "url": url, "timeout": timeout})
+
+
+@pytest.fixture
+def target(server) -> ProcessTarget:
+    return ProcessTarget(section(server), NOWHERE)
+
+
+def test_without_an_address_both_places_are_named(monkeypatch):
+    monkeypatch.delenv("FACTORY_SERVING_URL", raising=False)
+    with pytest.raises(TerminalError, match=r"`url` under `deploy`, or set FACTORY_SERVING_URL"):
+        target_for(section(), NOWHERE)
+
+
+def test_the_variable_names_the_server_unless_the_section_does(monkeypatch, server):
+    server.answers = [(200, {"version": 1})]
+    monkeypatch.setenv("FACTORY_SERVING_URL", f"http://127.0.0.1:{server.server_port}/")
+    found = target_for(section(), NOWHERE).running("lab.mark")
+    assert found is not None
+    assert found.address == f"http://127.0.0.1:{server.server_port}/models/lab/mark"
+
+
+@pytest.mark.parametrize("answer", [(404, {"detail": "no"}), (200, {"version": None})])
+def test_a_model_that_has_never_been_in_production_does_not_run(target, server, answer):
+    server.answers = [answer]
+    assert target.running("lab.mark") is None
+
+
+def test_deploying_waits_until_the_server_answers_with_the_version(target, server):
+    server.answers = [(404, {}), (503, {}), (200, {"version": 1}), (200, {"version": 2})]
+    deployed = target.deploy(RELEASE, None)
+    assert (deployed.version, server.asked) == (2, 4)
+
+
+def test_a_version_that_is_refused_for_good_is_not_waited_for(target, server):
+    refused = {"version": 2, "reason": "it does not load", "final": True}
+    server.answers = [(200, {"version": 1, "refused": refused})]
+    with pytest.raises(TerminalError, match=r"refuses version 2 of lab\.mark: it does not load"):
+        target.deploy(RELEASE, None)
+    assert server.asked == 1
+
+
+def test_a_version_that_is_refused_for_now_is_waited_for(target, server):
+    refused = {"version": 2, "reason": "it could not be read", "final": False}
+    server.answers = [(200, {"version": 1, "refused": refused}), (200, {"version": 2})]
+    assert target.deploy(RELEASE, None).version == 2
+
+
+def test_a_server_that_stays_behind_is_given_up_with_what_to_check(server):
+    server.answers = [(200, {"version": 1})]
+    with pytest.raises(NoAnswerError, match=r"answers with version 1 .* follows the registry at"):
+        ProcessTarget(section(server, "1s"), NOWHERE).deploy(RELEASE, None)
+
+
+@pytest.mark.parametrize("content", [b"<html>", [], {"other": 1}])
+def test_another_server_is_told_apart(target, server, content):
+    server.answers = [(200, content)]
+    with pytest.raises(TerminalError, match="is no `factory serve`"):
+        target.running("lab.mark")
+
+
+def test_a_real_server_is_waited_for_asked_and_gone_back_with(tmp_path, mlflow_server, tracking):
+    name = "deploying.weight"
+    first, second = (registered(mlflow_server, name, alpha) for alpha in (1.0, 100.0))
+    by = {"by": "tests", "why": "It is the next one.", "tracking": tracking}
+    registry.promote(name, first, instead_of=None, **by)
+    with serving(tmp_path, mlflow_server, name) as service:
+        url = {"type": "process", "url": service.address, "timeout": "30s"}
+        target = ProcessTarget(ProcessDeploy.model_validate(url), tracking)
+        before = target.running(name)
+        assert before is not None
+        assert before.version == first
+
+        registry.promote(name, second, instead_of=first, **by)
+        release = Release(
+            model=name, version=second, uri=f"models:/{name}/{second}", task="regression"
+        )
+        deployed = target.deploy(release, target.build(release, tmp_path))
+        assert deployed.version == second
+
+        rows = service.get(f"/models/{name.replace('.', '/')}")[1]["example"]
+        body = json.dumps({"rows": rows}).encode()
+        answer = target.predict(deployed, Question(body, "application/json"))
+        assert (answer.version, len(answer.values)) == (second, len(rows))
+        with pytest.raises(TerminalError, match="refuses what it was asked, with 422"):
+            target.predict(deployed, Question(b'{"rows": []}', "application/json"))
+
+        registry.rollback(name, **by)
+        target.restore(release, before)
+        assert service.version(name) == first

@@ -1,0 +1,62 @@
+"""A model of pictures without a training: it tells light ones from dark ones."""
+
+from datetime import UTC, datetime
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+from mlflow.models import ModelSignature
+from mlflow.types.schema import ColSpec, DataType, Schema
+from PIL import Image
+
+from factory.errors import TerminalError
+from factory.registry import Version
+from factory.serving.loading import Served, tried
+from factory.serving.settings import Settings
+from factory.trainers import Predictions
+
+CLASSES = np.array(["dark", "light"])
+NAME = "pets.detector"
+
+
+def picture(
+    level: int = 255, size: tuple[int, int] = (8, 8), kind: str = "PNG", **options: object
+) -> bytes:
+    """A grey picture as a file."""
+    file = BytesIO()
+    Image.new("RGB", size, (level,) * 3).save(file, kind, **options)
+    return file.getvalue()
+
+
+class Brightness:
+    """A predictor that decodes pictures, as one of fastai does, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.signature = ModelSignature(
+            inputs=Schema([ColSpec(DataType.binary, "image")]),
+            outputs=Schema([ColSpec(DataType.string)]),
+        )
+        self.asked: list[int] = []
+
+    def predict(self, rows: pd.DataFrame) -> Predictions:
+        self.asked.append(len(rows))
+        if not all(isinstance(content, bytes) for content in rows["image"]):
+            raise TerminalError("these are no pictures")
+        light = np.array([_brightness(content) for content in rows["image"]])
+        chances = np.column_stack([1 - light, light])
+        return Predictions(CLASSES[chances.argmax(axis=1)], chances, CLASSES)
+
+
+def _brightness(content: bytes) -> float:
+    return float(np.asarray(Image.open(BytesIO(content)).convert("L")).mean() / 255)
+
+
+def version(number: int = 1) -> Version:
+    tags = {"task": "classification", "estimator": "fastai.vision.learner.vision_learner"}
+    return Version(NAME, number, (), tags, "", datetime(2024, 1, 1, tzinfo=UTC))
+
+
+def served(settings: Settings | None = None, predictor: Brightness | None = None) -> Served:
+    """The model, as if it had been loaded."""
+    example = pd.DataFrame({"image": [picture(10), picture(250)]})
+    return tried(version(), predictor or Brightness(), example, settings or Settings())

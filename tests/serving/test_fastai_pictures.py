@@ -1,0 +1,111 @@
+"""A real network of fastai behind a real `factory serve`: from a registry, and out of a folder."""
+
+from pathlib import Path
+
+import httpx
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from factory import registry
+from factory.config.deploy import SmokeTest
+from factory.config.fastai import VISION
+from factory.deploy.model_folder import fill_model_folder
+from factory.deploy.plan import release_of
+from factory.deploy.protocol import Release
+from factory.model_files import TAG, digest, downloaded
+from factory.tracking import Tracking
+from tests.serving.service import free_port, serving
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytest.importorskip("fastai", reason="needs the extra fastai")
+
+NAME = "pets.shape"
+PARAMS = {"arch": "resnet10t", "size": 32, "epochs": 3, "bs": 32, "lr": 0.01}
+
+
+@pytest.fixture(scope="module")
+def released(mlflow_server: str, promote) -> Release:
+    """A small network that tells circles from squares, in production."""
+    from factory.trainers import LoggedModel, trainer_of
+    from tests.trainers.shapes import shapes
+
+    trainer = trainer_of("classification", VISION)
+    features, labels = shapes(240)
+    fitted = trainer.fit(VISION, PARAMS, features, labels, 1)
+    mlflow.set_tracking_uri(mlflow_server)
+    client = MlflowClient(mlflow_server, mlflow_server)
+    run = client.create_run(Tracking(mlflow_server).ensure_experiment(NAME)).info.run_id
+    uri = trainer.log_model(fitted.model, LoggedModel(run, features, ("fastai",), {}))
+    with downloaded(uri) as files:
+        tags = {"task": "classification", "estimator": VISION, TAG: digest(files)}
+    number = int(mlflow.register_model(uri, NAME, tags=tags).version)
+    promote(NAME, number)
+    return release_of(registry.version(NAME, number, tracking=Tracking(mlflow_server)))
+
+
+def right(address: str, path: str) -> int:
+    """How many of ten new pictures are recognized."""
+    from tests.trainers.shapes import shapes
+
+    features, labels = shapes(10, seed=99, size=48, kind="JPEG")
+    answers = [
+        httpx.post(f"{address}{path}", files={"image": ("x.jpg", content)}, timeout=60).json()
+        for content in features["image"]
+    ]
+    assert all(sum(answer["probabilities"].values()) == pytest.approx(1) for answer in answers)
+    return sum(answer["label"] == label for answer, label in zip(answers, labels, strict=True))
+
+
+def test_a_network_is_served_as_the_champion(tmp_path, mlflow_server, released):
+    with serving(tmp_path, mlflow_server, NAME) as service:
+        assert right(service.address, "/models/pets/shape/predict") >= 8
+        bad = httpx.post(
+            f"{service.address}/models/pets/shape/predict", files={"image": ("x.jpg", b"no")}
+        )
+        assert bad.status_code == 422
+        _deployed(service.address, released, tmp_path, Tracking(mlflow_server))
+
+
+def _deployed(address: str, release: Release, project: Path, tracking: Tracking) -> None:
+    """The target `process` finds it, and its own smoke test asks with the picture of its example."""
+    from factory.config.deploy import ProcessDeploy
+    from factory.deploy.process import ProcessTarget
+    from factory.deploy.smoke import smoke_test
+    from tests.trainers.shapes import shapes
+
+    section = ProcessDeploy.model_validate({"type": "process", "url": address, "timeout": "30s"})
+    target = ProcessTarget(section, tracking)
+    deployed = target.deploy(release, None)
+    example = smoke_test(target, deployed, release, SmokeTest(), project=project, tracking=tracking)
+    assert example.asked == "the picture that it was registered with"
+    features, _ = shapes(2, seed=7)
+    (project / "circle.png").write_bytes(features["image"].iloc[0])
+    asked = SmokeTest(file="circle.png", expect="circle")
+    tested = smoke_test(target, deployed, release, asked, project=project, tracking=tracking)
+    assert tested.values == ["circle"]
+
+
+def test_a_network_is_served_out_of_a_folder_without_a_registry(tmp_path, mlflow_server, released):
+    folder = tmp_path / "model"
+    fill_model_folder(released, folder, Tracking(mlflow_server))
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    with serving(tmp_path, nowhere, options=("--model-folder", str(folder))) as service:
+        assert right(service.address, "/models/pets/shape/predict") >= 8
+        ping = httpx.get(f"{service.address}/ping")
+        assert ping.status_code == 200
+
+
+def test_a_folder_that_was_tampered_with_is_not_served(tmp_path, mlflow_server, released):
+    from factory.model_files import TamperedError
+    from factory.serving.folder import load_folder
+    from factory.serving.settings import Settings
+
+    folder = tmp_path / "model"
+    fill_model_folder(released, folder, Tracking(mlflow_server))
+    (weights,) = folder.rglob("*.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(TamperedError, match="somebody changed them"):
+        load_folder(folder, Settings())
