@@ -24,7 +24,7 @@ class Chapter:
     """The DAGs that may run; the others are paused as yet."""
 
 
-def _nothing_more(_runtime: EmbeddedRuntime) -> Iterable[str]:
+def _nothing_more(_about: Path | EmbeddedRuntime) -> Iterable[str]:
     return ()
 
 
@@ -35,6 +35,8 @@ class Story:
     chapters: tuple[Chapter, ...]
     environment: str | None = None
     """The environment of its team files, unless FACTORY_ENVIRONMENT names one."""
+    prepare: Callable[[Path], object] = _nothing_more
+    """Puts into the project, below the folder given, what must be there from the start."""
     ending: Callable[[EmbeddedRuntime], Iterable[str]] = _nothing_more
     """What there is to say at the end, line by line."""
 

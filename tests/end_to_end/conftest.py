@@ -14,6 +14,7 @@ from sklearn.datasets import load_iris
 from factory.runtime.airflow_api import AirflowClient
 from factory.runtime.airflow_models import AssetEvent, DagRun
 from factory.runtime.embedded import EmbeddedRuntime
+from tests.end_to_end.sink import Sink, running_sink
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -65,6 +66,13 @@ def call_factory(project: Path, *arguments: str) -> subprocess.CompletedProcess[
         text=True,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[Sink]:
+    """Where webhooks go."""
+    with running_sink() as running:
+        yield running
 
 
 @dataclass

@@ -1,14 +1,12 @@
 """Messages that really arrive: by SMTP and by HTTP, one a failed run, one a new snapshot."""
 
 import json
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -16,6 +14,7 @@ from sklearn.datasets import load_iris
 
 from factory.runtime.airflow_models import DagRun
 from factory.runtime.ports import HOST, Ports
+from tests.end_to_end.sink import Sink
 from tests.end_to_end.workshop import Workshop, workshop
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
@@ -89,21 +88,6 @@ class Mailbox:
         return "250 Message accepted for delivery"
 
 
-class Sink(BaseHTTPRequestHandler):
-    """An HTTP server that keeps what is posted to it."""
-
-    posts: ClassVar[Queue[Message]] = Queue()
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.posts.put({"path": self.path, "login": self.headers["Authorization"], **body})
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *arguments: Any) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="module")
 def mailbox() -> Iterator[tuple[Mailbox, int]]:
     """A real SMTP server."""
@@ -118,20 +102,8 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
 
 
 @pytest.fixture(scope="module")
-def sink() -> Iterator[int]:
-    """A real HTTP server."""
-    server = ThreadingHTTPServer((HOST, 0), Sink)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture(scope="module")
 def lab(
-    tmp_path_factory: pytest.TempPathFactory, mailbox: tuple[Mailbox, int], sink: int
+    tmp_path_factory: pytest.TempPathFactory, mailbox: tuple[Mailbox, int], sink: Sink
 ) -> Iterator[Workshop]:
     """Airflow with a connection to each of the servers, and rows in the lake."""
     smtp = {"disable_tls": True, "disable_ssl": True, "from_email": "factory@example.org"}
@@ -139,7 +111,7 @@ def lab(
         "SMTP_DEFAULT": {"conn_type": "smtp", "host": HOST, "port": mailbox[1], "extra": smtp},
         "SINK": {
             "conn_type": "http",
-            "host": f"http://{HOST}:{sink}/hook",
+            "host": f"{sink.url}/hook",
             "login": "bot",
             "password": SECRET,
         },
@@ -170,8 +142,8 @@ def mail(mailbox: tuple[Mailbox, int], failed: DagRun) -> Message:
 
 
 @pytest.fixture(scope="module")
-def post(failed: DagRun) -> Message:
-    return Sink.posts.get(timeout=60)
+def post(failed: DagRun, sink: Sink) -> Message:
+    return sink.posts.get(timeout=60)
 
 
 def test_failed_run_of_several_failed_trials_and_retries_sends_one_mail(
@@ -224,8 +196,8 @@ def published(lab: Workshop, mail: Message, post: Message) -> DagRun:
     return lab.run("lab.flowers")
 
 
-def test_new_snapshot_is_told_once_by_the_listener(lab: Workshop, published: DagRun):
-    told = Sink.posts.get(timeout=60)
+def test_new_snapshot_is_told_once_by_the_listener(lab: Workshop, published: DagRun, sink: Sink):
+    told = sink.posts.get(timeout=60)
     assert told["event"] == "on_dataset"
     assert told["subject"] == "lab.flowers has a new snapshot"
     assert (told["facts"]["version"], told["facts"]["rows"]) == ("0", "150")
@@ -234,14 +206,14 @@ def test_new_snapshot_is_told_once_by_the_listener(lab: Workshop, published: Dag
 
 
 def test_promotion_is_told_and_nothing_else_has_been_sent(
-    lab: Workshop, mailbox: tuple[Mailbox, int], published: DagRun
+    lab: Workshop, mailbox: tuple[Mailbox, int], published: DagRun, sink: Sink
 ):
     """Messages are taken in the order of events: one too many would come out here."""
     run = lab.run("lab.willing.train")
     assert run.state == "success"
-    told = Sink.posts.get(timeout=60)
+    told = sink.posts.get(timeout=60)
     assert told["event"] == "on_promotion"
     assert told["subject"] == "lab.willing version 1 is in production"
     assert "accuracy" in told["detail"]
-    assert Sink.posts.empty()
+    assert sink.posts.empty()
     assert mailbox[0].mails.empty()
