@@ -55,6 +55,7 @@ FORBIDDEN = {
         "factory.cli",
         "factory.runtime",
         "factory.catalog",
+        "factory.jobs",
     ),
     "trainers": (
         "airflow",
@@ -65,6 +66,7 @@ FORBIDDEN = {
         "factory.cli",
         "factory.runtime",
         "factory.catalog",
+        "factory.jobs",
     ),
     "lake": (
         "airflow",
@@ -77,16 +79,51 @@ FORBIDDEN = {
         "factory.trainers",
         "factory.cli",
         "factory.runtime",
+        "factory.jobs",
     ),
     "serving": (
         "airflow",
         "dagfactory",
         "factory.airflow",
+        "factory.deploy",
         "factory.documents",
         "factory.lake",
         "factory.cli",
         "factory.runtime",
         "factory.catalog",
+    ),
+    "storage": (
+        "airflow",
+        "dagfactory",
+        "mlflow",
+        "factory.airflow",
+        "factory.catalog",
+        "factory.cli",
+        "factory.config",
+        "factory.documents",
+        "factory.lake",
+        "factory.runtime",
+        "factory.steps",
+        "factory.trainers",
+    ),
+    "deploy": (
+        "airflow",
+        "dagfactory",
+        "factory.airflow",
+        "factory.catalog",
+        "factory.cli",
+        "factory.documents",
+        "factory.runtime",
+    ),
+    "jobs": (
+        "airflow",
+        "dagfactory",
+        "mlflow",
+        "factory.airflow",
+        "factory.documents",
+        "factory.catalog",
+        "factory.cli",
+        "factory.runtime",
     ),
     "airflow": ("factory.cli", "factory.runtime"),
     "runtime": ("airflow", "dagfactory", "mlflow", "factory.cli", "factory.steps"),
@@ -134,6 +171,7 @@ LIGHT = """
 import sys
 {code}
 heavy = ["airflow", "pandas", "numpy", "sklearn", "mlflow", "deltalake", "duckdb", "pyarrow"]
+heavy += ["torch", "fastai", "timm", "boto3", "botocore", "kubernetes", "PIL"]
 print([name for name in heavy if name in sys.modules])
 """
 

@@ -289,3 +289,45 @@ def test_links_are_checked_in_every_environment(folder: Folder) -> None:
 
 def test_shipped_project_has_no_problems() -> None:
     assert check_project(Path(__file__).parents[1] / "configs") == []
+
+
+REMOTE = """\
+    backend:
+      type: sagemaker
+      role: arn:aws:iam::123456789012:role/training
+      image: 123456789012.dkr.ecr.eu-central-1.amazonaws.com/training:1
+      instance_type: ml.m5.large
+      max_runtime: 2h
+      max_cost: {limit}
+"""
+
+
+def test_sweep_that_may_cost_more_than_its_limit_is_refused_with_the_figures(
+    folder: Folder,
+) -> None:
+    sea = datasets(a="share_with: '*'") + model("weight", "a", REMOTE.format(limit=0.2))
+    folder.write("sea", team("sea", sea))
+    folder.write("_defaults", "version: 1\npython_packages: [sklearn]\n")
+    assert shown(folder) == [
+        (
+            "sea:19",
+            "0.2",
+            "`max_cost` needs the price of ml.m5.large",
+            "write `prices: {ml.m5.large: <USD an hour>}` into configs/_defaults.yaml",
+        )
+    ]
+    priced = "version: 1\npython_packages: [sklearn]\nprices: {ml.m5.large: 0.115}\n"
+    folder.write("_defaults", priced)
+    assert shown(folder) == [
+        (
+            "sea:19",
+            "0.2",
+            (
+                "1 trial of up to 2 h at 0.115 USD an hour may cost 0.23 USD, "
+                "more than `max_cost` (0.20 USD)"
+            ),
+            "raise it, shorten `max_runtime`, or try fewer sets",
+        )
+    ]
+    folder.write("sea", team("sea", sea.replace("0.2\n", "0.3\n")))
+    assert shown(folder) == []

