@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
+from mlflow.exceptions import MlflowException, RestException
 
 from factory.config.problems import did_you_mean, one_of
 from factory.errors import TerminalError
@@ -263,10 +263,26 @@ def rollback(
 
 def _point(model: str, number: int, before: int | None, tracking: Tracking) -> None:
     """Set the aliases; `previous` first, so that whatever happens in between, nothing is lost."""
+    if before is not None:
+        set_alias(model, PREVIOUS, before, tracking=tracking)
+    set_alias(model, CHAMPION, number, tracking=tracking)
+
+
+def set_alias(model: str, alias: str, number: int, *, tracking: Tracking) -> None:
+    """Let an alias name a version, whatever it named before.
+
+    Raises:
+        TrackingError: The MLflow server does not answer, or there is no such version.
+    """
     with tracking.asked() as client:
-        if before is not None:
-            client.set_registered_model_alias(model, PREVIOUS, str(before))
-        client.set_registered_model_alias(model, CHAMPION, str(number))
+        try:
+            client.set_registered_model_alias(model, alias, str(number))
+        except RestException as error:
+            # MLflow 3.17 looks for the alias and inserts it in two steps: of two callers that set
+            # it for the first time, one may meet the other's row. Asked again, it updates that.
+            if error.error_code != "BAD_REQUEST":
+                raise
+            client.set_registered_model_alias(model, alias, str(number))
 
 
 def _signed(what: str, by: str, why: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import mlflow
 import pandas as pd
 import pytest
 import sklearn.linear_model
+from mlflow.exceptions import RestException
 
 from factory import registry
 from factory.errors import TerminalError
@@ -101,6 +102,25 @@ def test_two_promotions_at_once_leave_one_champion_and_the_previous(named):
     found = aliases(name, tracking)
     assert found["champion"] in done
     assert found["previous"] == 1
+
+
+def test_an_alias_that_another_caller_inserts_in_between_is_set_all_the_same(named, monkeypatch):
+    name, tracking = named
+    set_alias = tracking.client.set_registered_model_alias
+    calls = []
+
+    def overtaken(model, alias, number):
+        calls.append(number)
+        if len(calls) > 1:
+            return set_alias(model, alias, number)
+        # What MLflow answers when the row is there between its look and its insert.
+        set_alias(model, alias, "3")
+        raise RestException({"error_code": "BAD_REQUEST", "message": "(sqlite3.IntegrityError)"})
+
+    monkeypatch.setattr(tracking.client, "set_registered_model_alias", overtaken)
+    registry.set_alias(name, "champion", 2, tracking=tracking)
+    assert calls == ["2", "2"]
+    assert aliases(name, tracking) == {"champion": 2}
 
 
 def test_rollback_swaps_champion_and_previous_and_is_signed(named):

@@ -192,6 +192,5 @@ def _challenge(tracking: Tracking, version: ModelVersion) -> str | None:
     champion = registry.champion(version.name, tracking=tracking)
     if (current and current.number > number) or (champion and champion.number == number):
         return None
-    with tracking.asked() as client:
-        client.set_registered_model_alias(version.name, CHALLENGER, version.version)
+    registry.set_alias(version.name, CHALLENGER, number, tracking=tracking)
     return CHALLENGER
