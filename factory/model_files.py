@@ -5,8 +5,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from factory.errors import TerminalError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TAG = "sha256"
 """The tag of a registered version that holds the digest of its files."""
@@ -73,6 +77,18 @@ def downloaded(uri: str, expected: str | None = None) -> Iterator[Path]:
         if expected is not None:
             verify(local, expected, uri)
         yield local
+
+
+def read_example(folder: Path) -> "pd.DataFrame | None":
+    """The input example among a model's files: rows as it takes them; None if there are none."""
+    import mlflow.models
+    import pandas as pd
+
+    try:
+        found = mlflow.models.Model.load(folder).load_input_example(str(folder))
+    except FileNotFoundError:
+        return None
+    return found if isinstance(found, pd.DataFrame) and not found.empty else None
 
 
 def _names(folder: Path) -> Iterator[str]:

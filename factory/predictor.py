@@ -11,7 +11,7 @@ from mlflow.models import ModelSignature
 
 from factory.config.model import METRICS
 from factory.errors import TerminalError
-from factory.model_files import TAG, downloaded
+from factory.model_files import TAG, downloaded, read_example
 from factory.registry import Version
 from factory.tracking import Tracking
 from factory.trainers import Predictions, trainer_of
@@ -27,6 +27,8 @@ class Predictor:
     """The names and types of the features, as MLflow knows them."""
     _model: TrainedModel
     _trainer: Trainer
+    example: pd.DataFrame | None = None
+    """The rows that it was registered with, to try it with; None if it has lost them."""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -145,7 +147,8 @@ def read_predictor(
             limit_threads=limit_threads,
         )
         trusted = tuple(packages) if packages is not None else _packages(version)
-        return Predictor(version, signature, trainer.load_logged(folder, trusted), trainer)
+        model = trainer.load_logged(folder, trusted)
+        return Predictor(version, signature, model, trainer, read_example(folder))
 
 
 def _packages(version: Version) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The registry's aliases and tags, and reading versions back, on a real MLflow server."""
 
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -184,6 +185,17 @@ def test_a_loaded_version_predicts_as_the_fitted_model_did(trained):
     assert (found.values == target).mean() > 0.9
     assert found.probabilities.shape == (len(rows), 3)
     assert predictor.features == trained.split.features
+
+
+def test_loading_a_version_brings_its_input_example_and_leaves_no_file(
+    trained, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    version = registry.version(trained.name, 1, tracking=trained.tracking)
+    predictor = load_predictor(version, tracking=trained.tracking)
+    assert tuple(predictor.example.columns) == predictor.features
+    assert len(predictor.predict(predictor.example).values) == len(predictor.example) > 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_rows_that_lack_a_feature_or_have_it_in_another_form_are_refused(trained):

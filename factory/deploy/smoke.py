@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mlflow.models
-import pandas as pd
+import mlflow
 from pydantic_core import to_json
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
@@ -17,6 +16,7 @@ from factory.config.deploy.common import PICTURES
 from factory.deploy.http import NoAnswerError
 from factory.deploy.protocol import Answer, Deployed, Question, Release, Target
 from factory.errors import TerminalError
+from factory.model_files import downloaded, read_example
 from factory.serving.contract import example_rows
 from factory.serving.pictures import kind_of
 from factory.steps.results import Result
@@ -124,13 +124,11 @@ def _file(path: Path, name: str) -> Asked:
 
 
 def _example(release: Release, tracking: Tracking) -> Asked:
+    # What fetches files knows no client, only the process's one server.
     mlflow.set_tracking_uri(tracking.uri)
-    with tracking.asked():
-        try:
-            example = mlflow.models.Model.load(release.uri).load_input_example(release.uri)
-        except FileNotFoundError:
-            example = None
-    if not isinstance(example, pd.DataFrame) or example.empty:
+    with tracking.asked(), downloaded(release.uri, release.sha256) as folder:
+        example = read_example(folder)
+    if example is None:
         raise TerminalError(
             f"{release.uri} has lost its input example, so there is nothing to ask: write "
             "`smoke_test: {file: …}` under `deploy`"

@@ -14,7 +14,7 @@ from factory.errors import TerminalError
 from factory.model_files import RELEASE_FILE
 from factory.predictor import read_predictor
 from factory.registry import Version
-from factory.serving.loading import Served, example_of, tried
+from factory.serving.loading import Served, tried
 from factory.serving.models import Models
 from factory.serving.settings import Settings
 
@@ -70,7 +70,7 @@ def load_folder(folder: Path, settings: Settings) -> Served:
     note = read_note(folder)
     version = _version(note)
     predictor = read_predictor(version, str(folder), task=note.task, limit_threads=False)
-    return tried(version, predictor, example_of(str(folder)), settings)
+    return tried(version, predictor, settings)
 
 
 def models_of(served: Served) -> Models:

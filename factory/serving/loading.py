@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import mlflow.models
 import pandas as pd
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -57,19 +56,17 @@ def load(version: Version, *, tracking: Tracking, settings: Settings) -> Served:
         predictor = _load(version, tracking)
     except TerminalError as error:
         raise RefusedError("it does not load") from error
-    with tracking.asked():
-        example = example_of(version.uri)
-    return tried(version, predictor, example, settings)
+    return tried(version, predictor, settings)
 
 
-def tried(
-    version: Version, predictor: Predictor, example: pd.DataFrame, settings: Settings
-) -> Served:
+def tried(version: Version, predictor: Predictor, settings: Settings) -> Served:
     """A loaded version that has predicted its own input example, and so is warm.
 
     Raises:
         RefusedError: It predicts nothing sensible, or takes what requests cannot carry.
     """
+    if (example := predictor.example) is None:
+        raise RefusedError("it has no input example to try it with")
     contract: Contract | PictureContract
     if column := picture_column(predictor.signature):
         contract = PictureContract(
@@ -88,21 +85,6 @@ def _load(version: Version, tracking: Tracking) -> Predictor:
     """The one place that serving gets models from."""
     # The command has set the threads of native libraries for the whole process.
     return load_predictor(version, tracking=tracking, limit_threads=False)
-
-
-def example_of(uri: str) -> pd.DataFrame:
-    """The input example of a model that MLflow knows, or that lies in a folder.
-
-    Raises:
-        RefusedError: It has none.
-    """
-    try:
-        example = mlflow.models.Model.load(uri).load_input_example(uri)
-    except FileNotFoundError as error:
-        raise RefusedError("it has lost its input example") from error
-    if not isinstance(example, pd.DataFrame) or example.empty:
-        raise RefusedError("it has no input example to try it with")
-    return example
 
 
 def _warm_up(

@@ -18,6 +18,7 @@ from factory.deploy.places import Places
 from factory.deploy.protocol import Question
 from factory.deploy.sagemaker import EndpointError, SageMakerTarget
 from factory.errors import FactoryError, TerminalError
+from factory.model_files import downloaded, read_example
 from tests.aws.endpoints import Endpoints
 from tests.deploy.released import model_folder, release, tracking
 
@@ -110,7 +111,8 @@ def _example(release, target):
     import mlflow
 
     mlflow.set_tracking_uri(target._tracking.uri)
-    example = mlflow.models.Model.load(release.uri).load_input_example(release.uri)
+    with downloaded(release.uri) as folder:
+        example = read_example(folder)
     return json.loads(example.head(3).to_json(orient="records"))
 
 

@@ -36,6 +36,7 @@ class Brightness:
             inputs=Schema([ColSpec(DataType.binary, "image")]),
             outputs=Schema([ColSpec(DataType.string)]),
         )
+        self.example = pd.DataFrame({"image": [picture(10), picture(250)]})
         self.asked: list[int] = []
 
     def predict(self, rows: pd.DataFrame) -> Predictions:
@@ -58,5 +59,4 @@ def version(number: int = 1) -> Version:
 
 def served(settings: Settings | None = None, predictor: Brightness | None = None) -> Served:
     """The model, as if it had been loaded."""
-    example = pd.DataFrame({"image": [picture(10), picture(250)]})
-    return tried(version(), predictor or Brightness(), example, settings or Settings())
+    return tried(version(), predictor or Brightness(), settings or Settings())

@@ -24,7 +24,7 @@ import skops.io
 from mlflow import MlflowClient
 
 from factory.config.model import Model
-from factory.model_files import TAG, digest, downloaded
+from factory.model_files import TAG, digest, downloaded, read_example
 from factory.tracking import Tracking
 from factory.trainers import LoggedModel
 from factory.trainers.scikit_learn import ScikitLearnTrainer
@@ -189,8 +189,7 @@ def broken(uri: str, name: str, number: int, breakage: Callable[[Any], bytes | N
     version = client.get_model_version(name, str(number))
     trainer = ScikitLearnTrainer(version.tags["task"])
     with downloaded(fine) as files:
-        pipeline = trainer.load_logged(files, ())
-    features = mlflow.models.Model.load(fine).load_input_example(fine)
+        pipeline, features = trainer.load_logged(files, ()), read_example(files)
     logged = trainer.log_model(pipeline, LoggedModel(version.run_id, features, (), {}))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.skops"
