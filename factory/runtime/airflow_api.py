@@ -155,6 +155,17 @@ class AirflowClient:
             path = f"{path}/{task.map_index}"
         self._request("PATCH", path, json={"new_state": state})
 
+    def clear(self, task: TaskInstance) -> None:
+        """Have one task instance run again, in the same run."""
+        path = f"/dags/{task.dag_id}/clearTaskInstances"
+        body = {
+            "dag_run_id": task.dag_run_id,
+            "task_ids": [[task.task_id, task.map_index] if task.map_index >= 0 else task.task_id],
+            "only_failed": False,
+            "dry_run": False,
+        }
+        self._request("POST", path, json=body)
+
     def log(self, task: TaskInstance, *, attempt: int | None = None) -> list[str]:
         """The lines of a task instance's log: its last attempt's, unless another is named."""
         answer = self._get(

@@ -111,6 +111,19 @@ class Site:
         tasks = self.shop.airflow.tasks(run.dag_id, run.dag_run_id)
         return [task for task in tasks if task.task_id == "trial.fit"]
 
+    def wait_until_deferred(self, run: DagRun, *, attempts: int = 2) -> None:
+        """Wait until the two trials wait for their jobs, after so many attempts together."""
+
+        def deferred() -> bool:
+            trials = self.trials(run)
+            return (
+                [task.state for task in trials] == ["deferred", "deferred"]
+                and sum(task.try_number for task in trials) == attempts
+                and len(self.training.active) == 2
+            )
+
+        self.shop.airflow.wait_until(deferred, "the waiting", seconds=LONG)
+
     def xcom(self, run: DagRun, task_id: str) -> Any:
         return self.shop.airflow.xcom(run.dag_id, run.dag_run_id, task_id)
 
@@ -167,12 +180,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Site]
 
 def test_trials_train_on_sagemaker_without_holding_a_worker(site: Site):
     run = site.start("remote")
-
-    def all_deferred() -> bool:
-        states = [task.state for task in site.trials(run)]
-        return states == ["deferred", "deferred"] and len(site.training.active) == 2
-
-    site.shop.airflow.wait_until(all_deferred, "the waiting", seconds=LONG)
+    site.wait_until_deferred(run)
     site.gate("remote").touch()
     ended = site.finish(run)
     assert ended.state == "success", site.logs(run)
@@ -189,6 +197,21 @@ def test_trials_train_on_sagemaker_without_holding_a_worker(site: Site):
     left = site.aws.keys("jobs/_training/")
     assert len(left) == 2
     assert all(name.endswith("/output/model.tar.gz") for name in left)
+
+
+def test_trial_that_is_cleared_while_its_job_is_at_work_waits_for_that_job_again(site: Site):
+    run = site.start("remote")
+    site.wait_until_deferred(run)
+    jobs = set(site.training.jobs)
+    cleared = site.trials(run)[0]
+    site.shop.airflow.clear(cleared)
+    site.wait_until_deferred(run, attempts=3)
+    site.gate("remote").touch()
+    assert site.finish(run).state == "success", site.logs(run)
+    assert set(site.training.jobs) == jobs
+    assert site.xcom(run, "stop_training")["stopped"] == []
+    (task,) = [one for one in site.trials(run) if one.map_index == cleared.map_index]
+    assert "taking over the training job" in "\n".join(site.shop.airflow.log(task))
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "shut_down"])
