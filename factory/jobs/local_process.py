@@ -12,6 +12,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ _INHERITED_BEGINNINGS = ("PYTHON", "FACTORY_", "TORCH_", "FASTAI_")
 _SAME_TIME = 2.0
 """Seconds by which two creation times of one process may differ."""
 _SHOWN_LINES = 40
+_LOOK = 0.02
+"""Seconds until it is looked again whether the lock is free: no event tells."""
 
 
 class OtherMachineError(FactoryError):
@@ -109,6 +112,7 @@ class LocalProcesses:
 
     def wait(self, name: str, seconds: float) -> bool:
         """Wait for a job's end for at most so many seconds; returns whether it has ended."""
+        deadline = time.monotonic() + seconds
         folder = self._layout(name).base
         process = _process(folder)
         try:
@@ -122,7 +126,7 @@ class LocalProcesses:
             with suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(left, timeout=GRACE)
-        return not _is_alive(folder)
+        return _is_over(folder, deadline)
 
     def stop(self, name: str) -> None:
         """See `Backend.stop`; returns when no process of the job is left."""
@@ -140,6 +144,7 @@ class LocalProcesses:
             with suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(alive, timeout=GRACE)
+        _is_over(folder, time.monotonic() + GRACE)
         logger.info("training job %s is stopped", name)
 
     def collect(self, name: str, folder: Path) -> Path:  # noqa: ARG002 - it is on this disk
@@ -234,6 +239,18 @@ def _is_alive(folder: Path) -> bool:
         return True
     with _locked(folder) as lock:
         return lock is None
+
+
+def _is_over(folder: Path, deadline: float) -> bool:
+    """Whether nothing of a job is left, by a point of the monotonic clock at the latest.
+
+    A killed process of several threads is a zombie while the last of them still holds the lock.
+    """
+    while _is_alive(folder):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LOOK)
+    return True
 
 
 def _process(folder: Path) -> psutil.Process | None:

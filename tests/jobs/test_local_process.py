@@ -1,9 +1,11 @@
 """Jobs as processes: the same model as in the task, one process a job, and none that is left."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -162,6 +164,21 @@ def test_process_that_was_killed_is_told_once_and_then_tried_anew(slow, tmp_path
     assert following != name
     assert slow.backend.wait(following, WAIT)
     assert slow.jobs().finish(following).trial == slow.trials[0]
+
+
+def test_job_has_not_ended_while_a_thread_of_a_killed_process_holds_its_lock(slow):
+    name = slow.jobs().begin()
+    (pid,) = begun(slow)
+    os.kill(pid, signal.SIGKILL)
+    lock = (slow.workspace / "jobs" / name / "lock").open()
+    # Ours, in place of the thread's.
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    assert not slow.backend.wait(name, 0.1)
+    letting_go = threading.Timer(0.3, lock.close)
+    letting_go.start()
+    assert slow.backend.wait(name, WAIT)
+    assert lock.closed
+    assert slow.backend.describe(name).state == "failed"
 
 
 def test_process_id_of_somebody_else_is_not_taken_for_the_job(slow):
