@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from factory.documents.parts import Document
+from factory.documents.document import Document
 
 _IMPORTS = """\
 from datetime import datetime, timedelta, timezone

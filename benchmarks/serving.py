@@ -166,10 +166,10 @@ def _register(tracking_uri: str) -> list[dict[str, object]]:
     import mlflow
     from sklearn.datasets import load_wine
 
-    from factory import registry
-    from factory.tracking import Tracking
-    from factory.trainers import LoggedModel
-    from factory.trainers.scikit_learn import ScikitLearnTrainer
+    from factory.models import registry
+    from factory.models.tracking import Tracking
+    from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
+    from factory.trainers.trainer import LoggedModel
 
     mlflow.set_tracking_uri(tracking_uri)
     features = load_wine(as_frame=True).data

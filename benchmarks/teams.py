@@ -5,10 +5,10 @@ from pathlib import Path
 
 from benchmarks import handwritten
 from factory.catalog import read_all
-from factory.config.environment import active_environment
 from factory.documents.compile import compile_team
-from factory.documents.places import Places
+from factory.documents.installation import Places
 from factory.documents.rendering import to_yaml
+from factory.team.environment import active_environment
 
 DAGS_A_TEAM = 2
 

@@ -6,7 +6,7 @@ from airflow.sdk import DAG
 from dagfactory.dagbuilder import DagBuilder
 from dagfactory.utils import cast_with_type
 
-from factory.documents.parts import Document
+from factory.documents.document import Document
 
 
 def build(dag_id: str, document: Document) -> DAG:

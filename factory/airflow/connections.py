@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from factory.config.sources import SqlSource
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
+from factory.data.sources.sections import SqlSource
 
 if TYPE_CHECKING:
-    from factory.steps.chunks import Chunk
-    from factory.steps.download import Login
+    from factory.data.chunks import Chunk
+    from factory.data.download import Login
 
 
 def query_chunks(source: SqlSource) -> Iterator["Chunk"]:
@@ -19,7 +19,7 @@ def query_chunks(source: SqlSource) -> Iterator["Chunk"]:
     Raises:
         TerminalError: The connection is not of a database.
     """
-    from factory.steps.chunks import read_chunks
+    from factory.data.chunks import read_chunks
 
     engine = database(source.connection).get_sqlalchemy_engine()
     # Without parameters, and not as SQLAlchemy's text: `%` and `:name` in a query mean themselves.
@@ -88,7 +88,7 @@ def http_login(connection: str) -> "Login":
 
 
 def _login(found: Any) -> "Login":
-    from factory.steps.download import Login
+    from factory.data.download import Login
 
     headers = found.extra_dejson.get("headers") or {}
     return Login(

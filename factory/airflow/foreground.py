@@ -17,7 +17,7 @@ from airflow.sdk.listener import get_listener_manager
 
 from factory.airflow.approval import ApprovalStepOperator
 from factory.airflow.load import load_one
-from factory.config.environment import configs_folder
+from factory.team.environment import configs_folder
 
 # The tasks whose result says what a run came to, the first that there is.
 _LAST = ("register", "publish")

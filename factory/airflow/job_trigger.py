@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from factory.errors import FactoryError
+from factory.base.errors import FactoryError
 
 _MOST_FAILURES = 5
 """Questions without an answer, one after the other, after which the task is to ask itself."""
@@ -109,9 +109,9 @@ class TrainingJobTrigger(BaseTrigger):  # type: ignore[misc]
 
     def _jobs(self) -> Any:
         from factory.airflow.storage_access import access_of
-        from factory.jobs.backends import section_of
-        from factory.jobs.sagemaker import SageMakerJobs
-        from factory.storage.access import Access
+        from factory.lake.storage.access import Access
+        from factory.training.backends.dispatch import section_of
+        from factory.training.backends.sagemaker import SageMakerJobs
 
         section: Any = section_of(self.backend)
         # Its own: the triggerer waits for many teams' jobs in one process.

@@ -24,7 +24,7 @@ def on_task_instance_success(task_instance: Any) -> None:
     notify = getattr(getattr(task_instance, "task", None), "notify", None)
     if not notify:
         return
-    from factory.airflow.announcements import announcement
+    from factory.airflow.messages import announcement
     from factory.airflow.notify import send
 
     try:

@@ -11,9 +11,9 @@ from airflow.sdk import DAG, get_parsing_context
 
 from factory.airflow.build import build, build_all
 from factory.catalog import Project, read_all, read_one
-from factory.config.environment import active_environment, configs_folder
 from factory.documents.compile import compile_one, compile_team
-from factory.documents.places import Places
+from factory.documents.installation import Places
+from factory.team.environment import active_environment, configs_folder
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier
 
-    from factory.config.notify import Event
+    from factory.team.notify import Event
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def _wait_for(threads: Sequence[threading.Thread], patience: float) -> None:
 def _deliver(message: Message, target: Mapping[str, Any], context: Mapping[str, Any]) -> None:
     from pydantic import TypeAdapter
 
-    from factory.config.notify import NotifierTarget, Target
+    from factory.team.notify import NotifierTarget, Target
 
     typed: Any = TypeAdapter(Target).validate_python(target)
     if isinstance(typed, NotifierTarget):
@@ -140,8 +140,8 @@ def _deliver(message: Message, target: Mapping[str, Any], context: Mapping[str, 
 def _named(target: Any) -> "BaseNotifier":
     from airflow.sdk import BaseNotifier
 
-    from factory.errors import TerminalError
-    from factory.trainers.objects import import_object
+    from factory.base.errors import TerminalError
+    from factory.base.objects import import_object
 
     found = import_object(target.call)
     if not (isinstance(found, type) and issubclass(found, BaseNotifier)):
@@ -150,8 +150,8 @@ def _named(target: Any) -> "BaseNotifier":
 
 
 def _builtin(target: Any, message: Message) -> "BaseNotifier":
-    from factory.config.notify import PACKAGES
-    from factory.errors import TerminalError
+    from factory.base.errors import TerminalError
+    from factory.team.notify import PACKAGES
 
     try:
         return _BUILTIN[target.type](target, message)

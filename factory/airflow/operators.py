@@ -16,9 +16,9 @@ from airflow.sdk.exceptions import (
     DownstreamTasksSkipped,
 )
 
-from factory.airflow.failures import remember
+from factory.airflow.run_failures import remember
 from factory.airflow.storage_access import storage_access
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 
 
 @contextmanager

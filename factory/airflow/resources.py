@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import pass_context
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 
 
 @pass_context

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 
 if TYPE_CHECKING:
-    from factory.storage.access import Access
+    from factory.lake.storage.access import Access
 
 
 @contextmanager
 def storage_access(connection: str | None) -> Iterator[None]:
-    """Let the lake and `factory.storage.files` use a connection's credentials within the block.
+    """Let the lake and `factory.lake.storage.files` use a connection's credentials within the block.
 
     Args:
         connection: An Airflow connection of type `aws`; None leaves it to the environment.
@@ -25,7 +25,7 @@ def storage_access(connection: str | None) -> Iterator[None]:
     if connection is None:
         yield
         return
-    from factory.storage.access import using
+    from factory.lake.storage.access import using
 
     with using(access_of(connection)):
         yield
@@ -41,7 +41,7 @@ def access_of(connection: str) -> "Access":
             installed.
         AccessDeniedError: The role may not be had.
     """
-    from factory.storage.access import Access, endpoint_in_environment
+    from factory.lake.storage.access import Access, endpoint_in_environment
 
     hook = _hook(connection)
     session = _session(hook, connection)
@@ -66,7 +66,7 @@ def _hook(connection: str) -> Any:
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
 
-    from factory.storage.access import missing_extra
+    from factory.lake.storage.access import missing_extra
 
     try:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
@@ -91,7 +91,7 @@ def _session(hook: Any, connection: str) -> Any:
     """The hook's session, with its credentials already had, so that what is wrong shows here."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from factory.storage.errors import AccessDeniedError, StorageError
+    from factory.lake.storage.errors import AccessDeniedError, StorageError
 
     try:
         session = hook.get_session()

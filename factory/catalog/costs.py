@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from factory.config.backend import SageMaker
-from factory.config.cost import estimate
-from factory.config.problems import Problem
-from factory.config.reader import TeamFile
-from factory.config.search import most_trials
+from factory.team.problems import Problem
+from factory.team.reader import TeamFile
+from factory.training.backends.cost import estimate
+from factory.training.backends.sections import SageMaker
+from factory.training.search.sections import most_trials
 
 
 def check_costs(team: TeamFile) -> Iterator[Problem]:

@@ -8,16 +8,16 @@ the file is mended. So a reference to a team whose file is broken is not looked 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from factory.catalog.column_links import check_columns
+from factory.catalog.contracts import check_columns
 from factory.catalog.costs import check_costs
+from factory.catalog.cycles import Links, rings
 from factory.catalog.published import Published, published
-from factory.catalog.rings import Links, rings
-from factory.config.model import Model
-from factory.config.problems import Problem, closest, did_you_mean, in_order, one_of
-from factory.config.reader import TeamFile
-from factory.config.references import Reference, references
-from factory.config.schedule import PRESETS
-from factory.config.yaml_tree import KeyPath
+from factory.team.problems import Problem, closest, did_you_mean, in_order, one_of
+from factory.team.reader import TeamFile
+from factory.team.references import Reference, references
+from factory.team.schedule import PRESETS
+from factory.team.yaml_tree import KeyPath
+from factory.training.model import Model
 
 
 @dataclass(frozen=True)

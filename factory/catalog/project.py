@@ -5,16 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factory.catalog.linking import Catalog
-from factory.config.checking import declared_environments, in_each_environment
-from factory.config.problems import Problem, ReadFailed, in_order
-from factory.config.reader import (
-    TeamFile,
-    read_platform,
-    read_team,
-    team_path,
-    team_paths,
-)
-from factory.config.team import PlatformConfig
+from factory.team.checking import declared_environments, in_each_environment
+from factory.team.problems import Problem, ReadFailed, in_order
+from factory.team.reader import TeamFile, read_platform, read_team, team_path, team_paths
+from factory.team.team import PlatformConfig
 
 
 @dataclass(frozen=True)

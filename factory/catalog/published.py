@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from factory.config.dataset import Dataset
-from factory.config.predict import Predict
-from factory.config.reader import TeamFile
-from factory.config.yaml_tree import KeyPath
+from factory.data.dataset import Dataset
+from factory.models.predict import Predict
+from factory.team.reader import TeamFile
+from factory.team.yaml_tree import KeyPath
 
 
 @dataclass(frozen=True)

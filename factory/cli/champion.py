@@ -9,7 +9,7 @@ from factory.cli.console import ProjectOption, console, plain_table
 from factory.cli.registry import ModelArgument, registry_of
 
 if TYPE_CHECKING:
-    from factory.registry import Version
+    from factory.models.registry import Version
 
 _COLOURS = {"champion": "bold green", "previous": "cyan", "challenger": "yellow"}
 _TEST = "test_"
@@ -21,7 +21,7 @@ def champion(name: ModelArgument, project: ProjectOption = Path()) -> None:
     The registry is the one in MLFLOW_TRACKING_URI, or the project's own.
     """
     with registry_of(project) as tracking:
-        from factory import registry
+        from factory.models import registry
 
         versions = registry.versions(name, tracking=tracking)
     table = plain_table(

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from factory.errors import FactoryError
+from factory.base.errors import FactoryError
 from factory.runtime.errors import EmbeddedRuntimeError, Interrupted
 
 # A log has no width of its own, and a table folded to 80 columns is hard to read in one.

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from factory.base.errors import FactoryError
+from factory.base.section import NAME
 from factory.cli.console import console, failures_explained
 from factory.cli.selection import failed
-from factory.config.base import NAME
-from factory.errors import FactoryError
 from factory.runtime import foreground
 from factory.runtime.signals import StopSignals
 
 if TYPE_CHECKING:
-    from factory.tracking import Tracking
+    from factory.models.tracking import Tracking
 
 _FULL_NAME = re.compile(rf"{NAME.pattern}\.{NAME.pattern}")
 
@@ -44,7 +44,7 @@ def registry_of(project: Path) -> Iterator["Tracking"]:
     """
     with failures_explained(), StopSignals() as signals, _address(project, signals) as uri:
         # Late: importing it takes more than a second.
-        from factory.tracking import Tracking
+        from factory.models.tracking import Tracking
 
         try:
             yield Tracking(uri)

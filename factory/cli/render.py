@@ -24,10 +24,10 @@ def render(
     Plain dag-factory loads it (`dagfactory.load_yaml_dags(config_filepath=…)`).
     """
     from factory.catalog import read_all
-    from factory.config.environment import active_environment
     from factory.documents.compile import compile_team
-    from factory.documents.places import Places
+    from factory.documents.installation import Places
     from factory.documents.rendering import to_yaml
+    from factory.team.environment import active_environment
 
     configs = project.resolve() / "configs"
     read = read_all(configs, active_environment())

@@ -15,7 +15,7 @@ from factory.runtime.announced import announced
 from factory.runtime.errors import EmbeddedRuntimeError
 
 if TYPE_CHECKING:
-    from factory.registry import Switch
+    from factory.models.registry import Switch
 
 _USER, _PASSWORD = "FACTORY_AIRFLOW_USER", "FACTORY_AIRFLOW_PASSWORD"
 
@@ -50,7 +50,7 @@ def rollback(
     asset event starts what follows the model, such as predictions.
     """
     with registry_of(project) as tracking:
-        from factory import registry
+        from factory.models import registry
 
         switch = registry.rollback(name, to, by=by or getpass.getuser(), why=why, tracking=tracking)
     console.print(f"[green]{_said(name, switch)}[/]")

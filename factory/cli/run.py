@@ -40,7 +40,7 @@ def run(
     Everything else is as in Airflow: the same tasks, lake and MLflow.
     """
     from factory.catalog import read_all
-    from factory.config.environment import active_environment
+    from factory.team.environment import active_environment
 
     home = project.resolve()
     configs = home / "configs"
@@ -62,8 +62,9 @@ def run(
 def missing_datasets(read: "Project", project: Path, dag_id: str) -> list[str]:
     """The DAGs of all datasets without a snapshot that a DAG needs, producers first."""
     from factory.documents.compile import producer_id
-    from factory.documents.places import Places
-    from factory.lake import Lake, NoSnapshotError
+    from factory.documents.installation import Places
+    from factory.lake.snapshot import NoSnapshotError
+    from factory.lake.table import Lake
 
     places = Places.of(read.platform, project)
     order: dict[str, None] = {}
@@ -84,7 +85,7 @@ def missing_datasets(read: "Project", project: Path, dag_id: str) -> list[str]:
 
 
 def _inputs(read: "Project", dag_id: str) -> list[str]:
-    from factory.config.base import qualify
+    from factory.base.section import qualify
     from factory.documents.deployment import deployment_id
     from factory.documents.prediction import prediction_id
 

@@ -7,11 +7,11 @@ import typer
 from rich.markup import escape
 
 from factory.cli.console import errors
-from factory.config.problems import did_you_mean
+from factory.team.problems import did_you_mean
 
 if TYPE_CHECKING:
     from factory.catalog import Project
-    from factory.config.reader import TeamFile
+    from factory.team.reader import TeamFile
 
 
 def healthy_team(project: "Project", configs: Path, name: str) -> "TeamFile":

@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
+from factory.base.errors import TerminalError
+from factory.base.section import NAME
 from factory.cli.console import ProjectOption
 from factory.cli.selection import failed
-from factory.config.base import NAME
-from factory.errors import TerminalError
 from factory.runtime.home import Home
-from factory.serving.settings import PictureLimits, Settings
+from factory.serving.limits import PictureLimits, Settings
 
 _FULL_NAME = re.compile(rf"{NAME.pattern}\.{NAME.pattern}")
 _LIMITS = Settings()
@@ -84,9 +84,9 @@ def serve(
     )
     _prepare()
     # Late, after what is imported here has been told about threads and patience.
+    from factory.models.tracking import Tracking
     from factory.serving.server import serve as serve_models
     from factory.serving.server import serve_folder
-    from factory.tracking import Tracking
 
     settings = Settings(
         threads=threads,

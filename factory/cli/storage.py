@@ -10,7 +10,7 @@ from factory.runtime.errors import EmbeddedRuntimeError
 from factory.runtime.foreground import airflow_home
 
 if TYPE_CHECKING:
-    from factory.documents.places import Places
+    from factory.documents.installation import Places
 
 
 def missing_extra(project: Path) -> str | None:
@@ -18,12 +18,12 @@ def missing_extra(project: Path) -> str | None:
 
     Of the environment that FACTORY_ENVIRONMENT picks: another one's may be for other machines.
     """
-    from factory.config.environment import active_environment
-    from factory.config.problems import ReadFailed
-    from factory.config.reader import read_platform
-    from factory.documents.places import Places
+    from factory.documents.installation import Places
+    from factory.lake.storage.extras import missing_for
     from factory.runtime.environment import ARTIFACTS
-    from factory.storage.extras import missing_for
+    from factory.team.environment import active_environment
+    from factory.team.problems import ReadFailed
+    from factory.team.reader import read_platform
 
     try:
         platform = read_platform(project / "configs", active_environment()).config

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from factory.cli.console import ProjectOption, console, errors
 from factory.cli.storage import missing_extra
-from factory.config.problems import Problem
+from factory.team.problems import Problem
 
 
 def validate(
@@ -25,8 +25,8 @@ def validate(
     storage needs.
     """
     from factory.catalog import check_project
-    from factory.config.checking import check_team
-    from factory.config.reader import team_paths
+    from factory.team.checking import check_team
+    from factory.team.reader import team_paths
 
     configs = project / "configs"
     chosen = {path.resolve() for path in files or ()}

@@ -24,8 +24,8 @@ def promised_dags(project: Path) -> frozenset[str]:
         EmbeddedRuntimeError: there are none.
     """
     from factory.catalog import read_all
-    from factory.config.environment import active_environment
     from factory.documents.compile import dag_ids
+    from factory.team.environment import active_environment
 
     configs = project / "configs"
     found = read_all(configs, active_environment())

@@ -5,7 +5,7 @@ import hashlib
 import tarfile
 from pathlib import Path
 
-from factory.deploy.image_context import EPOCH
+from factory.deploy.build_context import EPOCH
 
 
 def pack(folder: Path, file: Path) -> str:

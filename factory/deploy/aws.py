@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from factory.errors import FactoryError, TerminalError
-from factory.storage import access
+from factory.base.errors import FactoryError, TerminalError
+from factory.lake.storage import access
 
 Session = Any
 """A `boto3.Session`."""

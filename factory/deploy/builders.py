@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from factory.config.deploy import Image
-from factory.deploy.commands import CommandError, first_of, run
-from factory.deploy.image_context import Context
+from factory.base.commands import CommandError, first_of, run
+from factory.deploy.build_context import Context
+from factory.deploy.container_image_section import Image
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _EPOCH = "315532800"

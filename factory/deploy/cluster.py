@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from factory.base.errors import FactoryError, TerminalError
 from factory.deploy.invocations import answer_of
 from factory.deploy.manifests import Manifest
 from factory.deploy.protocol import Answer, Question
 from factory.deploy.rollout import Progress, progress_of
-from factory.errors import FactoryError, TerminalError
 
 log = logging.getLogger(__name__)
 

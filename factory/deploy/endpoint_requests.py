@@ -8,11 +8,11 @@ import hashlib
 import json
 from typing import Any
 
-from factory.config.deploy import SageMakerDeploy
+from factory.base.errors import TerminalError
 from factory.deploy.names import plain_name
 from factory.deploy.protocol import Release
-from factory.errors import TerminalError
-from factory.jobs.rules import by_the_description
+from factory.deploy.targets.sagemaker_section import SageMakerDeploy
+from factory.training.backends.rules import by_the_description
 
 Request = dict[str, Any]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
+from factory.base.errors import FactoryError, TerminalError
 from factory.deploy.protocol import Answer, Question
-from factory.errors import FactoryError, TerminalError
 
 FIELD = "image"
 """The part of a multipart request that holds the picture."""

@@ -2,9 +2,9 @@
 
 import httpx
 
+from factory.base.errors import TerminalError
 from factory.deploy.http import SECONDS, NoAnswerError, read_answer
 from factory.deploy.protocol import Answer, Question
-from factory.errors import TerminalError
 
 PATH = "/invocations"
 

@@ -6,9 +6,9 @@ The same section, version and image make the same manifests, always.
 from collections.abc import Mapping
 from typing import Any
 
-from factory.config.deploy import KubernetesDeploy
 from factory.deploy.names import plain_name
 from factory.deploy.protocol import Release
+from factory.deploy.targets.kubernetes_section import KubernetesDeploy
 
 Manifest = dict[str, Any]
 

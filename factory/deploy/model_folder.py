@@ -5,10 +5,10 @@ from pathlib import Path
 import mlflow
 import mlflow.artifacts
 
-from factory import registry
 from factory.deploy.protocol import Release
+from factory.models import registry
+from factory.models.tracking import Tracking
 from factory.serving.folder import ReleaseNote
-from factory.tracking import Tracking
 
 
 def fill_model_folder(release: Release, folder: Path, tracking: Tracking) -> None:

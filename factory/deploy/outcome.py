@@ -3,12 +3,12 @@
 import logging
 from datetime import UTC, datetime
 
-from factory import registry
-from factory.deploy.plan import Plan, has_failed
+from factory.base.values import Result
+from factory.deploy.deployment import Plan, has_failed
 from factory.deploy.protocol import Target
-from factory.registry import PREVIOUS, Switch
-from factory.steps.results import Result
-from factory.tracking import Tracking
+from factory.models import registry
+from factory.models.registry import PREVIOUS, Switch
+from factory.models.tracking import Tracking
 
 logger = logging.getLogger(__name__)
 

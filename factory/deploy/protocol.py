@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from factory.steps.results import Result
+from factory.base.values import Result
 
 
 class Release(Result):

@@ -13,7 +13,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 
 SERVING = (
     "fastapi",

@@ -11,16 +11,15 @@ import mlflow
 from pydantic_core import to_json
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from factory.config.deploy import SmokeTest
-from factory.config.deploy.common import PICTURES
+from factory.base.errors import TerminalError
+from factory.base.values import Result
+from factory.deploy.common import PICTURES, SmokeTest
 from factory.deploy.http import NoAnswerError
 from factory.deploy.protocol import Answer, Deployed, Question, Release, Target
-from factory.errors import TerminalError
-from factory.model_files import downloaded, read_example
+from factory.models.files import downloaded, read_example
+from factory.models.tracking import Tracking
 from factory.serving.contract import example_rows
-from factory.serving.pictures import kind_of
-from factory.steps.results import Result
-from factory.tracking import Tracking
+from factory.serving.images import kind_of
 
 logger = logging.getLogger(__name__)
 

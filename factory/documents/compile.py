@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from functools import partial
 
-from factory.config.team import TeamConfig
 from factory.documents.dataset import dataset_document
 from factory.documents.deployment import deployment_document, deployment_id
+from factory.documents.document import Document
+from factory.documents.installation import Places
 from factory.documents.monitoring import monitoring_document, monitoring_id
 from factory.documents.notification import on_failure
-from factory.documents.parts import Document
-from factory.documents.places import Places
 from factory.documents.prediction import prediction_document, prediction_id
 from factory.documents.storage import with_storage
 from factory.documents.training import training_document, training_id
+from factory.team.team import TeamConfig
 
 
 def dag_ids(team: TeamConfig) -> tuple[str, ...]:

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from factory.config.base import qualify
-from factory.config.dataset import Dataset
-from factory.config.load import Load
-from factory.config.sources import DatasetSource, ImagesSource
-from factory.config.team import TeamConfig
-from factory.config.transforms import ImagesTransform
-from factory.documents import parts
+from factory.base.section import qualify
+from factory.data.database_load import Load
+from factory.data.dataset import Dataset
+from factory.data.sources.sections import DatasetSource, ImagesSource
+from factory.data.transforms.sections import ImagesTransform
+from factory.documents import document as parts
+from factory.documents.document import Document
+from factory.documents.installation import Places
 from factory.documents.notification import telling
-from factory.documents.parts import Document
-from factory.documents.places import Places
 from factory.documents.resources import macros, with_resources
+from factory.team.team import TeamConfig
 
 VERSIONS = parts.param(
     None,

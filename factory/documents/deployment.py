@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from factory.config.deploy import Deploy, SageMakerDeploy
-from factory.config.team import TeamConfig
-from factory.documents import parts
-from factory.documents.parts import Document
-from factory.documents.places import Places
+from factory.deploy.sections import Deploy
+from factory.deploy.targets.sagemaker_section import SageMakerDeploy
+from factory.documents import document as parts
+from factory.documents.document import Document
+from factory.documents.installation import Places
+from factory.team.team import TeamConfig
 
 _SOON = 5
 """Seconds until a smoke test is tried again: a version that fails it is in production meanwhile."""

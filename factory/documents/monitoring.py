@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from factory.config.base import qualify
-from factory.config.model import Model
-from factory.config.monitor import Monitor
-from factory.config.schedule import Schedule
-from factory.config.team import TeamConfig
-from factory.documents import parts
+from factory.base.section import qualify
+from factory.documents import document as parts
 from factory.documents.dataset import VERSIONS
+from factory.documents.document import Document
+from factory.documents.installation import Places
 from factory.documents.notification import with_targets
-from factory.documents.parts import Document
-from factory.documents.places import Places
+from factory.monitoring.sections import Monitor
+from factory.team.schedule import Schedule
+from factory.team.team import TeamConfig
+from factory.training.model import Model
 
 
 def monitoring_id(team: str, model: str) -> str:
@@ -61,7 +61,7 @@ def _when(name: str, model: Model, monitor: Monitor) -> Schedule:
 
 
 def _watched(team: str, name: str, model: Model, monitor: Monitor) -> dict[str, Any]:
-    """Which datasets are looked at, by full name; see `factory.steps.monitor.Watched`."""
+    """Which datasets are looked at, by full name; see `factory.monitoring.measure.Watched`."""
     train_on = [qualify(reference, team) for reference in model.train_on.datasets]
     watched: dict[str, Any] = {"model": f"{team}.{name}", "train_on": train_on}
     if model.predict is not None and _watches_predictions(model, monitor):

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from factory.config.dataset import Dataset
-from factory.config.model import Model
-from factory.config.notify import Event, targets
-from factory.config.team import TeamConfig
+from factory.data.dataset import Dataset
+from factory.team.notify import Event, targets
+from factory.team.team import TeamConfig
+from factory.training.model import Model
 
-ON_FAILURE = "factory.airflow.failures.run_failed"
+ON_FAILURE = "factory.airflow.run_failures.run_failed"
 
 
 def told(event: Event, team: TeamConfig, about: Dataset | Model | None = None) -> list[Any]:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from factory.config.base import qualify
-from factory.config.predict import Predict
-from factory.config.team import TeamConfig
-from factory.documents import parts
+from factory.base.section import qualify
+from factory.documents import document as parts
 from factory.documents.dataset import PUBLISH_UNCHANGED, VERSIONS
+from factory.documents.document import Document
+from factory.documents.installation import Places
 from factory.documents.notification import telling
-from factory.documents.parts import Document
-from factory.documents.places import Places
+from factory.models.predict import Predict
+from factory.team.team import TeamConfig
 
 # What the target is taken for where transforms name it and the rows lack it.
 _TARGET = {"classification": "VARCHAR", "regression": "DOUBLE"}

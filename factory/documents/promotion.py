@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from factory.config.promotion import Approval, Promotion
-from factory.documents import parts
-from factory.documents.places import Places
+from factory.documents import document as parts
+from factory.documents.installation import Places
+from factory.models.promotion import Approval, Promotion
 
 APPROVAL = "factory.airflow.approval.ApprovalStepOperator"
 _ASKED = "ti.xcom_pull(task_ids='gate', key='approval')"

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from factory.documents.parts import Document
+from factory.documents.document import Document
 
 
 class _Dumper(yaml.SafeDumper):

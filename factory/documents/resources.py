@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from factory.config.resources import PythonResource, SqlResource
-from factory.documents import parts
+from factory.documents import document as parts
+from factory.team.resources import PythonResource, SqlResource
 
 
 def macros(resources: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """How a document's tasks reach a lake in S3."""
 
-from factory.documents import parts
-from factory.documents.parts import Document
-from factory.documents.places import Places
+from factory.documents import document as parts
+from factory.documents.document import Document
+from factory.documents.installation import Places
 
 MAKE_BUCKET = "make_bucket"
 

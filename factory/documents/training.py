@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from factory.config.base import qualify
-from factory.config.model import AROUND, TASKS_WITH_ROWS, Model
-from factory.config.promotion import RetrainWhen
-from factory.config.team import TeamConfig
-from factory.documents import parts
+from factory.base.section import qualify
+from factory.documents import document as parts
 from factory.documents.dataset import VERSIONS
-from factory.documents.jobs import with_jobs
+from factory.documents.document import Document
+from factory.documents.installation import Places
 from factory.documents.notification import telling
-from factory.documents.parts import Document
-from factory.documents.places import Places
 from factory.documents.promotion import promotion_tasks
 from factory.documents.resources import macros, with_resources
+from factory.documents.training_jobs import with_jobs
+from factory.models.promotion import RetrainWhen
+from factory.team.team import TeamConfig
+from factory.training.model import AROUND, TASKS_WITH_ROWS, Model
 
 
 def training_id(team: str, model: str) -> str:

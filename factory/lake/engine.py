@@ -15,7 +15,7 @@ import pyarrow.dataset
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from duckdb.sqltypes import DuckDBPyType
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from factory.config.dataset import Write
+from factory.data.dataset import Write
 from factory.lake import engine
 from factory.lake.engine import columns_of, quote
 from factory.lake.fingerprint import Fingerprint, fingerprint, schema_hash
@@ -28,7 +28,7 @@ from factory.lake.snapshot import (
 )
 
 if TYPE_CHECKING:
-    from factory.lake import Lake
+    from factory.lake.table import Lake
 
 _ATTEMPTS = 50
 

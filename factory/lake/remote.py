@@ -7,8 +7,8 @@ import pyarrow.fs
 from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 
-from factory.storage.access import Access
-from factory.storage.s3_errors import explain_text
+from factory.lake.storage.access import Access
+from factory.lake.storage.s3_errors import explain_text
 
 
 def filesystem(table: DeltaTable, address: str, access: Access) -> pa.fs.FileSystem:

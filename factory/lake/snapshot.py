@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from factory.errors import FactoryError, TerminalError
+from factory.base.errors import FactoryError, TerminalError
 
 
 class LakeError(FactoryError):

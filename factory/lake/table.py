@@ -20,14 +20,14 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
-from factory import storage
-from factory.config.dataset import Write
+from factory.data.dataset import Write
 from factory.lake import publishing, remote
 from factory.lake.snapshot import LakeError, NoSnapshotError, Publication, Snapshot
-from factory.storage import access
-from factory.storage.errors import NoFileError
-from factory.storage.files import Files
-from factory.storage.s3_errors import explain_text
+from factory.lake.storage import access
+from factory.lake.storage import address as storage
+from factory.lake.storage.errors import NoFileError
+from factory.lake.storage.files import Files
+from factory.lake.storage.s3_errors import explain_text
 
 # Reader features under which a version's rows are the rows of its parquet files.
 _PLAIN_FEATURES = frozenset({"timestampNtz"})
@@ -45,7 +45,7 @@ class Lake:
         """Open nothing yet.
 
         Args:
-            address: An address as `factory.storage.resolve` returns it.
+            address: An address as `factory.lake.storage.address.resolve` returns it.
 
         Raises:
             LakeError: when a folder's name has characters that Delta's library breaks on.
@@ -81,7 +81,7 @@ class Lake:
 
     @cached_property
     def files(self) -> Files:
-        """The files beside the tables, such as images: see `factory.storage.files`.
+        """The files beside the tables, such as images: see `factory.lake.storage.files`.
 
         Raises:
             NoSuchStorageError: when the lake lies neither in a folder nor in S3.
@@ -166,7 +166,7 @@ class Lake:
 
         Args:
             dataset: The full name, `team.dataset`.
-            rows: A parquet file in the lake's types, as `factory.steps.sql.write_rows` makes it.
+            rows: A parquet file in the lake's types, as `factory.data.sql.write_rows` makes it.
             write: Whether the rows replace, append to or merge with the published ones.
             run_id: The run that publishes.
             emit_unchanged: Whether consumers should hear of unchanged content.

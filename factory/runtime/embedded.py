@@ -156,7 +156,7 @@ class EmbeddedRuntime:
         if "mlflow" in self._wanted:
             self._launch("mlflow", "mlflow", *self._mlflow_arguments())
         if self.serves:
-            self._launch(SERVING, "factory.runtime.keeper", *serving_command(self.ports.serving))
+            self._launch(SERVING, "factory.runtime.restart", *serving_command(self.ports.serving))
         if self._wanted != ("mlflow",):
             self._launch_airflow()
         self._wait_until_healthy()

@@ -17,8 +17,8 @@ def is_wanted(project: Path, environment: str | None) -> bool:
         environment: Whose overlays apply; the default one's when left out.
     """
     from factory.catalog import read_all
-    from factory.config.deploy import ProcessDeploy
-    from factory.config.environment import DEFAULT_ENVIRONMENT
+    from factory.deploy.targets.process_section import ProcessDeploy
+    from factory.team.environment import DEFAULT_ENVIRONMENT
 
     found = read_all(project / "configs", environment or DEFAULT_ENVIRONMENT)
     sections = [

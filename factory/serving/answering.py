@@ -8,12 +8,12 @@ from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 from factory.serving.answers import answer, answer_to_one
 from factory.serving.contract import Row
-from factory.serving.failures import cannot_predict, findings
 from factory.serving.loading import Served
-from factory.trainers import Predictions
+from factory.serving.refusals import cannot_predict, findings
+from factory.trainers.trainer import Predictions
 
 logger = logging.getLogger(__name__)
 

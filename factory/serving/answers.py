@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
-from factory.trainers import Predictions
+from factory.trainers.trainer import Predictions
 
 
 class Classified(BaseModel):

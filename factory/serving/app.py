@@ -7,16 +7,16 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from factory.models.tracking import Tracking
 from factory.serving.answering import answer_together
-from factory.serving.asking import Asking
-from factory.serving.desk import Desk
-from factory.serving.following import Follower
+from factory.serving.batching import Desk
+from factory.serving.champions import Follower
+from factory.serving.limits import Settings
 from factory.serving.metrics import Metrics
 from factory.serving.models import Models
 from factory.serving.openapi import Document
-from factory.serving.pages import Details, Health, Listing, Problem, Summary
-from factory.serving.settings import Settings
-from factory.tracking import Tracking
+from factory.serving.request import Asking
+from factory.serving.schemas import Details, Health, Listing, Problem, Summary
 
 _ABOUT = "Models in production. Each follows its champion in the model registry."
 

@@ -8,8 +8,8 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.types import Message
 
-from factory.serving.pictures import FIELD, refusal
-from factory.serving.settings import Settings
+from factory.serving.images import FIELD, refusal
+from factory.serving.limits import Settings
 
 _FORM = "multipart/form-data"
 _MOST_PARTS = 8

@@ -31,8 +31,8 @@ from pydantic_core import PydanticKnownError
 # Python's own is read by pydantic from 3.12 on.
 from typing_extensions import TypedDict
 
-from factory.serving.failures import RefusedError
-from factory.steps.columns import TEXT, TIME, learnable
+from factory.data.columns import TEXT, TIME, learnable
+from factory.serving.refusals import RefusedError
 
 Row = dict[str, Any]
 """A value for each feature; numbers, texts, booleans, points in time without a zone, or None."""

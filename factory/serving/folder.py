@@ -10,13 +10,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from factory.errors import TerminalError
-from factory.model_files import RELEASE_FILE
-from factory.predictor import read_predictor
-from factory.registry import Version
+from factory.base.errors import TerminalError
+from factory.models.files import RELEASE_FILE
+from factory.models.predictor import read_predictor
+from factory.models.registry import Version
+from factory.serving.limits import Settings
 from factory.serving.loading import Served, tried
 from factory.serving.models import Models
-from factory.serving.settings import Settings
 
 NOTE = RELEASE_FILE
 """The file's name."""

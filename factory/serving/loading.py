@@ -8,16 +8,16 @@ import pandas as pd
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from factory.errors import TerminalError
-from factory.predictor import Predictor, load_predictor
-from factory.registry import Version
+from factory.base.errors import TerminalError
+from factory.models.predictor import Predictor, load_predictor
+from factory.models.registry import Version
+from factory.models.tracking import Tracking
 from factory.serving.answers import nonsense
 from factory.serving.contract import Contract, Row, contract_of, example_rows, outputs_of
-from factory.serving.failures import RefusedError
-from factory.serving.picture_contract import PictureContract, picture_column
-from factory.serving.settings import Settings
-from factory.tracking import Tracking
-from factory.trainers import Predictions
+from factory.serving.image_contract import PictureContract, picture_column
+from factory.serving.limits import Settings
+from factory.serving.refusals import RefusedError
+from factory.trainers.trainer import Predictions
 
 logger = logging.getLogger(__name__)
 

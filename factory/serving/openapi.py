@@ -9,11 +9,11 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from factory.serving.answers import Classified, Estimated, Measured, Recognized
+from factory.serving.image_contract import PictureContract
+from factory.serving.images import FIELD, KINDS
 from factory.serving.loading import Served
 from factory.serving.models import Models
-from factory.serving.pages import Problem
-from factory.serving.picture_contract import PictureContract
-from factory.serving.pictures import FIELD, KINDS
+from factory.serving.schemas import Problem
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     413: {"model": Problem, "description": "The body is too long"},

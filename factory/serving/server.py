@@ -8,12 +8,12 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
+from factory.models.tracking import Tracking
 from factory.serving.app import create_app
 from factory.serving.folder import load_folder, models_of
+from factory.serving.limits import Settings
 from factory.serving.models import Models
-from factory.serving.settings import Settings
-from factory.tracking import Tracking
 
 logger = logging.getLogger(__name__)
 

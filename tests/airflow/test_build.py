@@ -14,7 +14,7 @@ PROJECT = Path(__file__).parents[2]
 def documents():
     from factory.catalog import read_all
     from factory.documents.compile import compile_team
-    from factory.documents.places import Places
+    from factory.documents.installation import Places
 
     read = read_all(PROJECT / "configs", "dev")
     places = Places(storage="s3://lake", workspace="/scratch", project=PROJECT)

@@ -5,9 +5,9 @@ import sqlite3
 import pytest
 
 from factory.airflow.connections import http_login, query_chunks
-from factory.config.sources import SqlSource
-from factory.errors import TerminalError
-from factory.steps.chunks import write_pieces
+from factory.base.errors import TerminalError
+from factory.data.chunks import write_pieces
+from factory.data.sources.sections import SqlSource
 
 
 @pytest.fixture

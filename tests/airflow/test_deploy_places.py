@@ -5,11 +5,11 @@ import json
 import pytest
 from pydantic import TypeAdapter
 
-from factory.airflow.deploy_places import places
-from factory.config.deploy import Deploy
-from factory.deploy import target_for
-from factory.errors import TerminalError
-from factory.tracking import Tracking
+from factory.airflow.deploy_access import places
+from factory.base.errors import TerminalError
+from factory.deploy.dispatch import target_for
+from factory.deploy.sections import Deploy
+from factory.models.tracking import Tracking
 from tests.deploy.kubernetes_api import NAMESPACE, running_cluster
 
 

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from factory.airflow.failures import FailedTask, _counted, _instance, describe
 from factory.airflow.listener import on_task_instance_success
 from factory.airflow.notify import Message, send
-from factory.errors import TerminalError
+from factory.airflow.run_failures import FailedTask, _counted, _instance, describe
+from factory.base.errors import TerminalError
 from tests.airflow.told import Collecting
 
 HERE = "tests.airflow.told"
@@ -90,7 +90,7 @@ def test_notifiers_of_airflows_providers_are_made_from_their_sections(target):
     from pydantic import TypeAdapter
 
     from factory.airflow.notify import _builtin
-    from factory.config.notify import Target
+    from factory.team.notify import Target
 
     if target["type"] != "smtp":
         provider = target["type"].partition("_")[0]

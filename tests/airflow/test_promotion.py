@@ -13,7 +13,7 @@ from tests.documents.test_promotion import HEAD
 def documents(tmp_path: Path) -> dict:
     from factory.catalog import read_all
     from factory.documents.compile import compile_team
-    from factory.documents.places import Places
+    from factory.documents.installation import Places
 
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "sea.yaml").write_text(
@@ -66,7 +66,7 @@ def test_what_no_retry_can_mend_fails_a_branch_at_once(monkeypatch):
     from airflow.sdk.exceptions import AirflowFailException
 
     from factory.airflow import operators
-    from factory.errors import TerminalError
+    from factory.base.errors import TerminalError
 
     def refuse(self, context):
         raise TerminalError("no such thing")

@@ -6,7 +6,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from factory.airflow.resources import resource
 from factory.airflow.tasks import resources
 from factory.airflow.tasks.resources import create, destroy
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 
 MADE: list = []
 

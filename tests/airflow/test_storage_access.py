@@ -14,12 +14,12 @@ from factory.airflow.operators import (
     StepOperator,
 )
 from factory.airflow.storage_access import access_of, aws_session, storage_access
-from factory.errors import TerminalError
-from factory.lake import Lake
-from factory.storage import access
-from factory.storage.errors import AccessDeniedError, StorageError
+from factory.base.errors import TerminalError
+from factory.lake.storage import access
+from factory.lake.storage.errors import AccessDeniedError, StorageError
+from factory.lake.table import Lake
+from tests.data.rows import rows_of
 from tests.s3 import ACCESS_KEY, REGION, SECRET_KEY
-from tests.steps.rows import rows_of
 
 DATASET = "marine.penguins"
 OF_CONNECTION = "AKIACONNECTIONKEY001"
@@ -48,7 +48,7 @@ def connection(s3, monkeypatch):
 
 
 def publish(tmp_path):
-    from factory.config.dataset import Write
+    from factory.data.dataset import Write
 
     file = rows_of("select 1 as id", tmp_path, "rows").file
     return Lake("s3://lake/a").publish(DATASET, file, Write(), run_id="first").snapshot

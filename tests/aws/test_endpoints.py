@@ -6,19 +6,19 @@ import threading
 import pytest
 from pydantic import TypeAdapter
 
-from factory.config.deploy import Deploy
-from factory.deploy import target_for
+from factory.base.errors import FactoryError, TerminalError
+from factory.deploy.access import Places
+from factory.deploy.dispatch import target_for
 from factory.deploy.endpoint_requests import (
     config_request,
     endpoint_name,
     model_request,
     update_request,
 )
-from factory.deploy.places import Places
 from factory.deploy.protocol import Question
-from factory.deploy.sagemaker import EndpointError, SageMakerTarget
-from factory.errors import FactoryError, TerminalError
-from factory.model_files import downloaded, read_example
+from factory.deploy.sections import Deploy
+from factory.deploy.targets.sagemaker import EndpointError, SageMakerTarget
+from factory.models.files import downloaded, read_example
 from tests.aws.endpoints import Endpoints
 from tests.deploy.released import model_folder, release, tracking
 

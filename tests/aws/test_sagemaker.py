@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from factory.errors import FactoryError, TerminalError
-from factory.jobs.failures import JobFailedError, JobRefusedError
-from factory.jobs.protocol import Description
-from factory.jobs.sweep import stop_all
-from factory.steps.fit import load_fitted
-from factory.steps.parts import read_part
-from factory.steps.project_files import project_files
+from factory.base.errors import FactoryError, TerminalError
+from factory.training.backends.failures import JobFailedError, JobRefusedError
+from factory.training.backends.protocol import Description
+from factory.training.backends.sweep import stop_all
+from factory.training.fit import load_fitted
+from factory.training.project_files import project_files
+from factory.training.split_files import read_part
 from tests.aws.server import AwsServer
 from tests.aws.training import TrainingJobs
-from tests.jobs.run import SAGEMAKER, SLOW, TREE, Run, a_run
+from tests.training.backends.run import SAGEMAKER, SLOW, TREE, Run, a_run
 
 STORAGE = "s3://lake/data"
 WAIT = 90.0

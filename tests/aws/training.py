@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from factory.jobs.layout import Layout
-from factory.jobs.rules import InvalidRequestError, check_request
+from factory.training.backends.layout import Layout
+from factory.training.backends.rules import InvalidRequestError, check_request
 
 if TYPE_CHECKING:
     from tests.aws.server import AwsServer, Operation
@@ -297,7 +297,7 @@ class TrainingJobs:
         assert job.request["AlgorithmSpecification"]["ContainerEntrypoint"] == ["factory-train"]
         with (job.layout.base / "log.txt").open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "factory.jobs.entry_point"],
+                [sys.executable, "-m", "factory.training.backends.entry_point"],
                 env={
                     **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
                     "TRAINING_JOB_NAME": job.name,

@@ -8,9 +8,9 @@ import typer
 from factory.catalog import Project, read_all
 from factory.cli.run import missing_datasets
 from factory.cli.selection import dag_of
-from factory.config.dataset import Write
-from tests.config.folder import Folder, make_folder
-from tests.steps.rows import rows_of
+from factory.data.dataset import Write
+from tests.data.rows import rows_of
+from tests.team.folder import Folder, make_folder
 
 SEA = """\
 version: 1
@@ -85,8 +85,8 @@ def test_datasets_that_were_never_published_are_produced_first(project, tmp_path
 
 
 def test_datasets_that_were_published_are_not_produced_again(project, tmp_path):
-    from factory.documents.places import Places
-    from factory.lake import Lake
+    from factory.documents.installation import Places
+    from factory.lake.table import Lake
 
     lake = Lake(Places.of(project.platform, tmp_path).storage)
     rows = rows_of("select 1 as id", tmp_path)

@@ -5,12 +5,12 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from factory.base.errors import TerminalError
 from factory.cli.main import app
 from factory.cli.storage import check_storage, missing_extra, reaching
-from factory.documents.places import Places
-from factory.errors import TerminalError
+from factory.documents.installation import Places
+from factory.lake.storage import access
 from factory.runtime.errors import EmbeddedRuntimeError
-from factory.storage import access
 from tests.s3 import S3Server
 
 TEAM = """\
@@ -35,7 +35,7 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def without_boto3(monkeypatch):
-    monkeypatch.setattr("factory.storage.extras.find_spec", lambda _: None)
+    monkeypatch.setattr("factory.lake.storage.extras.find_spec", lambda _: None)
 
 
 @pytest.mark.parametrize("command", [["validate"], ["up"], ["run", "marine.penguins"]])

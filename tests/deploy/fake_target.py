@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from factory.base.errors import FactoryError
 from factory.deploy.protocol import Answer, Built, Deployed, Question, Release
-from factory.errors import FactoryError
 
 ADDRESS = "memory:1"
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from factory import registry
+from factory.deploy.deployment import release_of
 from factory.deploy.model_folder import fill_model_folder
-from factory.deploy.plan import release_of
 from factory.deploy.protocol import Release
-from factory.tracking import Tracking
+from factory.models import registry
+from factory.models.tracking import Tracking
 from tests.serving.service import trained
 
 NAME = "ecology.species"

@@ -8,13 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from pydantic import TypeAdapter
 
-from factory.config.deploy import Deploy
-from factory.deploy import Places, target_for
-from factory.deploy.commands import CommandError
-from factory.deploy.container import NotReadyError
+from factory.base.commands import CommandError
+from factory.base.errors import TerminalError
+from factory.deploy.access import Places
+from factory.deploy.dispatch import target_for
 from factory.deploy.protocol import Built, Question, Release
-from factory.errors import TerminalError
-from factory.tracking import Tracking
+from factory.deploy.sections import Deploy
+from factory.deploy.targets.container import NotReadyError
+from factory.models.tracking import Tracking
 from tests.deploy.stand_in import free_port, stand_in
 
 NAME = "ecology-species"

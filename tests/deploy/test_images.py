@@ -10,15 +10,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from factory.config.deploy import Image
+from factory.base.commands import CommandError, run
+from factory.base.errors import TerminalError
+from factory.deploy.access import Places
+from factory.deploy.build_context import Context, make_context
 from factory.deploy.builders import Job, build_image
-from factory.deploy.commands import CommandError, run
-from factory.deploy.image_context import Context, make_context
-from factory.deploy.images import make_image
-from factory.deploy.places import Places
+from factory.deploy.container_image import make_image
+from factory.deploy.container_image_section import Image
 from factory.deploy.protocol import Release
 from factory.deploy.requirements import FASTAI, SERVING, pinned
-from factory.errors import TerminalError
 from tests.deploy.stand_in import free_port, stand_in
 
 REPOSITORY = "registry.example.org/ecology/species"
@@ -112,7 +112,7 @@ for name in [n for n in sys.modules if brought.get(n.partition(".")[0]) and not 
 sys.meta_path.insert(0, Nothing())
 import factory.cli.main, factory.serving.server
 from factory.serving.folder import load_folder
-from factory.serving.settings import Settings
+from factory.serving.limits import Settings
 print(load_folder(Path(sys.argv[1]), Settings()).version.model)
 """
 

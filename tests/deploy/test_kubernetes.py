@@ -7,14 +7,15 @@ import pytest
 from kubernetes import client
 from pydantic import TypeAdapter
 
-from factory.config.deploy import Deploy
-from factory.deploy import Places, target_for
+from factory.base.errors import TerminalError
+from factory.deploy.access import Places
 from factory.deploy.cluster import ClusterError, ClusterRefusedError, RolloutError
+from factory.deploy.dispatch import target_for
 from factory.deploy.http import NoAnswerError
-from factory.deploy.kubernetes import APPLIED
 from factory.deploy.protocol import Built, Question, Release
-from factory.errors import TerminalError
-from factory.tracking import Tracking
+from factory.deploy.sections import Deploy
+from factory.deploy.targets.kubernetes import APPLIED
+from factory.models.tracking import Tracking
 from tests.deploy.kubernetes_api import NAMESPACE, running_cluster
 
 NAME = "pets-detector"
@@ -168,7 +169,7 @@ def test_a_watch_that_is_too_old_begins_anew(cluster, target):
 
 
 def test_a_rollout_that_nobody_judges_ends_by_its_own_deadline(cluster, monkeypatch):
-    monkeypatch.setattr("factory.deploy.kubernetes._PATIENCE", 1.0)
+    monkeypatch.setattr("factory.deploy.targets.kubernetes._PATIENCE", 1.0)
     cluster.silent_images.add(image(1))
     with pytest.raises(RolloutError, match="not ready after 2 seconds"):
         make_target(cluster, timeout="1s").deploy(release(1), built(1))

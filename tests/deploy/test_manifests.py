@@ -7,10 +7,10 @@ import pytest
 from kubernetes_validate.utils import all_versions
 from pydantic import TypeAdapter
 
-from factory.config.deploy import Deploy
-from factory.deploy.kubernetes import as_yaml
 from factory.deploy.manifests import manifests
 from factory.deploy.protocol import Release
+from factory.deploy.sections import Deploy
+from factory.deploy.targets.kubernetes import as_yaml
 
 IMAGE = f"registry.example.org/pets/detector@sha256:{'a' * 64}"
 RELEASE = Release(

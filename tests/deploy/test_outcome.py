@@ -3,13 +3,13 @@
 import mlflow
 import pytest
 
-from factory import registry
+from factory.base.errors import FactoryError, TerminalError
+from factory.deploy.deployment import RESTORED_BY, Plan, plan
 from factory.deploy.outcome import confirm, restore
-from factory.deploy.plan import RESTORED_BY, Plan, plan
 from factory.deploy.protocol import Deployed, Release
-from factory.errors import FactoryError, TerminalError
-from factory.steps.champion import NoChampionError
-from factory.tracking import Tracking
+from factory.models import registry
+from factory.models.champion import NoChampionError
+from factory.models.tracking import Tracking
 from tests.deploy.fake_target import ADDRESS, MemoryTarget
 
 DAG = "lab.species.deploy"

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from factory import registry
-from factory.config.deploy import ProcessDeploy
-from factory.deploy import target_for
+from factory.base.errors import TerminalError
+from factory.deploy.dispatch import target_for
 from factory.deploy.http import NoAnswerError
-from factory.deploy.process import ProcessTarget
 from factory.deploy.protocol import Question, Release
-from factory.errors import TerminalError
-from factory.tracking import Tracking
+from factory.deploy.targets.process import ProcessTarget
+from factory.deploy.targets.process_section import ProcessDeploy
+from factory.models import registry
+from factory.models.tracking import Tracking
 from tests.serving.service import registered, serving
 
 RELEASE = Release(model="lab.mark", version=2, uri="models:/lab.mark/2", task="classification")

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from factory.config.deploy import SmokeTest
+from factory.base.errors import TerminalError
+from factory.deploy.common import SmokeTest
 from factory.deploy.http import NoAnswerError, read_answer
 from factory.deploy.protocol import Answer, Deployed, Release
 from factory.deploy.smoke import Answered, SmokeTestError, smoke_test
-from factory.errors import TerminalError
-from factory.tracking import Tracking
+from factory.models.tracking import Tracking
 from tests.deploy.fake_target import ADDRESS, MemoryTarget
 from tests.serving.picture_models import picture
 

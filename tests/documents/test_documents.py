@@ -8,7 +8,7 @@ import yaml
 
 from factory.catalog import read_all
 from factory.documents.compile import compile_one, compile_team, dag_ids
-from factory.documents.places import Places
+from factory.documents.installation import Places
 from factory.documents.rendering import to_yaml
 
 PROJECT = Path(__file__).parents[2]

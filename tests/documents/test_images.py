@@ -7,11 +7,11 @@ import pytest
 from pydantic import TypeAdapter
 
 from factory.catalog import read_all
-from factory.config.checks import Check
-from factory.config.sources import Source
-from factory.documents import parts
+from factory.data.checks.sections import Check
+from factory.data.sources.sections import Source
+from factory.documents import document as parts
 from factory.documents.compile import compile_team
-from factory.documents.places import Places
+from factory.documents.installation import Places
 from factory.documents.rendering import to_yaml
 
 GOLDEN = Path(__file__).parent / "golden" / "images"

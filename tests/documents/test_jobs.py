@@ -7,7 +7,7 @@ import pytest
 
 from factory.catalog import read_all
 from factory.documents.compile import compile_one
-from factory.documents.places import Places
+from factory.documents.installation import Places
 
 MODEL = """\
 version: 1

@@ -6,7 +6,7 @@ import pytest
 
 from factory.catalog import read_all
 from factory.documents.compile import compile_team, dag_ids
-from factory.documents.places import Places
+from factory.documents.installation import Places
 
 HEAD = """\
 version: 1

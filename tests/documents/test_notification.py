@@ -6,7 +6,7 @@ import pytest
 
 from factory.catalog import read_all
 from factory.documents.compile import compile_team
-from factory.documents.places import Places
+from factory.documents.installation import Places
 
 DATASET = "source: {type: csv, path: a.csv}"
 MODEL = """\
@@ -72,7 +72,7 @@ NEWS = {"event": "on_dataset", "targets": [{"type": "webhook", "connection": "ne
 )
 def test_failed_run_is_told_to_those_of_the_most_specific_place(documents, dag_id, targets):
     assert documents[dag_id]["on_failure_callback"] == {
-        "callback": "factory.airflow.failures.run_failed",
+        "callback": "factory.airflow.run_failures.run_failed",
         "targets": targets,
     }
 

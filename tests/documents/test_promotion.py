@@ -4,7 +4,7 @@ import pytest
 
 from factory.catalog import read_all
 from factory.documents.compile import compile_team
-from factory.documents.places import Places
+from factory.documents.installation import Places
 
 HEAD = """\
 version: 1

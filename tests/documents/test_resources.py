@@ -6,7 +6,7 @@ import pytest
 
 from factory.catalog import read_all
 from factory.documents.compile import compile_team
-from factory.documents.places import Places
+from factory.documents.installation import Places
 
 PAIR = "type: python, create: sklearn.make, destroy: sklearn.drop"
 SEA = f"""\

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from factory.catalog import read_all
-from factory.config.team import PlatformConfig
 from factory.documents.compile import compile_one, compile_team
-from factory.documents.places import Places
+from factory.documents.installation import Places
 from factory.documents.storage import MAKE_BUCKET
+from factory.team.team import PlatformConfig
 
 PROJECT = Path(__file__).parents[2]
 

@@ -11,10 +11,10 @@ import pandas as pd
 import psutil
 import pytest
 
-from factory import registry
+from factory.models import registry
+from factory.models.tracking import Tracking
 from factory.runtime.airflow_models import AssetEvent, DagRun
 from factory.runtime.embedded import EmbeddedRuntime
-from factory.tracking import Tracking
 from tests.end_to_end.conftest import REPOSITORY, call_factory
 from tests.end_to_end.sink import Sink
 

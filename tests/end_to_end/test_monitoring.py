@@ -13,10 +13,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from factory import storage
 from factory.cli.console import console
 from factory.cli.scenario import tell
-from factory.lake import Lake
+from factory.lake.storage import address as storage
+from factory.lake.table import Lake
 from factory.runtime.airflow_api import AirflowClient
 from factory.runtime.airflow_models import DagRun
 from factory.runtime.embedded import EmbeddedRuntime

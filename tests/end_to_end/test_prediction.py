@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from factory import storage
-from factory.lake import Lake
+from factory.lake.storage import address as storage
+from factory.lake.table import Lake
 from factory.runtime.airflow_models import AssetEvent, DagRun
 from factory.runtime.embedded import EmbeddedRuntime
 from tests.end_to_end.conftest import LONG, REPOSITORY, SEA, Installation

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from factory import registry
+from factory.models import registry
+from factory.models.tracking import Tracking
 from factory.runtime.airflow_models import AssetEvent, DagRun, TaskInstance
 from factory.runtime.embedded import EmbeddedRuntime
-from factory.tracking import Tracking
 from tests.end_to_end.conftest import REPOSITORY, call_factory
 
 LAB = """\

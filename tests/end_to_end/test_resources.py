@@ -15,8 +15,8 @@ import psycopg2
 import pytest
 from sklearn.datasets import load_iris
 
-from factory import storage
-from factory.lake import Lake
+from factory.lake.storage import address as storage
+from factory.lake.table import Lake
 from factory.runtime.airflow_models import DagRun
 from tests.end_to_end.conftest import LONG
 from tests.end_to_end.workshop import Workshop, workshop

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sklearn.datasets import load_iris
 
-from factory.lake import Lake
+from factory.lake.table import Lake
 from tests.end_to_end import chores
 from tests.end_to_end.workshop import Workshop, workshop
 from tests.s3 import ACCESS_KEY, REGION, SECRET_KEY, S3Server, running_s3

@@ -23,7 +23,7 @@ from tests.aws.training import TrainingJobs
 from tests.end_to_end.conftest import LONG
 from tests.end_to_end.sink import Sink
 from tests.end_to_end.workshop import Workshop, workshop
-from tests.jobs import estimators
+from tests.training.backends import estimators
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
 

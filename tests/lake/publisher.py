@@ -6,10 +6,12 @@ import sys
 import textwrap
 from pathlib import Path
 
-from factory.config.dataset import Write
-from factory.lake import Lake, Publication, Snapshot, engine
+from factory.data.dataset import Write
+from factory.lake import engine
 from factory.lake.fingerprint import fingerprint
-from tests.steps.rows import lake_in, read_snapshot, rows_of
+from factory.lake.snapshot import Publication, Snapshot
+from factory.lake.table import Lake
+from tests.data.rows import lake_in, read_snapshot, rows_of
 
 REPLACE = Write()
 APPEND = Write(mode="append")
@@ -47,8 +49,8 @@ def hash_of_stored_rows(publish: Publisher, snapshot: Snapshot) -> str:
 def in_process(lake: Lake, file: Path, write: Write, **environment: str) -> subprocess.Popen[str]:
     code = f"""
         from pathlib import Path
-        from factory.config.dataset import Write
-        from factory.lake import Lake
+        from factory.data.dataset import Write
+        from factory.lake.table import Lake
         Lake({lake.storage!r}).publish(
             {DATASET!r}, Path({str(file)!r}), Write(mode={write.mode!r}), run_id={file.name!r}
         )

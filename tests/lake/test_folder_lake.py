@@ -6,10 +6,11 @@ import subprocess
 
 import pytest
 
-from factory.lake import LakeError, engine
+from factory.lake import engine
 from factory.lake.fingerprint import fingerprint
+from factory.lake.snapshot import LakeError
+from tests.data.rows import lake_in, rows_of
 from tests.lake.publisher import DATASET, REPLACE, TWO_ROWS, Publisher, in_process
-from tests.steps.rows import lake_in, rows_of
 
 
 def test_storage_may_have_spaces_and_umlauts_in_its_path(tmp_path):

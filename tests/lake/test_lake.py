@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from deltalake import write_deltalake
 
-from factory.config.dataset import Write
-from factory.errors import TerminalError
-from factory.lake import (
+from factory.base.errors import TerminalError
+from factory.data.dataset import Write
+from factory.lake.snapshot import (
     AlreadyAppendedError,
     LakeError,
     MergeKeyError,
@@ -16,6 +16,7 @@ from factory.lake import (
     SchemaMismatchError,
     Snapshot,
 )
+from tests.data.rows import rows_of
 from tests.lake.publisher import (
     APPEND,
     DATASET,
@@ -25,7 +26,6 @@ from tests.lake.publisher import (
     hash_of_stored_rows,
     in_process,
 )
-from tests.steps.rows import rows_of
 
 pytestmark = pytest.mark.usefixtures("each_storage")
 

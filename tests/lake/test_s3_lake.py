@@ -6,11 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from factory.errors import FactoryError, TerminalError
-from factory.lake import Lake, NoSnapshotError, engine
-from factory.steps.sql import dataset_tables, sandbox, select, sql_errors, write_rows
-from factory.storage.access import Access
-from factory.storage.errors import AccessDeniedError, NoBucketError, StorageError
+from factory.base.errors import FactoryError, TerminalError
+from factory.data.sql import dataset_tables, sandbox, select, sql_errors, write_rows
+from factory.lake import engine
+from factory.lake.snapshot import NoSnapshotError
+from factory.lake.storage.access import Access
+from factory.lake.storage.errors import AccessDeniedError, NoBucketError, StorageError
+from factory.lake.table import Lake
+from tests.data.rows import rows_of
 from tests.lake.publisher import (
     APPEND,
     DATASET,
@@ -22,7 +25,6 @@ from tests.lake.publisher import (
     in_process,
 )
 from tests.s3 import ACCESS_KEY, SECRET_KEY, Request
-from tests.steps.rows import rows_of
 
 TOKEN = "planted-session-token-0123456789"
 

@@ -80,7 +80,7 @@ def test_its_port_is_checked_only_if_there_is_a_server():
 def keep(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A keeper of a command that writes down its starts, and waits."""
     code = f"open({str(tmp_path / 'starts')!r}, 'a').write('x')\nimport signal; signal.pause()"
-    command = [sys.executable, "-m", "factory.runtime.keeper", sys.executable, "-c", code]
+    command = [sys.executable, "-m", "factory.runtime.restart", sys.executable, "-c", code]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     yield process

@@ -1,10 +1,10 @@
 import pytest
 
-from factory import registry
-from factory.tracking import Tracking
+from factory.models import registry
+from factory.models.tracking import Tracking
 from tests.conftest import running_mlflow
 from tests.serving.service import Service, serving, trained
-from tests.steps.models import diabetes, regression
+from tests.training.models import diabetes, regression
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,11 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, DataType, Schema
 from PIL import Image
 
-from factory.errors import TerminalError
-from factory.registry import Version
+from factory.base.errors import TerminalError
+from factory.models.registry import Version
+from factory.serving.limits import Settings
 from factory.serving.loading import Served, tried
-from factory.serving.settings import Settings
-from factory.trainers import Predictions
+from factory.trainers.trainer import Predictions
 
 CLASSES = np.array(["dark", "light"])
 NAME = "pets.detector"

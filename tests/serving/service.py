@@ -23,13 +23,13 @@ import pyarrow as pa
 import skops.io
 from mlflow import MlflowClient
 
-from factory.config.model import Model
-from factory.model_files import TAG, digest, downloaded, read_example
-from factory.tracking import Tracking
-from factory.trainers import LoggedModel
-from factory.trainers.scikit_learn import ScikitLearnTrainer
-from tests.steps.models import diabetes, model, one_trial, penguins
-from tests.steps.training import Training
+from factory.models.files import TAG, digest, downloaded, read_example
+from factory.models.tracking import Tracking
+from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
+from factory.trainers.trainer import LoggedModel
+from factory.training.model import Model
+from tests.training.models import diabetes, model, one_trial, penguins
+from tests.training.training import Training
 
 _SECONDS_TO_START = 90
 

@@ -8,10 +8,10 @@ import pytest
 from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 from factory.serving.answering import answer_together
 from factory.serving.contract import contract_of
-from factory.trainers import Predictions
+from factory.trainers.trainer import Predictions
 from tests.serving.test_contract import EXAMPLE, ROW, SIGNATURE
 
 VERSION = SimpleNamespace(model="marine.weight", number=4, uri="models:/marine.weight/4")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from factory.serving.answers import answer, nonsense
-from factory.trainers import Predictions
+from factory.trainers.trainer import Predictions
 
 CLASSES = np.array(["a", "b"])
 

@@ -9,7 +9,7 @@ from mlflow.types.schema import Array, ColSpec, DataType, Schema
 from pydantic import ValidationError
 
 from factory.serving.contract import contract_of
-from factory.serving.failures import MOST_FINDINGS, RefusedError, findings
+from factory.serving.refusals import MOST_FINDINGS, RefusedError, findings
 
 SIGNATURE = ModelSignature(
     inputs=Schema(

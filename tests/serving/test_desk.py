@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from factory.serving.desk import BusyError, Desk
+from factory.serving.batching import BusyError, Desk
 
 
 class Model:

@@ -7,14 +7,14 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from factory import registry
-from factory.config.deploy import SmokeTest
-from factory.config.fastai import VISION
+from factory.deploy.common import SmokeTest
+from factory.deploy.deployment import release_of
 from factory.deploy.model_folder import fill_model_folder
-from factory.deploy.plan import release_of
 from factory.deploy.protocol import Release
-from factory.model_files import TAG, digest, downloaded
-from factory.tracking import Tracking
+from factory.models import registry
+from factory.models.files import TAG, digest, downloaded
+from factory.models.tracking import Tracking
+from factory.trainers.fastai.params import VISION
 from tests.serving.service import free_port, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -27,7 +27,8 @@ PARAMS = {"arch": "resnet10t", "size": 32, "epochs": 3, "bs": 32, "lr": 0.01}
 @pytest.fixture(scope="module")
 def released(mlflow_server: str, promote) -> Release:
     """A small network that tells circles from squares, in production."""
-    from factory.trainers import LoggedModel, trainer_of
+    from factory.trainers.dispatch import trainer_of
+    from factory.trainers.trainer import LoggedModel
     from tests.trainers.shapes import shapes
 
     trainer = trainer_of("classification", VISION)
@@ -69,9 +70,9 @@ def test_a_network_is_served_as_the_champion(tmp_path, mlflow_server, released):
 
 def _deployed(address: str, release: Release, project: Path, tracking: Tracking) -> None:
     """The target `process` finds it, and its own smoke test asks with the picture of its example."""
-    from factory.config.deploy import ProcessDeploy
-    from factory.deploy.process import ProcessTarget
     from factory.deploy.smoke import smoke_test
+    from factory.deploy.targets.process import ProcessTarget
+    from factory.deploy.targets.process_section import ProcessDeploy
     from tests.trainers.shapes import shapes
 
     section = ProcessDeploy.model_validate({"type": "process", "url": address, "timeout": "30s"})
@@ -97,9 +98,9 @@ def test_a_network_is_served_out_of_a_folder_without_a_registry(tmp_path, mlflow
 
 
 def test_a_folder_that_was_tampered_with_is_not_served(tmp_path, mlflow_server, released):
-    from factory.model_files import TamperedError
+    from factory.models.files import TamperedError
     from factory.serving.folder import load_folder
-    from factory.serving.settings import Settings
+    from factory.serving.limits import Settings
 
     folder = tmp_path / "model"
     fill_model_folder(released, folder, Tracking(mlflow_server))

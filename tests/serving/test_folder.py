@@ -6,13 +6,13 @@ import json
 import httpx
 import pytest
 
-from factory import registry
+from factory.base.errors import TerminalError
+from factory.deploy.deployment import release_of
 from factory.deploy.model_folder import fill_model_folder
-from factory.deploy.plan import release_of
-from factory.errors import TerminalError
+from factory.models import registry
 from factory.serving.app import create_app
 from factory.serving.folder import load_folder, models_of, read_note
-from factory.serving.settings import Settings
+from factory.serving.limits import Settings
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from factory import registry
+from factory.models import registry
 from tests.serving.service import Road, broken, registered, serving, trained
-from tests.steps.models import penguins
+from tests.training.models import penguins
 
 _names = itertools.count(1)
 

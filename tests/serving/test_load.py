@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from factory import registry
+from factory.models import registry
 from tests.serving.service import serving, trained
 
 SECONDS = 60

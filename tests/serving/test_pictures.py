@@ -13,7 +13,7 @@ import pytest
 
 from factory.serving.app import create_app
 from factory.serving.folder import models_of
-from factory.serving.settings import PictureLimits, Settings
+from factory.serving.limits import PictureLimits, Settings
 from tests.serving.picture_models import NAME, Brightness, picture, served
 
 URL = "/models/pets/detector/predict"

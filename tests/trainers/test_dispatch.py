@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from factory.config.fastai import TABULAR, VISION
-from factory.errors import TerminalError
-from factory.trainers import fastai as package
-from factory.trainers import trainer_for, trainer_of
-from tests.steps.models import model
+from factory.base.errors import TerminalError
+from factory.trainers.dispatch import trainer_for, trainer_of
+from factory.trainers.fastai import entry as package
+from factory.trainers.fastai.params import TABULAR, VISION
+from tests.training.models import model
 
 
 def test_a_sweep_may_mix_libraries():
@@ -22,8 +22,8 @@ def test_a_sweep_may_mix_libraries():
 
 def test_scikit_learn_needs_no_torch():
     code = (
-        "import sys, factory.steps.fit, factory.steps.register, factory.trainers, factory.predictor\n"
-        "factory.trainers.trainer_of('classification', 'sklearn.svm.SVC')\n"
+        "import sys, factory.training.fit, factory.training.register, factory.trainers.dispatch, factory.models.predictor\n"
+        "factory.trainers.dispatch.trainer_of('classification', 'sklearn.svm.SVC')\n"
         "print([name for name in ('torch', 'fastai', 'timm', 'torchvision') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

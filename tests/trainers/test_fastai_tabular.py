@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes
 
-from factory.config.fastai import TABULAR
-from factory.errors import TerminalError
-from factory.trainers.fastai import fastai_trainer
+from factory.base.errors import TerminalError
 from factory.trainers.fastai.columns import describe_columns, encode_columns
 from factory.trainers.fastai.description import NumberColumn, TextColumn
+from factory.trainers.fastai.entry import fastai_trainer
+from factory.trainers.fastai.params import TABULAR
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("fastai", reason="needs the extra fastai")

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from factory.config.fastai import VISION
-from factory.errors import TerminalError
-from factory.trainers.fastai import fastai_trainer
+from factory.base.errors import TerminalError
+from factory.trainers.fastai.entry import fastai_trainer
+from factory.trainers.fastai.params import VISION
 from factory.trainers.fastai.pictures import MOST_PIXELS, Pictures, decode
 from tests.trainers.shapes import BYTES, draw, encoded, shapes
 

@@ -2,8 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from factory.errors import TerminalError
-from factory.trainers.preprocessing import MOST_CATEGORIES, DateParts, default_preprocessing
+from factory.base.errors import TerminalError
+from factory.trainers.scikit_learn.preprocessing import (
+    MOST_CATEGORIES,
+    DateParts,
+    default_preprocessing,
+)
 
 
 def names_of(frame):

@@ -9,11 +9,11 @@ from sklearn.dummy import DummyClassifier
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 from threadpoolctl import threadpool_info
 
-from factory.errors import TerminalError
-from factory.trainers import trainer_for, usable_cpus
-from factory.trainers.scikit_learn import ScikitLearnTrainer
-from factory.trainers.skops_model import trusted_types
-from tests.steps.models import model, one_trial
+from factory.base.errors import TerminalError
+from factory.trainers.dispatch import trainer_for, usable_cpus
+from factory.trainers.scikit_learn.skops_model import trusted_types
+from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
+from tests.training.models import model, one_trial
 
 CLASSIFIER = ScikitLearnTrainer("classification")
 REGRESSOR = ScikitLearnTrainer("regression")

@@ -26,9 +26,15 @@ def ingest(
     from pydantic import TypeAdapter
 
     from factory.airflow import connections
-    from factory.config.sources import DatasetSource, HttpSource, ImagesSource, Source, SqlSource
-    from factory.lake import Lake
-    from factory.steps.ingest import ingest as step
+    from factory.data.ingest import ingest as step
+    from factory.data.sources.sections import (
+        DatasetSource,
+        HttpSource,
+        ImagesSource,
+        Source,
+        SqlSource,
+    )
+    from factory.lake.table import Lake
 
     typed: Any = TypeAdapter(Source).validate_python(source)
     rows = step(
@@ -62,10 +68,10 @@ def transform(
     """Apply the transforms, in order."""
     from pydantic import TypeAdapter
 
-    from factory.config.transforms import Transform
-    from factory.lake import Lake
-    from factory.steps.sql import Rows
-    from factory.steps.transform import transform as step
+    from factory.data.sql import Rows
+    from factory.data.transform import transform as step
+    from factory.data.transforms.sections import Transform
+    from factory.lake.table import Lake
 
     rows = step(
         TypeAdapter(tuple[Transform, ...]).validate_python(transforms),
@@ -81,8 +87,8 @@ def transform(
 def load(*, load: dict[str, Any], workspace: str, ti: Any) -> dict[str, Any]:
     """Bring the rows into a table of a database; what it then holds is checked and published."""
     from factory.airflow import connections
-    from factory.config.load import Load
-    from factory.steps.load import load as step
+    from factory.data.database_load import Load
+    from factory.data.load import load as step
 
     section = Load.model_validate(load)
     database = connections.database(section.connection).get_sqlalchemy_engine()
@@ -112,10 +118,10 @@ def check(
     """Check the rows as they would be published; a halting failure ends the run here."""
     from pydantic import TypeAdapter
 
-    from factory.config.checks import Check
-    from factory.config.dataset import Write
-    from factory.lake import Lake
-    from factory.steps.check import check as step
+    from factory.data.checks.run import check as step
+    from factory.data.checks.sections import Check
+    from factory.data.dataset import Write
+    from factory.lake.table import Lake
 
     report = step(
         TypeAdapter(tuple[Check, ...]).validate_python(checks),
@@ -155,10 +161,10 @@ def publish_rows(
     **origin: Any,
 ) -> dict[str, Any]:
     """See `publish`; `origin` goes into the event too."""
-    from factory.config.dataset import Write
-    from factory.lake import Lake
-    from factory.steps.publish import publish as step
-    from factory.steps.report import CheckReport
+    from factory.data.checks.report import CheckReport
+    from factory.data.dataset import Write
+    from factory.data.publish import publish as step
+    from factory.lake.table import Lake
 
     report = CheckReport.from_json(ti.xcom_pull(task_ids="check")["report"])
     published = step(
@@ -181,7 +187,7 @@ def publish_rows(
 
 
 def _latest_rows(ti: Any) -> Any:
-    from factory.steps.sql import Rows
+    from factory.data.sql import Rows
 
     made = (ti.xcom_pull(task_ids=name) for name in ("predict", "load", "transform", "ingest"))
     return Rows.from_json(next(result for result in made if result)["rows"])

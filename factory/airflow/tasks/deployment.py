@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from factory.airflow.failures import ERROR, remember
+from factory.airflow.run_failures import ERROR, remember
 from factory.airflow.tasks.workspace import folder
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 
 if TYPE_CHECKING:
-    from factory.deploy import Target
-    from factory.deploy.plan import Plan
+    from factory.deploy.deployment import Plan
+    from factory.deploy.protocol import Target
 
 __all__ = ["announce", "build", "deploy", "fail", "restore", "smoke_test", "version"]
 
@@ -33,8 +33,8 @@ def version(
     Raises:
         AirflowSkipException: The news is that this DAG itself has restored that version.
     """
-    from factory.deploy.plan import plan
-    from factory.tracking import Tracking
+    from factory.deploy.deployment import plan
+    from factory.models.tracking import Tracking
 
     news = [
         event
@@ -67,7 +67,7 @@ def build(*, section: dict[str, Any], workspace: str, ti: Any, dag: Any) -> dict
 
 def deploy(*, section: dict[str, Any], ti: Any) -> dict[str, Any]:
     """Have the target run the version, and wait until it is ready."""
-    from factory.deploy import Built
+    from factory.deploy.protocol import Built
 
     with _remembered(ti):
         found = ti.xcom_pull(task_ids="build")
@@ -77,10 +77,10 @@ def deploy(*, section: dict[str, Any], ti: Any) -> dict[str, Any]:
 
 def smoke_test(*, section: dict[str, Any], ti: Any, dag: Any) -> dict[str, Any]:
     """Ask what was deployed, and note in the registry that it answers as it should."""
-    from factory.deploy import Deployed
     from factory.deploy.outcome import confirm
+    from factory.deploy.protocol import Deployed
     from factory.deploy.smoke import smoke_test as step
-    from factory.tracking import Tracking
+    from factory.models.tracking import Tracking
 
     with _remembered(ti):
         plan, tracking = _plan(ti), Tracking()
@@ -99,7 +99,7 @@ def smoke_test(*, section: dict[str, Any], ti: Any, dag: Any) -> dict[str, Any]:
 def restore(*, section: dict[str, Any], ti: Any) -> dict[str, Any]:
     """Go back to what ran before."""
     from factory.deploy.outcome import restore as step
-    from factory.tracking import Tracking
+    from factory.models.tracking import Tracking
 
     if ti.xcom_pull(task_ids="version") is None:
         return {"switched": False, "why": "nothing was begun, so there was nothing to go back from"}
@@ -119,8 +119,8 @@ def announce(*, ti: Any, dag: Any, outlet_events: Any) -> None:
     Raises:
         AirflowSkipException: None is; a skipped task emits no event.
     """
-    from factory.deploy.plan import RESTORED_BY
-    from factory.registry import version as registered
+    from factory.deploy.deployment import RESTORED_BY
+    from factory.models.registry import version as registered
 
     outcome = ti.xcom_pull(task_ids="restore")
     if not outcome["switched"]:
@@ -141,15 +141,15 @@ def fail(*, ti: Any) -> None:
 def _section(section: dict[str, Any]) -> Any:
     from pydantic import TypeAdapter
 
-    from factory.config.deploy import Deploy
+    from factory.deploy.sections import Deploy
 
     return TypeAdapter(Deploy).validate_python(section)
 
 
 def _target(section: dict[str, Any], project: Path | None = None) -> "Target":
-    from factory.airflow.deploy_places import places
-    from factory.deploy import target_for
-    from factory.tracking import Tracking
+    from factory.airflow.deploy_access import places
+    from factory.deploy.dispatch import target_for
+    from factory.models.tracking import Tracking
 
     return target_for(_section(section), Tracking(), places(project))
 
@@ -160,7 +160,7 @@ def _project(dag: Any) -> Path:
 
 
 def _plan(ti: Any) -> "Plan":
-    from factory.deploy.plan import Plan
+    from factory.deploy.deployment import Plan
 
     return Plan.from_json(ti.xcom_pull(task_ids="version"))
 

@@ -16,8 +16,8 @@ def inputs(
     That of the newest triggering event; for a dataset without one, the newest; versions given by
     hand, in the param `versions`, win.
     """
-    from factory.lake import Lake
-    from factory.steps.inputs import resolve_inputs
+    from factory.lake.inputs import resolve_inputs
+    from factory.lake.table import Lake
 
     events = {
         asset.name: [event.extra for event in found]
@@ -34,7 +34,7 @@ def inputs(
 
 def chosen(ti: Any) -> dict[str, Any]:
     """The snapshots that `inputs` decided on, by dataset; none where the DAG has no such task."""
-    from factory.lake import Snapshot
+    from factory.lake.snapshot import Snapshot
 
     result = ti.xcom_pull(task_ids="inputs") or {"snapshots": {}}
     return {name: Snapshot.from_event(event) for name, event in result["snapshots"].items()}

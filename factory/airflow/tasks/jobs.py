@@ -7,7 +7,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from factory.airflow.tasks.workspace import folder
-from factory.errors import FactoryError, TerminalError
+from factory.base.errors import FactoryError, TerminalError
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +34,11 @@ def start_training(
     Returns:
         Where the data lie.
     """
-    from factory.config.backend import SageMaker
-    from factory.jobs.backends import section_of
-    from factory.jobs.settings import Settings
-    from factory.jobs.sweep import prepare, refuse_cost
-    from factory.steps.search import Trial
+    from factory.training.backends.dispatch import section_of
+    from factory.training.backends.sections import SageMaker
+    from factory.training.backends.settings import Settings
+    from factory.training.backends.sweep import prepare, refuse_cost
+    from factory.training.search.expand import Trial
 
     trials = [Trial.from_json(trial) for trial in ti.xcom_pull(task_ids="plan_trials")]
     section = section_of(backend)
@@ -69,9 +69,9 @@ def fit(
     price: float | None = None,
 ) -> dict[str, Any]:
     """Train one trial as a job, or wait on for the job that was started for it before."""
-    from factory.config.cost import cost_of
-    from factory.jobs.local_process import LocalProcesses
-    from factory.jobs.training import TrialJobs
+    from factory.training.backends.cost import cost_of
+    from factory.training.backends.local_process import LocalProcesses
+    from factory.training.backends.trial_jobs import TrialJobs
 
     jobs: Any = _trial_jobs(TrialJobs, trial, model, backend, storage, workspace, ti)
     name = ti.task.job or jobs.begin()
@@ -101,7 +101,7 @@ def stop_training(
     Returns:
         What became of the jobs.
     """
-    from factory.jobs.sweep import stop_all
+    from factory.training.backends.sweep import stop_all
 
     place = _backend(backend, model, storage, workspace, ti)
     spent = stop_all(place, price)
@@ -117,7 +117,7 @@ def stop_training(
 
 
 def _log_cost(cost: float, ti: Any) -> None:
-    from factory.tracking import Tracking
+    from factory.models.tracking import Tracking
 
     log.info("the training jobs of this run cost %.4f USD", cost)
     sweep = ti.xcom_pull(task_ids="plan_trials", key="sweep")
@@ -134,8 +134,8 @@ def _trial_jobs(
     workspace: str,
     ti: Any,
 ) -> Any:
-    from factory.jobs.protocol import TrainingData
-    from factory.steps.search import Trial
+    from factory.training.backends.protocol import TrainingData
+    from factory.training.search.expand import Trial
 
     prepared = ti.xcom_pull(task_ids="start_training")
     if prepared is None:
@@ -217,7 +217,7 @@ def _interrupted(jobs: Any, name: str, ti: Any) -> None:
 
 
 def _backend(backend: dict[str, Any], model: str, storage: str, workspace: str, ti: Any) -> Any:
-    from factory.jobs.backends import backend_for, section_of
+    from factory.training.backends.dispatch import backend_for, section_of
 
     return backend_for(
         section_of(backend),
@@ -228,7 +228,7 @@ def _backend(backend: dict[str, Any], model: str, storage: str, workspace: str, 
 
 
 def _prefix(model: str, storage: str, ti: Any) -> str:
-    from factory.jobs.names import run_prefix
+    from factory.training.backends.names import run_prefix
 
     return run_prefix(model, storage=storage, dag_id=ti.dag_id, run_id=ti.run_id)
 

@@ -25,7 +25,8 @@ def inputs(
     Raises:
         AirflowSkipException: Nothing has been published that could be looked at.
     """
-    from factory.lake import Lake, NoSnapshotError
+    from factory.lake.snapshot import NoSnapshotError
+    from factory.lake.table import Lake
 
     names = list(datasets)
     if truth is not None:
@@ -60,13 +61,13 @@ def measure(
     Raises:
         AirflowSkipException: There is no champion yet, or there are no predictions.
     """
-    from factory.config.model import Model
-    from factory.config.monitor import Monitor
-    from factory.lake import Lake
-    from factory.steps.monitor import Watched
-    from factory.steps.monitor import measure as step
-    from factory.steps.monitored_rows import EmptyWindowError
-    from factory.tracking import Tracking
+    from factory.lake.table import Lake
+    from factory.models.tracking import Tracking
+    from factory.monitoring.measure import Watched
+    from factory.monitoring.measure import measure as step
+    from factory.monitoring.rows import EmptyWindowError
+    from factory.monitoring.sections import Monitor
+    from factory.training.model import Model
 
     place = folder(workspace, ti)
     try:
@@ -92,10 +93,10 @@ def measure(
 
 def report(*, monitor: dict[str, Any], workspace: str, ti: Any) -> dict[str, Any]:
     """Write the report and keep the window in MLflow."""
-    from factory.config.monitor import Monitor
-    from factory.steps.monitor_report import write_report
-    from factory.steps.windows import recent, record
-    from factory.tracking import Tracking
+    from factory.models.tracking import Tracking
+    from factory.monitoring.history import recent, record
+    from factory.monitoring.report import write_report
+    from factory.monitoring.sections import Monitor
 
     found, tracking = _measured(workspace, ti), Tracking()
     most = Monitor.model_validate(monitor).windows.of + _SHOWN
@@ -126,11 +127,11 @@ def breach(
         AirflowSkipException: The task could emit the drift asset, and is not to: a skipped task
             emits no event. What it would have returned is there as XCom all the same.
     """
-    from factory.config.monitor import Monitor
-    from factory.lake import Lake
-    from factory.steps.monitor import Measurement
-    from factory.steps.windows import Recorded, act
-    from factory.tracking import Tracking
+    from factory.lake.table import Lake
+    from factory.models.tracking import Tracking
+    from factory.monitoring.history import Recorded, act
+    from factory.monitoring.measure import Measurement
+    from factory.monitoring.sections import Monitor
 
     found: Measurement = _measured(workspace, ti)
     recorded = Recorded.from_json(ti.xcom_pull(task_ids="report"))
@@ -164,7 +165,7 @@ _LONGEST_WHY = 2000
 
 
 def _measured(workspace: str, ti: Any) -> Any:
-    from factory.steps.monitor import Measurement
+    from factory.monitoring.measure import Measurement
 
     text = (folder(workspace, ti) / _MEASUREMENT).read_text(encoding="utf-8")
     return Measurement.model_validate_json(text)
@@ -175,7 +176,7 @@ def _tell(found: Any, result: Mapping[str, Any], targets: Sequence[Mapping[str, 
     if not targets:
         return
     from factory.airflow.notify import Message, send
-    from factory.steps.windows import label_of
+    from factory.monitoring.history import label_of
 
     message = Message(
         event="on_breach",

@@ -20,8 +20,8 @@ def inputs(
     triggering_asset_events: Mapping[Any, Any],
 ) -> dict[str, Any]:
     """Decide which version of the model, and which snapshots, the whole run uses."""
-    from factory.steps.champion import champion_to_use
-    from factory.tracking import Tracking
+    from factory.models.champion import champion_to_use
+    from factory.models.tracking import Tracking
 
     promotions = [
         event
@@ -58,14 +58,14 @@ def predict(
     """Ask the model about every row of the input."""
     from pydantic import TypeAdapter
 
-    from factory import registry
-    from factory.config.model import Task
-    from factory.config.transforms import Transform
-    from factory.lake import Lake
-    from factory.predictor import load_predictor
-    from factory.steps.features import model_images
-    from factory.steps.predict import Form, prediction_rows
-    from factory.steps.predict import predict as step
+    from factory.data.transforms.sections import Transform
+    from factory.lake.table import Lake
+    from factory.models import registry
+    from factory.models.prediction import Form, prediction_rows
+    from factory.models.prediction import predict as step
+    from factory.models.predictor import load_predictor
+    from factory.training.model import Task
+    from factory.training.rows import model_images
 
     chosen, place, lake = versions(ti), folder(workspace, ti), Lake(storage)
     rows = prediction_rows(

@@ -24,10 +24,10 @@ def retrain(
     """Go on only if it is worth it; why, or why not, is in the log and in the XCom `reason`."""
     from datetime import UTC, datetime
 
-    from factory import registry
-    from factory.config.promotion import RetrainWhen
-    from factory.lake import Lake
-    from factory.steps.retrain import retrain as step
+    from factory.lake.table import Lake
+    from factory.models import registry
+    from factory.models.promotion import RetrainWhen
+    from factory.models.retrain import retrain as step
 
     found = step(
         RetrainWhen.model_validate(rules),
@@ -49,11 +49,11 @@ def gate(
     Returns:
         The task to go on with.
     """
-    from factory.config.model import Model
-    from factory.config.promotion import Promotion
-    from factory.steps.final_test import FinalTest
-    from factory.steps.gate import gate as step
-    from factory.tracking import Tracking
+    from factory.models.gate import gate as step
+    from factory.models.promotion import Promotion
+    from factory.models.tracking import Tracking
+    from factory.training.holdout import FinalTest
+    from factory.training.model import Model
 
     registered = ti.xcom_pull(task_ids="register")
     decision = step(
@@ -80,8 +80,8 @@ def gate(
 
 def promote(*, ti: Any, outlet_events: Any, within: int | None = None) -> dict[str, Any]:
     """Put the new version into production and emit the model's asset event."""
-    from factory.steps.promote import promote as step
-    from factory.tracking import Tracking
+    from factory.models.promote import promote as step
+    from factory.models.tracking import Tracking
 
     outcome, event = step(
         _decision(ti),
@@ -99,8 +99,8 @@ def keep_champion(*, model: str, ti: Any, within: int | None = None) -> dict[str
     Raises:
         AirflowSkipException: The new version was promoted after all: its approval came.
     """
-    from factory.steps.promote import keep as step
-    from factory.tracking import Tracking
+    from factory.models.promote import keep as step
+    from factory.models.tracking import Tracking
 
     answer = _answer(ti, within)
     if answer is not None and answer.approved:
@@ -109,14 +109,14 @@ def keep_champion(*, model: str, ti: Any, within: int | None = None) -> dict[str
 
 
 def _decision(ti: Any) -> Any:
-    from factory.steps.gate import Decision
+    from factory.models.gate import Decision
 
     return Decision.from_json(ti.xcom_pull(task_ids="gate", key="decision"))
 
 
 def _answer(ti: Any, within: int | None) -> Any:
     """What came of asking; None where nobody was asked."""
-    from factory.steps.promote import Answer
+    from factory.models.promote import Answer
 
     if within is None:
         return None

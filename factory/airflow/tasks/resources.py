@@ -5,7 +5,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def _run_sql(connection: str, statements: str) -> None:
 
 
 def _call(call: str, arguments: dict[str, Any]) -> Any:
-    from factory.trainers.objects import import_object
+    from factory.base.objects import import_object
 
     function: Any = import_object(call)
     try:

@@ -33,11 +33,11 @@ def split(
     dag: Any,
 ) -> dict[str, Any]:
     """Divide the rows of the chosen snapshots into train, validation and test, once for all trials."""
-    from factory.config.model import Model
-    from factory.lake import Lake
-    from factory.steps.features import model_images, model_rows
-    from factory.steps.project_files import copy_project_files
-    from factory.steps.split import split as step
+    from factory.lake.table import Lake
+    from factory.training.model import Model
+    from factory.training.project_files import copy_project_files
+    from factory.training.rows import model_images, model_rows
+    from factory.training.split import split as step
 
     model = Model.model_validate(config)
     place, lake = folder(workspace, ti), Lake(storage)
@@ -56,9 +56,9 @@ def plan_trials(
     Returns:
         The trials that the mapped task group is expanded over.
     """
-    from factory.config.model import Model
-    from factory.steps.plan import plan_trials as step
-    from factory.tracking import Tracking
+    from factory.models.tracking import Tracking
+    from factory.training.model import Model
+    from factory.training.sweep import plan_trials as step
 
     section = Model.model_validate(config)
     plan = step(
@@ -81,9 +81,9 @@ def fit(
     *, trial: dict[str, Any], config: dict[str, Any], workspace: str, ti: Any
 ) -> dict[str, Any]:
     """Train one trial."""
-    from factory.config.model import Model
-    from factory.steps.fit import fit as step
-    from factory.steps.search import Trial
+    from factory.training.fit import fit as step
+    from factory.training.model import Model
+    from factory.training.search.expand import Trial
 
     return step(
         Trial.from_json(trial),
@@ -103,10 +103,10 @@ def evaluate(
     dag_run: Any,
 ) -> dict[str, Any]:
     """Measure one trial on the validation rows and log it to MLflow."""
-    from factory.config.model import Model
-    from factory.steps.evaluate import evaluate as step
-    from factory.steps.fit import Fit
-    from factory.tracking import Tracking
+    from factory.models.tracking import Tracking
+    from factory.training.evaluate import evaluate as step
+    from factory.training.fit import Fit
+    from factory.training.model import Model
 
     section = Model.model_validate(config)
     return step(
@@ -122,10 +122,10 @@ def evaluate(
 
 def select_best(*, config: dict[str, Any], ti: Any) -> dict[str, Any]:
     """Rank the trials and choose the best."""
-    from factory.config.model import Model
-    from factory.steps.evaluate import Evaluation
-    from factory.steps.select import select_best as step
-    from factory.tracking import Tracking
+    from factory.models.tracking import Tracking
+    from factory.training.evaluate import Evaluation
+    from factory.training.model import Model
+    from factory.training.select import select_best as step
 
     # As a list of one task id, so that one trial comes back as a list too.
     results = ti.xcom_pull(task_ids=["trial.evaluate"])
@@ -140,10 +140,10 @@ def select_best(*, config: dict[str, Any], ti: Any) -> dict[str, Any]:
 
 def test(*, config: dict[str, Any], workspace: str, ti: Any) -> dict[str, Any]:
     """Measure the winner once, on rows that no trial has seen."""
-    from factory.config.model import Model
-    from factory.steps.final_test import final_test
-    from factory.steps.select import Selection
-    from factory.tracking import Tracking
+    from factory.models.tracking import Tracking
+    from factory.training.holdout import final_test
+    from factory.training.model import Model
+    from factory.training.select import Selection
 
     return final_test(
         Selection.from_json(ti.xcom_pull(task_ids="select_best")),
@@ -162,11 +162,11 @@ def register(
     Returns:
         What a person wants to know of the run: the winner, its scores, its version, its data.
     """
-    from factory.config.model import Model
-    from factory.steps.final_test import FinalTest
-    from factory.steps.register import register as step
-    from factory.steps.select import Selection
-    from factory.tracking import Tracking
+    from factory.models.tracking import Tracking
+    from factory.training.holdout import FinalTest
+    from factory.training.model import Model
+    from factory.training.register import register as step
+    from factory.training.select import Selection
 
     section = Model.model_validate(config)
     selection = Selection.from_json(ti.xcom_pull(task_ids="select_best"))
@@ -195,15 +195,15 @@ def register(
 
 def close_workspace(*, root: str, model: str, ti: Any) -> None:
     """Remove the run's folder; end the MLflow run of a training run that did not get to its end."""
-    from factory.tracking import Tracking
+    from factory.models.tracking import Tracking
 
     workspaces.close_workspace(root=root, ti=ti)
     Tracking().abandon(model, dag_id=ti.dag_id, run_id=ti.run_id)
 
 
 def _training_run(model: str, section: Any, ti: Any, dag_run: Any) -> Any:
-    from factory.steps.results import config_hash
-    from factory.tracking import TrainingRun
+    from factory.base.values import config_hash
+    from factory.models.tracking import TrainingRun
 
     return TrainingRun(
         model=model,
@@ -217,8 +217,8 @@ def _training_run(model: str, section: Any, ti: Any, dag_run: Any) -> Any:
 
 def _say_why(model: str, mlflow_run_id: str, ti: Any, dag_run: Any) -> None:
     """Write into the MLflow run's note why it ran, and on what."""
-    from factory.steps.note import write_note
-    from factory.tracking import Tracking
+    from factory.models.run_description import write_note
+    from factory.models.tracking import Tracking
 
     reason = ti.xcom_pull(task_ids="retrain", key="reason")
     rule = [f"`retrain_when` agrees: {reason}."] if reason else []
@@ -228,12 +228,12 @@ def _say_why(model: str, mlflow_run_id: str, ti: Any, dag_run: Any) -> None:
 
 
 def _split(ti: Any) -> Any:
-    from factory.steps.split import Split
+    from factory.training.split import Split
 
     return Split.from_json(ti.xcom_pull(task_ids="split")["split"])
 
 
 def _sweep(ti: Any) -> Any:
-    from factory.steps.plan import Sweep
+    from factory.training.sweep import Sweep
 
     return Sweep.from_json(ti.xcom_pull(task_ids="plan_trials", key="sweep"))

@@ -17,7 +17,7 @@ from fastai.vision.learner import (  # noqa: TID253
     num_features_model,
 )
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 from factory.trainers.fastai.description import Head
 
 _TORCHVISION = "torchvision.models."

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 from factory.trainers.fastai.description import Column, NumberColumn, TextColumn, TimeColumn
-from factory.trainers.preprocessing import DateParts
+from factory.trainers.scikit_learn.preprocessing import DateParts
 
 _NEARLY_NONE = 1e-7
 """What fastai adds to deviations, so that none is 0."""

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from factory.config.model import Task
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
+from factory.training.model import Task
 
 
 class Part(BaseModel):
@@ -98,7 +98,7 @@ class NumberColumn(Part):
 
 
 class TimeColumn(Part):
-    """A feature of points in time: four numbers, as `factory.trainers.preprocessing.DateParts` says."""
+    """A feature of points in time: four numbers, as `factory.trainers.scikit_learn.preprocessing.DateParts` says."""
 
     kind: Literal["time"] = "time"
     name: str

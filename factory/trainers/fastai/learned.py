@@ -9,7 +9,7 @@ import pandas as pd
 import torch  # noqa: TID253 - whoever imports this module wants torch
 from numpy.typing import NDArray
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 from factory.trainers.fastai import tabular_network, vision_network
 from factory.trainers.fastai.description import (
     Classes,
@@ -18,7 +18,7 @@ from factory.trainers.fastai.description import (
 )
 from factory.trainers.fastai.stored import Tensors
 from factory.trainers.fastai.threads import device
-from factory.trainers.protocol import Predictions
+from factory.trainers.trainer import Predictions
 
 
 @dataclass(frozen=True)

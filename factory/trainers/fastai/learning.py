@@ -19,7 +19,7 @@ from fastai.learner import Learner  # noqa: TID253
 from fastai.losses import CrossEntropyLossFlat, MSELossFlat  # noqa: TID253
 from fastai.metrics import accuracy  # noqa: TID253
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 from factory.trainers.fastai.description import Classes, Number
 
 logger = logging.getLogger(__name__)

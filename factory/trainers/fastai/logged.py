@@ -8,11 +8,11 @@ import mlflow.pyfunc
 import pandas as pd
 from mlflow.models import Model, infer_signature
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 from factory.trainers.fastai.description import VisionDescription
 from factory.trainers.fastai.learned import Learned, rebuilt
 from factory.trainers.fastai.stored import read_folder, write_folder
-from factory.trainers.protocol import LoggedModel
+from factory.trainers.trainer import LoggedModel
 
 LOADER = "factory.trainers.fastai.pyfunc"
 _DATA = "learner"

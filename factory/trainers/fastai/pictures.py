@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 
 MOST_PIXELS = 50_000_000
 """Width times height of an image at most; its header is asked before anything is decoded."""

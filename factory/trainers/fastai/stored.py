@@ -8,7 +8,7 @@ import safetensors.torch
 import torch  # noqa: TID253 - whoever imports this module wants torch
 from safetensors import SafetensorError, safe_open
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 from factory.trainers.fastai.description import Description, read_description
 
 WEIGHTS = "weights.safetensors"

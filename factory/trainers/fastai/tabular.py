@@ -2,16 +2,16 @@
 
 import torch  # noqa: TID253 - whoever imports this module wants torch
 
-from factory.config.fastai import TabularParams
-from factory.config.model import Task
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 from factory.trainers.fastai import tabular_network
 from factory.trainers.fastai.columns import describe_columns
 from factory.trainers.fastai.description import TabularDescription, describe_target, encode
 from factory.trainers.fastai.learned import Learned
 from factory.trainers.fastai.learning import History, Lesson
 from factory.trainers.fastai.loaders import Tensors, tensor_loaders
-from factory.trainers.protocol import Rows
+from factory.trainers.fastai.params import TabularParams
+from factory.trainers.trainer import Rows
+from factory.training.model import Task
 
 
 def train_tabular(

@@ -9,13 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from factory.config.fastai import PARAMS, TabularParams, VisionParams
-from factory.config.model import Task
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 from factory.trainers.fastai import stored
 from factory.trainers.fastai.learned import rebuilt
+from factory.trainers.fastai.params import PARAMS, TabularParams, VisionParams
 from factory.trainers.fastai.threads import limited, repeatable
-from factory.trainers.protocol import Fitted, LoggedModel, Predictions, Rows, TrainedModel
+from factory.trainers.trainer import Fitted, LoggedModel, Predictions, Rows, TrainedModel
+from factory.training.model import Task
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,7 @@ from fastai.data.transforms import IntToFloatTensor, Normalize  # noqa: TID253
 from fastai.vision.augment import aug_transforms  # noqa: TID253
 from numpy.typing import NDArray
 
-from factory.config.fastai import VisionParams
-from factory.config.model import Task
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 from factory.trainers.fastai import vision_network
 from factory.trainers.fastai.architectures import Architecture, architecture
 from factory.trainers.fastai.description import (
@@ -27,10 +25,12 @@ from factory.trainers.fastai.description import (
 from factory.trainers.fastai.learned import Learned
 from factory.trainers.fastai.learning import History, Lesson
 from factory.trainers.fastai.loaders import picture_loaders, tensor_loaders
+from factory.trainers.fastai.params import VisionParams
 from factory.trainers.fastai.pictures import Pictures
 from factory.trainers.fastai.threads import device
 from factory.trainers.fastai.weights import load_weights
-from factory.trainers.protocol import Rows
+from factory.trainers.trainer import Rows
+from factory.training.model import Task
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 import torch  # noqa: TID253 - whoever imports this module wants torch
 
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
 from factory.trainers.fastai.architectures import Architecture, architecture
 from factory.trainers.fastai.description import VisionDescription
 from factory.trainers.fastai.pictures import Pictures

@@ -8,8 +8,8 @@ import safetensors
 import safetensors.torch
 import torch  # noqa: TID253 - whoever imports this module wants torch
 
-from factory.config.fastai import weights_file
-from factory.errors import TerminalError
+from factory.base.errors import TerminalError
+from factory.trainers.fastai.params import weights_file
 
 Weights = Mapping[str, torch.Tensor]
 

@@ -1,0 +1,113 @@
+"""How deployments reach AWS and clusters: through the connections that a team file names."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from factory.base.errors import TerminalError
+
+if TYPE_CHECKING:
+    from factory.deploy.access import Places
+    from factory.deploy.targets.kubernetes_section import Eks, KubernetesDeploy
+
+
+def places(project: Path | None = None) -> "Places":
+    """The places of a task.
+
+    Args:
+        project: The project's folder; None where no file of it is needed.
+    """
+    from factory.deploy.access import Places
+
+    return Places(project=project or Path(), session=_session, cluster=_cluster)
+
+
+def _session(connection: str | None) -> Any:
+    """A boto3 session of a connection; None for that which storage uses.
+
+    Raises:
+        TerminalError: The extra `aws` is not installed, or the connection is of another type.
+    """
+    from factory.airflow.storage_access import aws_session
+    from factory.lake.storage import access
+
+    return access.current().session if connection is None else aws_session(connection)
+
+
+def _cluster(section: "KubernetesDeploy") -> AbstractContextManager[Any]:
+    """A client of the cluster that a section names.
+
+    Raises:
+        TerminalError: The extra is not installed, or the connection is of another type.
+    """
+    from factory.deploy.cluster import own_cluster
+
+    if section.eks is not None:
+        return _eks(section.eks, section.namespace)
+    if section.connection is not None:
+        return nullcontext(_kubernetes(section.connection))
+    return own_cluster()
+
+
+def _kubernetes(connection: str) -> Any:
+    try:
+        from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
+    except ImportError:
+        from factory.deploy.cluster import missing_extra
+
+        raise TerminalError(missing_extra()) from None
+    _require_type(connection, "kubernetes")
+    return KubernetesHook(conn_id=connection).get_conn()
+
+
+@contextmanager
+def _eks(section: "Eks", namespace: str) -> Iterator[Any]:
+    """A client of a cluster at Amazon.
+
+    The provider writes a kubeconfig whose login is a program that asks AWS for a token, and the
+    credentials for that into a file that only this user may read; both are gone afterwards.
+    """
+    try:
+        from airflow.providers.amazon.aws.hooks.eks import EksHook
+        from kubernetes import config
+    except ImportError:
+        raise TerminalError(
+            "a cluster at Amazon needs the extras `aws` and `kubernetes`: "
+            'pip install "ml-dag-factory[aws,kubernetes]"'
+        ) from None
+    from factory.deploy.aws import calling
+
+    if section.connection is not None:
+        _require_type(section.connection, "aws")
+    hook = EksHook(aws_conn_id=section.connection, region_name=section.region)
+    with ExitStack() as stack:
+        with calling(f"log in to the cluster {section.cluster}"):
+            kubeconfig, _ = stack.enter_context(
+                hook.generate_config_file_with_credentials(section.cluster, namespace)
+            )
+        stack.enter_context(_own_python_first())
+        yield config.new_client_from_config(kubeconfig)
+
+
+@contextmanager
+def _own_python_first() -> Iterator[None]:
+    """Let programs that are started find this Python first: the provider's asks for `python3.11`."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{before}"
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
+
+
+def _require_type(connection: str, wanted: str) -> None:
+    from airflow.sdk import BaseHook
+
+    found = BaseHook.get_connection(connection).conn_type
+    if found != wanted:
+        raise TerminalError(
+            f"connection {connection!r} is of type {found!r}: this needs one of type {wanted!r}"
+        )

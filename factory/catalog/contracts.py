@@ -1,0 +1,141 @@
+"""Columns across datasets and models: what a file needs, and what the producer declares.
+
+Where nothing is declared, or transforms come between, nothing can be known before a run.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from factory.base.section import qualify
+from factory.catalog.published import Published, published
+from factory.data.dataset import Dataset
+from factory.models.predict import Predict
+from factory.team.problems import Problem, did_you_mean, one_of
+from factory.team.reader import TeamFile
+from factory.team.yaml_tree import KeyPath
+from factory.training.model import Model
+
+
+def check_columns(team: TeamFile, datasets: Mapping[str, Published]) -> Iterator[Problem]:
+    """Columns that a team's file names and that a dataset does not have.
+
+    Args:
+        team: The file.
+        datasets: What all teams publish, by full name.
+    """
+    yield from _check_published(team)
+    for name, model in team.team.models.items():
+        yield from _check_model(datasets, team, name, model)
+        yield from _check_prediction(datasets, team, name, model)
+        yield from _check_truth(datasets, team, name, model)
+
+
+def _check_published(team: TeamFile) -> Iterator[Problem]:
+    for found in published(team):
+        if found.columns is None:
+            continue
+        for path, column in _own_columns(found.section):
+            if column not in found.columns:
+                yield _missing_column(team, (*found.path, *path), column, found.name, found)
+
+
+def _own_columns(section: Dataset | Predict) -> Iterator[tuple[KeyPath, str]]:
+    for index, key in enumerate(section.write.keys):
+        yield ("write", "keys", index), key
+    for index, check in enumerate(section.checks):
+        column = getattr(check, "column", None)
+        if column is not None:
+            yield ("checks", index, "column"), column
+        for position, name in enumerate(getattr(check, "columns", ())):
+            yield ("checks", index, "columns", position), name
+
+
+def _check_model(
+    datasets: Mapping[str, Published], team: TeamFile, name: str, model: Model
+) -> Iterator[Problem]:
+    if model.transforms:
+        return  # they may rename columns and make new ones
+    for dataset in model.train_on.datasets:
+        full_name = qualify(dataset, team.name)
+        found = datasets.get(full_name)
+        if found is None or found.columns is None:
+            continue
+        for path, column in _needed_columns(model):
+            if column not in found.columns:
+                yield _missing_column(team, ("models", name, *path), column, full_name, found)
+
+
+def _needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
+    yield ("target",), model.target
+    for index, feature in enumerate(model.features or ()):
+        yield ("features", index), feature
+    if model.image_column is not None and model.features is None:
+        yield ("train_on",), model.image_column
+    if model.split.column is not None:
+        yield ("split", "column"), model.split.column
+
+
+def _check_prediction(
+    datasets: Mapping[str, Published], team: TeamFile, name: str, model: Model
+) -> Iterator[Problem]:
+    """A prediction's input has what the model learns from, and what the predictions keep."""
+    if model.predict is None or model.prediction_transforms:
+        return
+    full_name = qualify(model.predict.input, team.name)
+    found = datasets.get(full_name)
+    if found is None or found.columns is None:
+        return
+    path: KeyPath = ("models", name, "predict")
+    for index, column in enumerate(model.predict.keep):
+        if column not in found.columns:
+            yield _missing_column(team, (*path, "keep", index), column, full_name, found)
+    for feature in _features(datasets, team, model):
+        if feature not in found.columns:
+            message = f"`{full_name}` has no column `{feature}`, which `{name}` learns from"
+            suggestion = did_you_mean(feature, found.columns, f"it has {one_of(found.columns)}")
+            yield team.problem((*path, "input"), message, suggestion)
+
+
+def _check_truth(
+    datasets: Mapping[str, Published], team: TeamFile, name: str, model: Model
+) -> Iterator[Problem]:
+    """The dataset with the truth has its keys and the truth."""
+    if model.monitor is None or model.monitor.truth is None:
+        return
+    truth = model.monitor.truth
+    full_name = qualify(truth.dataset, team.name)
+    found = datasets.get(full_name)
+    if found is None or found.columns is None:
+        return
+    path: KeyPath = ("models", name, "monitor", "truth")
+    for index, key in enumerate(truth.keys):
+        if key not in found.columns:
+            yield _missing_column(team, (*path, "keys", index), key, full_name, found)
+    column = truth.column or model.target
+    if column not in found.columns:
+        at = "dataset" if truth.column is None else "column"
+        yield _missing_column(team, (*path, at), column, full_name, found)
+
+
+def _features(datasets: Mapping[str, Published], team: TeamFile, model: Model) -> Iterable[str]:
+    """The columns that a model learns from, as far as the files tell."""
+    if model.features is not None or model.transforms:
+        return model.features or ()
+    if model.image_column is not None:
+        return (model.image_column,)
+    trained_on = datasets.get(qualify(model.train_on.datasets[0], team.name))
+    columns = trained_on.columns if trained_on is not None else None
+    others = (model.target, model.split.column)
+    return [column for column in columns or () if column not in others]
+
+
+def _missing_column(
+    team: TeamFile, path: KeyPath, column: str, dataset: str, found: Published
+) -> Problem:
+    source = "by the `columns` that it declares"
+    if isinstance(found.section, Dataset) and found.section.columns is None:
+        source = "which holds pictures"
+    if isinstance(found.section, Predict):
+        source = "which holds what `keep` names and the predictions"
+    message = f"`{dataset}` has no column `{column}`, {source}"
+    columns = found.columns or ()
+    return team.problem(path, message, did_you_mean(column, columns, f"it has {one_of(columns)}"))

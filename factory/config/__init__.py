@@ -1,1 +1,0 @@
-"""What a team may write: one module a section, and the reader that turns text into it."""

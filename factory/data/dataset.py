@@ -1,0 +1,97 @@
+"""`datasets`: what a team publishes."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.section import ListOf, Name, Reference, Section, Text
+from factory.data.checks.sections import Check
+from factory.data.database_load import Load
+from factory.data.sources.sections import IMAGE_COLUMNS, DatasetSource, ImagesSource, Source
+from factory.data.transforms.sections import ImagesTransform, Transform
+from factory.team.notify import DatasetNotify
+from factory.team.resources import Resources, check_resources
+from factory.team.schedule import Schedule, ScheduleField
+
+
+class Write(Section):
+    """How new rows meet the published ones.
+
+    `replace` publishes the new rows alone, `append` adds them, `merge` updates rows with the
+    same `keys` and adds the others.
+    """
+
+    mode: Literal["replace", "append", "merge"] = "replace"
+    keys: ListOf[Text] = ()
+
+    @model_validator(mode="after")
+    def _keys_for_merge(self) -> "Write":
+        if (self.mode == "merge") != bool(self.keys):
+            raise PydanticCustomError(
+                "write",
+                "`keys` are missing: name the columns that identify a row"
+                if self.mode == "merge"
+                else "`keys` belong to `mode: merge` only",
+            )
+        return self
+
+
+class Dataset(Section):
+    """One versioned table that the team publishes; one producer DAG `<team>.<dataset>`."""
+
+    description: str = ""
+    schedule: ScheduleField | None = None
+    source: Source
+    reads: ListOf[Reference] = ()
+    """Further datasets that SQL transforms read, as tables `team.dataset`."""
+    transforms: ListOf[Transform] = ()
+    columns: dict[str, Text] | None = Field(default=None, min_length=1)
+    """The promised schema, column to DuckDB type; checked before publishing."""
+    checks: ListOf[Check] = ()
+    write: Write = Write()
+    share_with: ListOf[Name] | Literal["*"] = ()
+    """Teams that may read it; `"*"` is every team."""
+    load: Load | None = None
+    """A table of a database that the rows go through before they are checked."""
+    resources: Resources = Field(default_factory=dict)
+    """What is created for a run and destroyed with it."""
+    notify: DatasetNotify | None = None
+    """Whom to tell what becomes of it."""
+
+    @model_validator(mode="after")
+    def _resources_of_tasks(self) -> "Dataset":
+        check_resources(self.resources, self.tasks_with_rows)
+        return self
+
+    @property
+    def tasks_with_rows(self) -> tuple[str, ...]:
+        """The tasks of its DAG that handle rows, in their order."""
+        transform = ("transform",) if self.transforms else ()
+        load = ("load",) if self.load else ()
+        after = ("after_check",) if self.load and self.load.then else ()
+        return ("ingest", *transform, *load, "check", *after, "publish")
+
+    @property
+    def known_columns(self) -> tuple[str, ...] | None:
+        """Its columns, where they are declared or those of pictures; None where only a run tells."""
+        if self.columns is not None:
+            return tuple(self.columns)
+        if isinstance(self.source, ImagesSource) and all(
+            isinstance(step, ImagesTransform) for step in self.transforms
+        ):
+            return IMAGE_COLUMNS
+        return None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The datasets that it reads, as written: its source first, without repetition."""
+        first = (self.source.dataset,) if isinstance(self.source, DatasetSource) else ()
+        return tuple(dict.fromkeys((*first, *self.reads)))
+
+    @property
+    def when(self) -> Schedule:
+        """Its schedule; without one, a dataset runs when what it reads changes, else by hand."""
+        if self.schedule is not None:
+            return self.schedule
+        return Schedule(all=self.inputs)

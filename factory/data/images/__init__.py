@@ -1,0 +1,1 @@
+"""Images as datasets: one row a file, the bytes kept beside the table."""

@@ -1,0 +1,128 @@
+"""Pictures from their source into the workspace: rows in a table, bytes by their hash."""
+
+import logging
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from factory.data.chunks import write_pieces
+from factory.data.download import Login
+from factory.data.images.files import Found, find_images
+from factory.data.images.header import EXTENSIONS, Header, UnreadableImageError, look
+from factory.data.images.labels import labelling
+from factory.data.images.store import UNREADABLE, ImageStore
+from factory.data.sources.sections import ImagesSource
+from factory.data.sql import Rows, write_rows
+from factory.lake import engine
+
+log = logging.getLogger(__name__)
+
+SCHEMA = pa.schema(
+    {
+        "path": pa.string(),
+        "label": pa.string(),
+        "image": pa.string(),
+        "format": pa.string(),
+        "width": pa.int64(),
+        "height": pa.int64(),
+        "bytes": pa.int64(),
+    }
+)
+"""The columns of a dataset of pictures."""
+
+_ROWS_AT_ONCE = 10_000
+_SHOWN = 20
+
+
+def ingest_images(
+    source: ImagesSource, *, project: Path, workspace: Path, store: ImageStore, login: Login
+) -> Rows:
+    """The rows of a source of pictures as `source.parquet`, sorted by path.
+
+    One picture at a time is in memory. A file that cannot be decoded is a row too, with nulls for
+    format, width and height.
+
+    Args:
+        source: The source.
+        project: The folder that paths are below.
+        workspace: The run's scratch folder.
+        store: Where bytes go.
+        login: Headers and login for `url`.
+
+    Raises:
+        TerminalError: The source cannot be used as it is, or breaks its limits.
+        FactoryError: A server does not answer.
+    """
+    file = workspace / "source.parquet"
+    found = find_images(source, project=project, workspace=workspace, login=login)
+    reading = _Reading(source, store, project, workspace)
+    unsorted = write_pieces(reading.tables(found), "pictures", file.with_name("pictures.parquet"))
+    try:
+        with engine.connect(workspace) as connection:
+            engine.create_view(connection, "pictures", [unsorted.file])
+            # Neither file systems nor archives have an order to rely on.
+            return write_rows(connection.table("pictures").order("path, image"), file)
+    finally:
+        unsorted.file.unlink()
+
+
+class _Reading:
+    """Makes a row of each file."""
+
+    def __init__(
+        self, source: ImagesSource, store: ImageStore, project: Path, workspace: Path
+    ) -> None:
+        self.max_pixels = source.limits.max_pixels
+        self.store = store
+        self.labels = labelling(source.labels, project, workspace)
+        self.unreadable = 0
+        self.unlabelled = 0
+
+    def tables(self, found: Iterator[Found]) -> Iterator[pa.Table]:
+        """Tables of some thousand rows."""
+        rows = 0
+        while batch := [self.row(file) for file in islice(found, _ROWS_AT_ONCE)]:
+            yield pa.Table.from_pylist(batch, SCHEMA)
+            rows += len(batch)
+            log.info("%s pictures so far", f"{rows:,}")
+        self.labels.finish(rows, self.unlabelled)
+        if self.unreadable:
+            log.warning(
+                "%d of %d pictures cannot be read: their rows have no format, which a check "
+                "`readable` finds",
+                self.unreadable,
+                rows,
+            )
+
+    def row(self, found: Found) -> dict[str, Any]:
+        header: Header | None = None
+
+        def extension(file: Path) -> str:
+            nonlocal header
+            header = self.header(found.path, file)
+            return EXTENSIONS[header.format] if header else UNREADABLE
+
+        stored = self.store.add(found.content, extension)
+        label = self.labels.label(found.path)
+        self.unlabelled += label is None
+        return {
+            "path": found.path,
+            "label": label,
+            "image": stored.address,
+            "format": header.format if header else None,
+            "width": header.width if header else None,
+            "height": header.height if header else None,
+            "bytes": stored.bytes,
+        }
+
+    def header(self, path: str, file: Path) -> Header | None:
+        try:
+            return look(file, self.max_pixels)
+        except UnreadableImageError as error:
+            self.unreadable += 1
+            if self.unreadable <= _SHOWN:
+                log.warning("%s cannot be read: %s", path, error)
+            return None

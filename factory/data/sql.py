@@ -1,0 +1,178 @@
+"""Teams' SQL in a sandbox, and the one way in which rows get into a parquet file."""
+
+import glob
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+from factory.base.errors import FactoryError, TerminalError
+from factory.lake import engine
+from factory.lake.engine import columns_of, literal
+from factory.lake.table import Lake
+
+Tables = Mapping[str, Sequence[Path] | pyarrow.dataset.Dataset]
+
+
+class SqlError(TerminalError):
+    """A query that cannot run, or that fails on these rows."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows on their way: a parquet file in the workspace, in the lake's types."""
+
+    file: Path
+    rows: int
+    columns: dict[str, str]
+    """Column to DuckDB type, in their order."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The reference that tasks hand to each other."""
+        return {"file": str(self.file), "rows": self.rows, "columns": self.columns}
+
+    @classmethod
+    def from_json(cls, reference: Mapping[str, Any]) -> Self:
+        """The rows that another task has referred to."""
+        return cls(Path(reference["file"]), reference["rows"], dict(reference["columns"]))
+
+
+def write_rows(relation: DuckDBPyRelation, file: Path) -> Rows:
+    """Stream a DuckDB relation into a parquet file, which appears only when it is whole.
+
+    Args:
+        relation: The rows; columns whose types the lake does not hold are cast.
+        file: The file to make or to replace.
+
+    Raises:
+        SqlError: when two columns have the same name.
+    """
+    check_names(relation.columns, file.stem)
+    kept = engine.storable(relation)
+    columns = columns_of(kept)
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    stream = engine.batches(kept, f"writing {file.name}")
+    rows = 0
+    try:
+        with pq.ParquetWriter(unfinished, stream.schema) as writer:
+            for batch in stream:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return Rows(file, rows, columns)
+
+
+def dataset_tables(lake: Lake, versions: Mapping[str, int]) -> Tables:
+    """The snapshots that SQL may read, as tables `team.dataset`.
+
+    Args:
+        lake: Where they lie.
+        versions: The version of every dataset that may be read.
+    """
+    return {name: lake.rows(name, version) for name, version in versions.items()}
+
+
+@contextmanager
+def sandbox(tables: Tables, workspace: Path) -> Iterator[DuckDBPyConnection]:
+    """A DuckDB connection that sees `tables` and nothing else: no file, no network, no setting.
+
+    It may spill into the workspace, which queries cannot read.
+    """
+    with engine.connect(workspace) as connection:
+        for name, data in tables.items():
+            engine.create_view(connection, name, data)
+        connection.execute(f"set allowed_paths = {literal(_allowed_paths(tables))}")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        yield connection
+
+
+def _allowed_paths(tables: Tables) -> list[str]:
+    files = [
+        str(file)
+        for data in tables.values()
+        if not isinstance(data, pyarrow.dataset.Dataset)
+        for file in data
+    ]
+    # DuckDB asks for a file both as the view names it and as it then finds it.
+    return sorted({*files, *map(glob.escape, files)})
+
+
+def select(connection: DuckDBPyConnection, query: str, what: str) -> DuckDBPyRelation:
+    """The relation of one SELECT; it runs when its rows are asked for.
+
+    Args:
+        connection: As `sandbox` yields it.
+        query: SQL text; one statement that returns rows.
+        what: What the query is, for the error.
+
+    Raises:
+        SqlError: when the text is not one SELECT, or names what is not there.
+    """
+    with sql_errors(connection, query, what):
+        statements = connection.extract_statements(query)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            found = ", ".join(statement.type.name for statement in statements) or "nothing"
+            raise SqlError(f"{what}: write one SELECT; found {found}")
+        return connection.sql(statements[0].query)
+
+
+@contextmanager
+def sql_errors(connection: DuckDBPyConnection, query: str, what: str) -> Iterator[None]:
+    """Turn DuckDB's errors within the block into ones that show query and columns.
+
+    Raises:
+        SqlError: what no retry mends.
+        FactoryError: when memory or disk ran out, or a file could not be read.
+    """
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.HTTPException) as error:
+        raise FactoryError(f"{what}: {error}") from error
+    except (duckdb.Error, pa.ArrowException) as error:
+        if engine.is_failed_read(error):
+            raise FactoryError(f"{what}: {error}") from error
+        listing = "\n".join(
+            f"  {number:>3} | {line}" for number, line in enumerate(query.splitlines(), 1)
+        )
+        raise SqlError(
+            f"{what}: {str(error).strip()}\n\nThe query:\n{listing}\n\n"
+            f"What it may read:\n{_describe_tables(connection)}"
+        ) from error
+
+
+def _describe_tables(connection: DuckDBPyConnection) -> str:
+    found = connection.execute(
+        "select case schema_name when 'main' then '' else schema_name || '.' end || table_name, "
+        "list(column_name || ' ' || data_type order by column_index) "
+        "from duckdb_columns() join duckdb_views() using (database_name, schema_name) "
+        "where not duckdb_columns.internal and view_name = table_name and not duckdb_views.internal "
+        "group by 1 order by 1"
+    ).fetchall()
+    return "\n".join(f"  {table}: {', '.join(columns)}" for table, columns in found)
+
+
+def check_names(columns: Sequence[str], what: str) -> None:
+    """Check that a table's columns have different names, upper and lower case being the same.
+
+    Raises:
+        SqlError: when two have the same; DuckDB would read the first one for both.
+    """
+    seen: dict[str, str] = {}
+    for name in columns:
+        if name.lower() in seen:
+            raise SqlError(
+                f"{what}: the columns {seen[name.lower()]!r} and {name!r} have the same name: "
+                "rename one (`select a.id as a_id`), leave it out (`select b.* exclude (id)`), "
+                "or join with `using (id)`"
+            )
+        seen[name.lower()] = name

@@ -1,0 +1,173 @@
+"""The build context of a serving image: everything that goes into it but the base."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import factory
+from factory.deploy.container_image_section import Image
+from factory.deploy.protocol import Release
+from factory.deploy.requirements import (
+    FASTAI,
+    SERVING,
+    distributions_of,
+    own_code,
+    pinned,
+    python_version,
+)
+
+MODEL = "model"
+"""The folder of the context that holds the model."""
+
+EPOCH = 315532800
+"""1980-01-01, the earliest that every archive can hold: of when files are, nobody asks."""
+
+_LEFT_OUT = ("__pycache__", "*.pyc", ".DS_Store")
+
+
+@dataclass(frozen=True)
+class Context:
+    """A folder that an image can be built from."""
+
+    folder: Path
+    sha256: str
+    """Of the names and contents of all its files: the same for the same version, wherever it is made."""
+    reference: str
+    """The image's name with its tag."""
+    labels: Mapping[str, str]
+
+
+def make_context(
+    folder: Path, image: Image, release: Release, model_folder: Path | None
+) -> Context:
+    """Put a context together.
+
+    Args:
+        folder: Where; what is there is replaced.
+        image: How the image is made.
+        release: What it serves.
+        model_folder: The model as `factory serve --model-folder` reads it; None for an image that
+            is given one when it starts.
+
+    Raises:
+        TerminalError: A package that serving needs is not installed here.
+    """
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    if model_folder is not None:
+        shutil.copytree(model_folder, folder / MODEL)
+    for package in (Path(factory.__file__).parent, *own_code(release.packages)):
+        _copy(package, folder / "packages" / package.name)
+    needed = requirements(release, image.provided)
+    (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in needed))
+    # The labels are not of the content: they tell of it.
+    content = digest_of(folder)
+    labels = labels_of(release, content, with_model=model_folder is not None)
+    dockerfile = render_dockerfile(image, release, labels, with_model=model_folder is not None)
+    (folder / "Dockerfile").write_text(dockerfile)
+    sha256 = digest_of(folder)
+    _make_even(folder)
+    tag = f"{release.version}-{sha256[:12]}" if model_folder is not None else sha256[:12]
+    return Context(folder, sha256, f"{image.repository}:{tag}", labels)
+
+
+def requirements(release: Release, provided: Iterable[str] = ()) -> list[str]:
+    """What the image installs to serve a version: `name==version`, sorted.
+
+    Args:
+        release: The version.
+        provided: Patterns of names that the base brings.
+
+    Raises:
+        TerminalError: A package is not installed here.
+    """
+    roots = [*SERVING, *distributions_of(release.packages)]
+    if release.estimator.startswith("fastai."):
+        roots += FASTAI
+    patterns = tuple(provided)
+    return [
+        line
+        for line in pinned(roots)
+        if not any(fnmatch(line.partition("==")[0], pattern) for pattern in patterns)
+    ]
+
+
+def labels_of(release: Release, content: str, *, with_model: bool) -> dict[str, str]:
+    """The image's labels: which version it serves and what it was made of; sorted.
+
+    Args:
+        release: The version.
+        content: The SHA-256 of the context but for its Dockerfile.
+        with_model: Whether the model is in the image; otherwise it serves any of the model's kind.
+    """
+    labels = {
+        "org.opencontainers.image.title": release.model if with_model else "factory serve",
+        "factory.content": content,
+    }
+    if with_model:
+        labels |= {
+            "org.opencontainers.image.version": str(release.version),
+            "factory.model": release.model,
+            "factory.version": str(release.version),
+            "factory.task": release.task,
+            "factory.estimator": release.estimator,
+        }
+        if release.sha256:
+            labels["factory.model.sha256"] = release.sha256
+    return dict(sorted(labels.items()))
+
+
+def render_dockerfile(
+    image: Image, release: Release, labels: Mapping[str, str], *, with_model: bool
+) -> str:
+    """The Dockerfile's text."""
+    environment = Environment(
+        loader=PackageLoader("factory", "deploy"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - no HTML
+    )
+    return environment.get_template("serving.Dockerfile.jinja").render(
+        title=f"{release.model} version {release.version}" if with_model else "models",
+        base=image.base or f"python:{python_version()}-slim",
+        labels=labels,
+        with_model=with_model,
+    )
+
+
+def digest_of(folder: Path) -> str:
+    """The SHA-256 of the names and contents of a folder's files."""
+    digest = hashlib.sha256()
+    for name, file in _files(folder):
+        with file.open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest.update(f"{content}  {name}\n".encode())
+    return digest.hexdigest()
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+    else:
+        shutil.copyfile(source, target)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    for name in sorted(found):
+        if found[name].is_file():
+            yield name, found[name]
+
+
+def _make_even(folder: Path) -> None:
+    """The same modes and times everywhere, so that builders find layers that they have."""
+    for path in [*folder.rglob("*"), folder]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+        os.utime(path, (EPOCH, EPOCH))

@@ -1,0 +1,1 @@
+"""The targets of deployments, one a file."""

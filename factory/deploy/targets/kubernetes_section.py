@@ -1,0 +1,170 @@
+"""`deploy: {type: kubernetes}`: a Deployment, its Service and its autoscaler in a cluster."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.section import ListOf, Section, Text
+from factory.deploy.common import DeploySection
+from factory.deploy.container_image_section import Image
+
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_CPU = re.compile(r"(\d+)m|(\d+(?:\.\d{1,3})?)")
+_MEMORY = re.compile(r"(\d+)(Ki|Mi|Gi|Ti|k|M|G|T)")
+_UNITS = {
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+}
+
+
+def _check_label(value: str) -> str:
+    if not _LABEL.fullmatch(value):
+        raise PydanticCustomError(
+            "kubernetes_name",
+            "{value} is no name in Kubernetes: lower-case letters, digits and dashes, at most 63, "
+            "with a letter or digit at both ends",
+            {"value": repr(value), "suggestion": _as_label(value)},
+        )
+    return value
+
+
+def _as_label(value: str) -> str:
+    name = re.sub(r"[^a-z0-9-]+", "-", value.lower()).strip("-")[:63].rstrip("-")
+    return name if _LABEL.fullmatch(name) else ""
+
+
+def _check_cpu(value: str) -> str:
+    if not _CPU.fullmatch(value) or not _cores(value):
+        raise PydanticCustomError(
+            "cpu",
+            '{value} is no amount of processors: write thousandths such as 500m, or "2" in quotes',
+            {"value": repr(value)},
+        )
+    return value
+
+
+def _check_memory(value: str) -> str:
+    if not _MEMORY.fullmatch(value) or not _bytes(value):
+        raise PydanticCustomError(
+            "memory",
+            "{value} is no amount of memory: write a whole number and Ki, Mi or Gi, such as 512Mi",
+            {"value": repr(value)},
+        )
+    return value
+
+
+def _cores(value: str) -> float:
+    return int(value[:-1]) / 1000 if value.endswith("m") else float(value)
+
+
+def _bytes(value: str) -> int:
+    match = _MEMORY.fullmatch(value)
+    return int(match[1]) * _UNITS[match[2]] if match else 0
+
+
+KubernetesName = Annotated[Text, AfterValidator(_check_label)]
+Cpu = Annotated[Text, AfterValidator(_check_cpu)]
+Memory = Annotated[Text, AfterValidator(_check_memory)]
+
+
+class Eks(Section):
+    """A cluster of Amazon's: its address and the login come through AWS."""
+
+    cluster: Text
+    connection: Text | None = None
+    """The Airflow connection of type `aws`; the machine's own role when left out."""
+    region: Text | None = None
+    """The connection's when left out."""
+
+
+class Scale(Section):
+    """How many there are: as many as the load needs, by a HorizontalPodAutoscaler."""
+
+    min: int = Field(default=2, ge=1)
+    max: int = Field(default=4, ge=1)
+    """The same as `min` for a fixed number, without an autoscaler."""
+    cpu: int = Field(default=70, ge=1, le=100)
+    """Percent of the requested processors that they are to use on average."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Scale":
+        if self.max < self.min:
+            raise PydanticCustomError(
+                "scale",
+                "`max` {max} is below `min` {min}: write at least {min}, which then is a fixed number",
+                {"min": self.min, "max": self.max, "at": ("max",)},
+            )
+        return self
+
+
+class Amounts(Section):
+    """What each pod is given: requested for it, and, for memory, also its limit."""
+
+    cpu: Cpu = "500m"
+    memory: Memory = "1Gi"
+    cpu_limit: Cpu | None = None
+    """None: it may use what is idle."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Amounts":
+        if self.cpu_limit is not None and _cores(self.cpu_limit) < _cores(self.cpu):
+            raise PydanticCustomError(
+                "cpu",
+                "`cpu_limit` {limit} is below `cpu` {cpu}, which is requested",
+                {"limit": self.cpu_limit, "cpu": self.cpu, "at": ("cpu_limit",)},
+            )
+        return self
+
+
+class Service(Section):
+    """How the cluster's others reach it."""
+
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    port: int = Field(default=80, ge=1, le=65535)
+    annotations: dict[Text, Text] = Field(default_factory=dict)
+
+
+class KubernetesDeploy(DeploySection):
+    """A Deployment that rolls from version to version without a failed request.
+
+    Names are the model's, with dashes. Without `connection` and `eks`, the cluster is the one that
+    the worker runs in, or that of its kubeconfig.
+    """
+
+    type: Literal["kubernetes"]
+    image: Image
+    namespace: KubernetesName = "default"
+    connection: Text | None = None
+    """An Airflow connection of type `kubernetes`."""
+    eks: Eks | None = None
+    scale: Scale = Scale()
+    resources: Amounts = Amounts()
+    service: Service = Service()
+    service_account: KubernetesName | None = None
+    pull_secrets: ListOf[KubernetesName] = ()
+    """Secrets of the cluster that let it fetch the image."""
+    node_selector: dict[Text, Text] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "KubernetesDeploy":
+        if self.connection is not None and self.eks is not None:
+            raise PydanticCustomError(
+                "cluster",
+                "write either `connection` or `eks`: each names the cluster",
+                {"at": ("connection",)},
+            )
+        if not self.image.push:
+            raise PydanticCustomError(
+                "push",
+                "the cluster's machines fetch the image: take `push: false` out",
+                {"at": ("image", "push")},
+            )
+        return self

@@ -1,0 +1,49 @@
+"""Where this installation keeps data, as the documents name it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from factory.lake.storage import address as storage
+from factory.team.team import PlatformConfig
+
+
+@dataclass(frozen=True)
+class Places:
+    """Addresses that documents carry.
+
+    `storage` is the lake's address, `workspace` the folder for what a run's tasks share, and
+    `project` the folder that SQL files are read from.
+    """
+
+    storage: str
+    workspace: str
+    project: Path
+    storage_connection: str | None = None
+    """The Airflow connection by which tasks reach storage; None where it needs none."""
+    create_bucket: bool = False
+    """Whether runs make the bucket of storage if it is not there."""
+    prices: Mapping[str, float] = field(default_factory=dict)
+    """USD an hour, by instance type."""
+
+    @classmethod
+    def of(
+        cls, platform: PlatformConfig, project: Path, environ: Mapping[str, str] = os.environ
+    ) -> "Places":
+        """The places of a project.
+
+        FACTORY_STORAGE, FACTORY_STORAGE_CONNECTION and FACTORY_WORKSPACE win over `_defaults.yaml`.
+        """
+        lake = environ.get("FACTORY_STORAGE") or platform.storage
+        in_s3 = storage.is_s3(lake)
+        connection = environ.get("FACTORY_STORAGE_CONNECTION") or platform.storage_connection
+        workspace = environ.get("FACTORY_WORKSPACE") or platform.workspace
+        return cls(
+            storage=storage.resolve(lake, project),
+            workspace=str((project / workspace).resolve()),
+            project=project,
+            storage_connection=connection if in_s3 else None,
+            create_bucket=platform.create_bucket and in_s3,
+            prices=platform.prices,
+        )

@@ -1,0 +1,1 @@
+"""Where data lies: a folder or an object store."""

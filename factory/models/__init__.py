@@ -1,0 +1,1 @@
+"""Versions of models: tracked, registered, compared, promoted, asked."""

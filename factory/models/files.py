@@ -1,0 +1,98 @@
+"""The files of a stored model, and the digest that tells whether somebody changed one of them."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from factory.base.errors import TerminalError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TAG = "sha256"
+"""The tag of a registered version that holds the digest of its files."""
+
+RELEASE_FILE = "release.json"
+"""What a model in a folder of its own says about itself, where no registry is asked."""
+
+# MLflow writes the first into every copy of a registered model, and we the other.
+_NOT_THE_MODEL = frozenset({"registered_model_meta", RELEASE_FILE})
+
+
+class TamperedError(TerminalError):
+    """A model's files are not those that were registered."""
+
+
+def digest(folder: Path) -> str:
+    """The SHA-256 of all of a model's files: their paths below the folder, and their contents."""
+    whole = hashlib.sha256()
+    for name in sorted(_names(folder)):
+        with (folder / name).open("rb") as content:
+            of_file = hashlib.file_digest(content, "sha256").hexdigest()
+        whole.update(f"{of_file}  {name}\n".encode())
+    return whole.hexdigest()
+
+
+def verify(folder: Path, expected: str, what: str) -> None:
+    """Refuse files that are not those of which the digest was taken.
+
+    Args:
+        folder: The model's files.
+        expected: What `digest` said of them.
+        what: The model, as errors name it.
+
+    Raises:
+        TamperedError: A file was changed, added or taken away.
+    """
+    found = digest(folder)
+    if found != expected:
+        raise TamperedError(
+            f"{what}: its files hash to {found}, and {expected} was registered: somebody changed "
+            "them, and they are not read. Train the model again, or go back to another version "
+            "with `factory rollback`"
+        )
+
+
+@contextmanager
+def downloaded(uri: str, expected: str | None = None) -> Iterator[Path]:
+    """A model's files: a copy from MLflow's current server, gone afterwards, or a folder as it is.
+
+    Args:
+        uri: The model's MLflow URI, or the folder's path.
+        expected: Their digest; None where there is none yet.
+
+    Raises:
+        TamperedError: They hash otherwise.
+    """
+    # Late: importing it takes a second.
+    import mlflow.artifacts
+
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(uri)
+        if not local.is_dir():
+            local = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))
+        if expected is not None:
+            verify(local, expected, uri)
+        yield local
+
+
+def read_example(folder: Path) -> "pd.DataFrame | None":
+    """The input example among a model's files: rows as it takes them; None if there are none."""
+    import mlflow.models
+    import pandas as pd
+
+    try:
+        found = mlflow.models.Model.load(folder).load_input_example(str(folder))
+    except FileNotFoundError:
+        return None
+    return found if isinstance(found, pd.DataFrame) and not found.empty else None
+
+
+def _names(folder: Path) -> Iterator[str]:
+    for file in folder.rglob("*"):
+        name = file.relative_to(folder).as_posix()
+        if file.is_file() and name not in _NOT_THE_MODEL:
+            yield name

@@ -1,0 +1,279 @@
+"""Decide whether the challenger goes into production: thresholds, and the same rows for both."""
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from factory.base.errors import TerminalError
+from factory.base.values import Result
+from factory.models import registry
+from factory.models.predictor import load_predictor
+from factory.models.promotion import Bounds, Margin, Promotion
+from factory.models.registry import Version
+from factory.models.run_description import write_note
+from factory.models.tracking import Tracking
+from factory.training.holdout import FinalTest
+from factory.training.model import Model
+from factory.training.split_files import read_part
+
+logger = logging.getLogger(__name__)
+
+Verdict = Literal["promote", "approve", "keep"]
+
+
+class Threshold(Result):
+    """A metric of the challenger, and what it has to keep to."""
+
+    metric: str
+    min: float | None
+    max: float | None
+    value: float | None
+    """None where the metric could not be computed for the test rows."""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the value is known and within the bounds, which are included."""
+        low = -math.inf if self.min is None else self.min
+        high = math.inf if self.max is None else self.max
+        return self.value is not None and low <= self.value <= high
+
+    def __str__(self) -> str:
+        wanted = [f"at least {self.min:g}"] if self.min is not None else []
+        wanted += [f"at most {self.max:g}"] if self.max is not None else []
+        found = "could not be computed" if self.value is None else f"is {self.value:.6g}"
+        return f"test {self.metric} {found}, `promotion.require` wants {' and '.join(wanted)}"
+
+
+class Decision(Result):
+    """What becomes of a challenger, and all that this was decided on."""
+
+    model: str
+    version: int
+    """The challenger."""
+    champion: int | None
+    verdict: Verdict
+    reason: str
+    """One sentence."""
+    metric: str
+    """The objective's."""
+    goal: Literal["maximize", "minimize"]
+    metrics: dict[str, float]
+    """The challenger's, on the test rows."""
+    champion_metrics: dict[str, float]
+    """The champion's on the same rows; empty where it was not scored."""
+    thresholds: tuple[Threshold, ...]
+    margin: float | None
+    """By how much the champion has to be beaten, in the objective's metric; None where it has not."""
+    gain: float | None
+    """By how much it is beaten; negative where it is not."""
+    rows: int
+    """How many test rows there are."""
+    mlflow_run_id: str
+
+    def table(self) -> str:
+        """Champion and challenger side by side, in Markdown."""
+        champion = "none" if self.champion is None else f"version {self.champion}"
+        lines = [
+            f"| test metric | champion ({champion}) | challenger (version {self.version}) |",
+            "|---|---|---|",
+        ]
+        lines += [
+            f"| {f'**{name}**' if name == self.metric else name} "
+            f"| {_number(self.champion_metrics.get(name))} | {_number(self.metrics.get(name))} |"
+            for name in (self.metric, *sorted(set(self.metrics) - {self.metric}))
+        ]
+        return "\n".join(lines)
+
+    def tags(self) -> dict[str, str]:
+        """The decision as tags of the version and of the training run."""
+        thresholds = {one.metric: [one.min, one.max, one.value] for one in self.thresholds}
+        tags = {
+            "gate": self.verdict,
+            "gate_why": self.reason,
+            "gate_champion": "" if self.champion is None else str(self.champion),
+            "gate_metric": f"{self.goal} test_{self.metric}",
+            "gate_score": _text(self.metrics.get(self.metric)),
+            "gate_champion_score": _text(self.champion_metrics.get(self.metric)),
+            "gate_margin": _text(self.margin),
+            "gate_thresholds": json.dumps(thresholds) if thresholds else "",
+        }
+        return {name: text for name, text in tags.items() if text}
+
+
+def gate(
+    tested: FinalTest,
+    model: Model,
+    promotion: Promotion,
+    workspace: Path,
+    *,
+    name: str,
+    version: int,
+    mlflow_run_id: str,
+    tracking: Tracking,
+) -> Decision:
+    """Score the champion on the rows that the challenger was tested on, decide, and say so.
+
+    The decision is written to the log, to tags of the version and of the training run, and to the
+    run's note.
+
+    Args:
+        tested: The challenger's metrics on the test rows.
+        model: The model's section of the team file.
+        promotion: Its rules.
+        workspace: The run's scratch folder, with the test rows.
+        name: The registered model, `team.model`.
+        version: The challenger.
+        mlflow_run_id: MLflow's id of the training run.
+        tracking: The MLflow server.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+    """
+    champion = registry.champion(name, tracking=tracking)
+    scores: Mapping[str, float] = {}
+    failure: str | None = None
+    if champion is not None and champion.number != version:
+        scores, failure = _score(champion, model, workspace, tracking)
+    metric = model.objective.metric
+    draft = Decision(
+        model=name,
+        version=version,
+        champion=champion.number if champion else None,
+        verdict="keep",
+        reason="",
+        metric=metric,
+        goal=model.goal,
+        metrics=tested.metrics,
+        champion_metrics=dict(scores),
+        thresholds=tuple(
+            _threshold(key, bounds, tested.metrics) for key, bounds in promotion.require.items()
+        ),
+        margin=_margin(promotion, scores.get(metric)),
+        gain=_gain(model, tested.metrics.get(metric), scores.get(metric)),
+        rows=tested.rows,
+        mlflow_run_id=mlflow_run_id,
+    )
+    is_better, reason = _judge(draft, failure)
+    decision = draft.model_copy(update=_verdict(promotion, reason, is_better=is_better))
+    _record(decision, tracking)
+    return decision
+
+
+def _gain(model: Model, own: float | None, champion: float | None) -> float | None:
+    if own is None or champion is None:
+        return None
+    return own - champion if model.goal == "maximize" else champion - own
+
+
+def _score(
+    champion: Version, model: Model, workspace: Path, tracking: Tracking
+) -> tuple[Mapping[str, float], str | None]:
+    """The champion's metrics on the test rows; with them, or instead, why there is no comparison."""
+    from factory.training.metrics import score
+
+    features, target = read_part(workspace, "test")
+    try:
+        predictions = load_predictor(champion, tracking=tracking).predict(features)
+        scores = score(model.task, target, predictions)
+    except (TerminalError, TypeError, ValueError) as error:
+        return {}, str(error)
+    metric = model.objective.metric
+    if metric in scores.values:
+        return scores.values, None
+    return scores.values, f"{metric} cannot be computed for it: {scores.skipped[metric]}"
+
+
+def _threshold(metric: str, bounds: Bounds, metrics: Mapping[str, float]) -> Threshold:
+    return Threshold(metric=metric, min=bounds.min, max=bounds.max, value=metrics.get(metric))
+
+
+def _margin(promotion: Promotion, champion_score: float | None) -> float | None:
+    """How much better than the champion the challenger has to be."""
+    rule = promotion.beat_champion
+    if isinstance(rule, Margin):
+        if rule.absolute is not None:
+            return rule.absolute
+        return abs(champion_score or 0.0) * (rule.relative or 0.0)
+    return 0.0 if rule else None
+
+
+def _judge(draft: Decision, failure: str | None) -> tuple[bool, str]:
+    """Whether the challenger is to be promoted as far as numbers say, and why."""
+    missed = [str(threshold) for threshold in draft.thresholds if not threshold.is_met]
+    if draft.champion == draft.version:
+        return False, f"version {draft.version} is the champion already"
+    if missed:
+        return False, f"version {draft.version} misses a threshold: {'; '.join(missed)}"
+    if draft.champion is None:
+        return True, f"version {draft.version} is the first: there is no champion to beat"
+    if draft.margin is None:
+        return True, f"version {draft.version} meets all thresholds and need not beat the champion"
+    if failure is not None:
+        return False, (
+            f"the champion, version {draft.champion}, cannot be scored on the test rows, so nobody "
+            f"knows whether version {draft.version} is better ({failure}). To promote it all the "
+            f"same: factory rollback {draft.model} --to {draft.version}"
+        )
+    return _compare(draft)
+
+
+def _compare(draft: Decision) -> tuple[bool, str]:
+    own, other = draft.metrics.get(draft.metric), draft.champion_metrics[draft.metric]
+    if own is None or draft.gain is None or draft.margin is None:
+        return False, f"version {draft.version} has no test {draft.metric} to compare"
+    better = "higher" if draft.goal == "maximize" else "lower"
+    scores = (
+        f"test {draft.metric} {own:.6g} against {other:.6g} of version {draft.champion} on the same "
+        f"{draft.rows} rows, {better} is better"
+    )
+    if draft.gain <= 0:
+        word = "equals" if draft.gain == 0 else "is worse than"
+        return False, f"version {draft.version} {word} the champion: {scores}"
+    # Decimal fractions such as 0.91 - 0.9 fall a little short of 0.01 in binary.
+    if draft.gain < draft.margin and not math.isclose(draft.gain, draft.margin, rel_tol=1e-9):
+        return False, (
+            f"version {draft.version} beats the champion by {draft.gain:.6g} only, and "
+            f"`promotion.beat_champion` asks for {draft.margin:.6g}: {scores}"
+        )
+    return True, f"version {draft.version} beats the champion by {draft.gain:.6g}: {scores}"
+
+
+def _verdict(promotion: Promotion, reason: str, *, is_better: bool) -> dict[str, str]:
+    if not is_better:
+        return {"verdict": "keep", "reason": reason}
+    if promotion.dry_run:
+        return {
+            "verdict": "keep",
+            "reason": f"dry run, nothing is promoted; it would be, because {reason}",
+        }
+    return {"verdict": "approve" if promotion.needs_approval else "promote", "reason": reason}
+
+
+def _record(decision: Decision, tracking: Tracking) -> None:
+    logger.info("%s: %s: %s", decision.model, decision.verdict, decision.reason)
+    for threshold in decision.thresholds:
+        logger.info("%s: %s", "met" if threshold.is_met else "MISSED", threshold)
+    logger.info("\n%s", decision.table())
+    tags = decision.tags()
+    registry.tag(decision.model, decision.version, tags, tracking=tracking)
+    tracking.log(
+        decision.mlflow_run_id,
+        metrics={
+            f"champion_test_{name}": value for name, value in decision.champion_metrics.items()
+        },
+        tags=tags,
+    )
+    write_note(
+        tracking, decision.mlflow_run_id, "Gate", f"{decision.reason}.\n\n{decision.table()}"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6g}"
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else repr(value)

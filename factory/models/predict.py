@@ -1,0 +1,79 @@
+"""`predict`: what the champion says about new rows, published as a dataset."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.section import ListOf, Name, Reference, Section, Text
+from factory.data.checks.sections import Check
+from factory.data.dataset import Write
+from factory.data.transforms.sections import Transform
+from factory.team.schedule import Schedule, ScheduleField
+
+_ADDED = {
+    "classification": ("prediction", "probability", "model_version", "input_version"),
+    "regression": ("prediction", "model_version", "input_version"),
+}
+
+
+class Predict(Section):
+    """Batch prediction: one DAG `<team>.<model>.predict`, which publishes a dataset.
+
+    The rows are what `keep` names and, beside it, `prediction`, `probability` (of the predicted
+    class, for a classification), `model_version` and `input_version`.
+    """
+
+    description: str = ""
+    input: Reference
+    """The dataset whose rows are predicted."""
+    schedule: ScheduleField | None = None
+    transforms: ListOf[Transform] | None = None
+    """What happens to the rows first; the model's own transforms when left out."""
+    reads: ListOf[Reference] | None = None
+    """Further datasets that SQL transforms read; for the model's own transforms, when left out,
+    those that it trains on but for the first, which `input` stands in for."""
+    keep: ListOf[Text] = ()
+    """Columns of the input that the predictions keep, such as an id."""
+    output: Name | None = None
+    """The dataset's name; `<model>_predictions` when left out."""
+    batch_rows: int = Field(default=50_000, ge=1, le=1_000_000)
+    """How many rows are held in memory and predicted at once."""
+    checks: ListOf[Check] = ()
+    write: Write = Write()
+    share_with: ListOf[Name] | Literal["*"] = ()
+    """Teams that may read the predictions; `"*"` is every team."""
+
+    @model_validator(mode="after")
+    def _different_columns(self) -> "Predict":
+        taken = dict.fromkeys(
+            _ADDED["classification"], "the predictions have a column of their own"
+        )
+        for index, name in enumerate(self.keep):
+            if name.lower() in taken:
+                raise PydanticCustomError(
+                    "keep",
+                    "{value} cannot be kept: {why} of this name",
+                    {
+                        "value": repr(name),
+                        "why": taken[name.lower()],
+                        "at": ("keep", index),
+                        "advice": "take it away, or rename it in a transform",
+                    },
+                )
+            taken[name.lower()] = "there already is a column"
+        return self
+
+    def output_of(self, model: str) -> str:
+        """The name of the dataset that the model's predictions are published as."""
+        return self.output or f"{model}_predictions"
+
+    def columns(self, task: Literal["classification", "regression"]) -> tuple[str, ...]:
+        """The columns of the predictions, in their order."""
+        return (*self.keep, *_ADDED[task])
+
+    def when(self, model: str) -> Schedule:
+        """Its schedule; without one, it runs when the input has changed or the model is promoted."""
+        if self.schedule is not None:
+            return self.schedule
+        return Schedule(any=(self.input, model))

@@ -1,0 +1,233 @@
+"""Batch prediction: rows of a snapshot through a registered model, a batch at a time."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset
+
+from factory.base.errors import TerminalError
+from factory.data.chunks import write_pieces
+from factory.data.columns import TEXT, TIME, learnable, require_columns
+from factory.data.images.frames import as_frame, with_bytes
+from factory.data.images.store import ImageStore
+from factory.data.sql import Rows, SqlError
+from factory.data.transforms.sections import SqlTransform, Transform
+from factory.lake import engine
+from factory.lake.engine import quote
+from factory.lake.table import Lake
+from factory.models.predictor import Predictor
+from factory.trainers.trainer import Predictions
+from factory.training.model import Task
+from factory.training.rows import model_rows
+
+logger = logging.getLogger(__name__)
+
+# What a model's signature calls a picture's bytes, whose addresses rows have.
+_PICTURE = "binary"
+
+# What a model's signature calls a column, and the form that `learnable` gives such a column.
+_FORMS = {"string": TEXT, "datetime": TIME, _PICTURE: TEXT}
+_CLASSES = {
+    "boolean": pa.bool_(),
+    "integer": pa.int64(),
+    "long": pa.int64(),
+    "string": pa.string(),
+}
+
+
+def prediction_rows(
+    datasets: Sequence[str],
+    transforms: Sequence[Transform],
+    *,
+    absent: Mapping[str, str],
+    workspace: Path,
+    lake: Lake,
+    versions: Mapping[str, int],
+) -> pyarrow.dataset.Dataset:
+    """The first dataset's rows after the transforms, read when they are asked for.
+
+    Transforms that were written for training may name the target, which new rows need not have.
+    Where they do, they run again, and it is there without any value.
+
+    Args:
+        datasets: Full names; the first is `source` in the transforms.
+        transforms: SQL transforms have their text in `query`.
+        absent: DuckDB type of each column that the rows may lack though transforms name it.
+        workspace: The run's scratch folder.
+        lake: Where the snapshots lie.
+        versions: The version to read, of every dataset.
+
+    Raises:
+        TerminalError: A transform fails, or leaves nothing because the target has no value.
+    """
+    after = partial(model_rows, datasets, workspace=workspace, lake=lake, versions=versions)
+    try:
+        return after(transforms)
+    except (SqlError, KeyError) as error:
+        missing = {name: kind for name, kind in absent.items() if _asks_for(error, name)}
+        if not missing:
+            raise
+    nothing = ", ".join(
+        f"cast(null as {kind}) as {quote(name)}" for name, kind in sorted(missing.items())
+    )
+    logger.info("The transforms ask for %s, which %s lacks", ", ".join(missing), datasets[0])
+    added = SqlTransform(type="sql", query=f"select *, {nothing} from source")  # noqa: S608
+    rows = after((added, *transforms))
+    if rows.count_rows() == 0 and lake.scan(datasets[0], versions[datasets[0]]).count_rows():
+        raise TerminalError(
+            f"the model's transforms leave none of the rows of {datasets[0]}, where "
+            f"{', '.join(missing)} has no value: give `predict` its own `transforms`, without that"
+        )
+    return rows
+
+
+def _asks_for(error: SqlError | KeyError, column: str) -> bool:
+    if isinstance(error, KeyError):
+        return error.args == (column,)
+    # What follows is the query itself.
+    return f'"{column}"' in str(error).partition("\n\nThe query:")[0]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the rows of a prediction dataset hold."""
+
+    task: Task
+    keep: Sequence[str]
+    """Columns of the input that stay as they are."""
+    input_version: int
+    """The version of the snapshot that the rows come from."""
+
+
+def predict(
+    rows: pyarrow.dataset.Dataset,
+    predictor: Predictor,
+    form: Form,
+    *,
+    batch_rows: int,
+    file: Path,
+    images: Lake | ImageStore | None = None,
+) -> Rows:
+    """What a model says about rows, as one parquet file that appears only when it is whole.
+
+    The columns are those to keep, `prediction`, for a classification `probability` (the highest of
+    all classes'; null where the estimator gives none), `model_version` and `input_version`.
+
+    Args:
+        rows: The rows, as the model was trained on them; only columns in use are read.
+        predictor: The model.
+        form: What the predictions hold beside what the model says.
+        batch_rows: How many rows are in memory at once; fewer where pictures are large.
+        file: The file to make.
+        images: Where pictures lie, for a model that learned from them.
+
+    Raises:
+        TerminalError: A column is missing or of another form than the model learned from, or the
+            model refuses the rows.
+    """
+    version = predictor.version
+    what = f"predictions of {version.model} version {version.number}"
+    names = rows.schema.names
+    require_columns(predictor.features, names, f"{what}: features")
+    require_columns(form.keep, names, f"{what}: keep")
+
+    def pieces() -> Iterator[pa.Table]:
+        # No rows have predictions too, with columns; an estimator refuses to be asked.
+        yield _piece(rows.schema.empty_table(), Predictions(np.empty(0, object)), predictor, form)
+        columns = list(dict.fromkeys([*form.keep, *predictor.features]))
+        for batch in _batches(rows, columns, batch_rows):
+            for part, features in as_learned(batch, predictor, images):
+                yield _piece(part, predictor.predict(features), predictor, form)
+
+    predicted = write_pieces(pieces(), what, file)
+    logger.info("%s: %s rows", what, f"{predicted.rows:,}")
+    return predicted
+
+
+def _batches(rows: pyarrow.dataset.Dataset, columns: list[str], size: int) -> Iterator[pa.Table]:
+    """Tables of `size` rows, the last one of what is left; files may hold fewer or more each."""
+    scanner = rows.scanner(columns=columns, batch_size=size, **engine.NO_READ_AHEAD)
+    held: list[pa.RecordBatch] = []
+    for batch in scanner.to_batches():
+        left = batch
+        while left.num_rows:
+            room = size - sum(one.num_rows for one in held)
+            held.append(left.slice(0, room))
+            left = left.slice(min(room, left.num_rows))
+            if sum(one.num_rows for one in held) == size:
+                yield pa.Table.from_batches(held)
+                held = []
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+def as_learned(
+    batch: pa.Table, predictor: Predictor, images: Lake | ImageStore | None
+) -> Iterator[tuple[pa.Table, pd.DataFrame]]:
+    """Rows with their features in the forms that a model learned from; pictures some at a time.
+
+    Args:
+        batch: Rows as the lake has them.
+        predictor: The model.
+        images: Where pictures lie, for a model that learned from them.
+
+    Raises:
+        TerminalError: A feature is missing, or a picture cannot be had.
+    """
+    picture = picture_of(predictor)
+    if picture is None:
+        yield batch, as_frame(_features(batch, predictor))
+        return
+    if images is None:
+        raise TerminalError(f"the pictures in {picture!r} lie in a lake: hand in `images`")
+    done = 0
+    for some in with_bytes(_features(batch, predictor), picture, images):
+        yield batch.slice(done, some.num_rows), as_frame(pa.Table.from_batches([some]))
+        done += some.num_rows
+
+
+def picture_of(predictor: Predictor) -> str | None:
+    """The column of pictures that a model learned from; None if it learned from none."""
+    inputs = predictor.signature.inputs.inputs
+    return next((column.name for column in inputs if column.type.name == _PICTURE), None)
+
+
+def _features(batch: pa.Table, predictor: Predictor) -> pa.Table:
+    learned = learnable(batch, predictor.features)
+    for place, column in enumerate(predictor.signature.inputs.inputs):
+        form = _FORMS.get(column.type.name, pa.float64())
+        found = learned.column(column.name)
+        if found.type != form and pc.count(found, mode="only_valid").as_py() == 0:
+            # Nothing tells what a column without any value holds; it may be read as texts.
+            learned = learned.set_column(place, column.name, _without_values(form, len(found)))
+    return learned
+
+
+def _without_values(form: pa.DataType, rows: int) -> pa.Array:
+    nothing = pa.nulls(rows, form)
+    return pc.fill_null(nothing, float("nan")) if pa.types.is_floating(form) else nothing
+
+
+def _piece(batch: pa.Table, said: Predictions, predictor: Predictor, form: Form) -> pa.Table:
+    rows = batch.num_rows
+    columns = {name: batch.column(name) for name in form.keep}
+    columns["prediction"] = pa.array(said.values, _prediction_type(predictor))
+    if form.task == "classification":
+        highest = None if said.probabilities is None else said.probabilities.max(axis=1)
+        columns["probability"] = pa.nulls(rows, pa.float64()) if highest is None else highest
+    columns["model_version"] = pa.repeat(pa.scalar(predictor.version.number, pa.int64()), rows)
+    columns["input_version"] = pa.repeat(pa.scalar(form.input_version, pa.int64()), rows)
+    return pa.table(columns)
+
+
+def _prediction_type(predictor: Predictor) -> pa.DataType:
+    outputs = predictor.signature.outputs
+    name = outputs.input_types()[0].name if outputs is not None else ""
+    return _CLASSES.get(name, pa.float64())

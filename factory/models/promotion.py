@@ -1,0 +1,189 @@
+"""`promotion` and `retrain_when`: when a model may go live, and when it is worth training again."""
+
+from collections.abc import Collection
+from math import inf
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.section import ListOf, Seconds, Section, Surroundings, Text
+
+PRODUCTION = "prod"
+"""The environment in which an approval must name who approves."""
+
+
+class Bounds(Section):
+    """What a metric on the test rows must keep to."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Bounds":
+        if self.min is None and self.max is None:
+            raise PydanticCustomError(
+                "bounds", "a threshold needs `min` or `max`", {"advice": "write {min: 0.9}, say"}
+            )
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise PydanticCustomError(
+                "bounds",
+                "`min` {min} is above `max` {max}: no model can meet both",
+                {"min": self.min, "max": self.max, "at": ("min",)},
+            )
+        return self
+
+
+class Margin(Section):
+    """By how much the champion must be beaten, in the objective's metric.
+
+    `absolute` is a difference, `relative` a share of the champion's score: 0.02 is 2 %.
+    """
+
+    absolute: float | None = Field(default=None, gt=0)
+    relative: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Margin":
+        if (self.absolute is None) == (self.relative is None):
+            raise PydanticCustomError(
+                "margin", "a margin of one kind, {absolute: 0.01} or {relative: 0.02}"
+            )
+        return self
+
+
+class Approval(Section):
+    """Somebody says yes before a model goes live, in Airflow's page or through its API."""
+
+    required: bool = True
+    assignees: ListOf[Text] = ()
+    """The ids of the users who may answer, as Airflow's auth manager knows them; empty: whoever may
+    edit the DAG's runs."""
+    response_timeout: Seconds = 86_400
+    on_timeout: Literal["reject", "approve"] = "reject"
+
+    @field_validator("response_timeout")
+    @classmethod
+    def _some_time(cls, value: int) -> int:
+        if value < 1:
+            raise PydanticCustomError(
+                "response_timeout", "nobody can answer within 0 seconds: write 24h, say"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _assigned_in_production(self, info: ValidationInfo) -> "Approval":
+        surroundings = info.context
+        environment = surroundings.environment if isinstance(surroundings, Surroundings) else None
+        if self.required and not self.assignees and environment == PRODUCTION:
+            raise PydanticCustomError(
+                "assignees",
+                "an approval needs `assignees` in production: without them, anybody could give it",
+                {
+                    "advice": "add `assignees: [...]` with the users who may approve, or "
+                    "`required: false`",
+                },
+            )
+        return self
+
+
+class Promotion(Section):
+    """When a trained version goes live instead of the champion; both are scored on the same rows.
+
+    Every threshold must be met and the champion beaten; of two equal ones the champion stays. A
+    model without a champion has none to beat.
+    """
+
+    require: dict[str, Bounds] = Field(default_factory=dict)
+    """Thresholds for metrics on the test rows."""
+    beat_champion: bool | Margin = True
+    dry_run: bool = False
+    """Decide and say so, and promote nothing."""
+    approval: Approval | None = None
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether somebody is asked."""
+        return self.approval is not None and self.approval.required
+
+
+class RetrainWhen(Section):
+    """Rules of which one must hold, or a run that data, drift or the clock started skips itself.
+
+    They compare with what the newest version was trained on. Runs that a person starts always train.
+    """
+
+    rows_added: int | None = Field(default=None, ge=1)
+    days_since: int | None = Field(default=None, ge=1)
+    drift: bool = False
+    """A run that drift has started trains whatever the other rules say."""
+
+    @model_validator(mode="after")
+    def _some_rule(self) -> "RetrainWhen":
+        if self.rows_added is None and self.days_since is None and not self.drift:
+            raise PydanticCustomError(
+                "retrain_when",
+                "no rule is written: write `rows_added`, `days_since` or `drift: true`, or take the "
+                "section away",
+            )
+        return self
+
+
+_RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(
+        (
+            "accuracy",
+            "balanced_accuracy",
+            "f1_macro",
+            "f1_weighted",
+            "precision_macro",
+            "recall_macro",
+            "roc_auc",
+        ),
+        (0, 1),
+    ),
+    "r2": (-inf, 1),
+}
+"""The lowest and highest values of metrics; those that are left out are errors, from 0 on."""
+
+
+def check_promotion(promotion: Promotion, *, task: str, metrics: Collection[str]) -> None:
+    """Raise a located error unless every threshold is on a metric of the task, and can be met.
+
+    Args:
+        promotion: The section.
+        task: The model's task.
+        metrics: The metrics that are computed for it.
+    """
+    for name, bounds in promotion.require.items():
+        at = ("promotion", "require", name)
+        if name not in metrics:
+            raise PydanticCustomError(
+                "metric",
+                "{value} is not computed for {task}: write one of {known}",
+                {
+                    "value": repr(name),
+                    "task": task,
+                    "known": ", ".join(sorted(metrics)),
+                    "at": at,
+                    "choices": sorted(metrics),
+                },
+            )
+        lowest, highest = _RANGES.get(name, (0, inf))
+        if bounds.min is not None and bounds.min > highest:
+            key, limit = "min", f"at most {highest:g}"
+        elif bounds.max is not None and bounds.max < lowest:
+            key, limit = "max", f"at least {lowest:g}"
+        else:
+            continue
+        raise PydanticCustomError(
+            "bounds",
+            "`{key}` {bound} can never be met: {metric} is {limit}",
+            {
+                "metric": name,
+                "key": key,
+                "bound": f"{getattr(bounds, key):g}",
+                "limit": limit,
+                "at": (*at, key),
+            },
+        )

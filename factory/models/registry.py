@@ -1,0 +1,330 @@
+"""The model registry: which version is in production, which was before, and which wants to be.
+
+Three aliases say so. `challenger` is the newest version that is not in production, `champion` the one
+that is, `previous` the one that was until the last promotion or rollback. Tags on the versions say
+who changed that, when and why.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException, RestException
+
+from factory.base.errors import TerminalError
+from factory.models.tracking import Tracking
+from factory.team.problems import did_you_mean, one_of
+
+CHALLENGER = "challenger"
+CHAMPION = "champion"
+PREVIOUS = "previous"
+
+Reason = Literal["promotion", "rollback"]
+
+_MISSING = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
+_METRICS = ("validation_", "test_")
+_SNAPSHOT = "snapshot."
+
+
+class UnknownModelError(TerminalError):
+    """There is no registered model, or no version of it, by this name or number."""
+
+
+class ChampionChangedError(TerminalError):
+    """Another version is in production than the one that a decision was made against."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a registered model."""
+
+    model: str
+    """The full name, `team.model`."""
+    number: int
+    aliases: tuple[str, ...]
+    tags: Mapping[str, str]
+    run_id: str
+    """MLflow's id of the training run that registered it."""
+    registered_at: datetime
+
+    @property
+    def uri(self) -> str:
+        """What MLflow loads it by."""
+        return f"models:/{self.model}/{self.number}"
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The `validation_` and `test_` metrics that it was registered with."""
+        return {
+            name: float(value) for name, value in self.tags.items() if name.startswith(_METRICS)
+        }
+
+    @property
+    def snapshots(self) -> dict[str, int]:
+        """The versions of the datasets that it was trained on, by full name."""
+        return {
+            name.removeprefix(_SNAPSHOT): int(value)
+            for name, value in sorted(self.tags.items())
+            if name.startswith(_SNAPSHOT)
+        }
+
+    @property
+    def config_hash(self) -> str:
+        """Of the configuration that it was trained by."""
+        return self.tags.get("config_hash", "")
+
+    def as_event(self, reason: Reason) -> dict[str, Any]:
+        """The extra of the model's asset event, when this version goes into production."""
+        return {
+            "model": self.model,
+            "version": self.number,
+            "metrics": self.metrics,
+            "snapshots": self.snapshots,
+            "reason": reason,
+        }
+
+
+def champion(model: str, *, tracking: Tracking | None = None) -> Version | None:
+    """The version in production; None as long as there is none.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+    """
+    return with_alias(model, CHAMPION, tracking=tracking)
+
+
+def with_alias(model: str, alias: str, *, tracking: Tracking | None = None) -> Version | None:
+    """The version that has an alias, if one has.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+    """
+    with (tracking or Tracking()).asked() as client:
+        try:
+            return _version(client.get_model_version_by_alias(model, alias))
+        except MlflowException as error:
+            if error.error_code not in _MISSING:
+                raise
+            return None
+
+
+def version(model: str, number: int, *, tracking: Tracking | None = None) -> Version:
+    """One version.
+
+    Raises:
+        UnknownModelError: There is no such version.
+        TrackingError: The MLflow server does not answer.
+    """
+    known = versions(model, tracking=tracking)
+    for one in known:
+        if one.number == number:
+            return one
+    numbers = one_of(sorted(one.number for one in known))
+    raise UnknownModelError(f"{model} has no version {number}: it has {numbers}")
+
+
+def versions(model: str, *, tracking: Tracking | None = None) -> list[Version]:
+    """All versions, the newest first.
+
+    Raises:
+        UnknownModelError: There is no such model; names the nearest, or those that there are.
+        TrackingError: The MLflow server does not answer.
+    """
+    with (tracking or Tracking()).asked() as client:
+        found: list[ModelVersion] = []
+        token = None
+        while True:
+            page = client.search_model_versions(f"name = '{model}'", page_token=token)
+            found += page
+            if not (token := page.token):
+                break
+        if found:
+            # The search leaves the aliases out.
+            aliases = client.get_registered_model(model).aliases
+            known = [_version(one, aliases) for one in found]
+            return sorted(known, key=lambda one: -one.number)
+        names = sorted(one.name for one in client.search_registered_models())
+    there = f"there are {one_of(names)}" if names else "no model has been registered yet"
+    raise UnknownModelError(
+        f"the registry has no model {model!r}: {did_you_mean(model, names, there)}"
+    )
+
+
+def newest(model: str, *, tracking: Tracking | None = None) -> Version | None:
+    """The newest version, in production or not; None as long as there is none.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+    """
+    try:
+        return versions(model, tracking=tracking)[0]
+    except UnknownModelError:
+        return None
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A change of the version in production."""
+
+    now: Version
+    before: int | None
+    """The number of the version that was in production until then."""
+
+
+def promote(
+    model: str,
+    number: int,
+    *,
+    instead_of: int | None,
+    by: str,
+    why: str,
+    tracking: Tracking | None = None,
+) -> Switch:
+    """Put a version into production: it becomes `champion`, and what was so becomes `previous`.
+
+    Calling it again changes nothing but the tags, so that a retry may.
+
+    Args:
+        model: The full name, `team.model`.
+        number: The version.
+        instead_of: The champion that the version was found to be better than; None for no champion.
+        by: Who does it.
+        why: One sentence.
+        tracking: The MLflow server; the one in MLFLOW_TRACKING_URI when left out.
+
+    Raises:
+        ChampionChangedError: By now, another version than `instead_of` is in production.
+        UnknownModelError: There is no such version.
+        TrackingError: The MLflow server does not answer.
+    """
+    tracking = tracking or Tracking()
+    current = champion(model, tracking=tracking)
+    before = current.number if current else None
+    if before not in (number, instead_of):
+        raise ChampionChangedError(
+            f"{model}: version {number} is to replace {_words(instead_of)}, but by now the champion "
+            f"is {_words(before)}, which it was not compared with. Trigger the training again to "
+            f"compare them, or promote by hand: factory rollback {model} --to {number}"
+        )
+    if before != number:
+        _point(model, number, before, tracking)
+    tag(model, number, _signed("promoted", by, why), tracking=tracking)
+    _drop_challenger(model, number, tracking)
+    return Switch(version(model, number, tracking=tracking), instead_of)
+
+
+def rollback(
+    model: str,
+    to: int | None = None,
+    *,
+    by: str,
+    why: str,
+    tracking: Tracking | None = None,
+) -> Switch:
+    """Put the `previous` version, or the one that is named, back into production.
+
+    Args:
+        model: The full name, `team.model`.
+        to: The version; the previous champion when left out.
+        by: Who does it.
+        why: One sentence.
+        tracking: The MLflow server; the one in MLFLOW_TRACKING_URI when left out.
+
+    Raises:
+        UnknownModelError: There is no such model or version; names those that there are.
+        TerminalError: There is no previous version, or the version is in production already.
+        TrackingError: The MLflow server does not answer.
+    """
+    tracking = tracking or Tracking()
+    known = versions(model, tracking=tracking)
+    numbers = one_of(sorted(one.number for one in known))
+    current = champion(model, tracking=tracking)
+    if to is None:
+        previous = with_alias(model, PREVIOUS, tracking=tracking)
+        if previous is None:
+            raise TerminalError(
+                f"{model} has no previous version to go back to: name one with --to; it has {numbers}"
+            )
+        to = previous.number
+    if to not in {one.number for one in known}:
+        raise UnknownModelError(f"{model} has no version {to}: it has {numbers}")
+    if current and current.number == to:
+        raise TerminalError(f"{model}: version {to} is the champion already; it has {numbers}")
+    before = current.number if current else None
+    _point(model, to, before, tracking)
+    tag(model, to, _signed("promoted", by, why), tracking=tracking)
+    if before is not None:
+        tag(model, before, _signed("rolled_back", by, why), tracking=tracking)
+    _drop_challenger(model, to, tracking)
+    return Switch(version(model, to, tracking=tracking), before)
+
+
+def _point(model: str, number: int, before: int | None, tracking: Tracking) -> None:
+    """Set the aliases; `previous` first, so that whatever happens in between, nothing is lost."""
+    if before is not None:
+        set_alias(model, PREVIOUS, before, tracking=tracking)
+    set_alias(model, CHAMPION, number, tracking=tracking)
+
+
+def set_alias(model: str, alias: str, number: int, *, tracking: Tracking) -> None:
+    """Let an alias name a version, whatever it named before.
+
+    Raises:
+        TrackingError: The MLflow server does not answer, or there is no such version.
+    """
+    with tracking.asked() as client:
+        try:
+            client.set_registered_model_alias(model, alias, str(number))
+        except RestException as error:
+            # MLflow 3.17 looks for the alias and inserts it in two steps: of two callers that set
+            # it for the first time, one may meet the other's row. Asked again, it updates that.
+            if error.error_code != "BAD_REQUEST":
+                raise
+            client.set_registered_model_alias(model, alias, str(number))
+
+
+def _signed(what: str, by: str, why: str) -> dict[str, str]:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {f"{what}_at": now, f"{what}_by": by, f"{what}_why": why}
+
+
+def _drop_challenger(model: str, number: int, tracking: Tracking) -> None:
+    """A version in production is no challenger any more; a newer challenger stays one."""
+    challenger = with_alias(model, CHALLENGER, tracking=tracking)
+    if challenger and challenger.number == number:
+        with tracking.asked() as client:
+            client.delete_registered_model_alias(model, CHALLENGER)
+
+
+def tag(model: str, number: int, tags: Mapping[str, str], *, tracking: Tracking) -> None:
+    """Tag a version.
+
+    Raises:
+        TrackingError: The MLflow server does not answer, or there is no such version.
+    """
+    with tracking.asked() as client:
+        for key, value in tags.items():
+            client.set_model_version_tag(model, str(number), key, value)
+
+
+def _words(number: int | None) -> str:
+    return "none" if number is None else f"version {number}"
+
+
+def _version(found: ModelVersion, aliases: Mapping[str, str] | None = None) -> Version:
+    """A version; `aliases` of the whole model where the version itself does not name its own."""
+    own = (
+        found.aliases
+        if aliases is None
+        else [alias for alias, number in aliases.items() if int(number) == int(found.version)]
+    )
+    return Version(
+        model=found.name,
+        number=int(found.version),
+        aliases=tuple(sorted(own or ())),
+        tags=dict(found.tags or {}),
+        run_id=found.run_id or "",
+        registered_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+    )

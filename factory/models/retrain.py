@@ -1,0 +1,104 @@
+"""Whether a run is worth training for, by the model's `retrain_when`."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from factory.base.values import Result
+from factory.lake.snapshot import NoSnapshotError, Snapshot
+from factory.lake.table import Lake
+from factory.models.promotion import RetrainWhen
+from factory.models.registry import Version
+
+logger = logging.getLogger(__name__)
+
+BY_HAND = ("manual", "backfill")
+"""Triggers that stand for a person."""
+
+
+class Retraining(Result):
+    """Whether to train, and why."""
+
+    train: bool
+    reason: str
+
+
+def retrain(
+    rules: RetrainWhen,
+    newest: Version | None,
+    snapshots: Mapping[str, Snapshot],
+    *,
+    lake: Lake,
+    trigger: str,
+    now: datetime,
+) -> Retraining:
+    """Train if a person asks, if there is no version yet, or if one of the rules holds.
+
+    Args:
+        rules: What makes it worth it.
+        newest: The newest version of the model, in production or not.
+        snapshots: What would be trained on, by dataset.
+        lake: Where the snapshots lie.
+        trigger: Why the run started: `asset`, `drift`, `schedule`, `manual` or `backfill`.
+        now: The time, with a zone.
+    """
+    found = _decide(rules, newest, snapshots, lake=lake, trigger=trigger, now=now)
+    logger.info("%s: %s", "trains" if found.train else "does not train", found.reason)
+    return found
+
+
+def _decide(
+    rules: RetrainWhen,
+    newest: Version | None,
+    snapshots: Mapping[str, Snapshot],
+    *,
+    lake: Lake,
+    trigger: str,
+    now: datetime,
+) -> Retraining:
+    if trigger in BY_HAND:
+        return Retraining(train=True, reason="it was started by hand")
+    if newest is None:
+        return Retraining(train=True, reason="the model has no version yet")
+    if trigger == "drift" and rules.drift:
+        return Retraining(train=True, reason="drift was found")
+    checked = list(_checked(rules, newest, snapshots, lake=lake, now=now))
+    held = [text for holds, text in checked if holds]
+    if held:
+        return Retraining(train=True, reason="; ".join(held))
+    reasons = [text for _, text in checked] or ["only drift counts, and there was none"]
+    return Retraining(train=False, reason=f"no rule of `retrain_when` holds: {'; '.join(reasons)}")
+
+
+def _checked(
+    rules: RetrainWhen,
+    newest: Version,
+    snapshots: Mapping[str, Snapshot],
+    *,
+    lake: Lake,
+    now: datetime,
+) -> Iterator[tuple[bool, str]]:
+    """Each rule but drift: whether it holds, and what was found."""
+    since = f"since version {newest.number}"
+    if rules.rows_added is not None:
+        added = _rows_added(newest, snapshots, lake)
+        if added is None:
+            yield True, f"nobody knows how many rows were added {since}: its snapshot is gone"
+        else:
+            wanted = f"`rows_added` is {rules.rows_added:,}"
+            yield added >= rules.rows_added, f"{added:,} rows were added {since}, {wanted}"
+    if rules.days_since is not None:
+        days = (now - newest.registered_at).total_seconds() / 86_400
+        wanted = f"`days_since` is {rules.days_since}"
+        yield days >= rules.days_since, f"{days:.1f} days have passed {since}, {wanted}"
+
+
+def _rows_added(newest: Version, snapshots: Mapping[str, Snapshot], lake: Lake) -> int | None:
+    """How many rows more there are than the version was trained on; None where that is unknown."""
+    rows = 0
+    for name, snapshot in snapshots.items():
+        try:
+            rows += max(0, snapshot.rows - lake.snapshot(name, newest.snapshots[name]).rows)
+        except (KeyError, NoSnapshotError):
+            return None
+    return rows

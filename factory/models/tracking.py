@@ -1,0 +1,317 @@
+"""MLflow: the one place that knows how runs, inputs and files get there.
+
+Runs are always named by id: MLflow's "active" run and experiment belong to a process, and the tasks
+of a training run are many processes.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+# MLflow reads these on import or at the first call. Its own patience with a server that does not
+# answer is several minutes, without a word in the log; an operator's own values win.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+
+from mlflow import MlflowClient
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LifecycleStage,
+    Metric,
+    Param,
+    Run,
+    RunTag,
+)
+from mlflow.exceptions import MlflowException, RestException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from mlflow.utils.time import get_current_time_millis
+from requests import RequestException
+
+from factory.base.errors import FactoryError, TerminalError
+from factory.models.training_run import TrainingRun, identity
+
+if TYPE_CHECKING:
+    # A service reads no snapshots: its image has none of the lake's libraries.
+    from factory.lake.snapshot import Snapshot
+
+__all__ = ["Status", "Tracking", "TrackingError", "TrainingRun"]
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+# What tells a training run's own MLflow run from those of its trials.
+_SWEEP = {"role": "sweep"}
+
+# MLflow's limit for one parameter's value; longer ones are refused.
+_LONGEST_PARAM = 6000
+
+# MLflow's limit for one call.
+_MOST_METRICS = 1000
+
+
+class TrackingError(FactoryError):
+    """The MLflow server does not answer, or does not do what it is asked."""
+
+
+class Tracking:
+    """An MLflow server.
+
+    Args:
+        uri: Its address; without one, that in `MLFLOW_TRACKING_URI`.
+
+    Raises:
+        TerminalError: There is no address.
+    """
+
+    def __init__(self, uri: str | None = None) -> None:
+        found = uri or os.environ.get("MLFLOW_TRACKING_URI")
+        if not found:
+            raise TerminalError(
+                "no MLflow server is named: set MLFLOW_TRACKING_URI, such as http://localhost:5000"
+            )
+        self.uri = found
+        self.client = MlflowClient(tracking_uri=found, registry_uri=found)
+
+    @contextmanager
+    def asked(self) -> Iterator[MlflowClient]:
+        """The client, for calls whose failure comes out as one clear error.
+
+        Raises:
+            TrackingError: The server does not answer, or refuses.
+        """
+        try:
+            yield self.client
+        except (MlflowException, RequestException) as error:
+            if not _is_unreachable(error):
+                raise TrackingError(
+                    f"the MLflow server at {self.public_uri} refuses: {error}"
+                ) from error
+            # Without its cause, which repeats the address, password and all.
+            raise TrackingError(
+                f"the MLflow server at {self.public_uri} does not answer: check that it runs, and "
+                "that MLFLOW_TRACKING_URI is its address"
+            ) from None
+
+    @property
+    def public_uri(self) -> str:
+        """The address without what may be a password in it."""
+        parts = urlsplit(self.uri)
+        if "@" not in parts.netloc:
+            return self.uri
+        return urlunsplit(parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}"))
+
+    def ensure_experiment(self, name: str) -> str:
+        """The id of the experiment of this name, created where there is none; safe in a race.
+
+        Raises:
+            TerminalError: The experiment was deleted.
+        """
+        with self.asked() as client:
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                try:
+                    return str(client.create_experiment(name))
+                except RestException as error:
+                    if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                        raise
+                    found = client.get_experiment_by_name(name)
+        if found is None or found.lifecycle_stage != LifecycleStage.ACTIVE:
+            raise TerminalError(
+                f"the MLflow experiment {name!r} was deleted: restore it, or delete it for good "
+                "(`mlflow gc`)"
+            )
+        return str(found.experiment_id)
+
+    def find_parent(self, experiment_id: str, run: TrainingRun) -> Run | None:
+        """The MLflow run of a whole training run, if it was started before."""
+        tags = {**run.identity(), **_SWEEP}
+        return self._find_one(experiment_id, tags)
+
+    def find_runs(self, experiment_id: str, tags: Mapping[str, str], *, most: int) -> list[Run]:
+        """The runs that have all these tags, the newest first, `most` of them at most."""
+        conditions = [f"tags.`{key}` = {_quoted(value)}" for key, value in tags.items()]
+        with self.asked() as client:
+            found = client.search_runs(
+                [experiment_id],
+                " and ".join(conditions),
+                max_results=most,
+                order_by=["attributes.start_time DESC"],
+            )
+        return list(found)
+
+    def _find_one(self, experiment_id: str, tags: Mapping[str, str]) -> Run | None:
+        found = self.find_runs(experiment_id, tags, most=1)
+        return found[0] if found else None
+
+    def start_parent(
+        self, experiment_id: str, run: TrainingRun, snapshots: Sequence["Snapshot"]
+    ) -> str:
+        """Start the MLflow run of a training run, or open the one that an earlier try started.
+
+        Returns:
+            Its MLflow run id.
+        """
+        earlier = self.find_parent(experiment_id, run)
+        with self.asked() as client:
+            if earlier is None:
+                tags = {**run.tags(), **_SWEEP}
+                run_id = str(
+                    client.create_run(experiment_id, tags=tags, run_name=run.run_id).info.run_id
+                )
+            else:
+                run_id = str(earlier.info.run_id)
+                client.update_run(run_id, status="RUNNING")
+                client.log_batch(run_id, tags=_tags(run.tags()))
+            client.log_inputs(run_id, [_dataset_input(snapshot) for snapshot in snapshots])
+        return run_id
+
+    def log_child(
+        self,
+        experiment_id: str,
+        parent_run_id: str,
+        *,
+        name: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, str],
+        metrics: Mapping[str, float],
+        history: Sequence[Mapping[str, float]] = (),
+        started_at: int | None = None,
+        status: Status = "FINISHED",
+    ) -> str:
+        """Log one trial, all at once: three calls, and one for each thousand values of a history.
+
+        Args:
+            experiment_id: The model's experiment.
+            parent_run_id: The MLflow run of the training run.
+            name: What a person calls the trial.
+            tags: The child's tags; those that MLflow needs are added.
+            params: Hyperparameters.
+            metrics: Metrics.
+            history: Metrics of each epoch, logged as `epoch_<name>` with the epoch, from 1, as step.
+            started_at: When it began, milliseconds since 1970; now, if left out.
+            status: How it ended.
+
+        Returns:
+            Its MLflow run id.
+        """
+        with self.asked() as client:
+            child = client.create_run(
+                experiment_id,
+                start_time=started_at,
+                tags={**tags, MLFLOW_PARENT_RUN_ID: parent_run_id},
+                run_name=name,
+            )
+        run_id = str(child.info.run_id)
+        self.log(run_id, metrics=metrics, params=params)
+        self._log_history(run_id, history)
+        self.finish(run_id, status)
+        return run_id
+
+    def _log_history(self, run_id: str, history: Sequence[Mapping[str, float]]) -> None:
+        now = get_current_time_millis()
+        measured = [
+            Metric(f"epoch_{name}", value, now, step)
+            for step, epoch in enumerate(history, start=1)
+            for name, value in epoch.items()
+        ]
+        with self.asked() as client:
+            for start in range(0, len(measured), _MOST_METRICS):
+                client.log_batch(run_id, metrics=measured[start : start + _MOST_METRICS])
+
+    def delete_child(self, experiment_id: str, parent_run_id: str, tags: Mapping[str, str]) -> None:
+        """Take away what an earlier try logged for the same trial, if anything."""
+        earlier = self._find_one(experiment_id, {**tags, MLFLOW_PARENT_RUN_ID: parent_run_id})
+        if earlier is not None:
+            with self.asked() as client:
+                client.delete_run(earlier.info.run_id)
+
+    def log(
+        self,
+        run_id: str,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Log to a run in one call."""
+        now = get_current_time_millis()
+        with self.asked() as client:
+            client.log_batch(
+                run_id,
+                metrics=[Metric(name, value, now, 0) for name, value in (metrics or {}).items()],
+                params=[
+                    Param(name, value[:_LONGEST_PARAM]) for name, value in (params or {}).items()
+                ],
+                tags=_tags(tags or {}),
+            )
+
+    def log_files(self, run_id: str, folder: Path, at: str) -> None:
+        """Log every file of a folder to a run, below the path `at`."""
+        with self.asked() as client:
+            client.log_artifacts(run_id, str(folder), artifact_path=at)
+
+    def finish(self, run_id: str, status: Status = "FINISHED") -> None:
+        """End a run."""
+        with self.asked() as client:
+            client.set_terminated(run_id, status=status)
+
+    def abandon(self, model: str, *, dag_id: str, run_id: str, status: Status = "FAILED") -> bool:
+        """End the MLflow run of a training run that did not get to its end; for the teardown.
+
+        Args:
+            model: The full name, `team.model`.
+            dag_id: Airflow's id of the DAG.
+            run_id: Airflow's id of the run.
+            status: How the run is to be ended.
+
+        Returns:
+            Whether there was a run that was still open.
+        """
+        with self.asked() as client:
+            experiment = client.get_experiment_by_name(model)
+        if experiment is None:
+            return False
+        parent = self._find_one(experiment.experiment_id, {**identity(dag_id, run_id), **_SWEEP})
+        if parent is None or parent.info.status != "RUNNING":
+            return False
+        self.finish(parent.info.run_id, status)
+        return True
+
+
+def _tags(tags: Mapping[str, str]) -> list[RunTag]:
+    return [RunTag(name, value) for name, value in tags.items()]
+
+
+def _quoted(value: str) -> str:
+    if "'" in value:
+        return f'"{value}"'
+    return f"'{value}'"
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    return isinstance(error, RequestException) or isinstance(error.__context__, RequestException)
+
+
+def _dataset_input(snapshot: "Snapshot") -> DatasetInput:
+    columns = [{"name": name, "type": kind} for name, kind in snapshot.columns.items()]
+    dataset = Dataset(
+        name=snapshot.dataset,
+        # At most 36 characters.
+        digest=f"{snapshot.content_hash[:12]}-v{snapshot.version}",
+        source_type="delta",
+        source=f"{snapshot.uri}@{snapshot.version}",
+        schema=json.dumps({"mlflow_colspec": columns}),
+        profile=json.dumps({"num_rows": snapshot.rows, "published_at": snapshot.published_at}),
+    )
+    tags = {
+        "mlflow.data.context": "training",
+        "version": str(snapshot.version),
+    }
+    return DatasetInput(dataset, [InputTag(key, value) for key, value in tags.items()])

@@ -1,0 +1,196 @@
+"""Predictions beside what turned out to be right."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from factory.base.errors import TerminalError
+from factory.base.values import Result
+from factory.lake import engine
+from factory.lake.engine import columns_of, quote
+from factory.lake.snapshot import Snapshot
+from factory.lake.table import Lake
+from factory.models.promotion import Bounds
+from factory.monitoring.sections import Truth
+from factory.trainers.trainer import Predictions
+from factory.training.metrics import score
+from factory.training.model import Model, Task
+
+_CLASS_TYPES_DIFFER = "VARCHAR"
+"""What classes are compared as where truth and predictions have different types."""
+
+
+class Quality(Result):
+    """How good the predictions were whose truth is known by now."""
+
+    truth: str
+    """The dataset, `team.dataset`."""
+    truth_version: int
+    rows: int
+    predictions: int
+    """How many predictions there are, with truth or without."""
+    snapshots: tuple[int, ...]
+    """The snapshots of predictions that were looked through."""
+    counts: bool
+    """Whether there are enough rows."""
+    metrics: dict[str, float]
+    skipped: dict[str, str]
+    """Metrics that cannot be computed for these rows, and why."""
+    missed: dict[str, str]
+    """Metrics outside their limits, in words."""
+
+
+def measure_quality(
+    model: Model,
+    truth: Truth,
+    limits: dict[str, Bounds],
+    *,
+    truth_snapshot: Snapshot,
+    predictions: Snapshot,
+    model_version: int,
+    lake: Lake,
+    scratch: Path,
+) -> Quality:
+    """Join one model version's predictions with the truth, and compute the metrics of its task.
+
+    Of several predictions for the same keys, the newest snapshot's counts.
+
+    Args:
+        model: The model's section of the team file.
+        truth: The part about truth.
+        limits: The limits of metrics.
+        truth_snapshot: The truth that is known by now.
+        predictions: The newest snapshot of predictions; earlier ones are looked through too.
+        model_version: Whose predictions.
+        lake: Where both lie.
+        scratch: A folder that DuckDB may spill into.
+
+    Raises:
+        TerminalError: A column is missing, or the keys do not identify a row of truth.
+    """
+    column = truth.column or model.target
+    with engine.connect(scratch) as connection:
+        engine.create_view(
+            connection, "truth", lake.rows(truth_snapshot.dataset, truth_snapshot.version)
+        )
+        looked_at = [
+            version
+            for version in _recent(predictions, truth.lookback)
+            if _is_comparable(connection, lake, predictions.dataset, version, truth.keys)
+        ]
+        _check_columns(connection, truth_snapshot.dataset, [*truth.keys, column])
+        _check_keys(connection, truth_snapshot.dataset, truth.keys, column)
+        if not looked_at:
+            raise TerminalError(
+                f"monitor.truth: {predictions.dataset} does not keep {', '.join(truth.keys)} yet: "
+                "run its DAG, so that there are predictions with these columns"
+            )
+        _make_predicted(connection, looked_at, truth.keys, model_version)
+        kind = _common_type(connection, column, model.task)
+        pairs = connection.sql(
+            f"select cast(t.{quote(column)} as {kind}) as target, "  # noqa: S608 - quoted names
+            f"cast(p.prediction as {kind}) as prediction "
+            f"from predicted p join truth t using ({', '.join(map(quote, truth.keys))}) "
+            f"where t.{quote(column)} is not null and p.prediction is not null"
+        ).to_arrow_table()
+        [(predicted,)] = connection.sql("select count(*) from predicted").fetchall()
+    target, said = (
+        pairs.column(name).to_numpy(zero_copy_only=False) for name in ("target", "prediction")
+    )
+    metrics, skipped = {}, {}
+    if len(target):
+        scores = score(model.task, target, Predictions(said))
+        metrics, skipped = scores.values, scores.skipped
+    counts = len(target) >= truth.min_rows
+    return Quality(
+        truth=truth_snapshot.dataset,
+        truth_version=truth_snapshot.version,
+        rows=len(target),
+        predictions=predicted,
+        snapshots=tuple(looked_at),
+        counts=counts,
+        metrics=metrics,
+        skipped=skipped,
+        missed=_missed(metrics, limits) if counts else {},
+    )
+
+
+def _recent(newest: Snapshot, lookback: int) -> range:
+    return range(newest.version, max(-1, newest.version - lookback), -1)
+
+
+def _is_comparable(
+    connection: DuckDBPyConnection, lake: Lake, dataset: str, version: int, keys: Sequence[str]
+) -> bool:
+    """Make a snapshot of predictions readable; whether it keeps the columns that identify a row."""
+    name = f"predictions_{version}"
+    engine.create_view(connection, name, lake.rows(dataset, version))
+    return set(keys) <= set(connection.table(name).columns)
+
+
+def _check_columns(connection: DuckDBPyConnection, dataset: str, wanted: Sequence[str]) -> None:
+    present = columns_of(connection.table("truth"))
+    missing = [name for name in wanted if name not in present]
+    if missing:
+        raise TerminalError(
+            f"monitor.truth: {dataset} has no column {', '.join(missing)}; it has "
+            f"{', '.join(present)}"
+        )
+
+
+def _check_keys(
+    connection: DuckDBPyConnection, dataset: str, keys: Sequence[str], column: str
+) -> None:
+    listed = ", ".join(map(quote, keys))
+    [(twice,)] = connection.sql(
+        f"select count(*) from (select {listed} from truth "  # noqa: S608 - quoted names
+        f"where {quote(column)} is not null group by all having count(*) > 1)"
+    ).fetchall()
+    if twice:
+        raise TerminalError(
+            f"monitor.truth: {', '.join(keys)} do not identify a row of {dataset}: {twice} values "
+            "have several rows; add a column to `keys`, or keep one row of each in a transform"
+        )
+
+
+def _make_predicted(
+    connection: DuckDBPyConnection,
+    versions: Sequence[int],
+    keys: Sequence[str],
+    model_version: int,
+) -> None:
+    listed = ", ".join(map(quote, keys))
+    union = " union all by name ".join(
+        f"select {listed}, prediction, model_version, {version} as snapshot "  # noqa: S608
+        f"from predictions_{version}"
+        for version in versions
+    )
+    connection.execute(
+        f"create view predicted as select * from ({union}) "  # noqa: S608 - quoted names, numbers
+        f"where model_version = {model_version} "
+        f"qualify row_number() over (partition by {listed} order by snapshot desc) = 1"
+    )
+
+
+def _common_type(connection: DuckDBPyConnection, column: str, task: Task) -> str:
+    if task == "regression":
+        return "DOUBLE"
+    kinds = {
+        columns_of(connection.table("truth"))[column],
+        columns_of(connection.table("predicted"))["prediction"],
+    }
+    return kinds.pop() if len(kinds) == 1 else _CLASS_TYPES_DIFFER
+
+
+def _missed(metrics: dict[str, float], limits: dict[str, Bounds]) -> dict[str, str]:
+    missed = {}
+    for name, limit in limits.items():
+        value = metrics.get(name)
+        if value is None:
+            continue
+        if limit.min is not None and value < limit.min:
+            missed[name] = f"{name} {value:.4g} is below {limit.min:g}"
+        elif limit.max is not None and value > limit.max:
+            missed[name] = f"{name} {value:.4g} is above {limit.max:g}"
+    return missed

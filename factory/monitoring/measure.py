@@ -1,0 +1,335 @@
+"""What is measured of a model in use: drift of its features and predictions, and its quality."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset
+
+from factory.base.errors import TerminalError
+from factory.base.values import Result
+from factory.data.columns import require_columns
+from factory.data.images.store import ImageStore
+from factory.lake.snapshot import Snapshot
+from factory.lake.table import Lake
+from factory.models import registry
+from factory.models.prediction import as_learned, picture_of, prediction_rows
+from factory.models.predictor import Predictor, load_predictor
+from factory.models.registry import Version
+from factory.models.tracking import Tracking
+from factory.monitoring.drift import ColumnDrift, compare, kind_of
+from factory.monitoring.ground_truth import Quality, measure_quality
+from factory.monitoring.rows import EmptyWindowError, newest_predictions, sample
+from factory.monitoring.sections import Drift, Monitor
+from factory.training.model import Model
+from factory.training.rows import model_images, model_rows
+
+logger = logging.getLogger(__name__)
+
+PREDICTION = "prediction"
+
+
+class Watched(Result):
+    """Which datasets a monitor looks at, by full name."""
+
+    model: str
+    train_on: tuple[str, ...]
+    """What the model is trained on; the first is `source` in the transforms."""
+    current: tuple[str, ...]
+    """Today's rows, and what their transforms read beside them."""
+    predictions: str | None = None
+    """The model's own predictions; without them, the champion is asked here."""
+    truth: str | None = None
+
+
+class Measurement(Result):
+    """One window: the rows of one snapshot, compared with those of the training."""
+
+    model: str
+    version: int
+    """The model's version that is measured."""
+    window: dict[str, int]
+    """What is looked at: dataset to version."""
+    reference: dict[str, int]
+    """What the version was trained on: dataset to version."""
+    reference_rows: int
+    current_rows: int
+    columns: tuple[ColumnDrift, ...]
+    """The features, those that differ most first."""
+    prediction: ColumnDrift | None
+    quality: Quality | None
+    findings: tuple[str, ...]
+    """What is wrong, in words; empty where all is well."""
+    counts: bool
+    """False for a window with too few rows to tell."""
+
+    @property
+    def breached(self) -> bool:
+        """Whether the window is a bad one."""
+        return self.counts and bool(self.findings)
+
+    @property
+    def drifted(self) -> tuple[ColumnDrift, ...]:
+        """The features that have drifted, those that differ most first."""
+        return tuple(column for column in self.columns if column.drifted)
+
+
+def measure(
+    watched: Watched,
+    model: Model,
+    monitor: Monitor,
+    snapshots: Mapping[str, Snapshot],
+    *,
+    lake: Lake,
+    tracking: Tracking,
+    workspace: Path,
+) -> Measurement:
+    """Measure the window that the given snapshots are.
+
+    The version that is measured is the one that made the predictions; where there are no
+    predictions, the champion, who is asked about both sides.
+
+    Args:
+        watched: What is looked at.
+        model: The model's section of the team file.
+        monitor: The part about monitoring.
+        snapshots: The snapshot of every dataset that is looked at, by dataset; that with today's
+            rows is left out where predictions name its version.
+        lake: Where they lie.
+        tracking: The MLflow server, whose registry knows what a version was trained on.
+        workspace: The run's scratch folder.
+
+    Raises:
+        EmptyWindowError: There is no champion yet, or nothing that was predicted.
+        TerminalError: A column is missing, or the version was trained on other datasets.
+    """
+    versions = {name: snapshot.version for name, snapshot in snapshots.items()}
+    said: pa.Table | None = None
+    if watched.predictions is not None:
+        predicted = newest_predictions(
+            lake,
+            watched.predictions,
+            versions[watched.predictions],
+            monitor.sample_rows,
+            workspace,
+        )
+        version = registry.version(watched.model, predicted.model_version, tracking=tracking)
+        versions[watched.current[0]] = predicted.input_version
+        said = predicted.values
+    else:
+        version = _champion(watched.model, tracking)
+    predictor = load_predictor(version, tracking=tracking)
+    load = _Loading(watched, model, monitor.sample_rows, predictor, lake, workspace)
+    reference, current = load.reference(), load.current(versions)
+    columns = _compare_columns(reference.table, current.table, monitor.drift, picture_of(predictor))
+    prediction = None
+    if monitor.drift.prediction:
+        now = None if said is None else said.column(PREDICTION).to_pandas()
+        prediction = _compare_predictions(model, predictor, reference, current, now, monitor.drift)
+    quality = _quality(watched, model, monitor, snapshots, version.number, lake, workspace)
+    found = Measurement(
+        model=watched.model,
+        version=version.number,
+        window={name: versions[name] for name in _window(watched)},
+        reference={name: version.snapshots[name] for name in watched.train_on},
+        reference_rows=reference.rows,
+        current_rows=current.rows,
+        columns=columns,
+        prediction=prediction,
+        quality=quality,
+        findings=tuple(_findings(monitor, columns, prediction, quality)),
+        counts=current.rows >= monitor.min_rows,
+    )
+    _say(found)
+    return found
+
+
+def _quality(
+    watched: Watched,
+    model: Model,
+    monitor: Monitor,
+    snapshots: Mapping[str, Snapshot],
+    version: int,
+    lake: Lake,
+    scratch: Path,
+) -> Quality | None:
+    """How good predictions were; None as long as no truth has been published."""
+    truth = snapshots.get(watched.truth or "")
+    predictions = snapshots.get(watched.predictions or "")
+    if monitor.truth is None or truth is None or predictions is None:
+        return None
+    return measure_quality(
+        model,
+        monitor.truth,
+        monitor.quality or {},
+        truth_snapshot=truth,
+        predictions=predictions,
+        model_version=version,
+        lake=lake,
+        scratch=scratch,
+    )
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A sample of one side, and how many rows there are."""
+
+    table: pa.Table
+    rows: int
+    images: ImageStore
+
+
+def _window(watched: Watched) -> tuple[str, ...]:
+    names = (watched.predictions, watched.current[0])
+    return tuple(name for name in names if name is not None)
+
+
+def _champion(model: str, tracking: Tracking) -> Version:
+    version = registry.champion(model, tracking=tracking)
+    if version is None:
+        raise EmptyWindowError(f"{model} has no champion yet: there is nothing to watch")
+    return version
+
+
+@dataclass(frozen=True)
+class _Loading:
+    """Reads both sides in the form that the model learned from."""
+
+    watched: Watched
+    model: Model
+    most: int
+    predictor: Predictor
+    lake: Lake
+    workspace: Path
+
+    def reference(self) -> _Side:
+        """What the version was trained on."""
+        version = self.predictor.version
+        unknown = [name for name in self.watched.train_on if name not in version.snapshots]
+        if unknown:
+            raise TerminalError(
+                f"{version.model} version {version.number} was not trained on "
+                f"{', '.join(unknown)}, but on {', '.join(version.snapshots) or 'nothing known'}: "
+                "train it again"
+            )
+        scratch = self._folder("reference")
+        rows = model_rows(
+            self.watched.train_on,
+            self.model.transforms,
+            workspace=scratch,
+            lake=self.lake,
+            versions={name: version.snapshots[name] for name in self.watched.train_on},
+        )
+        return self._side(rows, scratch, self.watched.train_on)
+
+    def current(self, versions: Mapping[str, int]) -> _Side:
+        """Today's rows."""
+        first = self.watched.train_on[0]
+        trained_on = self.lake.snapshot(first, self.predictor.version.snapshots[first])
+        by_predict = self.watched.predictions is not None
+        scratch = self._folder("current")
+        rows = prediction_rows(
+            self.watched.current,
+            self.model.prediction_transforms if by_predict else self.model.transforms,
+            # The target is what new rows may lack.
+            absent={self.model.target: trained_on.columns.get(self.model.target, "VARCHAR")},
+            workspace=scratch,
+            lake=self.lake,
+            versions={name: versions[name] for name in self.watched.current},
+        )
+        return self._side(rows, scratch, self.watched.current)
+
+    def _side(self, rows: pyarrow.dataset.Dataset, scratch: Path, datasets: Sequence[str]) -> _Side:
+        table = sample(rows, self.predictor.features, self.most, scratch)
+        images = model_images(datasets, workspace=scratch, lake=self.lake)
+        return _Side(table, rows.count_rows(), images)
+
+    def _folder(self, name: str) -> Path:
+        folder = self.workspace / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+
+def _compare_columns(
+    reference: pa.Table, current: pa.Table, drift: Drift, picture: str | None
+) -> tuple[ColumnDrift, ...]:
+    names = drift.columns
+    if names is None:
+        # Every picture is another one, and time goes on: neither is drift.
+        names = tuple(
+            field.name
+            for field in reference.schema
+            if not pa.types.is_timestamp(field.type) and field.name != picture
+        )
+    require_columns(names, reference.column_names, "monitor.drift.columns")
+    compared = [
+        _compare(name, reference.column(name).to_pandas(), current.column(name).to_pandas(), drift)
+        for name in names
+    ]
+    return tuple(sorted(compared, key=lambda one: one.excess, reverse=True))
+
+
+def _compare(
+    name: str, reference: "pd.Series[Any]", current: "pd.Series[Any]", drift: Drift
+) -> ColumnDrift:
+    # A column whose form has changed, or that has no values on one side, is compared as texts.
+    kinds = {kind_of(reference), kind_of(current)}
+    kind = kinds.pop() if len(kinds) == 1 else "categorical"
+    return compare(name, reference, current, drift, kind=kind)
+
+
+def _compare_predictions(
+    model: Model,
+    predictor: Predictor,
+    reference: _Side,
+    current: _Side,
+    now: "pd.Series[Any] | None",
+    drift: Drift,
+) -> ColumnDrift | None:
+    """The champion's predictions on the rows of the training, and those of today."""
+    if not current.rows:
+        return None
+    before = _ask(predictor, reference)
+    now = _ask(predictor, current) if now is None else now
+    return compare(
+        PREDICTION,
+        before,
+        now,
+        drift,
+        kind="numeric" if model.task == "regression" else "categorical",
+    )
+
+
+def _ask(predictor: Predictor, side: _Side) -> "pd.Series[Any]":
+    parts = as_learned(side.table, predictor, side.images)
+    said = [pd.Series(predictor.predict(features).values) for _, features in parts]
+    return pd.concat(said, ignore_index=True) if said else pd.Series(dtype=object)
+
+
+def _findings(
+    monitor: Monitor,
+    columns: tuple[ColumnDrift, ...],
+    prediction: ColumnDrift | None,
+    quality: Quality | None,
+) -> Iterator[str]:
+    drifted = [column for column in columns if column.drifted]
+    if len(drifted) >= monitor.drift.min_columns:
+        for column in drifted:
+            yield f"drift of {column.text}"
+    if prediction is not None and prediction.drifted:
+        yield f"drift of {prediction.text}"
+    if quality is not None:
+        for text in quality.missed.values():
+            yield f"{text} (on {quality.rows} rows with truth)"
+
+
+def _say(found: Measurement) -> None:
+    what = ", ".join(f"{name} version {version}" for name, version in found.window.items())
+    verdict = "; ".join(found.findings) or "nothing has changed much"
+    if not found.counts:
+        verdict = f"too few rows to count ({found.current_rows}); {verdict}"
+    logger.info("%s version %d on %s: %s", found.model, found.version, what, verdict)

@@ -1,0 +1,100 @@
+"""The two sides of a comparison: what a model was trained on, and what it meets now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset
+from duckdb import DuckDBPyConnection
+
+from factory.base.errors import TerminalError
+from factory.data.columns import learnable, require_columns
+from factory.lake import engine
+from factory.lake.engine import quote
+from factory.lake.table import Lake
+
+SEED = 7
+"""Of every sample: the same snapshots give the same report."""
+
+
+class EmptyWindowError(TerminalError):
+    """There is nothing to look at yet, which is no failure."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The newest predictions in a snapshot: one model's, about one snapshot."""
+
+    model_version: int
+    input_version: int
+    rows: int
+    values: pa.Table
+    """A sample of the column `prediction`."""
+
+
+def newest_predictions(
+    lake: Lake, dataset: str, version: int, most: int, scratch: Path
+) -> Predicted:
+    """The predictions that were made last, of all that a snapshot holds.
+
+    Args:
+        lake: Where it lies.
+        dataset: The dataset with predictions, `team.dataset`.
+        version: Its snapshot.
+        most: How many rows to draw at most.
+        scratch: A folder that DuckDB may spill into.
+
+    Raises:
+        EmptyWindowError: The snapshot has no rows.
+    """
+    with engine.connect(scratch) as connection:
+        engine.create_view(connection, "predictions", lake.rows(dataset, version))
+        newest = connection.sql(
+            "select input_version, model_version, count(*) from predictions "
+            "group by all order by all desc limit 1"
+        ).fetchall()
+        if not newest:
+            raise EmptyWindowError(f"{dataset} version {version} has no predictions")
+        input_version, model_version, rows = map(int, newest[0])
+        chosen = (
+            "(select prediction from predictions "  # noqa: S608 - two whole numbers
+            f"where input_version = {input_version} and model_version = {model_version})"
+        )
+        values = _draw(connection, ["prediction"], chosen, most)
+    return Predicted(model_version, input_version, rows, values)
+
+
+def sample(
+    rows: pyarrow.dataset.Dataset, features: Sequence[str], most: int, scratch: Path
+) -> pa.Table:
+    """Features as models see them, of so many rows at most.
+
+    Args:
+        rows: Rows, with transforms applied.
+        features: The columns that the model learned from.
+        most: How many rows to draw at most.
+        scratch: A folder that DuckDB may spill into.
+
+    Raises:
+        TerminalError: A feature is missing, or holds what no model can learn from.
+    """
+    require_columns(features, rows.schema.names, "features")
+    with engine.connect(scratch) as connection:
+        engine.create_view(connection, "monitored", rows)
+        return learnable(_draw(connection, features, "monitored", most), features)
+
+
+def _draw(
+    connection: DuckDBPyConnection, columns: Sequence[str], table: str, most: int
+) -> pa.Table:
+    # `table` has no conditions of its own beside it: DuckDB would apply them after the sample.
+    # With several threads, the same seed draws other rows each time.
+    connection.execute("set threads = 1")
+    listed = ", ".join(map(quote, columns))
+    drawn = connection.sql(
+        f"select {listed} from {table} "  # noqa: S608 - quoted names and a whole number
+        f"using sample reservoir({most} rows) repeatable ({SEED})"
+    )
+    table_drawn: pa.Table = drawn.to_arrow_table()
+    return table_drawn

@@ -1,0 +1,262 @@
+"""`monitor`: how a model is watched once it is in use.
+
+The words are those of Evidently and NannyML: a *reference* (what the model was trained on) is compared
+with the *current* rows, one window after the other.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.section import ListOf, Reference, Section, Text
+from factory.models.promotion import Bounds, RetrainWhen
+from factory.team.schedule import ScheduleField
+
+Where = tuple[str | int, ...]
+
+# They need the probability of every class; predictions carry that of the predicted one only.
+_NEED_PROBABILITIES = frozenset({"log_loss", "roc_auc"})
+
+# Presets that are no points in time, which is what Airflow can join with news of assets.
+_NO_TIMES = frozenset({"@once", "@continuous"})
+
+
+class Psi(Section):
+    """Population stability index; above `threshold` a column has drifted.
+
+    By the usual rule of thumb, 0.1 is a small shift and 0.2 a considerable one, whatever the
+    number of rows.
+    """
+
+    method: Literal["psi"]
+    threshold: float = Field(default=0.2, gt=0)
+
+
+class _Test(Section):
+    """A significance test: drifted when the difference is both significant and large enough."""
+
+    p_value: float = Field(default=0.01, gt=0, lt=1)
+    min_effect: float = Field(default=0.1, ge=0, lt=1)
+
+
+class KolmogorovSmirnov(_Test):
+    """The two-sample test; the effect is its statistic, the largest distance of the two curves."""
+
+    method: Literal["kolmogorov_smirnov"]
+
+
+class ChiSquared(_Test):
+    """The test of homogeneity; the effect is Cramér's V."""
+
+    method: Literal["chi_squared"]
+
+
+NumericMethod = Annotated[Psi | KolmogorovSmirnov, Field(discriminator="method")]
+CategoricalMethod = Annotated[Psi | ChiSquared, Field(discriminator="method")]
+
+
+class Drift(Section):
+    """How rows and predictions of today are compared with those of the training."""
+
+    numeric: NumericMethod = Psi(method="psi")
+    categorical: CategoricalMethod = Psi(method="psi")
+    columns: ListOf[Text] | None = Field(default=None, min_length=1)
+    """Which features; all but points in time, which always move on, when left out."""
+    min_columns: int = Field(default=1, ge=1)
+    """How many features must have drifted before it counts."""
+    prediction: bool = True
+    """Whether a drift of the predictions counts too."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Drift":
+        if self.columns is not None and self.min_columns > len(self.columns):
+            raise PydanticCustomError(
+                "columns",
+                "{wanted} columns can never drift where {listed} are watched: lower `min_columns`",
+                {
+                    "wanted": self.min_columns,
+                    "listed": len(self.columns),
+                    "at": ("min_columns",),
+                },
+            )
+        return self
+
+
+class Truth(Section):
+    """Where it is published, sooner or later, what would have been right."""
+
+    dataset: Reference
+    keys: ListOf[Text] = Field(min_length=1)
+    """The columns that identify a row, in `dataset` and among the predictions."""
+    column: Text | None = None
+    """The column with the truth; named like the model's target when left out."""
+    lookback: int = Field(default=10, ge=1, le=1000)
+    """How many snapshots of predictions are looked through, as truth comes late."""
+    min_rows: int = Field(default=100, ge=1)
+    """With fewer rows whose truth is known, metrics are shown and do not count."""
+
+
+class Windows(Section):
+    """A breach is acted on when `breach` of the last `of` windows are bad, the newest among them."""
+
+    breach: int = Field(default=1, ge=1, le=1000)
+    of: int = Field(default=1, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Windows":
+        if self.breach > self.of:
+            raise PydanticCustomError(
+                "windows",
+                "{breach} of the last {of} windows can never be bad: raise `of`, or lower `breach`",
+                {"breach": self.breach, "of": self.of, "at": ("of",)},
+            )
+        return self
+
+
+class Monitor(Section):
+    """What a model is watched for, and what happens then; the DAG `<team>.<model>.monitor`."""
+
+    schedule: ScheduleField | None = None
+    """When; each time that there are new predictions (or rows to train on) when left out."""
+    input: Reference | None = None
+    """The dataset with today's rows; `predict.input`, or the first of `train_on`, when left out."""
+    drift: Drift = Drift()
+    truth: Truth | None = None
+    quality: dict[Text, Bounds] | None = Field(default=None, min_length=1)
+    """Limits of metrics, by scikit-learn's names; needs `truth`."""
+    windows: Windows = Windows()
+    on_breach: ListOf[Literal["notify", "retrain"]] = ("notify",)
+    sample_rows: int = Field(default=100_000, ge=100, le=10_000_000)
+    """At most so many rows of either side are compared, drawn at random with a fixed seed."""
+    min_rows: int = Field(default=100, ge=2)
+    """A window of fewer rows is shown and does not count: it could differ by chance alone."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Monitor":
+        if self.quality is not None and self.truth is None:
+            raise PydanticCustomError(
+                "quality",
+                "`quality` needs `truth`: name the dataset that tells what would have been right",
+                {"at": ("quality",)},
+            )
+        return self
+
+    @property
+    def retrains(self) -> bool:
+        """Whether a breach starts a training."""
+        return "retrain" in self.on_breach
+
+
+def check_monitor(
+    monitor: Monitor,
+    *,
+    metrics: Iterable[str],
+    target: str,
+    features: tuple[str, ...] | None,
+    predictions: tuple[str, ...] | None,
+    trains_at: str | None,
+    rules: RetrainWhen | None,
+) -> None:
+    """Check what depends on the rest of the model's section.
+
+    Args:
+        monitor: The section.
+        metrics: Those that are computed for the model's task.
+        target: The model's target.
+        features: The model's features, if they are listed.
+        predictions: The columns that predictions keep, if the model predicts.
+        trains_at: The cron expression or preset by which the model is trained, if any.
+        rules: When it is worth training again, if not always.
+
+    Raises:
+        PydanticCustomError: With its place below the model in `at`.
+    """
+    _check_metrics(monitor, sorted(metrics))
+    for index, column in enumerate(monitor.drift.columns or ()):
+        _check_column(column, target, features, ("monitor", "drift", "columns", index))
+    if monitor.truth is not None:
+        _check_truth(monitor.truth, predictions)
+    if monitor.retrains:
+        _check_training(trains_at, rules)
+
+
+def _check_training(trains_at: str | None, rules: RetrainWhen | None) -> None:
+    if trains_at in _NO_TIMES:
+        raise PydanticCustomError(
+            "schedule",
+            "a training that runs {preset} cannot be started by drift too: write another schedule, "
+            "or leave `retrain` out of `on_breach`",
+            {"preset": trains_at, "at": ("schedule",)},
+        )
+    if rules is not None and not rules.drift:
+        raise PydanticCustomError(
+            "retrain_when",
+            "drift starts trainings here (`on_breach` of `monitor`), and these rules skip them: "
+            "add `drift: true`",
+            {"at": ("retrain_when",)},
+        )
+
+
+def _check_metrics(monitor: Monitor, known: list[str]) -> None:
+    computed = [name for name in known if name not in _NEED_PROBABILITIES]
+    for name in monitor.quality or ():
+        if name in computed:
+            continue
+        why = (
+            "needs the probability of every class, and predictions carry only the highest"
+            if name in known
+            else "is not computed for this task"
+        )
+        raise PydanticCustomError(
+            "metric",
+            "{value} {why}: write one of {known}",
+            {
+                "value": repr(name),
+                "why": why,
+                "known": ", ".join(computed),
+                "at": ("monitor", "quality", name),
+                "choices": computed,
+            },
+        )
+
+
+def _check_column(column: str, target: str, features: tuple[str, ...] | None, at: Where) -> None:
+    if column == target:
+        raise PydanticCustomError(
+            "columns",
+            "{value} is the target: its truth is compared by `truth` and `quality`",
+            {"value": repr(column), "at": at},
+        )
+    if features is not None and column not in features:
+        raise PydanticCustomError(
+            "columns",
+            "{value} is not among the model's `features`: {known}",
+            {
+                "value": repr(column),
+                "known": ", ".join(features),
+                "at": at,
+                "choices": features,
+            },
+        )
+
+
+def _check_truth(truth: Truth, predictions: tuple[str, ...] | None) -> None:
+    if predictions is None:
+        raise PydanticCustomError(
+            "truth",
+            "`truth` is compared with predictions, and this model has none: add `predict`",
+            {"at": ("monitor", "truth")},
+        )
+    for index, key in enumerate(truth.keys):
+        if key not in predictions:
+            raise PydanticCustomError(
+                "truth",
+                "predictions have no column {value}: add it to `keep` of `predict`",
+                {
+                    "value": repr(key),
+                    "at": ("monitor", "truth", "keys", index),
+                    "choices": predictions,
+                },
+            )

@@ -1,0 +1,97 @@
+"""What a model of pictures takes: one picture as it is, or several in JSON, in base64."""
+
+import binascii
+import json
+from base64 import b64decode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from mlflow.models import ModelSignature
+from mlflow.types.schema import DataType
+
+from factory.serving.contract import Feature, Row
+from factory.serving.images import check_picture, refusal
+from factory.serving.limits import PictureLimits
+
+_BYTES = pd.ArrowDtype(pa.large_binary())
+
+
+@dataclass(frozen=True)
+class PictureContract:
+    """What a request must hold, and how it becomes a table with one column of bytes."""
+
+    column: str
+    """The model's one feature."""
+    outputs: tuple[str, ...]
+    """The types of what is predicted."""
+    most_rows: int
+    """Pictures of one request in JSON."""
+    limits: PictureLimits
+    example: list[Row] = field(default_factory=list)
+    """None: a picture is too long to be shown."""
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The one column that the model takes."""
+        return (Feature(self.column, DataType.binary.name, nullable=False),)
+
+    @property
+    def most_bytes(self) -> int:
+        """Length of one request's body: a picture's, in base64 or with a form around it."""
+        return self.limits.most_bytes * 4 // 3 + 64 * 1024
+
+    def is_one(self, body: bytes) -> bool:
+        """Whether a body is one picture, and not rows in JSON."""
+        return body[:64].lstrip()[:1] != b"{"
+
+    def parse(self, body: bytes) -> list[Row]:
+        """The pictures of a request.
+
+        Raises:
+            RequestValidationError: It holds something else.
+        """
+        if self.is_one(body):
+            check_picture(body, self.limits, self.column)
+            return [{self.column: body}]
+        return [
+            {self.column: self._from_text(text, ("rows", number, self.column))}
+            for number, text in enumerate(self._texts(body))
+        ]
+
+    def frame(self, rows: Sequence[Row]) -> pd.DataFrame:
+        """Pictures as the model has seen them in training: one column of bytes."""
+        content = [row[self.column] for row in rows]
+        return pd.DataFrame({self.column: pd.Series(content, dtype=_BYTES)})
+
+    def _texts(self, body: bytes) -> list[Any]:
+        try:
+            rows = json.loads(body)["rows"]
+            texts = [row[self.column] for row in rows if row.keys() == {self.column}]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            texts, rows = [], None
+        if not isinstance(rows, list) or not rows or len(texts) != len(rows):
+            shape = f'{{"rows": [{{"{self.column}": "<base64>"}}, …]}}'
+            raise refusal("rows", f"send images in JSON as {shape}, at least one")
+        if len(rows) > self.most_rows:
+            raise refusal("too_long", f"send at most {self.most_rows} images at a time", "rows")
+        return texts
+
+    def _from_text(self, text: Any, where: tuple[str | int, ...]) -> bytes:
+        try:
+            content = b64decode(text, validate=True)
+        except (binascii.Error, ValueError, TypeError):
+            raise refusal("base64", "this is no text in base64", *where) from None
+        check_picture(content, self.limits, *where)
+        return content
+
+
+def picture_column(signature: ModelSignature) -> str | None:
+    """The one column of bytes that a model takes; None for a model of rows."""
+    columns = signature.inputs.inputs if signature.inputs else []
+    if len(columns) != 1 or signature.inputs.is_tensor_spec():
+        return None
+    column = columns[0]
+    return str(column.name) if column.type == DataType.binary and column.name else None

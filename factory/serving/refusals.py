@@ -1,0 +1,50 @@
+"""What a caller is told when something is wrong: enough to mend it, and nothing about this machine."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from factory.base.errors import TerminalError
+
+MOST_FINDINGS = 50
+_LONGEST_INPUT = 100
+
+
+class RefusedError(TerminalError):
+    """A version that will not be served; its text is shown to callers, so it holds no detail."""
+
+
+def findings(error: ValidationError) -> list[dict[str, Any]]:
+    """What is wrong with a body, in the form of FastAPI's own 422.
+
+    At most 50 findings: a thousand rows can be wrong in ten thousand places. What was found is
+    repeated only if it is short and can be written as JSON, which NaN cannot.
+    """
+    found = error.errors(include_url=False, include_context=False)
+    shown = [_finding(dict(each)) for each in found[:MOST_FINDINGS]]
+    if len(found) > MOST_FINDINGS:
+        more = f"{len(found) - MOST_FINDINGS} more findings are not shown"
+        shown.append({"type": "too_many_findings", "loc": ["body"], "msg": more})
+    return shown
+
+
+def _finding(error: dict[str, Any]) -> dict[str, Any]:
+    value = error["input"]
+    shown = {"type": error["type"], "loc": ["body", *error["loc"]], "msg": error["msg"]}
+    return {**shown, "input": value} if _is_short(value) else shown
+
+
+def _is_short(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_INPUT
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bool | int)
+
+
+def cannot_predict(rows: Sequence[object]) -> list[dict[str, Any]]:
+    """The finding for rows that are well-formed, but that the model itself refuses."""
+    message = f"the model cannot predict these {len(rows)} rows"
+    return [{"type": "cannot_predict", "loc": ["body", "rows"], "msg": message}]

@@ -1,0 +1,1 @@
+"""The team file: text with positions, sections, and all that is wrong in it."""

@@ -1,0 +1,245 @@
+"""pydantic's findings as problems in our words: what was expected, what was found, what to write."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from itertools import groupby
+from typing import Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from factory.team.finding import Finding
+from factory.team.problems import did_you_mean, one_of
+from factory.team.trace import Place, tags, trace, unwrap
+from factory.team.yaml_tree import KeyPath
+
+_EXPECTED = {
+    "bool_type": "true or false",
+    "date_type": "a date, such as 2024-01-31",
+    "dict_type": "a mapping",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "model_attributes_type": "a mapping",
+    "model_type": "a mapping",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "url_type": "an address, such as https://example.org/data.csv",
+}
+_LIMITS = {
+    "greater_than": ("above", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("below", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
+def explain(
+    errors: Iterable[ErrorDetails], model: type[BaseModel], also_known: Iterable[str] = ()
+) -> Iterator[Finding]:
+    """The findings behind pydantic's errors.
+
+    Args:
+        errors: As `ValidationError.errors()` lists them.
+        model: The model that was validated.
+        also_known: Keys that the file may have at its top, and that the model has not.
+    """
+    placed = [(trace(model, error["loc"]), error) for error in errors if not _follows(error)]
+    for _, group in groupby(placed, key=lambda item: (item[0].path, item[0].in_union)):
+        members = list(group)
+        if members[0][0].in_union:
+            yield from _explain_union(members)
+        else:
+            for place, error in members:
+                yield _explain_one(place, error, tuple(also_known))
+
+
+def _follows(error: ErrorDetails) -> bool:
+    """Whether a list is only called too short because its items are wrong."""
+    if error["type"] != "too_short":
+        return False
+    return len(error["input"]) >= int(error["ctx"]["min_length"])
+
+
+def _explain_union(members: list[tuple[Place, ErrorDetails]]) -> Iterator[Finding]:
+    """One finding for all branches, or those of the branch whose outer shape did fit."""
+    inside = [(place, error) for place, error in members if place.rest]
+    if inside:
+        for place, error in inside:
+            path = (*place.path, *place.rest)
+            yield _explain_one(Place(path), error, ())
+        return
+    place, error = members[0]
+    expected = list(dict.fromkeys(_expectation(error) for _, error in members))
+    if "a number" in expected and "a whole number" in expected:
+        expected.remove("a whole number")
+    words = " or ".join(filter(None, (", ".join(expected[:-1]), expected[-1])))
+    message = f"{_subject(place.path)} must be {words}, found {describe(error['input'])}"
+    yield Finding(place.path, message, _retype(error))
+
+
+def _expectation(error: ErrorDetails) -> str:
+    if error["type"] == "literal_error":
+        return str(error["ctx"]["expected"]).replace("'", '"')
+    return _EXPECTED.get(error["type"], error["msg"])
+
+
+def _explain_one(place: Place, error: ErrorDetails, also_known: tuple[str, ...]) -> Finding:
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    subject = _subject(place.path)
+    if kind == "missing":
+        return _missing(place)
+    if kind == "extra_forbidden":
+        return _unknown_key(place, also_known)
+    if kind.startswith("union_tag"):
+        return _wrong_kind(place, error)
+    if kind == "literal_error":
+        return _not_a_choice(place, value)
+    if kind in _EXPECTED:
+        message = f"{subject} must be {_EXPECTED[kind]}, found {describe(value)}"
+        is_kind = place.discriminator is not None
+        return Finding(place.path, message, _kinds(place) if is_kind else _retype(error))
+    if kind in _LIMITS:
+        words, limit = _LIMITS[kind]
+        message = f"{subject} must be {words} {context[limit]}, found {describe(value)}"
+        return Finding(place.path, message)
+    if kind in ("too_short", "string_too_short"):
+        return Finding(place.path, f"{subject} must not be empty")
+    if kind == "string_too_long":
+        at_most = context["max_length"]
+        return Finding(place.path, f"{subject} must have at most {at_most} character(s)")
+    if kind.startswith("url_"):
+        example = "write an address such as https://example.org/data.csv"
+        return Finding(place.path, f"{subject} is no web address: {describe(value)}", example)
+    return _ours(place, error)
+
+
+def _ours(place: Place, error: ErrorDetails) -> Finding:
+    """A finding of our own validators, which say more in the error's context.
+
+    `at` is the way from the section to what is wrong; `choices` are the words that would be right,
+    `suggestion` is the word that is meant, `advice` is a sentence, and `on_key` says that the key is
+    wrong, not its value.
+    """
+    context = error.get("ctx", {})
+    at = context.get("at", ())
+    advice: str | None = context.get("advice")
+    if context.get("suggestion"):
+        advice = f"did you mean `{context['suggestion']}`?"
+    elif "choices" in context:
+        wrong = str(context.get("value", "")).strip("'")
+        advice = did_you_mean(wrong, context["choices"], advice)
+    on_key = context.get("on_key", place.on_key or not place.path)
+    return Finding((*place.path, *at), error["msg"], advice, on_key)
+
+
+def _missing(place: Place) -> Finding:
+    *parent, name = place.path
+    choices = get_args(place.annotation) if get_origin(place.annotation) is Literal else ()
+    where = f" to {_subject(tuple(parent))}" if parent else ""
+    suggestion = f"add `{name}: ...`{where}"
+    if len(choices) == 1:
+        suggestion = f"add `{name}: {choices[0]}`{where}"
+    elif choices:
+        suggestion = f"add `{name}:`{where} with one of {one_of(choices)}"
+    return Finding(place.path, f"`{name}` is missing", suggestion)
+
+
+def _unknown_key(place: Place, also_known: tuple[str, ...]) -> Finding:
+    known = sorted(place.section.model_fields) if place.section else []
+    if len(place.path) == 1:
+        known = sorted((*known, *also_known))
+    name = str(place.path[-1])
+    suggestion = did_you_mean(name, known, f"known here: {one_of(known)}")
+    return Finding(place.path, f"unknown key `{name}`", suggestion, on_key=True)
+
+
+def _wrong_kind(place: Place, error: ErrorDetails) -> Finding:
+    discriminator = error["ctx"]["discriminator"].strip("'")
+    choices = _kinds(place)
+    value = error["input"].get(discriminator) if isinstance(error["input"], dict) else None
+    if value is None:
+        return Finding(
+            place.path, f"{_subject(place.path)} does not say its `{discriminator}`", choices
+        )
+    path = (*place.path, discriminator)
+    message = f"there is no `{discriminator}: {value}`"
+    return Finding(path, message, did_you_mean(str(value), _known_kinds(place), choices))
+
+
+def _known_kinds(place: Place) -> list[str]:
+    members = (unwrap(member, None)[0] for member in get_args(place.annotation))
+    key = place.discriminator or ""
+    return sorted(str(tag) for member in members for tag in tags(member, key))
+
+
+def _kinds(place: Place) -> str:
+    return f"write `{place.discriminator}:` with one of {one_of(_known_kinds(place))}"
+
+
+def _not_a_choice(place: Place, value: object) -> Finding:
+    choices = get_args(place.annotation)
+    message = f"{_subject(place.path)} cannot be {describe(value)}"
+    suggestion = f"write {' or '.join(str(choice) for choice in choices)}"
+    return Finding(place.path, message, did_you_mean(str(value), map(str, choices), suggestion))
+
+
+def _retype(error: ErrorDetails) -> str | None:
+    """How to write the value that was found as the type that was expected."""
+    kind, value = error["type"], error["input"]
+    if value is None:
+        return "write its content, or take it away"
+    if kind == "string_type" and isinstance(value, (bool, int, float, date)):
+        return "put it in quotes if it is text"
+    if kind == "tuple_type" and isinstance(value, (str, int, float)):
+        return f"write [{_written(value)}]"
+    if kind in ("int_type", "float_type", "bool_type", "date_type") and isinstance(value, str):
+        return "take the quotes away" if _looks_like(kind, value) else None
+    return None
+
+
+def _looks_like(kind: str, text: str) -> bool:
+    if kind == "bool_type":
+        return text in ("true", "false")
+    read: dict[str, Callable[[str], object]] = {
+        "int_type": int,
+        "float_type": float,
+        "date_type": date.fromisoformat,
+    }
+    try:
+        read[kind](text)
+    except ValueError:
+        return False
+    return True
+
+
+def _subject(path: KeyPath) -> str:
+    """The value in a sentence: its key, or which item of which list it is."""
+    if not path:
+        return "the file"
+    if isinstance(path[-1], str):
+        return f"`{path[-1]}`"
+    return f"item {path[-1] + 1} of {_subject(path[:-1])}"
+
+
+def describe(value: object) -> str:
+    """A value from a file, in a sentence."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return f"the number {value}"
+    if isinstance(value, date):
+        return f"the date {value}"
+    if isinstance(value, str):
+        return f"the text {_short(repr(value))}"
+    return "a mapping" if isinstance(value, dict) else "a list"
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else _short(str(value))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,105 @@
+"""What a team's file refers to, and where it does: datasets, and in schedules its own models too."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from factory.base.section import qualify
+from factory.data.dataset import Dataset
+from factory.data.sources.sections import DatasetSource
+from factory.monitoring.sections import Monitor
+from factory.team.schedule import Inputs, Schedule
+from factory.team.team import TeamConfig
+from factory.team.yaml_tree import KeyPath
+from factory.training.model import Model
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A dataset or model of one team that refers to a dataset."""
+
+    team: str
+    section: Literal["datasets", "models"]
+    name: str
+    """The dataset or model that refers."""
+    dataset: str
+    """The full name, `team.dataset`, of what is referred to; a model's where `role` is `starts`."""
+    path: KeyPath
+    """Where it is written in the team's file."""
+    role: Literal["reads", "starts"] = "reads"
+    """Whether it is read, or stands in a schedule, where the team's own models may stand too."""
+    output: str | None = None
+    """The dataset that comes of it, where a model's predictions refer."""
+    watches: bool = False
+    """Whether it is a model's monitor, which may read what comes of the model: it closes no ring."""
+
+    @property
+    def full_name(self) -> str:
+        """The one that refers, as `team.name`: a dataset (also one of predictions) or a model."""
+        return f"{self.team}.{self.output or self.name}"
+
+
+def references(team: TeamConfig) -> Iterator[Reference]:
+    """Every reference of a team's file, in its order."""
+    for name, dataset in team.datasets.items():
+        yield from _of_dataset(team.team, name, dataset)
+    for name, model in team.models.items():
+        yield from _of_model(team.team, name, model)
+
+
+def _of_dataset(team: str, name: str, dataset: Dataset) -> Iterator[Reference]:
+    path: KeyPath = ("datasets", name)
+    if isinstance(dataset.source, DatasetSource):
+        full_name = qualify(dataset.source.dataset, team)
+        yield Reference(team, "datasets", name, full_name, (*path, "source", "dataset"))
+    for index, read in enumerate(dataset.reads):
+        yield Reference(team, "datasets", name, qualify(read, team), (*path, "reads", index))
+    for place, full_name in _listed(dataset.schedule, team):
+        at = (*path, "schedule", *place)
+        yield Reference(team, "datasets", name, full_name, at, "starts")
+
+
+def _of_model(team: str, name: str, model: Model) -> Iterator[Reference]:
+    path: KeyPath = ("models", name)
+    for place, full_name in _listed(model.train_on, team):
+        yield Reference(team, "models", name, full_name, (*path, "train_on", *place))
+    for place, full_name in _listed(model.schedule, team):
+        at = (*path, "schedule", *place)
+        yield Reference(team, "models", name, full_name, at, "starts")
+    if model.monitor is not None:
+        yield from _of_monitor(team, name, model.monitor)
+    if model.predict is None:
+        return
+    output = model.predict.output_of(name)
+    path = (*path, "predict")
+    full_name = qualify(model.predict.input, team)
+    yield Reference(team, "models", name, full_name, (*path, "input"), output=output)
+    for index, read in enumerate(model.predict.reads or ()):
+        at = (*path, "reads", index)
+        yield Reference(team, "models", name, qualify(read, team), at, output=output)
+    for place, full_name in _listed(model.predict.schedule, team):
+        at = (*path, "schedule", *place)
+        yield Reference(team, "models", name, full_name, at, "starts", output)
+
+
+def _of_monitor(team: str, name: str, monitor: Monitor) -> Iterator[Reference]:
+    path: KeyPath = ("models", name, "monitor")
+    read: list[tuple[KeyPath, str]] = []
+    if monitor.input is not None:
+        read.append((("input",), monitor.input))
+    if monitor.truth is not None:
+        read.append((("truth", "dataset"), monitor.truth.dataset))
+    for place, dataset in read:
+        full_name = qualify(dataset, team)
+        yield Reference(team, "models", name, full_name, (*path, *place), watches=True)
+    for place, full_name in _listed(monitor.schedule, team):
+        at = (*path, "schedule", *place)
+        yield Reference(team, "models", name, full_name, at, "starts", watches=True)
+
+
+def _listed(listing: Inputs | Schedule | None, team: str) -> Iterator[tuple[KeyPath, str]]:
+    if listing is None:
+        return
+    for key, datasets in (("all", listing.all), ("any", listing.any)):
+        for index, dataset in enumerate(datasets):
+            yield (key, index), qualify(dataset, team)

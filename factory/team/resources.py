@@ -1,0 +1,91 @@
+"""`resources`: what is created for a run and destroyed with it, whatever becomes of the run."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import Field
+from pydantic_core import PydanticCustomError
+
+from factory.base.section import DottedPath, ListOf, Name, Section, Text
+from factory.team.yaml_tree import KeyPath
+
+
+class _Resource(Section):
+    """What resources of every type have."""
+
+    used_by: ListOf[Text] = ()
+    """The tasks that need it; all that handle rows when left out."""
+    resources: "Resources" = Field(default_factory=dict)
+    """Further ones, created after it and destroyed before it."""
+
+
+class PythonResource(_Resource):
+    """A pair of functions.
+
+    `create(**arguments)` makes the resource and returns what describes it, as small JSON.
+    `destroy(created=..., **arguments)` gets that, or None if `create` began and did not get so far.
+    """
+
+    type: Literal["python"]
+    create: DottedPath
+    destroy: DottedPath
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class SqlResource(_Resource):
+    """Tables and the like in the database of an Airflow connection.
+
+    The statements of `create` are one transaction. Those of `destroy` also run after a `create` that
+    failed: write them so that they succeed when there is nothing to drop.
+    """
+
+    type: Literal["sql"]
+    connection: Text
+    create: Text
+    destroy: Text
+
+
+Resource = Annotated[Union[PythonResource, SqlResource], Field(discriminator="type")]  # noqa: UP007 - its parts name it in turn
+Resources = dict[Name, Resource]
+
+for _section in (_Resource, PythonResource, SqlResource):
+    _section.model_rebuild()
+
+
+def check_resources(resources: "Resources", tasks: Collection[str]) -> None:
+    """Check that resources have different names, and are used by tasks that there are.
+
+    Raises:
+        PydanticCustomError: with the way to the first that is wrong.
+    """
+    seen: set[str] = set()
+    for path, name, resource in every_resource(resources):
+        if name in seen:
+            raise PydanticCustomError(
+                "resources",
+                "there is another resource {value} already: give it another name",
+                {"value": f"`{name}`", "at": path},
+            )
+        seen.add(name)
+        for index, task in enumerate(resource.used_by):
+            if task not in tasks:
+                raise PydanticCustomError(
+                    "used_by",
+                    "no task {value} uses resources here: write one of {known}",
+                    {
+                        "value": f"`{task}`",
+                        "known": ", ".join(tasks),
+                        "choices": tasks,
+                        "at": (*path, "used_by", index),
+                    },
+                )
+
+
+def every_resource(
+    resources: Mapping[str, Any], path: KeyPath = ("resources",)
+) -> Iterator[tuple[KeyPath, str, "PythonResource | SqlResource"]]:
+    """Every resource with its path and name, the outer ones before those within."""
+    for name, resource in resources.items():
+        below = (*path, name)
+        yield below, name, resource
+        yield from every_resource(resource.resources, (*below, "resources"))

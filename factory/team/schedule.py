@@ -1,0 +1,122 @@
+"""`schedule`: when a DAG runs."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.section import ListOf, Reference, Section
+
+PRESETS = (
+    "@once",
+    "@continuous",
+    "@hourly",
+    "@daily",
+    "@weekly",
+    "@monthly",
+    "@quarterly",
+    "@yearly",
+)
+
+
+class Schedule(Section):
+    """When a DAG runs: at times, when datasets change, at either, or only by hand.
+
+    Written as a cron expression or preset, `none`, a dataset's name, or a mapping:
+    `{all: [a, b]}` waits for both, `{any: [a, b]}` for one of them, and
+    `{any: [a], cron: "0 3 * * *"}` runs at both occasions.
+    """
+
+    cron: str | None = None
+    all: ListOf[Reference] = Field(default=())
+    any: ListOf[Reference] = Field(default=())
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> "Schedule":
+        if self.all and self.any:
+            raise PydanticCustomError(
+                "schedule", "`all` and `any` exclude each other: keep one of them"
+            )
+        if self.cron is not None:
+            _check_cron(self.cron)
+        return self
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets that can start a run, as written."""
+        return self.all or self.any
+
+
+def _check_cron(expression: str) -> None:
+    if expression in PRESETS:
+        return
+    if expression.startswith("@"):
+        raise PydanticCustomError(
+            "cron",
+            "{value} is not a preset: write one of {presets}",
+            {"value": repr(expression), "presets": ", ".join(PRESETS), "choices": PRESETS},
+        )
+    from croniter import croniter
+
+    if len(expression.split()) != 5 or not croniter.is_valid(expression):
+        raise PydanticCustomError(
+            "cron",
+            "{value} is not a cron expression: write five fields, such as '30 2 * * 1-5' "
+            "(minute hour day month weekday)",
+            {"value": repr(expression)},
+        )
+
+
+def _read_schedule(value: object) -> object:
+    if value is None or (isinstance(value, str) and value.strip().lower() == "none"):
+        return {}
+    if isinstance(value, str):
+        text = value.strip()
+        is_time = text.startswith("@") or " " in text or "*" in text
+        return {"cron": text} if is_time else {"any": [text]}
+    if isinstance(value, (dict, Schedule)):
+        return value
+    raise PydanticCustomError(
+        "schedule",
+        "{value} is not a schedule: write a cron expression, a preset such as '@daily', `none`, "
+        "a dataset's name, or {all: [...]} or {any: [...]}",
+        {"value": repr(value)},
+    )
+
+
+def _read_inputs(value: object) -> object:
+    if isinstance(value, str):
+        return {"all": [value]}
+    if isinstance(value, (dict, Inputs)):
+        return value
+    raise PydanticCustomError(
+        "inputs", "write a dataset's name, {all: [...]} to wait for each or {any: [...]} for one"
+    )
+
+
+class Inputs(Section):
+    """`train_on`: the datasets that a model reads, and whether one or all must change.
+
+    Written as a dataset's name, `{all: [a, b]}` or `{any: [a, b]}`. Within the model's
+    transforms, the first is `source` and every one is a table `team.dataset`.
+    """
+
+    all: ListOf[Reference] = Field(default=())
+    any: ListOf[Reference] = Field(default=())
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> "Inputs":
+        if bool(self.all) == bool(self.any):
+            raise PydanticCustomError(
+                "inputs", "write a dataset's name, {all: [...]} or {any: [...]}"
+            )
+        return self
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The datasets that are read, as written."""
+        return self.all or self.any
+
+
+ScheduleField = Annotated[Schedule, BeforeValidator(_read_schedule)]
+InputsField = Annotated[Inputs, BeforeValidator(_read_inputs)]

@@ -1,0 +1,99 @@
+"""The text of a file: read with care, and cited where a problem is shown."""
+
+import re
+import stat
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from factory.team.problems import Problem, ReadFailed, without_secrets
+
+MAX_BYTES = 1_000_000
+"""Larger files are refused unread: a team file is a few kilobytes."""
+
+_BYTE_ORDER_MARK = "\ufeff"
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_LONGEST_CITATION = 200
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """The text of one file and where it comes from."""
+
+    file: Path
+    text: str
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return _LINE_BREAK.split(self.text)
+
+    def line(self, number: int) -> str:
+        """The text of a line, counted from 1; empty beyond the last."""
+        return self._lines[number - 1] if number <= len(self._lines) else ""
+
+    def problem(
+        self, line: int, column: int, message: str, suggestion: str | None = None, length: int = 1
+    ) -> Problem:
+        """A problem at a place in this text; line and column count from 1."""
+        cited = self.line(line)[:_LONGEST_CITATION] if column <= _LONGEST_CITATION else ""
+        return Problem(
+            self.file,
+            line,
+            column,
+            without_secrets(message),
+            suggestion,
+            without_secrets(cited),
+            length,
+        )
+
+    def problem_at(self, offset: int, message: str, suggestion: str | None = None) -> Problem:
+        """A problem at a character, counted from 0."""
+        before = _LINE_BREAK.split(self.text[:offset])
+        return self.problem(len(before), len(before[-1]) + 1, message, suggestion)
+
+
+def read_text(file: Path) -> SourceText:
+    """The text of a file.
+
+    Raises:
+        ReadFailed: The file cannot be read, is no text in UTF-8, or is larger than `MAX_BYTES`.
+    """
+    try:
+        content = _read_bytes(file)
+    except OSError as error:
+        raise ReadFailed([_unreadable(file, error)]) from None
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ReadFailed([_not_utf8(file, content, error)]) from None
+    return SourceText(file, text.removeprefix(_BYTE_ORDER_MARK))
+
+
+def _read_bytes(file: Path) -> bytes:
+    status = file.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise ReadFailed([Problem(file, 1, 1, "this is a folder, not a file")])
+    if not stat.S_ISREG(status.st_mode):
+        # A pipe or a device may never end.
+        raise ReadFailed([Problem(file, 1, 1, "this is not a regular file")])
+    with file.open("rb") as stream:
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        message = f"the file has {status.st_size:,} bytes, more than {MAX_BYTES:,}"
+        advice = "keep data in files of its own, and SQL in files that `file:` names"
+        raise ReadFailed([Problem(file, 1, 1, message, advice)])
+    return content
+
+
+def _unreadable(file: Path, error: OSError) -> Problem:
+    if file.is_symlink() and isinstance(error, FileNotFoundError):
+        message = f"this link points to a file that does not exist: {file.readlink()}"
+        return Problem(file, 1, 1, message)
+    return Problem(file, 1, 1, f"the file cannot be read: {error.strerror or error}")
+
+
+def _not_utf8(file: Path, content: bytes, error: UnicodeDecodeError) -> Problem:
+    readable = content[: error.start].decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
+    message = f"this is not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}"
+    source = SourceText(file, readable)
+    return source.problem_at(len(readable), message, "save the file with the encoding UTF-8")

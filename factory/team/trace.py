@@ -1,0 +1,89 @@
+"""Where in the sections a finding of pydantic's belongs, and what is expected there."""
+
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from factory.team.yaml_tree import KeyPath
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the sections an error's `loc` leads."""
+
+    path: KeyPath
+    section: type[BaseModel] | None = None
+    """The innermost section on the way."""
+    annotation: Any = None
+    """What is expected there."""
+    rest: tuple[str | int, ...] = ()
+    """What follows a branch of a union that has no discriminator."""
+    in_union: bool = False
+    discriminator: str | None = None
+    """The key that says which of several sections is meant."""
+    on_key: bool = False
+
+
+def trace(model: type[BaseModel], loc: tuple[str | int, ...]) -> Place:
+    """Follow `loc` through the model: pydantic puts names of union members between the keys."""
+    path: KeyPath = ()
+    section: type[BaseModel] | None = None
+    annotation: Any = model
+    discriminator: str | None = None
+    for index, step in enumerate(loc):
+        if step == "[key]":
+            return Place(path, section, annotation, on_key=True)
+        annotation, discriminator = unwrap(annotation, discriminator)
+        if discriminator is not None:
+            annotation, discriminator = _member(annotation, discriminator, step), None
+        elif get_origin(annotation) in (Union, UnionType):
+            return Place(path, section, annotation, loc[index + 1 :], in_union=True)
+        else:
+            section = annotation if _is_section(annotation) else section
+            annotation, discriminator = _below(annotation, step)
+            path = (*path, step)
+    annotation, discriminator = unwrap(annotation, discriminator)
+    return Place(path, section, annotation, discriminator=discriminator)
+
+
+def _is_section(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def unwrap(annotation: Any, discriminator: str | None) -> tuple[Any, str | None]:
+    """Take away `Annotated` and `None`, and keep the discriminator that is found on the way."""
+    if get_origin(annotation) is Annotated:
+        inner, *metadata = get_args(annotation)
+        named = [item.discriminator for item in metadata if isinstance(item, FieldInfo)]
+        found = next((name for name in named if isinstance(name, str)), discriminator)
+        return unwrap(inner, found)
+    if get_origin(annotation) in (Union, UnionType):
+        members = [member for member in get_args(annotation) if member is not NoneType]
+        if len(members) == 1:
+            return unwrap(members[0], discriminator)
+    return annotation, discriminator
+
+
+def _below(annotation: Any, step: str | int) -> tuple[Any, str | None]:
+    if _is_section(annotation):
+        info = annotation.model_fields.get(step)
+        if info is None:
+            return None, None
+        return info.annotation, info.discriminator if isinstance(info.discriminator, str) else None
+    arguments = get_args(annotation)
+    if get_origin(annotation) is dict:
+        return arguments[1], None
+    return (arguments[0], None) if get_origin(annotation) is tuple else (None, None)
+
+
+def _member(union: Any, discriminator: str, tag: str | int) -> Any:
+    members = (unwrap(member, None)[0] for member in get_args(union))
+    return next((member for member in members if tag in tags(member, discriminator)), None)
+
+
+def tags(section: type[BaseModel], discriminator: str) -> tuple[Any, ...]:
+    """The values of the discriminator that choose a section."""
+    return get_args(section.model_fields[discriminator].annotation)

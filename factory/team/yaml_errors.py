@@ -1,0 +1,176 @@
+"""What YAML's parser complains about, in words for people who do not know its grammar."""
+
+import re
+
+import yaml
+from yaml.error import Mark
+
+from factory.team.problems import Problem
+from factory.team.source_text import SourceText
+
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_TABS = "use spaces: YAML does not allow tabs here"
+
+# Part of the parser's message -> ours. `{context}` is where the construct began.
+_PLAIN_WORDS = (
+    (
+        "mapping values are not allowed",
+        "a `:` is not expected here",
+        "check the indentation of this line and the one above; text that contains `: ` needs quotes",
+    ),
+    (
+        "block sequence entries are not allowed",
+        "a list's `-` is not expected here",
+        "start the list on a line of its own, or write it as [a, b]",
+    ),
+    (
+        "could not find expected ':'",
+        "a key without `:` after it (at {context})",
+        "write `key: value`, and indent what continues the line above",
+    ),
+    (
+        "did not find expected ',' or ']'",
+        "the list that opens at {context} is not closed",
+        "write a comma between items and `]` after the last",
+    ),
+    (
+        "did not find expected ',' or '}'",
+        "the mapping that opens at {context} is not closed",
+        "write a comma between entries and `}` after the last",
+    ),
+    (
+        "did not find expected '-' indicator",
+        "this line does not belong to the list that starts at {context}",
+        "check its indentation, or start it with `- `",
+    ),
+    (
+        "did not find expected key",
+        "this does not fit the mapping that starts at {context}",
+        "check the indentation; text with quotes or brackets inside needs quotes around all of it",
+    ),
+    (
+        "unexpected end of stream",
+        "the quote that opens at {context} is not closed",
+        "close it, or take it away",
+    ),
+    (
+        "unexpected document indicator",
+        "the quote that opens at {context} is not closed",
+        "close it, or take it away",
+    ),
+    (
+        "did not find expected node content",
+        "a value is expected here",
+        "check the brackets, braces and commas around it",
+    ),
+    (
+        "did not find expected <document start>",
+        "this does not fit what stands above it",
+        "check the indentation, and that every line above is `key: value` or `- item`",
+    ),
+    (
+        "did not find expected alphabetic or numeric character",
+        "`&` and `*` name an anchor in YAML, and here no name follows",
+        "put the value in quotes",
+    ),
+    (
+        "mapping keys are not allowed",
+        "a `?` is not expected here",
+        "put the value in quotes",
+    ),
+    (
+        "did not find expected comment or line break",
+        "the text after `|` or `>` starts on the next line",
+        "move it there, and indent it; or put the value in quotes",
+    ),
+    (
+        "undefined alias",
+        "this alias (`*`) names no anchor",
+        "an anchor (`&name`) must stand above; for text that starts with `*`, use quotes",
+    ),
+    (
+        "second occurrence",
+        "this anchor's name is taken, first at {context}",
+        "give every anchor (`&name`) a name of its own",
+    ),
+    (
+        "but found another document",
+        "a second YAML document starts here",
+        "remove the line `---`: one file describes one team",
+    ),
+    (
+        "unknown escape character",
+        "a backslash in double quotes starts an escape that YAML does not know",
+        "use single quotes, or double the backslash",
+    ),
+    (
+        "undefined tag handle",
+        "a value that starts with `!` is a tag to YAML, and none is allowed",
+        "put the value in quotes",
+    ),
+    (
+        "found incompatible YAML document",
+        "this version of YAML is not supported",
+        "remove the line",
+    ),
+)
+
+
+def explain_yaml_error(error: yaml.YAMLError, source: SourceText) -> Problem:
+    """The problem behind an error of YAML's parser."""
+    if isinstance(error, yaml.reader.ReaderError):
+        return _unprintable(source, error)
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is None:
+        return source.problem(1, 1, f"this is not YAML: {error}")
+    tab = _tab_before(source.line(mark.line + 1), mark)
+    if tab is not None:
+        return source.problem(mark.line + 1, tab + 1, "a tab stands here", _TABS)
+    found = str(getattr(error, "problem", None) or error)
+    if "cannot start any token" in found:
+        return _bad_start(source, mark)
+    context = getattr(error, "context_mark", None)
+    message, suggestion = _in_plain_words(found, context)
+    # Where something ought to be closed is anyone's guess: what is open is shown.
+    is_left_open = context is not None and "is not closed" in message and context.line != mark.line
+    for place in (context, mark) if is_left_open else (mark, context):
+        if place is not None and source.line(place.line + 1).strip():
+            return source.problem(place.line + 1, place.column + 1, message, suggestion)
+    return source.problem_at(max(0, len(source.text.rstrip()) - 1), message, suggestion)
+
+
+def _in_plain_words(found: str, context: Mark | None) -> tuple[str, str | None]:
+    for part, message, suggestion in _PLAIN_WORDS:
+        if part in found:
+            start = f"{context.line + 1}:{context.column + 1}" if context else "the start"
+            return message.replace("{context}", start), suggestion
+    return f"this is not YAML: {found}", None
+
+
+def _unprintable(source: SourceText, error: yaml.reader.ReaderError) -> Problem:
+    match = _UNPRINTABLE.search(source.text)
+    if match is None:
+        return source.problem(1, 1, f"this is not text: {error.reason}")
+    message = f"a character that does not belong into text: U+{ord(match[0]):04X}"
+    return source.problem_at(match.start(), message, "remove it")
+
+
+def _tab_before(line: str, mark: Mark) -> int | None:
+    """The column of a tab in the indentation of the line, or at the place itself."""
+    indent = line[: len(line) - len(line.lstrip(" \t"))]
+    if "\t" in indent:
+        return indent.index("\t")
+    return int(mark.column) if line[mark.column : mark.column + 1] == "\t" else None
+
+
+def _bad_start(source: SourceText, mark: Mark) -> Problem:
+    line = source.line(mark.line + 1)
+    character = line[mark.column : mark.column + 1]
+    value = line[mark.column :].split(" #")[0].rstrip()
+    return source.problem(
+        mark.line + 1,
+        mark.column + 1,
+        f"a value cannot start with `{character}`",
+        f'put it in quotes: "{value}"',
+        len(value),
+    )

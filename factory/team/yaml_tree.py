@@ -1,0 +1,231 @@
+"""YAML as plain values, with the place of every key and value at hand."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from factory.team.problems import Problem, ReadFailed
+from factory.team.source_text import SourceText
+from factory.team.yaml_nodes import (
+    MAX_DEPTH,
+    TOO_DEEP,
+    compose,
+    is_beside_its_key,
+    pairs_of,
+    problem_at_node,
+    start_of,
+)
+from factory.team.yaml_scalars import (
+    MERGE,
+    TAG,
+    TEXT,
+    ScalarRefused,
+    check_key,
+    read_scalar,
+    refused_tag,
+)
+
+KeyPath = tuple[str | int, ...]
+"""The way to a value: keys of mappings and indexes of lists."""
+
+MAX_NODES = 100_000
+MAX_PROBLEMS = 100
+
+
+@dataclass(frozen=True)
+class YamlTree:
+    """A file's content: its values, what is wrong with them, and where each of them stands."""
+
+    source: SourceText
+    root: MappingNode = field(repr=False)
+    value: dict[str, Any] = field(repr=False)
+    problems: tuple[Problem, ...]
+    reserved_keys: tuple[ScalarNode, ...] = field(repr=False)
+    """Keys that start with two underscores, which dag-factory executes."""
+
+    @cached_property
+    def _pairs(self) -> dict[int, dict[str, tuple[ScalarNode, Node]]]:
+        return {}
+
+    def pairs(self, node: MappingNode) -> dict[str, tuple[ScalarNode, Node]]:
+        """The keys of a mapping, each with its node and its value's, merge keys followed."""
+        if id(node) not in self._pairs:
+            self._pairs[id(node)] = dict(pairs_of(node))
+        return self._pairs[id(node)]
+
+    def nodes(self, path: KeyPath) -> tuple[Node | None, Node | None]:
+        """The nodes of a path's key (a list's items have none) and value; None when not there."""
+        key: Node | None = None
+        value: Node | None = self.root
+        for step in path:
+            if isinstance(value, MappingNode) and isinstance(step, str):
+                key, value = self.pairs(value).get(step, (None, None))
+            elif isinstance(value, SequenceNode) and isinstance(step, int):
+                key, value = None, (value.value[step : step + 1] or [None])[0]
+            else:
+                return None, None
+        return key, value
+
+    def problem(
+        self, path: KeyPath, message: str, suggestion: str | None = None, *, on_key: bool = False
+    ) -> Problem:
+        """A problem with the value at `path`, or with its key.
+
+        It is shown at the value where that stands beside its key, else at the key above it.
+        """
+        key, value = self.nodes(path)
+        node = value or self.root
+        if key is not None and (on_key or not is_beside_its_key(node)):
+            node = key
+        return problem_at_node(self.source, node, message, suggestion)
+
+    def every_key(self) -> Iterator[tuple[KeyPath, ScalarNode]]:
+        """Every key in the file, with its path."""
+        yield from self._keys_below(self.root, ())
+
+    def _keys_below(self, node: Node, path: KeyPath) -> Iterator[tuple[KeyPath, ScalarNode]]:
+        if isinstance(node, MappingNode):
+            for name, (key, value) in self.pairs(node).items():
+                yield (*path, name), key
+                yield from self._keys_below(value, (*path, name))
+        elif isinstance(node, SequenceNode):
+            for index, item in enumerate(node.value):
+                yield from self._keys_below(item, (*path, index))
+
+
+def parse(source: SourceText) -> YamlTree:
+    """The tree of a text.
+
+    What is wrong with single keys and values is in the tree's `problems`, so that the rest can be
+    looked at in the same pass.
+
+    Raises:
+        ReadFailed: The text is not YAML, not a mapping, or unreasonably deep or large.
+    """
+    root = compose(source)
+    if root is None or (isinstance(root, ScalarNode) and not root.value):
+        advice = "write at least `version: 1`, `team:`, `owner:` and one of the team's datasets or models"
+        raise ReadFailed([source.problem(1, 1, "the file is empty", advice)])
+    if not isinstance(root, MappingNode):
+        message = "the file must be a mapping, with lines such as `team: marine`"
+        raise ReadFailed([problem_at_node(source, root, message)])
+    walk = _Walk(source)
+    value = walk.mapping(root, 1)
+    return YamlTree(source, root, value, tuple(walk.problems), tuple(walk.reserved_keys))
+
+
+class _Walk:
+    """Turns nodes into plain values and collects what is wrong with them on the way."""
+
+    def __init__(self, source: SourceText) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+        self.reserved_keys: list[ScalarNode] = []
+        self._nodes = 0
+        self._open: set[int] = set()
+        self._reported: set[int] = set()
+
+    def mapping(self, node: MappingNode, depth: int) -> dict[str, Any]:
+        self._enter(node, depth)
+        values: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        seen: dict[str, Node] = {}
+        for key, child in node.value:
+            if key.tag == MERGE:
+                merged = {**self._merged(child, depth), **merged}
+                continue
+            name = self._key(key)
+            if name is None:
+                self._value(child, depth)
+            elif name in seen:
+                self._report_twice(name, key, seen[name])
+                self._value(child, depth)
+            else:
+                seen[name] = key
+                values[name] = self._value(child, depth)
+        self._open.discard(id(node))
+        return {**merged, **values} if merged else values
+
+    def _value(self, node: Node, depth: int) -> Any:
+        if isinstance(node, ScalarNode):
+            self._nodes += 1
+            return node.value if node.tag == TEXT else self._scalar(node)
+        if isinstance(node, MappingNode):
+            self._check_tag(node, f"{TAG}map")
+            return self.mapping(node, depth + 1)
+        self._check_tag(node, f"{TAG}seq")
+        self._enter(node, depth + 1)
+        items = [self._value(item, depth + 1) for item in node.value]
+        self._open.discard(id(node))
+        return items
+
+    def _enter(self, node: Node, depth: int) -> None:
+        self._nodes += 1
+        if id(node) in self._open:
+            self._stop(node, "this anchor contains itself", "write the content out instead of `*`")
+        if depth > MAX_DEPTH:
+            self._stop(node, TOO_DEEP)
+        if self._nodes > MAX_NODES:
+            message = f"the file expands to more than {MAX_NODES:,} values"
+            self._stop(node, message, "use fewer aliases (`*`), or split the team in two")
+        self._open.add(id(node))
+
+    def _stop(self, node: Node, message: str, suggestion: str | None = None) -> None:
+        problem = problem_at_node(self.source, node, message, suggestion)
+        raise ReadFailed([*self.problems, problem])
+
+    def _report(self, node: Node, message: str, suggestion: str | None = None) -> None:
+        if id(node) in self._reported:
+            return  # an alias brought us here again
+        self._reported.add(id(node))
+        if len(self.problems) >= MAX_PROBLEMS:
+            self._stop(node, f"{MAX_PROBLEMS} problems so far: the rest of the file is not read")
+        self.problems.append(problem_at_node(self.source, node, message, suggestion))
+
+    def _report_twice(self, name: str, key: Node, first: Node) -> None:
+        mark, again = start_of(first), start_of(key)
+        self._report(
+            key,
+            f"the key `{name}` appears twice: first at {mark.line + 1}:{mark.column + 1}, again "
+            f"at {again.line + 1}:{again.column + 1}",
+            "keep one of them",
+        )
+
+    def _key(self, key: Node) -> str | None:
+        if not isinstance(key, ScalarNode):
+            self._report(key, "a key must be a word", "values in braces or brackets need quotes")
+            return None
+        name: str = key.value
+        try:
+            check_key(key)
+        except ScalarRefused as refused:
+            self._report(key, refused.message, refused.suggestion)
+        if name.startswith("__"):
+            self.reserved_keys.append(key)
+        return name
+
+    def _scalar(self, node: ScalarNode) -> Any:
+        try:
+            return read_scalar(node)
+        except ScalarRefused as refused:
+            self._report(node, refused.message, refused.suggestion)
+            return node.value
+
+    def _merged(self, node: Node, depth: int) -> dict[str, Any]:
+        sources = node.value if isinstance(node, SequenceNode) else [node]
+        merged: dict[str, Any] = {}
+        for source in sources:
+            if isinstance(source, MappingNode):
+                merged = {**self.mapping(source, depth + 1), **merged}
+            else:
+                message = "`<<` takes a mapping, or a list of mappings"
+                self._report(source, message, "write `<<: *name`, with `&name` at a mapping above")
+        return merged
+
+    def _check_tag(self, node: Node, expected: str) -> None:
+        if node.tag != expected:
+            refused = refused_tag(node.tag)
+            self._report(node, refused.message, refused.suggestion)

@@ -1,0 +1,1 @@
+"""Models of anything with scikit-learn's API."""

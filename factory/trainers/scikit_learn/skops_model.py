@@ -1,0 +1,140 @@
+"""Scikit-learn pipelines in MLflow, as skops files: reading one runs no code but that of known types."""
+
+import importlib.metadata
+import logging
+import tempfile
+import warnings
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import mlflow.models
+import mlflow.sklearn
+import pandas as pd
+import skops.io
+from mlflow.models import infer_signature
+
+from factory.base.errors import TerminalError
+from factory.trainers.trainer import LoggedModel, TrainedModel
+
+logger = logging.getLogger(__name__)
+
+_EXAMPLE_ROWS = 5
+_TRUSTED_PACKAGES = ("sklearn", "numpy", "scipy", "factory.trainers")
+_REQUIREMENTS = ("scikit-learn", "skops", "numpy", "pandas", "scipy")
+
+
+def log_pipeline(pipeline: TrainedModel, logged: LoggedModel) -> str:
+    """Log a fitted pipeline to MLflow's current server, with signature and input example.
+
+    Returns:
+        The model's MLflow URI.
+
+    Raises:
+        TerminalError: The pipeline consists of types outside the trusted packages, or cannot be
+            written as a skops file.
+    """
+    trusted = trusted_types(pipeline, (*_TRUSTED_PACKAGES, *logged.packages))
+    example = logged.features.head(_EXAMPLE_ROWS)
+    # As a series, so that classes are strings in the signature, not a tensor of objects.
+    predicted = pd.Series(pipeline.predict(logged.features))
+    with warnings.catch_warnings():
+        # Integer classes are never missing, which is what this hint is about.
+        warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer")
+        signature = infer_signature(logged.features, predicted)
+    model = mlflow.sklearn.log_model(
+        pipeline,
+        name="model",
+        run_id=logged.run_id,
+        serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
+        skops_trusted_types=trusted,
+        signature=signature,
+        input_example=example,
+        params=dict(logged.params),
+        # Named here, because MLflow finds them by loading the model in another process.
+        pip_requirements=_requirements(trusted),
+    )
+    return str(model.model_uri)
+
+
+def trusted_types(pipeline: TrainedModel, packages: Iterable[str]) -> list[str]:
+    """The types in a pipeline that skops does not know but that belong to trusted packages.
+
+    Args:
+        pipeline: A fitted pipeline.
+        packages: Packages whose types are trusted, such as `sklearn` or `factory.trainers`.
+
+    Raises:
+        TerminalError: There are types of other packages, or skops cannot write the pipeline.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.skops"
+        try:
+            skops.io.dump(pipeline, file)
+            unknown = skops.io.get_untrusted_types(file=file)
+        # Skops passes on whatever a type's own code raises.
+        except Exception as error:
+            raise TerminalError(
+                f"the model {pipeline[-1]} cannot be stored without pickle: {error}. "
+                "Use estimators and functions that are defined at the top level of a module"
+            ) from error
+    _check_trust(unknown, tuple(packages))
+    return list(unknown)
+
+
+def load_pipeline(folder: Path, packages: Iterable[str]) -> TrainedModel:
+    """A pipeline that `log_pipeline` logged.
+
+    Which types are trusted is decided here: MLflow's own loader trusts those that the model's
+    files ask for.
+
+    Args:
+        folder: A copy of its files.
+        packages: Packages whose types it may hold besides scikit-learn's.
+
+    Raises:
+        TerminalError: It holds other types, or is no skops file.
+    """
+    flavor = mlflow.models.Model.load(folder).flavors.get(mlflow.sklearn.FLAVOR_NAME, {})
+    written_as = flavor.get("serialization_format", "no scikit-learn model")
+    if written_as != mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS:
+        raise TerminalError(
+            f"the model is stored as {written_as}, and reading that may run any code: only skops "
+            "files are read; train the model again"
+        )
+    file = folder / flavor["pickled_model"]
+    unknown = skops.io.get_untrusted_types(file=file)
+    _check_trust(unknown, (*_TRUSTED_PACKAGES, *packages))
+    try:
+        return skops.io.load(file, trusted=unknown)
+    # Whatever the types' own code raises, in other versions of their packages say.
+    except Exception as error:
+        raise TerminalError(
+            f"the model cannot be read back here: {error!r}. Compare the versions of packages with "
+            "those in its requirements.txt, or train the model again"
+        ) from error
+
+
+def _check_trust(unknown: Iterable[str], packages: Collection[str]) -> None:
+    """Raise a TerminalError unless all types are of these packages."""
+    beginnings = tuple(f"{package}." for package in packages)
+    foreign = [name for name in unknown if not name.startswith(beginnings)]
+    if foreign:
+        raise TerminalError(
+            f"the model holds types that are not trusted: {', '.join(foreign)}. Only types of the "
+            f"packages that `estimator` and `preprocessing` name are: {', '.join(packages)}"
+        )
+
+
+def _requirements(types: Iterable[str]) -> list[str]:
+    """The exact versions, installed here, of the packages that the model needs."""
+    distributions = set(_REQUIREMENTS)
+    others = {name.partition(".")[0] for name in types} - {"sklearn", "numpy", "scipy"}
+    if others:
+        owners = importlib.metadata.packages_distributions()
+        for package in sorted(others):
+            if package not in owners:
+                logger.warning(
+                    "Nobody owns the package %r: whoever serves the model must have it", package
+                )
+            distributions.update(owners.get(package, ()))
+    return [f"{name}=={importlib.metadata.version(name)}" for name in sorted(distributions)]

@@ -1,0 +1,1 @@
+"""From snapshots to a registered version: split, search, fit, evaluate, select, test, register."""

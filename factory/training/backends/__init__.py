@@ -1,0 +1,1 @@
+"""Where trials are trained, when not in the tasks themselves."""

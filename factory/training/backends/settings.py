@@ -1,0 +1,120 @@
+"""What a job is told: `settings.json`, the same for all jobs of a run, and its hyperparameters."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from factory.base.errors import TerminalError
+from factory.base.values import Result
+from factory.training.backends.layout import SETTINGS, SPLIT, Layout, write_json
+from factory.training.model import Model
+from factory.training.project_files import project_files
+from factory.training.search.expand import Trial
+from factory.training.split import Split
+from factory.training.split_files import Part
+
+PARTS: tuple[Part, ...] = ("train", "validation")
+"""What a job may see: never the test rows."""
+
+LONGEST_VALUE = 2500
+"""SageMaker's limit for one hyperparameter."""
+
+
+class Settings(Result):
+    """What all jobs of a run have in common."""
+
+    model: dict[str, object]
+    """The model's section, without what does not change what is trained."""
+    split: Split
+    processors: Literal["own", "shared"]
+    """Whether a job has its machine to itself, or shares it with the others of its sweep."""
+
+    def section(self) -> Model:
+        """The model's section, as the job is to take it."""
+        model = Model.model_validate(self.model)
+        if self.processors == "shared":
+            return model
+        alone = model.search.model_copy(update={"parallel_trials": 1})
+        return model.model_copy(update={"search": alone})
+
+
+def write_settings(settings: Settings, workspace: Path) -> Path:
+    """Write `settings.json` into the workspace, in the folder of its channel."""
+    file = workspace / "jobs" / SETTINGS / "settings.json"
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_json(file, settings.as_json())
+    return file
+
+
+def read_settings(layout: Layout) -> Settings:
+    """The settings that a job was given.
+
+    Raises:
+        TerminalError: There are none.
+    """
+    file = layout.channel(SETTINGS) / "settings.json"
+    try:
+        return Settings.from_json(json.loads(file.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise TerminalError(
+            f"the channel `{SETTINGS}` has no readable settings.json: {error}"
+        ) from error
+
+
+def given_files(workspace: Path) -> tuple[Path, ...]:
+    """The files of a workspace that a run's jobs may see: rows, and what parameters name."""
+    parts = (workspace / SPLIT / f"{part}.arrow" for part in PARTS)
+    named = project_files(workspace).rglob("*")
+    return (*parts, *sorted(file for file in named if file.is_file()))
+
+
+def data_digest(workspace: Path, settings: Path) -> str:
+    """The SHA-256 of everything that a run's jobs are given, but for what tells trials apart."""
+    total = hashlib.sha256()
+    for file in (settings, *given_files(workspace)):
+        with file.open("rb") as content:
+            total.update(hashlib.file_digest(content, "sha256").digest())
+    return total.hexdigest()
+
+
+def hyperparameters(trial: Trial) -> dict[str, str]:
+    """A trial as SageMaker's hyperparameters, which are texts.
+
+    Raises:
+        TerminalError: One is too long for it.
+    """
+    described = trial.as_json()
+    texts = {
+        "index": str(trial.index),
+        "name": trial.name,
+        "estimator": trial.estimator,
+        "params": json.dumps(described["params"]),
+    }
+    for name, text in texts.items():
+        if len(text) > LONGEST_VALUE:
+            raise TerminalError(
+                f"trial {trial.index} ({trial.name}): its {name} are {len(text):,} characters as "
+                f"JSON, and a training job takes {LONGEST_VALUE:,}: write fewer or shorter ones"
+            )
+    return texts
+
+
+def read_trial(given: Mapping[str, str]) -> Trial:
+    """The trial that `hyperparameters` wrote.
+
+    Raises:
+        TerminalError: It did not write these.
+    """
+    try:
+        return Trial.from_json(
+            {
+                "index": int(given["index"]),
+                "name": given["name"],
+                "estimator": given["estimator"],
+                "params": json.loads(given["params"]),
+            }
+        )
+    except (KeyError, ValueError) as error:
+        raise TerminalError(f"the hyperparameters describe no trial: {error!r}") from error

@@ -1,0 +1,197 @@
+"""Put the winner into MLflow's model registry, as the challenger."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
+
+from factory.base.errors import TerminalError
+from factory.base.values import Result
+from factory.models import registry
+from factory.models.files import TAG, digest, downloaded
+from factory.models.registry import CHALLENGER
+from factory.models.tracking import Tracking
+from factory.models.training_run import TrainingRun
+from factory.trainers.dispatch import trainer_for
+from factory.trainers.trainer import LoggedModel
+from factory.training.fit import load_fitted
+from factory.training.holdout import FinalTest
+from factory.training.model import Model
+from factory.training.search.expand import as_text
+from factory.training.search.sections import estimators
+from factory.training.select import Selection
+from factory.training.split_files import read_part
+from factory.training.sweep import Sweep
+
+logger = logging.getLogger(__name__)
+
+_SIGNATURE_ROWS = 1000
+_VERIFIED_ROWS = 1000
+_VERIFIED_IMAGES = 100
+
+
+class Registration(Result):
+    """A version of a registered model."""
+
+    name: str
+    version: int
+    alias: str | None
+    """`challenger`, or None when a newer version is that already, or this one is in production."""
+    model_uri: str
+    mlflow_run_id: str
+    metrics: dict[str, float]
+    """`validation_` and `test_` metrics."""
+    is_new: bool
+    """False when an earlier try of this run had registered it."""
+
+
+def register(
+    selection: Selection,
+    test: FinalTest,
+    model: Model,
+    workspace: Path,
+    *,
+    tracking: Tracking,
+    run: TrainingRun,
+    sweep: Sweep,
+) -> Registration:
+    """Log the winner with signature and example, verify it, register it, finish the parent run.
+
+    The model is read back from MLflow and must predict what the fitted one does before it becomes
+    a version. A retry finds the version that an earlier try registered.
+
+    Args:
+        selection: The winner.
+        test: Its metrics on the test rows.
+        model: The model's section of the team file.
+        workspace: The run's scratch folder.
+        tracking: The MLflow server.
+        run: Which training run this is.
+        sweep: Where it is tracked.
+
+    Raises:
+        TerminalError: The model cannot be stored safely, or predicts otherwise once read back.
+        TrackingError: The MLflow server does not answer.
+    """
+    metrics = {
+        **{f"validation_{name}": value for name, value in selection.winner.metrics.items()},
+        **{f"test_{name}": value for name, value in test.metrics.items()},
+    }
+    origin = {**run.identity(), **run.provenance(), "trial": selection.winner.fit.trial.name}
+    version = _find_version(tracking, run.model, sweep.parent_run_id, origin)
+    is_new = version is None
+    if version is None:
+        # The calls below know no client, only the process's one server.
+        mlflow.set_tracking_uri(tracking.uri)
+        with tracking.asked():
+            uri, sha256 = _log_verified(selection, model, workspace, sweep)
+            tags = {
+                **run.tags(),
+                **origin,
+                "estimator": selection.winner.fit.trial.estimator,
+                # What reading it back takes, long after the configuration has moved on.
+                "task": model.task,
+                "packages": ",".join(_packages(model)),
+                "trial_run": selection.winner.mlflow_run_id,
+                TAG: sha256,
+                **{name: repr(value) for name, value in metrics.items()},
+            }
+            version = mlflow.register_model(uri, run.model, tags=tags)
+    alias = _challenge(tracking, version)
+    tracking.log(sweep.parent_run_id, tags={"registered_version": str(version.version)})
+    tracking.finish(sweep.parent_run_id)
+    logger.info("%s version %s is registered", run.model, version.version)
+    return Registration(
+        name=run.model,
+        version=int(version.version),
+        alias=alias,
+        model_uri=f"models:/{run.model}/{version.version}",
+        mlflow_run_id=sweep.parent_run_id,
+        metrics=metrics,
+        is_new=is_new,
+    )
+
+
+def _find_version(
+    tracking: Tracking, name: str, run_id: str, origin: Mapping[str, str]
+) -> ModelVersion | None:
+    """The version that this very run registered from the same trial, configuration and data."""
+    with tracking.asked() as client:
+        versions = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    same = [one for one in versions if origin.items() <= one.tags.items()]
+    return max(same, key=lambda one: int(one.version), default=None)
+
+
+def _log_verified(
+    selection: Selection, model: Model, workspace: Path, sweep: Sweep
+) -> tuple[str, str]:
+    """The URI of the logged model, and the digest of its files."""
+    fit = selection.winner.fit
+    trainer = trainer_for(model, fit.trial.estimator)
+    fitted = load_fitted(fit, model, workspace)
+    uri = trainer.log_model(
+        fitted,
+        LoggedModel(
+            run_id=sweep.parent_run_id,
+            features=_signature_rows(workspace),
+            packages=_packages(model),
+            params={name: as_text(value) for name, value in fit.trial.params.items()},
+        ),
+    )
+    rows, _ = read_part(workspace, "test", rows=_verified_rows(model))
+    here = trainer.predict(fitted, rows).values
+    with downloaded(uri) as folder:
+        sha256 = digest(folder)
+        read_back = trainer.load_logged(folder, _packages(model))
+    there = trainer.predict(read_back, rows).values
+    agree = np.array_equal(here, there) if here.dtype.kind != "f" else np.allclose(here, there)
+    if not agree:
+        raise TerminalError(
+            f"trial {fit.trial.index} ({fit.trial.name}): the model read back from MLflow ({uri}) "
+            f"predicts otherwise for {np.sum(here != there)} of {len(rows)} rows; it is not "
+            "registered"
+        )
+    return uri, sha256
+
+
+def _verified_rows(model: Model) -> int:
+    return _VERIFIED_ROWS if model.image_column is None else _VERIFIED_IMAGES
+
+
+def _signature_rows(workspace: Path) -> pd.DataFrame:
+    """Some training rows, among them one with a null for every feature that has any.
+
+    The signature, which says what may be missing when the model is asked, is read off these rows.
+    """
+    features, _ = read_part(workspace, "train")
+    first = features.head(_SIGNATURE_ROWS)
+    late = [
+        features[features[name].isna()].head(1)
+        for name in features
+        if features[name].isna().any() and not first[name].isna().any()
+    ]
+    return pd.concat([first, *late])
+
+
+def _packages(model: Model) -> tuple[str, ...]:
+    paths = [*estimators(model.search), *([model.preprocessing] if model.preprocessing else [])]
+    return tuple(dict.fromkeys(path.partition(".")[0] for path in paths))
+
+
+def _challenge(tracking: Tracking, version: ModelVersion) -> str | None:
+    """Make a version the challenger unless a newer one is, or it is in production already.
+
+    Returns:
+        What it became.
+    """
+    number = int(version.version)
+    current = registry.with_alias(version.name, CHALLENGER, tracking=tracking)
+    champion = registry.champion(version.name, tracking=tracking)
+    if (current and current.number > number) or (champion and champion.number == number):
+        return None
+    registry.set_alias(version.name, CHALLENGER, number, tracking=tracking)
+    return CHALLENGER

@@ -1,0 +1,1 @@
+"""Which hyperparameter sets a model tries."""

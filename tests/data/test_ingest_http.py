@@ -1,0 +1,211 @@
+"""The http source against a real server on loopback."""
+
+import gzip
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from factory.data.download import DownloadError, Login, ServerUnavailableError, download
+from factory.data.ingest import ingest
+from factory.data.sources.files import UnreadableFileError
+from factory.data.sources.sections import HttpSource
+from tests.data.rows import lake_in, read
+
+CSV = b"id,name\n1,a\n2,b\n"
+
+
+class Server(ThreadingHTTPServer):
+    """Answers each path as told, and remembers what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: dict[str, list[tuple[int, dict[str, str], bytes]]] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def answer(self, path: str, *answers: bytes | int | tuple[int, dict[str, str], bytes]) -> str:
+        self.answers[path] = [_full(answer) for answer in answers]
+        return f"{self.address}{path}"
+
+
+def _full(answer):
+    if isinstance(answer, int):
+        return (answer, {"Content-Length": "0"}, b"")
+    if isinstance(answer, bytes):
+        return (200, {"Content-Length": str(len(answer))}, answer)
+    return answer
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, dict(self.headers)))
+        answers = self.server.answers.get(self.path.partition("?")[0], [_full(404)])
+        status, headers, body = answers.pop(0) if len(answers) > 1 else answers[0]
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Keep the tests' output clean."""
+
+
+@contextmanager
+def running() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def other_server() -> Iterator[Server]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def read_in(tmp_path):
+    def run(url: str, login: Login | None = None, **options):
+        source = HttpSource(type="http", url=url, **options)
+        return ingest(
+            source,
+            project=tmp_path,
+            workspace=tmp_path,
+            lake=lake_in(tmp_path),
+            versions={},
+            login=login,
+        )
+
+    return run
+
+
+def fetch(url, tmp_path, **how):
+    how = {"max_bytes": 1000, "login": Login(), "patience": 0.01, **how}
+    download(url, tmp_path / "file", **how)
+    return (tmp_path / "file").read_bytes()
+
+
+def test_file_is_read_and_the_download_removed(server, read_in, tmp_path):
+    rows = read_in(server.answer("/a.csv", CSV))
+    assert read(rows) == [(1, "a"), (2, "b")]
+    assert [file.name for file in tmp_path.iterdir()] == ["source.parquet"]
+
+
+def test_formats_are_read(server, read_in):
+    assert read(read_in(server.answer("/a", b'[{"id": 1}]'), format="json")) == [(1,)]
+
+
+def test_file_of_another_format_is_explained(server, read_in):
+    with pytest.raises(UnreadableFileError, match=r"download\.parquet: "):
+        read_in(server.answer("/a.csv", CSV), format="parquet")
+
+
+def test_passing_failures_are_tried_again(server, tmp_path):
+    url = server.answer("/a.csv", 503, 500, CSV)
+    assert fetch(url, tmp_path) == CSV
+    assert len(server.asked) == 3
+
+
+def test_lasting_failures_end_after_four_attempts_and_may_be_tried_later(server, tmp_path):
+    url = server.answer("/a.csv", 503)
+    with pytest.raises(
+        ServerUnavailableError, match=r"/a\.csv could not be read in 4 attempts: .*503"
+    ):
+        fetch(url, tmp_path)
+    assert len(server.asked) == 4
+
+
+def test_server_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ServerUnavailableError, match=r"127\.0\.0\.1:1/a\.csv could not be read"):
+        fetch("http://127.0.0.1:1/a.csv", tmp_path)
+
+
+def test_answer_that_breaks_off_is_not_taken_for_a_file(server, tmp_path):
+    broken = (200, {"Content-Length": "1000"}, CSV)
+    assert fetch(server.answer("/a.csv", broken, CSV), tmp_path) == CSV
+
+
+@pytest.mark.parametrize(("status", "advice"), [(404, "correct `source.url`"), (403, "connection")])
+def test_refusals_are_not_tried_again(server, tmp_path, status, advice):
+    with pytest.raises(DownloadError, match=f"answered {status}.*{advice}"):
+        fetch(server.answer("/a.csv", status), tmp_path)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({}, b"x" * 2000),
+        ({"Content-Length": "2000"}, b"x" * 2000),
+        ({"Content-Encoding": "gzip"}, gzip.compress(b"x" * 2000)),
+    ],
+    ids=["no length", "honest length", "unpacks to more"],
+)
+def test_size_is_limited_while_it_arrives(server, tmp_path, headers, body):
+    with pytest.raises(DownloadError, match=r"larger than 1,000 bytes.*source\.max_bytes"):
+        fetch(server.answer("/a.csv", (200, headers, body)), tmp_path)
+
+
+def test_redirects_are_followed_within_a_limit(server, tmp_path):
+    server.answer("/real.csv", CSV)
+    url = server.answer("/a.csv", (302, {"Location": "/real.csv", "Content-Length": "0"}, b""))
+    assert fetch(url, tmp_path) == CSV
+    loop = server.answer("/loop", (302, {"Location": "/loop", "Content-Length": "0"}, b""))
+    with pytest.raises(DownloadError, match="redirects more than 5 times"):
+        fetch(loop, tmp_path)
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
+def test_redirects_lead_to_the_web_only(server, tmp_path, target):
+    url = server.answer("/a.csv", (302, {"Location": target, "Content-Length": "0"}, b""))
+    with pytest.raises(DownloadError, match=r"leads to a (file|ftp) address"):
+        fetch(url, tmp_path)
+
+
+LOGIN = Login(headers={"X-Api-Key": "hunter2"}, user="me", password="hunter3")
+
+
+def test_login_is_sent_to_the_first_server_and_to_no_other(server, other_server, tmp_path):
+    elsewhere = other_server.answer("/real.csv", CSV)
+    url = server.answer("/a.csv", (302, {"Location": elsewhere, "Content-Length": "0"}, b""))
+    assert fetch(url, tmp_path, login=LOGIN) == CSV
+
+    [(_, sent)] = server.asked
+    assert sent["X-Api-Key"] == "hunter2"
+    assert sent["Authorization"].startswith("Basic ")
+    [(_, sent)] = other_server.asked
+    assert "X-Api-Key" not in sent
+    assert "Authorization" not in sent
+
+
+@pytest.mark.parametrize("status", [404, 403, 503])
+def test_no_secret_reaches_an_error_or_the_log(server, tmp_path, status, caplog):
+    caplog.set_level("DEBUG")
+    url = server.answer("/a.csv", status).replace("http://", "http://user:hunter4@")
+    with pytest.raises((DownloadError, ServerUnavailableError)) as caught:
+        fetch(f"{url}?token=hunter5", tmp_path, login=LOGIN)
+    assert "hunter" not in f"{caught.value} {caplog.text} {LOGIN!r}"

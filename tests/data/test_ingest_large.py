@@ -1,0 +1,136 @@
+"""Ten million rows from CSV to snapshot in less than 2 GB, measured in a process of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from factory.data.dataset import Write
+from tests.data.rows import lake_in, rows_of
+from tests.memory import REPOSITORY
+
+ROWS = 10_000_000
+
+PRODUCE = """
+import json, sys, time
+from pathlib import Path
+
+from tests.memory import peak_kilobytes
+
+from pydantic import TypeAdapter
+
+from factory.data.checks.sections import Check
+from factory.data.dataset import Write
+from factory.data.sources.sections import CsvSource
+from factory.data.transforms.sections import SqlTransform
+from factory.lake.table import Lake
+from factory.data.checks.run import check
+from factory.data.ingest import ingest
+from factory.data.publish import publish
+from factory.data.transform import transform
+
+project = Path(sys.argv[1])
+lake = Lake((project / "lake").as_uri())
+write = Write()
+checks = TypeAdapter(list[Check]).validate_python([
+    {"check": "not_null", "columns": ["id", "species"]},
+    {"check": "unique", "columns": ["id"]},
+    {"check": "accepted_values", "column": "species", "values": ["Adelie", "Chinstrap", "Gentoo"]},
+    {"check": "between", "column": "mass", "min": 0, "max": 1},
+    {"check": "matches", "column": "code", "pattern": "^[0-9a-f]{32}$"},
+    {"check": "row_count", "min": 1000},
+])
+seconds = {}
+
+def timed(name, step):
+    start = time.monotonic()
+    result = step()
+    seconds[name] = round(time.monotonic() - start, 1)
+    return result
+
+source = CsvSource(type="csv", path="all.csv")
+rows = timed("ingest", lambda: ingest(
+    source, project=project, workspace=project, lake=lake, versions={}))
+query = "select * exclude (a, b), a + b as total from source where mass is not null"
+rows = timed("transform", lambda: transform(
+    [SqlTransform(type="sql", query=query)], rows, workspace=project, lake=lake, versions={}))
+report = timed("check", lambda: check(
+    checks, rows, columns=None, write=write, lake=lake, dataset="a.b"))
+published = timed("publish", lambda: publish(
+    "a.b", rows, write, lake=lake, run_id="run", report=report))
+print(json.dumps({
+    "rows": published.snapshot.rows,
+    "peak_mb": peak_kilobytes() / 1024,
+    "seconds": seconds,
+}))
+"""
+
+
+MERGE = """
+import json, sys, time
+from pathlib import Path
+
+from tests.memory import peak_kilobytes
+
+from factory.data.dataset import Write
+from factory.lake.table import Lake
+
+start = time.monotonic()
+published = Lake(sys.argv[2]).publish(
+    "a.b", Path(sys.argv[1]) / "new.parquet", Write(mode="merge", keys=("id",)), run_id="merge")
+print(json.dumps({
+    "rows": published.snapshot.rows,
+    "peak_mb": peak_kilobytes() / 1024,
+    "seconds": {"publish": round(time.monotonic() - start, 1)},
+}))
+"""
+
+
+@pytest.mark.slow
+def test_ten_million_rows_pass_within_two_gigabytes(tmp_path, capsys):
+    duckdb.sql(f"copy ({_rows(0, ROWS)}) to '{tmp_path}/all.csv'")
+    figures = _run(PRODUCE, tmp_path, capsys)
+    assert figures["rows"] == ROWS
+    assert figures["peak_mb"] < 2048
+
+
+@pytest.mark.slow
+def test_ten_million_rows_merge_within_two_gigabytes(tmp_path, capsys):
+    lake = lake_in(tmp_path)
+    old = rows_of(_rows(0, ROWS), tmp_path, "old")
+    lake.publish("a.b", old.file, Write(), run_id="first")
+    rows_of(_rows(ROWS // 10, ROWS + ROWS // 10), tmp_path, "new")
+
+    figures = _run(MERGE, tmp_path, capsys, lake.storage)
+
+    assert figures["rows"] == ROWS + ROWS // 10
+    assert figures["peak_mb"] < 2048
+
+
+def _rows(start: int, stop: int) -> str:
+    return (
+        "select i as id, ['Adelie', 'Chinstrap', 'Gentoo'][1 + i % 3] as species, "
+        "random() as mass, random() as a, random() as b, md5(i::varchar) as code, "
+        "timestamp '2024-01-01' + interval (i) second as seen, i % 1000 as station "
+        f"from range({start}, {stop}) t(i)"
+    )
+
+
+def _run(code: str, project: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(project), *arguments],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert done.returncode == 0, done.stderr
+    figures: dict = json.loads(done.stdout)
+    with capsys.disabled():
+        print(f"\n{figures}")
+    return figures

@@ -1,0 +1,184 @@
+import pyarrow as pa
+import pyarrow.dataset
+import pytest
+
+from factory.base.errors import TerminalError
+from factory.data.dataset import Write
+from factory.data.transforms.sections import SqlTransform
+from factory.models import registry
+from factory.models.prediction import Form, predict, prediction_rows
+from factory.models.predictor import Predictor, load_predictor
+from tests.data.rows import lake_in, rows_of
+from tests.training.models import model, penguins, regression
+from tests.training.training import Training
+
+FEATURES = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "sex"]
+
+
+def trained(rows, config, folder, mlflow_server):
+    training = Training(rows, config, folder, mlflow_server)
+    found = training.all()
+    version = registry.version(found.name, found.version, tracking=training.tracking)
+    return load_predictor(version, tracking=training.tracking)
+
+
+@pytest.fixture(scope="module")
+def species(tmp_path_factory, mlflow_server):
+    folder = tmp_path_factory.mktemp("species")
+    return trained(penguins(), model(features=FEATURES), folder, mlflow_server)
+
+
+@pytest.fixture(scope="module")
+def mass(tmp_path_factory, mlflow_server):
+    config = regression(target="body_mass_g", features=["flipper_length_mm", "sex"])
+    return trained(penguins(), config, tmp_path_factory.mktemp("mass"), mlflow_server)
+
+
+@pytest.fixture
+def predicted(tmp_path):
+    def run(rows, predictor, *, task="classification", keep=(), batch_rows=50_000):
+        (tmp_path / "run").mkdir(exist_ok=True)
+        made = predict(
+            pyarrow.dataset.dataset(rows),
+            predictor,
+            Form(task, keep, 4),
+            batch_rows=batch_rows,
+            file=tmp_path / "run" / "predictions.parquet",
+        )
+        return made, pyarrow.dataset.dataset(made.file).to_table()
+
+    return run
+
+
+def test_rows_are_what_is_kept_and_what_the_model_says(species, predicted):
+    made, table = predicted(penguins(), species, keep=["island", "year"])
+    assert made.rows == table.num_rows == 344
+    assert made.columns == {
+        "island": "VARCHAR",
+        "year": "BIGINT",
+        "prediction": "VARCHAR",
+        "probability": "DOUBLE",
+        "model_version": "BIGINT",
+        "input_version": "BIGINT",
+    }
+    truth = penguins().column("species").to_pylist()
+    right = [
+        one == other for one, other in zip(truth, table["prediction"].to_pylist(), strict=True)
+    ]
+    assert sum(right) / len(right) > 0.95
+    assert table["island"].to_pylist() == penguins().column("island").to_pylist()
+    assert all(1 / 3 <= one <= 1 for one in table["probability"].to_pylist())
+    assert set(table["model_version"].to_pylist()) == {species.version.number}
+    assert set(table["input_version"].to_pylist()) == {4}
+
+
+def test_a_regression_has_no_probability(mass, predicted):
+    made, table = predicted(penguins(), mass, task="regression")
+    assert made.columns == {
+        "prediction": "DOUBLE",
+        "model_version": "BIGINT",
+        "input_version": "BIGINT",
+    }
+    assert all(2000 < value < 7000 for value in table["prediction"].to_pylist())
+
+
+def test_the_size_of_a_batch_changes_nothing_but_the_memory(species, predicted, monkeypatch):
+    sizes = []
+    ask = Predictor.predict
+
+    def counted(self, rows):
+        sizes.append(len(rows))
+        return ask(self, rows)
+
+    monkeypatch.setattr(Predictor, "predict", counted)
+    # Many small files and few large ones are predicted in the same batches.
+    rows = pa.concat_tables([penguins().slice(start, 30) for start in range(0, 344, 30)])
+    _, at_once = predicted(rows, species, keep=["island"])
+    _, in_batches = predicted(rows, species, keep=["island"], batch_rows=100)
+    assert sizes == [344, 100, 100, 100, 44]
+    assert at_once.equals(in_batches)
+
+
+def test_no_rows_have_predictions_without_rows(species, predicted):
+    made, _ = predicted(penguins().slice(0, 0), species, keep=["island"])
+    assert made.rows == 0
+    assert list(made.columns)[:3] == ["island", "prediction", "probability"]
+
+
+def test_a_column_without_any_value_is_no_column_of_texts(species, predicted):
+    # A CSV file with an empty column gives texts, all null.
+    place = penguins().column_names.index("bill_depth_mm")
+    rows = penguins().set_column(place, "bill_depth_mm", pa.nulls(344, pa.string()))
+    made, _ = predicted(rows, species)
+    assert made.rows == 344
+
+
+def test_a_missing_feature_is_named_before_anything_is_predicted(species, predicted, tmp_path):
+    rows = penguins().rename_columns({"sex": "sexx"})
+    with pytest.raises(TerminalError, match=r"'sex' \(did you mean 'sexx'\?\)"):
+        predicted(rows, species)
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_feature_of_another_form_is_named(species, predicted, tmp_path):
+    place = penguins().column_names.index("bill_depth_mm")
+    texts = pa.array([None] * 200 + ["deep"] * 144)
+    rows = penguins().set_column(place, "bill_depth_mm", texts)
+    with pytest.raises(TerminalError, match="'bill_depth_mm' holds texts, and it learned from num"):
+        predicted(rows, species, batch_rows=100)
+    assert not (tmp_path / "run" / "predictions.parquet").exists()
+
+
+def test_a_column_to_keep_must_be_there(species, predicted):
+    with pytest.raises(TerminalError, match=r"keep: .*'iland' \(did you mean 'island'\?\)"):
+        predicted(penguins(), species, keep=["iland"])
+
+
+@pytest.fixture
+def after(tmp_path):
+    """Rows of a snapshot without the column `species`, after SQL that was written for training."""
+    lake = lake_in(tmp_path)
+    rows = rows_of("select i as id, i * 2.0 as mass from range(5) t(i)", tmp_path)
+    lake.publish("sea.new", rows.file, Write(), run_id="run")
+
+    def run(*queries, absent=None):
+        found = prediction_rows(
+            ["sea.new"],
+            [SqlTransform(type="sql", query=query) for query in queries],
+            absent={"species": "VARCHAR"} if absent is None else absent,
+            workspace=tmp_path,
+            lake=lake,
+            versions={"sea.new": 0},
+        )
+        return found.to_table()
+
+    return run
+
+
+def test_rows_are_transformed_as_in_training(after):
+    assert after().column_names == ["id", "mass"]
+    assert after("select *, mass / 2 as half from source").column("half").to_pylist() == [
+        *(0, 1, 2, 3, 4)
+    ]
+
+
+def test_transforms_that_name_the_target_find_it_without_a_value(after):
+    table = after("select *, upper(species) as loud from source", "select * from source")
+    assert table.num_rows == 5
+    assert table.column("species").null_count == table.column("loud").null_count == 5
+
+
+def test_transforms_that_make_the_target_still_can(after):
+    assert after("select *, mass > 3 as species from source").column_names[-1] == "species"
+
+
+def test_transforms_that_leave_only_rows_with_a_target_are_refused(after):
+    with pytest.raises(TerminalError, match=r"none of the rows of sea.new.*its own `transforms`"):
+        after("select * from source where species is not null")
+
+
+def test_other_mistakes_in_transforms_are_not_hidden(after):
+    with pytest.raises(TerminalError, match="weight"):
+        after("select weight from source")
+    with pytest.raises(TerminalError, match="species"):
+        after("select species from source", absent={})

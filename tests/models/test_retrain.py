@@ -1,0 +1,92 @@
+"""When a run is worth training for."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from factory.data.dataset import Write
+from factory.models.promotion import RetrainWhen
+from factory.models.registry import Version
+from factory.models.retrain import retrain
+from factory.models.run_description import with_section
+from tests.data.rows import lake_in, rows_of
+
+NOW = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    """Two snapshots: 100 rows, then 130."""
+    lake = lake_in(tmp_path)
+    for version, count in enumerate((100, 130)):
+        rows = rows_of(f"select * from range({count}) as t(n)", tmp_path, f"rows{version}")
+        lake.publish("sea.catches", rows.file, Write(), run_id=str(version))
+    return lake
+
+
+def trained(days: float = 1, **snapshots: int) -> Version:
+    tags = {f"snapshot.sea.{name}": str(version) for name, version in snapshots.items()}
+    return Version("sea.m", 4, (), tags, "run", NOW - timedelta(days=days))
+
+
+def decide(lake, rules, newest, trigger="asset"):
+    return retrain(
+        RetrainWhen.model_validate(rules),
+        newest,
+        {"sea.catches": lake.newest("sea.catches")},
+        lake=lake,
+        trigger=trigger,
+        now=NOW,
+    )
+
+
+@pytest.mark.parametrize(("wanted", "trains"), [(30, True), (31, False)])
+def test_enough_new_rows_are_worth_training(lake, wanted, trains):
+    found = decide(lake, {"rows_added": wanted}, trained(catches=0))
+    assert found.train is trains
+    assert f"30 rows were added since version 4, `rows_added` is {wanted}" in found.reason
+
+
+@pytest.mark.parametrize(("days", "trains"), [(7, True), (6.9, False)])
+def test_enough_days_are_worth_training(lake, days, trains):
+    found = decide(lake, {"days_since": 7}, trained(days))
+    assert found.train is trains
+    assert f"{days:.1f} days have passed since version 4" in found.reason
+
+
+def test_one_rule_is_enough(lake):
+    rules = {"rows_added": 1000, "days_since": 7}
+    assert decide(lake, rules, trained(8, catches=0)).train
+    neither = decide(lake, rules, trained(2, catches=0))
+    assert not neither.train
+    assert neither.reason == (
+        "no rule of `retrain_when` holds: 30 rows were added since version 4, `rows_added` is 1,000; "
+        "2.0 days have passed since version 4, `days_since` is 7"
+    )
+
+
+def test_drift_is_worth_training_where_it_is_a_rule(lake):
+    newest = trained(catches=1)
+    assert decide(lake, {"drift": True}, newest, "drift").reason == "drift was found"
+    assert not decide(lake, {"drift": True}, newest, "asset").train
+    assert not decide(lake, {"rows_added": 10}, newest, "drift").train
+
+
+def test_first_model_and_whoever_asks_by_hand_are_always_served(lake):
+    assert decide(lake, {"rows_added": 1000}, None).reason == "the model has no version yet"
+    by_hand = decide(lake, {"rows_added": 1000}, trained(catches=1), "manual")
+    assert by_hand.reason == "it was started by hand"
+
+
+def test_when_nobody_knows_how_many_rows_are_new_it_trains(lake):
+    for newest in (trained(), trained(catches=77)):
+        found = decide(lake, {"rows_added": 1000}, newest)
+        assert found.train
+        assert "nobody knows how many rows were added" in found.reason
+
+
+def test_a_section_of_a_note_is_replaced_and_the_others_stay():
+    note = with_section("Why it ran.", "Gate", "a < b")
+    note = with_section(note, "Outcome", "kept")
+    note = with_section(note, "Gate", "a > b")
+    assert note == "Why it ran.\n\n## Gate\n\na > b\n\n## Outcome\n\nkept\n"

@@ -1,0 +1,39 @@
+"""Smoke tests that fit what a model takes."""
+
+import pytest
+from pydantic_core import PydanticCustomError
+
+from factory.deploy.common import check_deploy
+from factory.deploy.targets.process_section import ProcessDeploy
+
+
+def deploy(**smoke_test: object) -> ProcessDeploy:
+    return ProcessDeploy.model_validate({"type": "process", "smoke_test": smoke_test})
+
+
+@pytest.mark.parametrize(
+    ("section", "takes_pictures", "words", "at"),
+    [
+        ({"file": "cat.jpg"}, False, "takes rows and no pictures", "file"),
+        ({"file": "rows.json"}, True, "takes a picture", "file"),
+        ({"rows": [{"x": 1}]}, True, "takes a picture", "rows"),
+    ],
+)
+def test_a_smoke_test_that_the_model_cannot_take_is_refused(section, takes_pictures, words, at):
+    with pytest.raises(PydanticCustomError, match=words) as raised:
+        check_deploy(deploy(**section), task="classification", takes_pictures=takes_pictures)
+    assert raised.value.context is not None
+    assert raised.value.context["at"] == ("deploy", "smoke_test", at)
+
+
+@pytest.mark.parametrize(
+    ("section", "takes_pictures"),
+    [
+        ({"file": "cat.WEBP", "expect": "cat"}, True),
+        ({"file": "rows.json", "expect": True}, False),
+        ({"rows": [{"x": 1}]}, False),
+        ({}, True),
+    ],
+)
+def test_what_the_model_takes_may_be_asked(section, takes_pictures):
+    check_deploy(deploy(**section), task="classification", takes_pictures=takes_pictures)

@@ -1,0 +1,88 @@
+"""`factory-train` by SageMaker's contract: folders in, folders and an exit code out."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from factory.training.backends.layout import BASE_VARIABLE, Layout
+from factory.training.backends.settings import hyperparameters
+from tests.training.backends.run import LOCAL, SLOW, TREE, a_run
+
+FACTORY_TRAIN = [sys.executable, "-m", "factory.training.backends.entry_point"]
+
+
+def container(folder: Path, estimator: str = TREE, **params: object) -> Layout:
+    """The folders of a training container, as SageMaker makes them."""
+    run = a_run(folder, LOCAL, "file:///lake", estimator, **params)
+    layout = Layout(folder / "opt" / "ml")
+    layout.make(hyperparameters(run.trials[0]))
+    layout.channel("split").symlink_to(run.workspace / "split")
+    layout.channel("settings").symlink_to(run.workspace / "jobs" / "settings")
+    return layout
+
+
+def environment(layout: Layout) -> dict[str, str]:
+    return {**os.environ, BASE_VARIABLE: str(layout.base)}
+
+
+def train(layout: Layout) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        FACTORY_TRAIN, env=environment(layout), capture_output=True, text=True, check=False
+    )
+
+
+def test_trained_model_lies_in_the_model_folder(tmp_path):
+    layout = container(tmp_path, max_depth=2)
+    done = train(layout)
+    assert (done.returncode, layout.failure.exists()) == (0, False)
+    left = sorted(file.name for file in layout.model.iterdir())
+    assert left[-1] == "fit.json"
+    assert left[0].startswith("0.")
+    assert json.loads((layout.model / "fit.json").read_text())["fit"]["trial"]["index"] == 0
+
+
+def test_refusal_leaves_its_reason_and_exit_code_2(tmp_path):
+    layout = container(tmp_path, max_depth=-1)
+    assert train(layout).returncode == 2
+    assert layout.failure.read_text().startswith("TerminalError: trial 0")
+    assert list(layout.model.iterdir()) == []
+
+
+def test_failure_that_may_pass_has_exit_code_1(tmp_path):
+    layout = container(tmp_path, "tests.training.backends.estimators.Unlucky")
+    assert train(layout).returncode == 1
+    assert layout.failure.read_text() == "the moon is in the wrong house"
+
+
+def test_missing_input_is_named(tmp_path):
+    layout = Layout(tmp_path)
+    done = train(layout)
+    assert done.returncode == 2
+    assert "hyperparameters.json cannot be read" in layout.failure.read_text()
+
+
+def test_reason_is_no_longer_than_sagemaker_keeps(tmp_path):
+    layout = Layout(tmp_path)
+    layout.fail("x" * 5000)
+    assert len(layout.failure.read_text()) == 1024
+
+
+def test_process_that_is_asked_to_end_does_so_and_leaves_no_model(tmp_path):
+    begun = tmp_path / "begun"
+    layout = container(tmp_path, SLOW, gate=str(tmp_path / "gate"), begun=str(begun))
+    with subprocess.Popen(
+        FACTORY_TRAIN, env=environment(layout), stdout=subprocess.PIPE, text=True
+    ) as process:
+        while not begun.exists():
+            assert process.poll() is None
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(timeout=0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 143
+    assert "SIGTERM" in layout.failure.read_text()
+    assert list(layout.model.iterdir()) == []

@@ -1,0 +1,82 @@
+import pytest
+from sklearn.metrics import f1_score
+
+from factory.base.errors import TerminalError
+from factory.trainers.dispatch import trainer_for
+from factory.training.split_files import read_part
+from tests.training.models import model, one_trial, penguins
+from tests.training.training import Training
+
+
+def children(training):
+    sweep = training.planned.sweep
+    return training.tracking.client.search_runs(
+        [sweep.experiment_id], f"tags.`mlflow.parentRunId` = '{sweep.parent_run_id}'"
+    )
+
+
+def test_a_trial_is_logged_as_a_child_run_with_what_it_is_and_how_good(tmp_path, mlflow_server):
+    training = Training(penguins(), model(), tmp_path, mlflow_server)
+    training.plan()
+    found = training.evaluate(1)
+    (child,) = children(training)
+    assert child.info.run_id == found.mlflow_run_id
+    assert child.info.run_name == "LogisticRegression C=1"
+    assert child.data.params == {
+        "estimator": "sklearn.linear_model.LogisticRegression",
+        "C": "1.0",
+    }
+    assert child.data.metrics == {**found.metrics, "fit_seconds": found.fit.fit_seconds}
+    tags = child.data.tags
+    assert tags["airflow.map_index"] == "1"
+    assert tags["airflow.dag_id"] == training.run.dag_id
+    assert tags["snapshot.marine.penguins"] == "3"
+    assert tags["config_hash"] == training.run.config_hash
+
+
+def test_metrics_are_those_of_the_validation_rows(tmp_path, mlflow_server):
+    training = Training(penguins(), model(), tmp_path, mlflow_server)
+    training.plan()
+    found = training.evaluate(0)
+    features, target = read_part(tmp_path, "validation")
+    trainer = trainer_for(training.model, found.fit.trial.estimator)
+    fitted = trainer.load(tmp_path / found.fit.model_file)
+    expected = f1_score(target, fitted.predict(features), average="macro")
+    assert found.metrics["f1_macro"] == expected
+
+
+def test_the_same_run_again_gives_the_same_metrics(tmp_path, mlflow_server):
+    found = []
+    for folder in ("a", "b"):
+        forest = one_trial("sklearn.ensemble.RandomForestClassifier", n_estimators=5)
+        config = model(search=forest)
+        training = Training(penguins(), config, tmp_path / folder, mlflow_server)
+        training.plan()
+        found.append(training.evaluate(0).metrics)
+    assert found[0] == found[1]
+
+
+def test_a_retry_leaves_one_child_run(tmp_path, mlflow_server):
+    training = Training(penguins(), model(), tmp_path, mlflow_server)
+    training.plan()
+    training.evaluate(0)
+    training.evaluate(1)
+    again = training.evaluate(0, attempt=2)
+    found = {child.data.tags["airflow.map_index"]: child for child in children(training)}
+    assert len(children(training)) == 2
+    assert found["0"].info.run_id == again.mlflow_run_id
+
+
+def test_an_objective_that_cannot_be_computed_is_terminal_and_the_child_failed(
+    tmp_path, mlflow_server
+):
+    config = model(objective={"metric": "roc_auc"}, search=one_trial("sklearn.svm.LinearSVC"))
+    training = Training(penguins(), config, tmp_path, mlflow_server)
+    training.plan()
+    with pytest.raises(
+        TerminalError, match=r"trial 0 \(LinearSVC\): .*'roc_auc' cannot .*accuracy"
+    ):
+        training.evaluate(0)
+    (child,) = children(training)
+    assert child.info.status == "FAILED"
+    assert "accuracy" in child.data.metrics

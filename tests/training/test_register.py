@@ -1,0 +1,158 @@
+import mlflow
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from factory.base.errors import TerminalError
+from factory.base.values import config_hash
+from factory.training import register as register_step
+from factory.training.split_files import read_part, write_part
+from tests.training.models import diabetes, model, one_trial, penguins, regression, wine
+from tests.training.training import Training
+
+GRID = {
+    "strategy": "grid",
+    "candidates": [
+        {"estimator": "sklearn.linear_model.LogisticRegression", "params": {"C": [0.001, 1.0]}},
+        {
+            "estimator": "sklearn.ensemble.HistGradientBoostingClassifier",
+            "params": {"max_iter": 10},
+        },
+    ],
+}
+
+
+def versions(training):
+    return training.tracking.client.search_model_versions(f"name = '{training.name}'")
+
+
+def test_the_winner_is_registered_with_all_that_one_needs_to_use_it(tmp_path, mlflow_server):
+    training = Training(penguins(), model(search=GRID), tmp_path, mlflow_server)
+    found = training.all()
+    assert (found.name, found.version, found.alias) == (training.name, 1, "challenger")
+    assert found.metrics["test_f1_macro"] > 0.9
+
+    client = training.tracking.client
+    version = client.get_model_version_by_alias(training.name, "challenger")
+    assert version.tags["snapshot.marine.penguins"] == "3"
+    assert version.tags["config_hash"] == training.run.config_hash
+    assert version.tags["airflow.dag_id"] == training.run.dag_id
+    assert float(version.tags["test_f1_macro"]) == found.metrics["test_f1_macro"]
+    assert version.run_id == training.planned.sweep.parent_run_id
+
+    parent = client.get_run(version.run_id)
+    assert parent.info.status == "FINISHED"
+    assert parent.data.metrics["test_f1_macro"] == found.metrics["test_f1_macro"]
+    assert {artifact.path for artifact in client.list_artifacts(version.run_id, "test")} == {
+        "test/confusion_matrix.png",
+        "test/roc_curve.png",
+    }
+
+    served = mlflow.pyfunc.load_model(found.model_uri)
+    inputs = served.metadata.signature.inputs
+    assert [kind.name for kind in served.metadata.signature.outputs.input_types()] == ["string"]
+    assert inputs.input_names() == list(training.split.features)
+    assert served.metadata.saved_input_example_info is not None
+    features, target = read_part(tmp_path, "test")
+    assert np.mean(served.predict(features) == target) == found.metrics["test_accuracy"]
+    assert served.metadata.flavors["sklearn"]["serialization_format"] == "skops"
+
+
+def test_a_retry_finds_the_version_and_makes_no_other(tmp_path, mlflow_server):
+    training = Training(penguins(), model(), tmp_path, mlflow_server)
+    training.plan()
+    selection = training.select([training.evaluate(0), training.evaluate(1)])
+    tested = training.test(selection)
+    first = training.register(selection, tested)
+    again = training.register(selection, tested)
+    assert (first.is_new, again.is_new) == (True, False)
+    assert again.version == first.version
+    assert len(versions(training)) == 1
+
+
+def test_another_run_registers_the_next_version(tmp_path, mlflow_server):
+    first = Training(penguins(), model(), tmp_path / "a", mlflow_server)
+    first.all()
+    second = Training(
+        penguins(), model(), tmp_path / "b", mlflow_server, run_id="manual__2", name=first.name
+    )
+    assert second.all().version == 2
+    current = first.tracking.client.get_model_version_by_alias(first.name, "challenger")
+    assert int(current.version) == 2
+
+
+def test_a_late_retry_does_not_take_the_alias_back(tmp_path, mlflow_server):
+    first = Training(penguins(), model(), tmp_path / "a", mlflow_server)
+    first.plan()
+    selection = first.select([first.evaluate(0), first.evaluate(1)])
+    tested = first.test(selection)
+    first.register(selection, tested)
+    Training(
+        penguins(), model(), tmp_path / "b", mlflow_server, run_id="manual__2", name=first.name
+    ).all()
+    assert first.register(selection, tested).alias is None
+    current = first.tracking.client.get_model_version_by_alias(first.name, "challenger")
+    assert int(current.version) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "config"),
+    [
+        (diabetes(), regression()),
+        (diabetes(), regression(search=one_trial("sklearn.neighbors.KNeighborsRegressor"))),
+        (wine(), model(target="target", search=one_trial("sklearn.svm.SVC"))),
+        (
+            wine(),
+            model(
+                target="target",
+                preprocessing="tests.trainers.test_scikit_learn.doubled",
+                search=one_trial("sklearn.ensemble.GradientBoostingClassifier", n_estimators=3),
+            ),
+        ),
+    ],
+)
+def test_models_of_every_family_are_read_back_without_pickle(tmp_path, mlflow_server, rows, config):
+    training = Training(rows, config, tmp_path, mlflow_server)
+    assert training.all().is_new
+
+
+def test_a_model_that_predicts_otherwise_once_read_back_is_not_registered(
+    tmp_path, mlflow_server, monkeypatch
+):
+    training = Training(penguins(), model(), tmp_path, mlflow_server)
+    training.plan()
+    selection = training.select([training.evaluate(0), training.evaluate(1)])
+    tested = training.test(selection)
+    trainer = register_step.trainer_for(training.model, selection.winner.fit.trial.estimator)
+
+    class Forgetful(type(trainer)):
+        def load_logged(self, folder, packages):
+            model = super().load_logged(folder, packages)
+            model[-1].coef_[:] = 0
+            return model
+
+    monkeypatch.setattr(register_step, "trainer_for", lambda config, _: Forgetful(config.task))
+    with pytest.raises(TerminalError, match=r"predicts otherwise for \d+ of 69 rows"):
+        training.register(selection, tested)
+    assert versions(training) == []
+
+
+def test_the_configuration_hash_follows_what_decides_the_model():
+    assert config_hash(model()) == config_hash(model(description="Other words."))
+    assert config_hash(model()) != config_hash(model(split={"seed": 1}))
+    parallel = {**model().search.model_dump(), "parallel_trials": 9}
+    assert config_hash(model()) == config_hash(model(search=parallel))
+
+
+def test_a_feature_whose_nulls_come_late_may_be_missing_when_the_model_is_asked(
+    tmp_path, monkeypatch
+):
+    values = [float(number) for number in range(20)]
+    late = [None if number > 15 else number for number in values]
+    rows = pa.table({"always": values, "late": late, "target": values})
+    write_part(rows, tmp_path, "train")
+    monkeypatch.setattr(register_step, "_SIGNATURE_ROWS", 5)
+    found = register_step._signature_rows(tmp_path)
+    assert len(found) == 6
+    assert found["late"].isna().sum() == 1
+    assert not found["always"].isna().any()

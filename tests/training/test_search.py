@@ -1,0 +1,131 @@
+import json
+
+import pytest
+from pydantic import TypeAdapter
+
+from factory.base.errors import TerminalError
+from factory.training.search.expand import Trial, expand
+from factory.training.search.sections import Search
+
+RIDGE = "sklearn.linear_model.Ridge"
+FOREST = "sklearn.ensemble.RandomForestRegressor"
+
+
+def search(strategy, **section):
+    return TypeAdapter(Search).validate_python({"strategy": strategy, **section})
+
+
+def grid(*candidates):
+    entries = [{"estimator": estimator, "params": params} for estimator, params in candidates]
+    return expand(search("grid", candidates=entries))
+
+
+def sampled(params, trials, **more):
+    candidate = {"estimator": RIDGE, "params": params}
+    return expand(search("random", candidates=[candidate], trials=trials, **more))
+
+
+def values(trials, name):
+    return [trial.params[name] for trial in trials]
+
+
+def test_grid_makes_every_combination_of_every_candidate_in_order():
+    trials = grid(
+        (RIDGE, {"alpha": [0.1, 1.0]}),
+        (FOREST, {"n_estimators": [10, 20], "max_depth": [4, None], "min_samples_leaf": 3}),
+    )
+    assert [trial.name for trial in trials] == [
+        "Ridge alpha=0.1",
+        "Ridge alpha=1",
+        "RandomForestRegressor n_estimators=10 max_depth=4",
+        "RandomForestRegressor n_estimators=10 max_depth=None",
+        "RandomForestRegressor n_estimators=20 max_depth=4",
+        "RandomForestRegressor n_estimators=20 max_depth=None",
+    ]
+    assert [trial.index for trial in trials] == list(range(6))
+    assert trials[5].params == {"n_estimators": 20, "max_depth": None, "min_samples_leaf": 3}
+
+
+def test_ranges_between_whole_numbers_give_integers_and_others_floats():
+    (whole,) = {tuple(map(repr, values(grid((FOREST, {"n": {"linspace": [10, 30, 3]}})), "n")))}
+    assert whole == ("10", "20", "30")
+    logarithmic = values(grid((FOREST, {"n": {"logspace": [0, 2, 3]}})), "n")
+    assert list(map(repr, logarithmic)) == ["1", "10", "100"]
+    floats = values(grid((RIDGE, {"alpha": {"linspace": [0.0, 1.0, 3]}})), "alpha")
+    assert list(map(repr, floats)) == ["0.0", "0.5", "1.0"]
+    small = values(grid((RIDGE, {"alpha": {"logspace": [-2, 0, 3]}})), "alpha")
+    assert small == pytest.approx([0.01, 0.1, 1.0])
+
+
+def test_random_draws_the_same_trials_for_the_same_seed():
+    params = {
+        "alpha": {"loguniform": [1e-4, 1.0]},
+        "tol": {"uniform": [2.0, 3.0]},
+        "max_iter": {"randint": [5, 9]},
+        "solver": ["svd", "lsqr"],
+    }
+    trials = sampled(params, 20, seed=4)
+    assert trials == sampled(params, 20, seed=4)
+    assert trials != sampled(params, 20, seed=5)
+    assert len(trials) == 20
+    assert all(1e-4 <= value <= 1.0 for value in values(trials, "alpha"))
+    assert all(2.0 <= value <= 3.0 for value in values(trials, "tol"))
+    assert set(values(trials, "max_iter")) <= {5, 6, 7, 8}
+    assert all(type(value) is int for value in values(trials, "max_iter"))
+    # Drawn evenly over orders of magnitude, about a quarter lies in each.
+    assert sum(value < 0.01 for value in values(trials, "alpha")) > 5
+
+
+def test_random_takes_no_trial_twice_and_finds_all_of_a_small_space(caplog):
+    trials = sampled({"alpha": [1, 2], "solver": ["svd", "lsqr"]}, 10)
+    assert len(trials) == 4
+    assert "only 4 different trials, not 10" in caplog.text
+
+
+def test_random_lets_candidates_take_turns():
+    candidates = [
+        {"estimator": RIDGE, "params": {"alpha": {"uniform": [0, 1]}}},
+        {"estimator": FOREST, "params": {"max_features": {"uniform": [0, 1]}}},
+    ]
+    trials = expand(search("random", candidates=candidates, trials=6))
+    assert [trial.estimator for trial in trials] == [RIDGE, FOREST] * 3
+
+
+def test_list_keeps_parameters_as_they_are_written():
+    listed = [{"estimator": RIDGE, "params": {"weights": [1, 2]}}, {"estimator": RIDGE}]
+    trials = expand(search("list", trials=listed))
+    assert [trial.name for trial in trials] == ["Ridge weights=[1,2]", "Ridge"]
+    assert trials[0].params == {"weights": [1, 2]}
+
+
+def test_a_trial_that_is_listed_twice_runs_once(caplog):
+    listed = [{"estimator": RIDGE, "params": {"alpha": 1}}] * 2
+    assert len(expand(search("list", trials=listed))) == 1
+    assert "1 trials that are there twice" in caplog.text
+
+
+def test_names_are_unique_even_where_values_look_alike():
+    trials = grid((RIDGE, {"alpha": [0.10001, 0.10002]}))
+    assert [trial.name for trial in trials] == ["Ridge alpha=0.1 #0", "Ridge alpha=0.1 #1"]
+
+
+def test_one_trial_is_named_after_its_estimator():
+    assert [trial.name for trial in grid((RIDGE, {"alpha": 1.0}))] == ["Ridge"]
+
+
+def test_names_fit_into_a_map_index():
+    trials = grid((RIDGE, {"text": ["x" * 500, "y" * 500]}))
+    assert all(len(trial.name) <= 250 for trial in trials)
+
+
+def test_trials_survive_json_with_keys_that_are_numbers():
+    weights = {"class_weight": [{0: 1.0, 1: 5.0}, {"a": [1]}, None]}
+    trials = grid((RIDGE, weights))
+    through = [Trial.from_json(json.loads(json.dumps(trial.as_json()))) for trial in trials]
+    assert tuple(through) == trials
+    assert through[0].params == {"class_weight": {0: 1.0, 1: 5.0}}
+
+
+def test_randint_refuses_fractions():
+    with pytest.raises(TerminalError, match="`randint` takes whole numbers"):
+        sampled({"alpha": {"randint": [1.5, 3]}}, 2)

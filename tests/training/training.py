@@ -1,0 +1,97 @@
+"""A whole training run, step after step, as the tasks of its DAG do it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+
+from factory.base.values import config_hash
+from factory.models.tracking import Tracking, TrainingRun
+from factory.training.evaluate import Evaluation, evaluate
+from factory.training.fit import fit
+from factory.training.holdout import FinalTest, final_test
+from factory.training.model import Model
+from factory.training.register import Registration, register
+from factory.training.select import Selection, select_best
+from factory.training.split import Split, split
+from factory.training.sweep import Plan, plan_trials
+
+
+@dataclass
+class Training:
+    """One training run; values pass between steps as JSON."""
+
+    rows: pa.Table
+    model: Model
+    workspace: Path
+    uri: str
+    run_id: str = "manual__1"
+    name: str = field(default_factory=lambda: f"ecology.m_{uuid4().hex[:8]}")
+
+    def __post_init__(self):
+        self.tracking = Tracking(self.uri)
+        self.run = TrainingRun(
+            model=self.name,
+            dag_id=f"{self.name}.train",
+            run_id=self.run_id,
+            config_hash=config_hash(self.model),
+            snapshots={"marine.penguins": 3},
+        )
+
+    def plan(self) -> Plan:
+        self.split = Split.from_json(split(self.rows, self.model, self.workspace).as_json())
+        planned = plan_trials(
+            self.model, self.split, tracking=self.tracking, run=self.run, snapshots=[]
+        )
+        self.planned = Plan.from_json(planned.as_json())
+        return self.planned
+
+    def evaluate(self, index: int, attempt: int = 1) -> Evaluation:
+        fitted = fit(self.planned.trials[index], self.split, self.model, self.workspace)
+        found = evaluate(
+            fitted,
+            self.model,
+            self.workspace,
+            tracking=self.tracking,
+            run=self.run,
+            sweep=self.planned.sweep,
+            attempt=attempt,
+        )
+        return Evaluation.from_json(found.as_json())
+
+    def select(self, evaluations: list[Evaluation]) -> Selection:
+        found = select_best(
+            evaluations,
+            self.model,
+            planned=len(self.planned.trials),
+            tracking=self.tracking,
+            sweep=self.planned.sweep,
+        )
+        return Selection.from_json(found.as_json())
+
+    def test(self, selection: Selection) -> FinalTest:
+        found = final_test(
+            selection,
+            self.model,
+            self.workspace,
+            tracking=self.tracking,
+            sweep=self.planned.sweep,
+        )
+        return FinalTest.from_json(found.as_json())
+
+    def register(self, selection: Selection, tested: FinalTest) -> Registration:
+        return register(
+            selection,
+            tested,
+            self.model,
+            self.workspace,
+            tracking=self.tracking,
+            run=self.run,
+            sweep=self.planned.sweep,
+        )
+
+    def all(self) -> Registration:
+        self.plan()
+        selection = self.select([self.evaluate(trial.index) for trial in self.planned.trials])
+        return self.register(selection, self.test(selection))
