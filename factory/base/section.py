@@ -55,6 +55,8 @@ class Surroundings:
     """The folder that paths in the file start from."""
     python_packages: tuple[str, ...]
     """Packages whose code may be named by dotted path."""
+    plugins: tuple[str, ...] = ()
+    """Packages that may add kinds: see `factory.kinds`."""
     team: str | None = None
     """The name that the team must have."""
     environment: str | None = None

@@ -40,7 +40,7 @@ def read_all(configs: Path, environment: str | None) -> Project:
         return Project(PlatformConfig(), {}, Catalog.of({}), failed.problems)
     teams: dict[str, TeamFile] = {}
     unreadable: set[str] = set()
-    problems: list[Problem] = []
+    problems: list[Problem] = [*platform.problems]
     for path in paths:
         try:
             teams[path.stem] = read_team(path, platform, environment)

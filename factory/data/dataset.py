@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from factory.base.section import ListOf, Name, Reference, Section, Text
 from factory.data.checks.sections import Check
 from factory.data.database_load import Load
-from factory.data.sources.sections import IMAGE_COLUMNS, DatasetSource, ImagesSource, Source
+from factory.data.sources.sections import IMAGE_COLUMNS, AnySource, DatasetSource, ImagesSource
 from factory.data.transforms.sections import ImagesTransform, Transform
 from factory.team.notify import DatasetNotify
 from factory.team.resources import Resources, check_resources
@@ -42,7 +42,7 @@ class Dataset(Section):
 
     description: str = ""
     schedule: ScheduleField | None = None
-    source: Source
+    source: AnySource
     reads: ListOf[Reference] = ()
     """Further datasets that SQL transforms read, as tables `team.dataset`."""
     transforms: ListOf[Transform] = ()

@@ -21,8 +21,9 @@ from factory.data.sources.sections import (
     JsonSource,
     ParquetSource,
     PythonSource,
-    Source,
+    SqlSource,
 )
+from factory.data.sources.source import Source
 from factory.data.sql import Rows, write_rows
 from factory.lake import engine
 from factory.lake.table import Lake
@@ -75,10 +76,12 @@ def ingest(
             rows = _from_dataset(source, lake, versions, file)
         case PythonSource():
             rows = write_pieces(_pieces(source), source.call, file)
-        case _:
+        case SqlSource():
             if chunks is None:
                 raise TerminalError("a sql source is read through a connection: hand in `chunks`")
             rows = write_pieces(chunks, f"the query through {source.connection}", file)
+        case _:
+            raise AssertionError(f"no way to read {source}")
     log.info("read %s rows of %d columns (%s)", f"{rows.rows:,}", len(rows.columns), source.type)
     return rows
 

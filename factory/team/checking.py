@@ -18,11 +18,14 @@ def check_team(path: Path) -> list[Problem]:
     """
 
     def problems(environment: str) -> Iterable[Problem]:
+        found: list[Problem] = []
         try:
-            read_team(path, read_platform(path.parent, environment), environment)
+            platform = read_platform(path.parent, environment)
+            found += platform.problems
+            read_team(path, platform, environment)
         except ReadFailed as failed:
-            return failed.problems
-        return ()
+            found += failed.problems
+        return found
 
     return in_each_environment(declared_environments(path.parent, [path]), problems)
 

@@ -1,6 +1,6 @@
 """pydantic's findings as problems in our words: what was expected, what was found, what to write."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Literal, get_args, get_origin
@@ -35,7 +35,10 @@ _LIMITS = {
 
 
 def explain(
-    errors: Iterable[ErrorDetails], model: type[BaseModel], also_known: Iterable[str] = ()
+    errors: Iterable[ErrorDetails],
+    model: type[BaseModel],
+    also_known: Iterable[str] = (),
+    plugins: Sequence[str] = (),
 ) -> Iterator[Finding]:
     """The findings behind pydantic's errors.
 
@@ -43,8 +46,11 @@ def explain(
         errors: As `ValidationError.errors()` lists them.
         model: The model that was validated.
         also_known: Keys that the file may have at its top, and that the model has not.
+        plugins: Packages that may add kinds.
     """
-    placed = [(trace(model, error["loc"]), error) for error in errors if not _follows(error)]
+    placed = [
+        (trace(model, error["loc"], plugins), error) for error in errors if not _follows(error)
+    ]
     for _, group in groupby(placed, key=lambda item: (item[0].path, item[0].in_union)):
         members = list(group)
         if members[0][0].in_union:

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from factory.base.section import Surroundings
+from factory.kinds import plugin_problems
 from factory.team.dag_rules import check_dags
 from factory.team.explain import explain
 from factory.team.finding import Finding
@@ -56,6 +57,8 @@ class PlatformFile:
     environment: str | None
     config: PlatformConfig
     tree: YamlTree | None
+    problems: tuple[Problem, ...] = ()
+    """What is wrong and takes no team away: plug-ins that cannot be loaded."""
 
     @property
     def project(self) -> Path:
@@ -147,7 +150,12 @@ def read_platform(configs: Path, environment: str | None) -> PlatformFile:
     problems = _all_problems(tree, problems)
     if config is None or problems:
         raise ReadFailed(problems)
-    return PlatformFile(path, environment, config, tree)
+    return PlatformFile(path, environment, config, tree, tuple(_plugin_problems(config, layers)))
+
+
+def _plugin_problems(config: PlatformConfig, layers: Layers) -> Iterator[Problem]:
+    for index, problem in plugin_problems(config.plugins):
+        yield layers.problem(("plugins", index), problem.message, problem.suggestion)
 
 
 def read_team(path: Path, platform: PlatformFile, environment: str | None) -> TeamFile:
@@ -164,7 +172,13 @@ def read_team(path: Path, platform: PlatformFile, environment: str | None) -> Te
     layers = _team_layers(tree, platform, environment)
     raw = _team_value(layers, platform)
     packages = platform.config.python_packages
-    surroundings = Surroundings(platform.project, packages, path.stem, environment)
+    surroundings = Surroundings(
+        project=platform.project,
+        python_packages=packages,
+        plugins=platform.config.plugins,
+        team=path.stem,
+        environment=environment,
+    )
     findings = [*_check_overlays(tree), *check_dags(raw.get("dags"), packages)]
     config, problems = _validate(TeamConfig, raw, surroundings, findings, layers)
     problems = _all_problems(tree, problems)
@@ -246,7 +260,8 @@ def _validate(
         config = model.model_validate(raw, context=surroundings)
     except ValidationError as error:
         details = error.errors(include_url=False)[:MAX_PROBLEMS]
-        findings = [*findings, *explain(details, model, also_known=(_OVERLAYS,))]
+        plugins = surroundings.plugins if surroundings else ()
+        findings = [*findings, *explain(details, model, also_known=(_OVERLAYS,), plugins=plugins)]
     return config, [
         layers.problem(finding.path, finding.message, finding.suggestion, on_key=finding.on_key)
         for finding in findings

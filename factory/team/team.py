@@ -85,6 +85,8 @@ class PlatformConfig(Section):
     """Scratch space that a run's tasks share; removed when the run ends."""
     python_packages: ListOf[Text] = ("sklearn",)
     """Packages whose code team files may name by dotted path."""
+    plugins: ListOf[Text] = ()
+    """Installed packages that may add kinds of sources, checks, metrics and so on: see `factory kinds`."""
     prices: dict[Text, PositivePrice] = Field(default_factory=dict)
     """What an hour of an instance costs, in USD, by instance type; `max_cost` reckons with it."""
     defaults: dict[str, Any] = Field(default_factory=dict)

@@ -1,5 +1,6 @@
 """Where in the sections a finding of pydantic's belongs, and what is expected there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -7,6 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from factory.kinds import KindOf
 from factory.team.yaml_tree import KeyPath
 
 
@@ -27,8 +29,11 @@ class Place:
     on_key: bool = False
 
 
-def trace(model: type[BaseModel], loc: tuple[str | int, ...]) -> Place:
-    """Follow `loc` through the model: pydantic puts names of union members between the keys."""
+def trace(model: type[BaseModel], loc: tuple[str | int, ...], plugins: Sequence[str] = ()) -> Place:
+    """Follow `loc` through the model: pydantic puts names of union members between the keys.
+
+    `plugins` are the packages that may add kinds.
+    """
     path: KeyPath = ()
     section: type[BaseModel] | None = None
     annotation: Any = model
@@ -36,7 +41,7 @@ def trace(model: type[BaseModel], loc: tuple[str | int, ...]) -> Place:
     for index, step in enumerate(loc):
         if step == "[key]":
             return Place(path, section, annotation, on_key=True)
-        annotation, discriminator = unwrap(annotation, discriminator)
+        annotation, discriminator = unwrap(annotation, discriminator, plugins)
         if discriminator is not None:
             annotation, discriminator = _member(annotation, discriminator, step), None
         elif get_origin(annotation) in (Union, UnionType):
@@ -45,7 +50,7 @@ def trace(model: type[BaseModel], loc: tuple[str | int, ...]) -> Place:
             section = annotation if _is_section(annotation) else section
             annotation, discriminator = _below(annotation, step)
             path = (*path, step)
-    annotation, discriminator = unwrap(annotation, discriminator)
+    annotation, discriminator = unwrap(annotation, discriminator, plugins)
     return Place(path, section, annotation, discriminator=discriminator)
 
 
@@ -53,17 +58,25 @@ def _is_section(annotation: object) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def unwrap(annotation: Any, discriminator: str | None) -> tuple[Any, str | None]:
-    """Take away `Annotated` and `None`, and keep the discriminator that is found on the way."""
+def unwrap(
+    annotation: Any, discriminator: str | None, plugins: Sequence[str] = ()
+) -> tuple[Any, str | None]:
+    """Take away `Annotated` and `None`, and keep the discriminator that is found on the way.
+
+    Where any kind of a family may stand, it is the union of the kinds.
+    """
     if get_origin(annotation) is Annotated:
         inner, *metadata = get_args(annotation)
+        for item in metadata:
+            if isinstance(item, KindOf):
+                return unwrap(item.union(plugins), item.family.key)
         named = [item.discriminator for item in metadata if isinstance(item, FieldInfo)]
         found = next((name for name in named if isinstance(name, str)), discriminator)
-        return unwrap(inner, found)
+        return unwrap(inner, found, plugins)
     if get_origin(annotation) in (Union, UnionType):
         members = [member for member in get_args(annotation) if member is not NoneType]
         if len(members) == 1:
-            return unwrap(members[0], discriminator)
+            return unwrap(members[0], discriminator, plugins)
     return annotation, discriminator
 
 
@@ -72,6 +85,10 @@ def _below(annotation: Any, step: str | int) -> tuple[Any, str | None]:
         info = annotation.model_fields.get(step)
         if info is None:
             return None, None
+        # pydantic keeps what stands in `Annotated` apart from the annotation itself.
+        family = next((item for item in info.metadata if isinstance(item, KindOf)), None)
+        if family is not None:
+            return Annotated[info.annotation, family], None
         return info.annotation, info.discriminator if isinstance(info.discriminator, str) else None
     arguments = get_args(annotation)
     if get_origin(annotation) is dict:

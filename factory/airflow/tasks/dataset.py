@@ -31,12 +31,11 @@ def ingest(
         DatasetSource,
         HttpSource,
         ImagesSource,
-        Source,
         SqlSource,
     )
     from factory.lake.table import Lake
 
-    typed: Any = TypeAdapter(Source).validate_python(source)
+    typed: Any = TypeAdapter(AnySource).validate_python(source)
     rows = step(
         typed,
         # The DAG file lies in dags/, one below the project's folder; DAG bundles move both.

@@ -8,6 +8,8 @@ from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationInfo, model_va
 from pydantic_core import PydanticCustomError
 
 from factory.base.section import DottedPath, ListOf, Reference, Section, Surroundings, Text
+from factory.data.sources.source import Source
+from factory.kinds import SOURCE, KindOf
 
 
 def _check_path(value: str) -> str:
@@ -44,7 +46,7 @@ ProjectFile = Annotated[ProjectPath, AfterValidator(_check_is_there)]
 """A file below the project's folder that is there when the team's file is read."""
 
 
-class CsvSource(Section):
+class CsvSource(Source):
     """CSV files; types are found by DuckDB unless `columns` of the dataset declares them."""
 
     type: Literal["csv"]
@@ -54,21 +56,21 @@ class CsvSource(Section):
     null_values: ListOf[str] = ("",)
 
 
-class ParquetSource(Section):
+class ParquetSource(Source):
     """Parquet files."""
 
     type: Literal["parquet"]
     path: ProjectPath
 
 
-class JsonSource(Section):
+class JsonSource(Source):
     """JSON files: an array of objects, or one object a line."""
 
     type: Literal["json"]
     path: ProjectPath
 
 
-class SqlSource(Section):
+class SqlSource(Source):
     """The rows of a query, read in chunks through an Airflow connection."""
 
     type: Literal["sql"]
@@ -77,7 +79,7 @@ class SqlSource(Section):
     chunk_rows: int = Field(default=50_000, ge=1, le=1_000_000)
 
 
-class HttpSource(Section):
+class HttpSource(Source):
     """A file behind an address; `connection` (an Airflow HTTP connection) adds its login and headers."""
 
     type: Literal["http"]
@@ -153,7 +155,7 @@ IMAGE_COLUMNS = ("path", "label", "image", "format", "width", "height", "bytes")
 """The columns of a dataset of pictures: `image` is the address of the bytes."""
 
 
-class ImagesSource(Section):
+class ImagesSource(Source):
     """Pictures: one row a file, its bytes kept beside the table.
 
     They come from the project (`path`: a folder, a glob, or tar, tar.gz and zip archives), from an
@@ -182,14 +184,14 @@ class ImagesSource(Section):
         return self
 
 
-class DatasetSource(Section):
+class DatasetSource(Source):
     """Another dataset, of this team or one that another team shares."""
 
     type: Literal["dataset"]
     dataset: Reference
 
 
-class PythonSource(Section):
+class PythonSource(Source):
     """What a function returns: a pandas DataFrame, a pyarrow Table, or an iterable of either."""
 
     type: Literal["python"]
@@ -199,14 +201,5 @@ class PythonSource(Section):
     """The part of the result that holds the rows, such as `frame` of scikit-learn's loaders."""
 
 
-Source = Annotated[
-    CsvSource
-    | ParquetSource
-    | JsonSource
-    | SqlSource
-    | HttpSource
-    | ImagesSource
-    | DatasetSource
-    | PythonSource,
-    Field(discriminator="type"),
-]
+AnySource = Annotated[Source, KindOf(SOURCE)]
+"""Any kind of source."""

@@ -1,0 +1,271 @@
+"""The one register of kinds: every name that a team file may choose, and the class behind it.
+
+A kind is what a team file names by `type:`, `check:`, `strategy:` or by a metric's name. It is one
+class in one file: its fields are what a team may write, its methods are what is done. Built-in kinds
+stand in the tables below; others come from installed packages, by entry points of the group
+`ml_dag_factory.<family>`, and only from packages that `plugins` in `_defaults.yaml` allows.
+
+A field of a section takes any kind of a family by `Annotated[TheirBase, KindOf(FAMILY)]`: validation,
+the problems' words and the JSON schema then come from this register.
+"""
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated, Any, Union
+
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from factory.base.section import Surroundings
+
+ENTRY_POINTS = "ml_dag_factory"
+"""What the groups of entry points start with, before the family's name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """Kinds that can stand in for each other."""
+
+    name: str
+    """The word for one of them, such as `source`; its spaces are underscores in entry points."""
+    base: str
+    """`module:Class` that every kind of the family is, or is a subclass of."""
+    builtin: Mapping[str, str]
+    """Name to `module:object` of each built-in kind."""
+    key: str | None = None
+    """The key by which a section says its kind; None where kinds are named otherwise."""
+
+    @property
+    def group(self) -> str:
+        """The group of entry points that adds kinds."""
+        return f"{ENTRY_POINTS}.{self.name.replace(' ', '_')}"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One entry of the register."""
+
+    family: Family
+    name: str
+    target: Any
+    """The class, or for families of values, such as metrics, the value."""
+    package: str
+    """The package that it comes from."""
+
+    @property
+    def summary(self) -> str:
+        """The first line of its documentation."""
+        return (getattr(self.target, "__doc__", None) or "").strip().split("\n")[0]
+
+
+@dataclass(frozen=True)
+class PluginProblem:
+    """Why a plug-in, or one kind of it, is not there."""
+
+    plugin: str
+    message: str
+    suggestion: str | None = None
+
+
+SOURCE = Family(
+    "source",
+    key="type",
+    base="factory.data.sources.source:Source",
+    builtin={
+        "csv": "factory.data.sources.sections:CsvSource",
+        "parquet": "factory.data.sources.sections:ParquetSource",
+        "json": "factory.data.sources.sections:JsonSource",
+        "sql": "factory.data.sources.sections:SqlSource",
+        "http": "factory.data.sources.sections:HttpSource",
+        "images": "factory.data.sources.sections:ImagesSource",
+        "dataset": "factory.data.sources.sections:DatasetSource",
+        "python": "factory.data.sources.sections:PythonSource",
+    },
+)
+
+FAMILIES: Mapping[str, Family] = {family.name: family for family in (SOURCE,)}
+"""Every family by its name."""
+
+
+def builtin(family: Family) -> tuple[Kind, ...]:
+    """The built-in kinds of a family, in the order of its table."""
+    return tuple(
+        Kind(family, name, _load(path), "factory") for name, path in family.builtin.items()
+    )
+
+
+def kinds(family: Family, plugins: Sequence[str] = ()) -> tuple[Kind, ...]:
+    """The kinds of a family: the built-in ones, then those of plug-ins that can be loaded.
+
+    Args:
+        family: The family.
+        plugins: Packages that are allowed to add kinds.
+    """
+    return (*builtin(family), *_added(family, tuple(plugins))[0])
+
+
+def find(family: Family, name: str) -> Any:
+    """The class or value behind a name, wherever it comes from.
+
+    For what was validated before: a task that reads its document back. No list of allowed plug-ins
+    is asked; the one entry point of that name is loaded, and no other.
+
+    Raises:
+        LookupError: No installed package has such a kind.
+    """
+    if name in family.builtin:
+        return _load(family.builtin[name])
+    for point in _entry_points(family):
+        if point.name == name:
+            return point.load()
+    raise LookupError(f"there is no {family.name} {name!r}: is its plug-in installed here?")
+
+
+def plugin_problems(plugins: Sequence[str]) -> Iterator[tuple[int, PluginProblem]]:
+    """What is wrong with the named plug-ins, each with its place in the list.
+
+    A plug-in that cannot be loaded takes away its own kinds and nothing else.
+    """
+    for index, plugin in enumerate(plugins):
+        points = [point for family in FAMILIES.values() for point in _entry_points(family)]
+        if not any(_package(point) == plugin for point in points):
+            known = ", ".join(sorted({_package(point) for point in points})) or "none"
+            yield (
+                index,
+                PluginProblem(
+                    plugin,
+                    f"no installed package `{plugin}` adds kinds (installed: {known})",
+                    f"install it beside ml-dag-factory, or take it away; a plug-in has entry points "
+                    f"of a group such as {ENTRY_POINTS}.source",
+                ),
+            )
+        for family in FAMILIES.values():
+            yield from ((index, problem) for problem in _added(family, (plugin,))[1])
+
+
+@dataclass(frozen=True)
+class KindOf:
+    """Lets a field of a section hold any kind of a family."""
+
+    family: Family
+
+    def __get_pydantic_core_schema__(self, _source: Any, _: GetCoreSchemaHandler) -> CoreSchema:
+        """Validation asks the register at the time, since plug-ins differ from project to project."""
+        return core_schema.with_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(
+        self, _: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """One of the family's kinds; plug-ins as `SCHEMA_PLUGINS` says."""
+        return handler(TypeAdapter(self.union(_schema_plugins)).core_schema)
+
+    def union(self, plugins: Sequence[str] = ()) -> Any:
+        """The kinds as a union that pydantic tells apart by the family's key."""
+        return _union(self.family, tuple(plugins))
+
+    def _validate(self, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, _load(self.family.base)):
+            return value
+        if isinstance(info.context, Surroundings):
+            plugins = info.context.plugins
+        else:
+            plugins = self._plugins_for(value)
+        # A ValidationError that a validator raises becomes part of the outer one.
+        return _adapter(self.family, tuple(plugins)).validate_python(value, context=info.context)
+
+    def _plugins_for(self, value: Any) -> tuple[str, ...]:
+        """The plug-in that a section needs which comes back from a document, if it needs one."""
+        name = value.get(self.family.key) if isinstance(value, dict) else None
+        if not isinstance(name, str) or name in self.family.builtin:
+            return ()
+        return tuple(_package(point) for point in _entry_points(self.family) if point.name == name)
+
+
+_schema_plugins: tuple[str, ...] = ()
+
+
+def json_schema(model: Any, plugins: Sequence[str] = ()) -> dict[str, Any]:
+    """The JSON schema of a section, with the kinds of the named plug-ins in every family."""
+    global _schema_plugins  # noqa: PLW0603 - pydantic hands no context to schema generators
+    _schema_plugins = tuple(plugins)
+    try:
+        return TypeAdapter(model).json_schema()
+    finally:
+        _schema_plugins = ()
+
+
+@cache
+def _union(family: Family, plugins: tuple[str, ...]) -> Any:
+    classes = tuple(kind.target for kind in kinds(family, plugins))
+    if len(classes) == 1:
+        return classes[0]
+    return Annotated[Union[classes], Field(discriminator=family.key)]  # noqa: UP007 - made at run time
+
+
+@cache
+def _adapter(family: Family, plugins: tuple[str, ...]) -> TypeAdapter[Any]:
+    return TypeAdapter(_union(family, plugins))
+
+
+@cache
+def _added(
+    family: Family, plugins: tuple[str, ...]
+) -> tuple[tuple[Kind, ...], tuple[PluginProblem, ...]]:
+    """The kinds that plug-ins add to a family, and why others are missing."""
+    found: list[Kind] = []
+    problems: list[PluginProblem] = []
+    taken = set(family.builtin)
+    for point in _entry_points(family) if plugins else ():
+        package = _package(point)
+        if package not in plugins:
+            continue
+        if point.name in taken:
+            message = f"plug-in `{package}`: there is a {family.name} `{point.name}` already"
+            problems.append(PluginProblem(package, message, "give it another name"))
+            continue
+        try:
+            target = point.load()
+            _check(family, point, target)
+        except Exception as error:  # noqa: BLE001 - whatever a plug-in raises, the rest goes on
+            message = f"plug-in `{package}`: its {family.name} `{point.name}` cannot be loaded: "
+            problems.append(
+                PluginProblem(
+                    package,
+                    f"{message}{type(error).__name__}: {error}",
+                    f"mend or update the package, or take `{package}` out of `plugins`",
+                )
+            )
+            continue
+        taken.add(point.name)
+        found.append(Kind(family, point.name, target, package))
+    return tuple(found), tuple(problems)
+
+
+def _check(family: Family, point: EntryPoint, target: Any) -> None:
+    base = _load(family.base)
+    fits = issubclass(target, base) if isinstance(target, type) else isinstance(target, base)
+    if not fits:
+        raise TypeError(f"{point.value} is no {base.__module__}.{base.__name__}")
+    if isinstance(target, type) and family.key is not None:
+        said = target.model_fields[family.key].annotation  # type: ignore[attr-defined]
+        if point.name not in getattr(said, "__args__", ()):
+            raise TypeError(f'{point.value}: write `{family.key}: Literal["{point.name}"]` in it')
+
+
+def _package(point: EntryPoint) -> str:
+    return point.module.partition(".")[0]
+
+
+@cache
+def _entry_points(family: Family) -> tuple[EntryPoint, ...]:
+    return tuple(sorted(entry_points(group=family.group)))
+
+
+@cache
+def _load(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
