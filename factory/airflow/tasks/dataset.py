@@ -28,6 +28,7 @@ def ingest(
     from factory.airflow import connections
     from factory.data.ingest import ingest as step
     from factory.data.sources.sections import (
+        AnySource,
         DatasetSource,
         HttpSource,
         ImagesSource,
