@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.team.problems import one_of, without_secrets
+from factory.base.secrets import without_secrets
+from factory.team.problems import one_of
 
 log = logging.getLogger(__name__)
 

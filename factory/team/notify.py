@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from factory.base.secrets import is_secret_address, secrets_in
 from factory.base.section import ListOf, Section, Surroundings, Text, check_dotted_path
-from factory.team.credentials import is_secret_address, secrets_in
 
 _PROVIDERS = "airflow.providers."
 _AIRFLOWS_NOTIFIER = re.compile(r"airflow\.providers(\.[a-z_]\w*)+\.notifications(\.\w+){2}")

@@ -6,23 +6,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-SECRET_ADDRESSES = re.compile(
-    r"(?i)(?:hooks\.slack\.com|discord(?:app)?\.com/api/webhooks|\.webhook\.office\.com"
-    r"|chat\.googleapis\.com)/(?P<secret>[^\s\"',}\]]+)"
-)
-"""Addresses of chats that let everybody write who knows them."""
-
-# What follows such a key, and the password in an address, is shown as asterisks: problems are
-# printed in logs and in Airflow's import errors.
-_SECRETS = (
-    re.compile(r"(?<=://)[^/\s@]+(?=@)"),
-    SECRET_ADDRESSES,
-    re.compile(
-        r"(?i)(?:passw(?:or)?d|secret|token|api_?key|access_?key|private_?key|credential)\w*"
-        r"[\"']?\s*[:=]\s*(?P<secret>[^\s,}\]][^,}\]]*)"
-    ),
-)
-
 
 @dataclass(frozen=True, order=True)
 class Problem:
@@ -101,16 +84,3 @@ def did_you_mean(word: str, choices: Iterable[str], otherwise: str | None = None
 def one_of(choices: Iterable[object]) -> str:
     """The choices as a sentence's part, in the order given."""
     return ", ".join(str(choice) for choice in choices)
-
-
-def without_secrets(text: str) -> str:
-    """The text with whatever looks like a secret replaced by as many asterisks."""
-    for pattern in _SECRETS:
-        text = pattern.sub(_hide, text)
-    return text
-
-
-def _hide(match: re.Match[str]) -> str:
-    group = "secret" if "secret" in match.re.groupindex else 0
-    start, end = match.start(group) - match.start(), match.end(group) - match.start()
-    return match[0][:start] + "*" * (end - start) + match[0][end:]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from factory.team.problems import Problem, ReadFailed, without_secrets
+from factory.base.secrets import without_secrets
+from factory.team.problems import Problem, ReadFailed
 
 MAX_BYTES = 1_000_000
 """Larger files are refused unread: a team file is a few kilobytes."""

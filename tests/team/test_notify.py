@@ -3,7 +3,6 @@
 import pytest
 
 from factory.team import notify
-from factory.team.credentials import is_secret_address, secrets_in
 from factory.team.notify import targets
 
 TEAM = """\
@@ -51,26 +50,3 @@ def test_package_that_is_not_installed_is_named(folder, monkeypatch, target, pac
     folder.write("marine", f"{TEAM}notify: {{on_failure: [{target}]}}\n")
     (problem,) = folder.problems()
     assert f"needs the package {package}, which is not installed" in problem
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://me@example.org",
-        "https://example.org/?api_key=x",
-        "https://example.org/?X-Amz-Signature=x",
-        "https://discord.com/api/webhooks/1/x",
-    ],
-)
-def test_address_that_is_a_secret_is_known(url):
-    assert is_secret_address(url)
-
-
-@pytest.mark.parametrize("url", ["https://example.org/hook", "https://example.org/?team=token"])
-def test_address_that_is_none_passes(url):
-    assert not is_secret_address(url)
-
-
-def test_secrets_in_arguments_are_found_by_key_and_by_content():
-    arguments = {"channel": "#ops", "auth": {"bot_token": "x"}, "to": ["https://a:b@example.org"]}
-    assert list(secrets_in(arguments)) == [("auth", "bot_token"), ("to", 0)]

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
-from factory.team.problems import Problem, ReadFailed, closest, did_you_mean, without_secrets
+from factory.team.problems import Problem, ReadFailed, closest, did_you_mean
 from factory.team.source_text import SourceText
 
 
@@ -32,21 +30,6 @@ def test_very_long_line_is_cut() -> None:
 def test_problems_are_sorted_by_line_and_shown_once() -> None:
     first, second = (Problem(Path("a"), line, 1, "m") for line in (2, 10))
     assert ReadFailed([second, first, second]).problems == (first, second)
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("url: https://me:hunter2@example.org/x", "url: https://**********@example.org/x"),
-        ("password: hunter2", "password: *******"),
-        ("{aws_secret_key: 'abc', b: 1}", "{aws_secret_key: *****, b: 1}"),
-        ("api-key: x y", "api-key: x y"),
-        ("apikey: x y", "apikey: ***"),
-        ("owner: me@example.org", "owner: me@example.org"),
-    ],
-)
-def test_secrets_are_not_shown(text: str, shown: str) -> None:
-    assert without_secrets(text) == shown
 
 
 def test_secret_on_a_wrong_line_does_not_reach_the_problem() -> None:

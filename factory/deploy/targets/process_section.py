@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError, Url
 
+from factory.base.secrets import is_secret_address
 from factory.base.section import Text
 from factory.deploy.common import DeploySection
-from factory.team.credentials import is_secret_address
 
 
 def _check_address(value: str) -> str:
