@@ -1,29 +1,74 @@
 """What every section of a team file shares: strictness, names, durations."""
 
+import ast
+import inspect
+import itertools
 import re
 import sys
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    GetJsonSchemaHandler,
     PlainSerializer,
     Strict,
     StringConstraints,
     ValidationInfo,
+    WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 DOTTED_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _DURATION = re.compile(r"(\d+)\s*(s|m|h|d|w)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def field_docs(section: type[BaseModel]) -> dict[str, str]:
+    """The text that stands below each field of a section in its source, by the field's name.
+
+    pydantic can read these too, but does so when a class is made, which every start would pay for.
+    """
+    docs: dict[str, str] = {}
+    for part in reversed(section.__mro__):
+        if not issubclass(part, BaseModel) or part is BaseModel:
+            continue
+        try:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(part)))
+        except (OSError, TypeError):  # made at run time: there is no source
+            continue
+        body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+        for field, text in itertools.pairwise(body):
+            if (
+                isinstance(field, ast.AnnAssign)
+                and isinstance(field.target, ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+                and isinstance(text.value.value, str)
+            ):
+                docs[field.target.id] = inspect.cleandoc(text.value.value)
+    return docs
+
+
+def also_written(schema: dict[str, Any]) -> Any:
+    """Lets the JSON schema of a field accept a short form beside the one that it is read into."""
+
+    class Short:
+        def __get_pydantic_json_schema__(
+            self, core: CoreSchema, handler: GetJsonSchemaHandler
+        ) -> JsonSchemaValue:
+            return {"anyOf": [schema, handler(core)]}
+
+    return Short()
 
 
 class Section(BaseModel):
@@ -35,6 +80,17 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=False
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """pydantic's, with the text below each field as its description."""
+        schema = handler.resolve_ref_schema(handler(core))
+        for name, text in field_docs(cls).items():
+            if name in schema.get("properties", {}):
+                schema["properties"][name].setdefault("description", text)
+        return schema
 
 
 Item = TypeVar("Item")
@@ -154,7 +210,10 @@ DottedPath = Annotated[str, AfterValidator(check_dotted_path)]
 """A Python object by `package.module.name`; its package must be allowed in `_defaults.yaml`."""
 
 Seconds = Annotated[
-    int, BeforeValidator(_read_duration), PlainSerializer(lambda seconds: f"{seconds}s")
+    int,
+    BeforeValidator(_read_duration),
+    PlainSerializer(lambda seconds: f"{seconds}s"),
+    WithJsonSchema({"type": "string", "pattern": rf"^\s*{_DURATION.pattern}\s*$"}),
 ]
 """A duration, written `30s`, `15m`, `12h`, `7d` or `2w`; whole seconds once read."""
 

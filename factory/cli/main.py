@@ -8,9 +8,11 @@ import typer
 
 from factory.cli.champion import champion
 from factory.cli.demo import demo
+from factory.cli.kinds import kinds
 from factory.cli.render import render
 from factory.cli.rollback import rollback
 from factory.cli.run import run
+from factory.cli.schema import schema
 from factory.cli.serve import serve
 from factory.cli.up import up
 from factory.cli.validate import validate
@@ -22,5 +24,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (demo, up, validate, render, run, serve, champion, rollback):
+for command in (demo, up, validate, render, run, serve, champion, rollback, kinds, schema):
     app.command()(command)

@@ -11,7 +11,28 @@ from factory.team.problems import did_you_mean
 
 if TYPE_CHECKING:
     from factory.catalog import Project
-    from factory.team.reader import TeamFile
+    from factory.team.reader import PlatformFile, TeamFile
+
+
+def platform_of(project: Path) -> "PlatformFile":
+    """The platform's `_defaults.yaml` in force; what cannot be loaded of its plug-ins is shown.
+
+    Raises:
+        typer.Exit: It has problems that leave nothing to go by; they are shown.
+    """
+    from factory.team.environment import active_environment
+    from factory.team.problems import ReadFailed
+    from factory.team.reader import read_platform
+
+    try:
+        platform = read_platform(project.resolve() / "configs", active_environment())
+    except ReadFailed as failure:
+        for problem in failure.problems:
+            errors.print(str(problem), soft_wrap=True, highlight=False, markup=False)
+        raise typer.Exit(1) from None
+    for problem in platform.problems:
+        errors.print(str(problem), soft_wrap=True, highlight=False, markup=False)
+    return platform
 
 
 def healthy_team(project: "Project", configs: Path, name: str) -> "TeamFile":

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.base.section import ListOf, Reference, Section
+from factory.base.section import ListOf, Reference, Section, also_written
 
 PRESETS = (
     "@once",
@@ -118,5 +118,7 @@ class Inputs(Section):
         return self.all or self.any
 
 
-ScheduleField = Annotated[Schedule, BeforeValidator(_read_schedule)]
-InputsField = Annotated[Inputs, BeforeValidator(_read_inputs)]
+ScheduleField = Annotated[
+    Schedule, BeforeValidator(_read_schedule), also_written({"type": ["string", "null"]})
+]
+InputsField = Annotated[Inputs, BeforeValidator(_read_inputs), also_written({"type": "string"})]

@@ -1,0 +1,20 @@
+"""`factory schema`: the JSON schema of a team file."""
+
+import json
+from pathlib import Path
+
+import typer
+
+from factory.cli.console import ProjectOption
+from factory.cli.selection import platform_of
+
+
+def schema(project: ProjectOption = Path()) -> None:
+    """Print the JSON schema of this project's team files, the kinds of its plug-ins included.
+
+    An editor completes and checks by it. With the YAML extension of VS Code, write it to a file and
+    put this above the team file's first line: `# yaml-language-server: $schema=../team.schema.json`.
+    """
+    from factory.team.schema import team_schema
+
+    typer.echo(json.dumps(team_schema(platform_of(project)), indent=2))
