@@ -1,11 +1,8 @@
 """What steps hand to each other: small frozen values that travel between processes as JSON."""
 
-import hashlib
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
-
-from factory.training.model import AROUND, Model
 
 
 class Result(BaseModel):
@@ -25,14 +22,3 @@ class Result(BaseModel):
             pydantic.ValidationError: `value` was not written by this class.
         """
         return cls.model_validate(value)
-
-
-def config_hash(model: Model) -> str:
-    """Twelve hexadecimal digits that change when the trained model could change.
-
-    What only describes a model, says when and how many at once, or what becomes of it, is left out.
-    """
-    text = model.model_dump_json(
-        exclude={**dict.fromkeys(AROUND, True), "search": {"parallel_trials"}}
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

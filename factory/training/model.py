@@ -1,5 +1,6 @@
 """`models`: what a team trains."""
 
+import hashlib
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -259,3 +260,14 @@ class Model(Section):
             own = self.predict.transforms is None
             reads = self.train_on.datasets[1:] if own else ()
         return tuple(dict.fromkeys((self.predict.input, *reads)))
+
+
+def config_hash(model: Model) -> str:
+    """Twelve hexadecimal digits that change when the trained model could change.
+
+    What only describes a model, says when and how many at once, or what becomes of it, is left out.
+    """
+    text = model.model_dump_json(
+        exclude={**dict.fromkeys(AROUND, True), "search": {"parallel_trials"}}
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.base.values import config_hash
 from factory.training import register as register_step
+from factory.training.model import config_hash
 from factory.training.split_files import read_part, write_part
 from tests.training.models import diabetes, model, one_trial, penguins, regression, wine
 from tests.training.training import Training

@@ -6,12 +6,11 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from factory.base.values import config_hash
 from factory.models.tracking import Tracking, TrainingRun
 from factory.training.evaluate import Evaluation, evaluate
 from factory.training.fit import fit
 from factory.training.holdout import FinalTest, final_test
-from factory.training.model import Model
+from factory.training.model import Model, config_hash
 from factory.training.register import Registration, register
 from factory.training.select import Selection, select_best
 from factory.training.split import Split, split

@@ -202,8 +202,8 @@ def close_workspace(*, root: str, model: str, ti: Any) -> None:
 
 
 def _training_run(model: str, section: Any, ti: Any, dag_run: Any) -> Any:
-    from factory.base.values import config_hash
     from factory.models.tracking import TrainingRun
+    from factory.training.model import config_hash
 
     return TrainingRun(
         model=model,
