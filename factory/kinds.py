@@ -87,7 +87,22 @@ SOURCE = Family(
     },
 )
 
-FAMILIES: Mapping[str, Family] = {family.name: family for family in (SOURCE,)}
+NOTIFIER = Family(
+    "notifier",
+    key="type",
+    base="factory.notifiers.notifier:Notifier",
+    builtin={
+        "log": "factory.notifiers.log:LogNotifier",
+        "smtp": "factory.notifiers.smtp:SmtpNotifier",
+        "slack": "factory.notifiers.slack:SlackNotifier",
+        "slack_webhook": "factory.notifiers.slack_webhook:SlackWebhookNotifier",
+        "webhook": "factory.notifiers.webhook:WebhookNotifier",
+        "apprise": "factory.notifiers.apprise:AppriseNotifier",
+        "notifier": "factory.notifiers.named:NamedNotifier",
+    },
+)
+
+FAMILIES: Mapping[str, Family] = {family.name: family for family in (SOURCE, NOTIFIER)}
 """Every family by its name."""
 
 

@@ -29,6 +29,7 @@ FORBIDDEN = {
         *("factory.documents", "factory.catalog", *OUTER),
     ),
     "deploy": ("airflow", "dagfactory", "factory.documents", "factory.catalog", *OUTER),
+    "notifiers": ("airflow", "dagfactory", "mlflow", "factory.team", "factory.documents", *OUTER),
     "airflow": ("factory.cli", "factory.runtime"),
     "runtime": ("airflow", "dagfactory", "mlflow", "factory.cli", "factory.training"),
 }

@@ -1,13 +1,10 @@
 """What a task has brought about, in words: from its result to a message."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from factory.airflow.links import run_url
-from factory.airflow.notify import Message
-
-if TYPE_CHECKING:
-    from factory.team.notify import Event
+from factory.notifiers.message import Event, Message
 
 Result = Mapping[str, Any]
 
@@ -15,7 +12,7 @@ _SNAPSHOT = ("version", "rows", "model", "model_version", "input", "input_versio
 """What of a published snapshot a person wants to know."""
 
 
-def announcement(event: "Event", result: Result, ti: Any) -> Message:
+def announcement(event: Event, result: Result, ti: Any) -> Message:
     """The message about what a task has brought about.
 
     Args:
@@ -69,7 +66,7 @@ def _scores(result: Result) -> str:
     return "\n".join(lines)
 
 
-_WORDS: dict[str, Callable[[Result], _Words]] = {
+_WORDS: dict[Event, Callable[[Result], _Words]] = {
     "on_dataset": _dataset,
     "on_promotion": _promotion,
     "on_kept_champion": _kept,

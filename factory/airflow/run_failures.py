@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from factory.airflow.links import log_url, run_url
-from factory.airflow.notify import Message, send
+from factory.airflow.notify import send
+from factory.notifiers.message import Message
 
 log = logging.getLogger(__name__)
 

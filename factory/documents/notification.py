@@ -3,7 +3,8 @@
 from typing import Any
 
 from factory.data.dataset import Dataset
-from factory.team.notify import Event, targets
+from factory.notifiers.message import Event
+from factory.team.notify import notifiers_of
 from factory.team.team import TeamConfig
 from factory.training.model import Model
 
@@ -11,15 +12,15 @@ ON_FAILURE = "factory.airflow.run_failures.run_failed"
 
 
 def told(event: Event, team: TeamConfig, about: Dataset | Model | None = None) -> list[Any]:
-    """The targets of an event as plain data, without what has its default.
+    """The notifiers of an event as plain data, without what has its default.
 
     Args:
         event: The event.
         team: The team.
         about: What the event is about; None for the team's own DAGs.
     """
-    found = targets(event, about.notify if about else None, team.notify)
-    return [target.model_dump(mode="json", exclude_defaults=True) for target in found]
+    found = notifiers_of(event, about.notify if about else None, team.notify)
+    return [notifier.model_dump(mode="json", exclude_defaults=True) for notifier in found]
 
 
 def on_failure(team: TeamConfig, about: Dataset | Model | None = None) -> dict[str, Any]:

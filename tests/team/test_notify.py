@@ -1,9 +1,9 @@
-"""`notify` in its places: layers, what is not installed, and that no secret comes out."""
+"""`notify` in its places: layers, and what is not installed."""
 
 import pytest
 
-from factory.team import notify
-from factory.team.notify import targets
+from factory.notifiers import notifier
+from factory.team.notify import notifiers_of
 
 TEAM = """\
 version: 1
@@ -21,21 +21,23 @@ def test_teams_events_replace_the_platforms_one_by_one(folder):
     )
     folder.write("marine", TEAM + "notify: {on_failure: [{type: smtp, to: [us@example.org]}]}\n")
     team = folder.read().team
-    assert [target.type for target in targets("on_failure", team.notify)] == ["smtp"]
-    assert [target.type for target in targets("on_dataset", team.notify)] == ["log"]
-    assert targets("on_breach", team.notify) == ()
+    assert [notifier.type for notifier in notifiers_of("on_failure", team.notify)] == ["smtp"]
+    assert [notifier.type for notifier in notifiers_of("on_dataset", team.notify)] == ["log"]
+    assert notifiers_of("on_breach", team.notify) == ()
     in_production = folder.read(environment="prod").team
-    assert [target.type for target in targets("on_dataset", in_production.notify)] == ["smtp"]
+    assert [notifier.type for notifier in notifiers_of("on_dataset", in_production.notify)] == [
+        "smtp"
+    ]
 
 
-def test_problem_of_the_platforms_targets_is_shown_in_its_file(folder):
+def test_problem_of_the_platforms_notifiers_is_shown_in_its_file(folder):
     folder.write("_defaults", "version: 1\nnotify: {on_failure: [{type: mail}]}\n")
     folder.write("marine", TEAM)
     assert folder.problems() == ["_defaults.yaml:2:30: there is no `type: mail`"]
 
 
 @pytest.mark.parametrize(
-    ("target", "package"),
+    ("section", "package"),
     [
         ("{type: slack, channel: ops}", "apache-airflow-providers-slack"),
         ("{type: apprise}", "apache-airflow-providers-apprise"),
@@ -45,8 +47,8 @@ def test_problem_of_the_platforms_targets_is_shown_in_its_file(folder):
         ),
     ],
 )
-def test_package_that_is_not_installed_is_named(folder, monkeypatch, target, package):
-    monkeypatch.setattr(notify, "_is_installed", lambda name: False)
-    folder.write("marine", f"{TEAM}notify: {{on_failure: [{target}]}}\n")
+def test_package_that_is_not_installed_is_named(folder, monkeypatch, section, package):
+    monkeypatch.setattr(notifier, "is_installed", lambda name: False)
+    folder.write("marine", f"{TEAM}notify: {{on_failure: [{section}]}}\n")
     (problem,) = folder.problems()
     assert f"needs the package {package}, which is not installed" in problem

@@ -1,7 +1,4 @@
-"""Notifiers that Airflow's providers do not bring: a line in the log, and a webhook.
-
-Like all of Airflow's, they can be named anywhere that takes a notifier.
-"""
+"""The notifier behind `{type: webhook}`: it knows Airflow's connections."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,22 +6,10 @@ from typing import Any
 from airflow.sdk import BaseNotifier, Context
 
 PATIENCE = 10.0
-"""Seconds that a webhook may take to connect, and to answer."""
+"""Seconds that the receiver may take to connect, and to answer."""
 
 
-class LogNotifier(BaseNotifier):  # type: ignore[misc]
-    """Writes the message into the log of the process that it runs in."""
-
-    def __init__(self, *, text: str) -> None:
-        super().__init__()
-        self.text = text
-
-    def notify(self, context: Context) -> None:  # noqa: ARG002 - the message is complete
-        """Write the line."""
-        self.log.warning("%s", self.text)
-
-
-class WebhookNotifier(BaseNotifier):  # type: ignore[misc]
+class PostJson(BaseNotifier):  # type: ignore[misc]
     """Posts a JSON object.
 
     Args:

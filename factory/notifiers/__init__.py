@@ -1,0 +1,1 @@
+"""Whom a message can be sent to: one kind a file."""

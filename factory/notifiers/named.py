@@ -1,0 +1,63 @@
+"""`{type: notifier}`: a notifier that is named by its dotted path."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.secrets import secrets_in
+from factory.base.section import check_dotted_path
+from factory.notifiers.message import Message
+from factory.notifiers.notifier import AirflowNotifier, Notifier, check_installed
+
+_PROVIDERS = "airflow.providers."
+_AIRFLOWS_NOTIFIER = re.compile(r"airflow\.providers(\.[a-z_]\w*)+\.notifications(\.\w+){2}")
+_VENDORS = ("apache", "atlassian", "cncf", "common", "dbt", "microsoft")
+"""Parts of Airflow's package names that stand before the provider's own."""
+
+
+def _check_notifier(value: str, info: ValidationInfo) -> str:
+    if not value.startswith(_PROVIDERS):
+        return check_dotted_path(value, info)
+    if not _AIRFLOWS_NOTIFIER.fullmatch(value):
+        raise PydanticCustomError(
+            "notifier",
+            "{value} is none of Airflow's notifiers: they are classes in the providers' "
+            "`notifications`, such as airflow.providers.smtp.notifications.smtp.SmtpNotifier",
+            {"value": repr(value)},
+        )
+    first, second, *_ = value.removeprefix(_PROVIDERS).split(".")
+    name = f"{first}-{second}" if first in _VENDORS else first
+    check_installed(f"apache-airflow-providers-{name}", info)
+    return value
+
+
+class NamedNotifier(Notifier):
+    """Any of Airflow's notifiers, or one of an allowed package, by dotted path.
+
+    Texts in `arguments` may have templates, where `notification` is the message: its `event`,
+    `subject`, `text`, `detail`, `url` and `facts`, such as `{{ notification.facts.run }}`.
+    """
+
+    type: Literal["notifier"]
+    call: Annotated[str, AfterValidator(_check_notifier)]
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _no_secrets(self) -> "NamedNotifier":
+        for path in secrets_in(self.arguments):
+            raise PydanticCustomError(
+                "secret",
+                "this is a secret by its name or its content, and a team file is no place for "
+                "secrets",
+                {
+                    "at": ("arguments", *path),
+                    "advice": "put it into an Airflow connection, and pass the connection's id",
+                },
+            )
+        return self
+
+    def through_airflow(self, message: Message) -> AirflowNotifier:  # noqa: ARG002 - by templates
+        """The notifier that is named, its arguments the team's templates."""
+        return AirflowNotifier(self.call, self.arguments, has_templates=True)

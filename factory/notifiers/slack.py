@@ -1,0 +1,28 @@
+"""`{type: slack}`."""
+
+from typing import Literal
+
+from factory.base.section import Text
+from factory.notifiers.message import Message
+from factory.notifiers.notifier import AirflowNotifier, Notifier
+
+
+class SlackNotifier(Notifier):
+    """A message to a Slack channel, through a Slack API connection."""
+
+    PACKAGES = ("apache-airflow-providers-slack",)
+
+    type: Literal["slack"]
+    channel: Text
+    connection: Text = "slack_api_default"
+
+    def through_airflow(self, message: Message) -> AirflowNotifier:
+        """The notifier of Airflow's Slack provider."""
+        return AirflowNotifier(
+            "airflow.providers.slack.notifications.slack.SlackNotifier",
+            {
+                "slack_conn_id": self.connection,
+                "text": message.text,
+                "channel": self.channel,
+            },
+        )
