@@ -87,6 +87,26 @@ SOURCE = Family(
     },
 )
 
+CHECK = Family(
+    "check",
+    key="check",
+    base="factory.data.checks.check:Check",
+    builtin={
+        "not_null": "factory.data.checks.not_null:NotNull",
+        "unique": "factory.data.checks.unique:Unique",
+        "accepted_values": "factory.data.checks.accepted_values:AcceptedValues",
+        "between": "factory.data.checks.between:Between",
+        "matches": "factory.data.checks.matches:Matches",
+        "row_count": "factory.data.checks.row_count:RowCount",
+        "freshness": "factory.data.checks.freshness:Freshness",
+        "expression": "factory.data.checks.expression:Expression",
+        "readable": "factory.data.checks.readable:Readable",
+        "min_size": "factory.data.checks.min_size:MinSize",
+        "label_count": "factory.data.checks.label_count:LabelCount",
+        "duplicate": "factory.data.checks.duplicate:Duplicate",
+    },
+)
+
 NOTIFIER = Family(
     "notifier",
     key="type",
@@ -102,7 +122,14 @@ NOTIFIER = Family(
     },
 )
 
-FAMILIES: Mapping[str, Family] = {family.name: family for family in (SOURCE, NOTIFIER)}
+FAMILIES: Mapping[str, Family] = {
+    family.name: family
+    for family in (
+        SOURCE,
+        CHECK,
+        NOTIFIER,
+    )
+}
 """Every family by its name."""
 
 

@@ -42,11 +42,8 @@ def _own_columns(section: Dataset | Predict) -> Iterator[tuple[KeyPath, str]]:
     for index, key in enumerate(section.write.keys):
         yield ("write", "keys", index), key
     for index, check in enumerate(section.checks):
-        column = getattr(check, "column", None)
-        if column is not None:
-            yield ("checks", index, "column"), column
-        for position, name in enumerate(getattr(check, "columns", ())):
-            yield ("checks", index, "columns", position), name
+        for place, column in check.written_columns().items():
+            yield ("checks", index, *place), column
 
 
 def _check_model(

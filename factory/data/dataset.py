@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.section import ListOf, Name, Reference, Section, Text
-from factory.data.checks.sections import Check
+from factory.data.checks.check import AnyCheck
 from factory.data.database_load import Load
 from factory.data.sources.sections import IMAGE_COLUMNS, AnySource, DatasetSource, ImagesSource
 from factory.data.transforms.sections import ImagesTransform, Transform
@@ -48,7 +48,7 @@ class Dataset(Section):
     transforms: ListOf[Transform] = ()
     columns: dict[str, Text] | None = Field(default=None, min_length=1)
     """The promised schema, column to DuckDB type; checked before publishing."""
-    checks: ListOf[Check] = ()
+    checks: ListOf[AnyCheck] = ()
     write: Write = Write()
     share_with: ListOf[Name] | Literal["*"] = ()
     """Teams that may read it; `"*"` is every team."""

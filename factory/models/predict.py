@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.section import ListOf, Name, Reference, Section, Text
-from factory.data.checks.sections import Check
+from factory.data.checks.check import AnyCheck
 from factory.data.dataset import Write
 from factory.data.transforms.sections import Transform
 from factory.team.schedule import Schedule, ScheduleField
@@ -39,7 +39,7 @@ class Predict(Section):
     """The dataset's name; `<model>_predictions` when left out."""
     batch_rows: int = Field(default=50_000, ge=1, le=1_000_000)
     """How many rows are held in memory and predicted at once."""
-    checks: ListOf[Check] = ()
+    checks: ListOf[AnyCheck] = ()
     write: Write = Write()
     share_with: ListOf[Name] | Literal["*"] = ()
     """Teams that may read the predictions; `"*"` is every team."""

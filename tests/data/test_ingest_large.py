@@ -23,7 +23,7 @@ from tests.memory import peak_kilobytes
 
 from pydantic import TypeAdapter
 
-from factory.data.checks.sections import Check
+from factory.data.checks.check import AnyCheck
 from factory.data.dataset import Write
 from factory.data.sources.sections import CsvSource
 from factory.data.transforms.sections import SqlTransform
@@ -36,7 +36,7 @@ from factory.data.transform import transform
 project = Path(sys.argv[1])
 lake = Lake((project / "lake").as_uri())
 write = Write()
-checks = TypeAdapter(list[Check]).validate_python([
+checks = TypeAdapter(list[AnyCheck]).validate_python([
     {"check": "not_null", "columns": ["id", "species"]},
     {"check": "unique", "columns": ["id"]},
     {"check": "accepted_values", "column": "species", "values": ["Adelie", "Chinstrap", "Gentoo"]},

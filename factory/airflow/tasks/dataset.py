@@ -118,13 +118,13 @@ def check(
     """Check the rows as they would be published; a halting failure ends the run here."""
     from pydantic import TypeAdapter
 
+    from factory.data.checks.check import AnyCheck
     from factory.data.checks.run import check as step
-    from factory.data.checks.sections import Check
     from factory.data.dataset import Write
     from factory.lake.table import Lake
 
     report = step(
-        TypeAdapter(tuple[Check, ...]).validate_python(checks),
+        TypeAdapter(tuple[AnyCheck, ...]).validate_python(checks),
         _latest_rows(ti),
         columns=columns,
         write=Write.model_validate(write),

@@ -6,7 +6,6 @@ from typing import Any, Literal, Self
 
 from factory.base.errors import TerminalError
 
-SAMPLE_ROWS = 5
 _CELL_WIDTH = 40
 _SAMPLE_COLUMNS = 12
 

@@ -7,8 +7,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from factory.base.errors import TerminalError
+from factory.data.checks.check import AnyCheck, Check
 from factory.data.checks.run import CheckFailedError, CheckReport, check
-from factory.data.checks.sections import Check
 from factory.data.dataset import Write
 from tests.data.rows import lake_in, rows_of
 
@@ -23,7 +23,7 @@ PENGUINS = """
 
 
 def one(**options) -> Check:
-    return TypeAdapter(Check).validate_python(options)
+    return TypeAdapter(AnyCheck).validate_python(options)
 
 
 @pytest.fixture

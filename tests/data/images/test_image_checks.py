@@ -1,8 +1,8 @@
 import pytest
 from pydantic import TypeAdapter
 
+from factory.data.checks.check import AnyCheck
 from factory.data.checks.run import CheckFailedError, check
-from factory.data.checks.sections import Check
 from factory.data.dataset import Write
 from tests.data.images.pictures import pets, picture, write
 from tests.data.rows import lake_in, rows_of
@@ -25,7 +25,7 @@ def checked(tmp_path):
     def run(**section):
         try:
             report = check(
-                TypeAdapter(tuple[Check, ...]).validate_python([section]),
+                TypeAdapter(tuple[AnyCheck, ...]).validate_python([section]),
                 run.rows,
                 columns=None,
                 write=Write(),

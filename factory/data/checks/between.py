@@ -1,0 +1,27 @@
+"""`check: between`."""
+
+from typing import Literal
+
+from factory.base.section import Text
+from factory.data.checks.check import BoundedCheck
+
+
+class Between(BoundedCheck):
+    """Every value lies within the bounds, both included; nulls pass."""
+
+    check: Literal["between"]
+    column: Text
+
+    def failing(self) -> str:
+        """Rows with a value outside the bounds."""
+        from factory.lake.engine import literal, quote
+
+        column = quote(self.column)
+        outside = []
+        if self.min is not None:
+            outside.append(f"{column} < {literal(self.min)}")
+        if self.max is not None:
+            outside.append(f"{column} > {literal(self.max)}")
+        # DuckDB puts NaN above every number, so that a lower bound alone would let it pass.
+        outside.append(f"try_cast({column} as double) = 'nan'::double")
+        return f"coalesce({' or '.join(outside)}, false)"

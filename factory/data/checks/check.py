@@ -1,0 +1,166 @@
+"""What every kind of check has in common, and what it is given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.section import Section
+from factory.kinds import CHECK, KindOf
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+_SAMPLE_ROWS = 5
+"""How many failing rows are shown."""
+
+
+class UnusableCheckError(Exception):
+    """A check that cannot run on these rows; the message says why."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found; without a message the rows pass."""
+
+    message: str = ""
+    failing_rows: int = 0
+    """How many rows do not pass; 0 where a check is about the rows as a whole."""
+    sample: tuple[dict[str, Any], ...] = ()
+    """Some of the failing rows, as `CheckedRows.sample` gives them."""
+
+
+@dataclass(frozen=True)
+class CheckedRows:
+    """A dataset's rows as they will be once published."""
+
+    connection: "DuckDBPyConnection"
+    """Sees the rows as the view `result`; no file, no network."""
+    count: int
+    """How many rows there are."""
+    now: datetime
+    """The time of the check."""
+
+    @property
+    def result(self) -> "DuckDBPyRelation":
+        """The rows."""
+        return self.connection.table("result")
+
+    def sample(
+        self, rows: "DuckDBPyRelation", first: Sequence[str] = ()
+    ) -> tuple[dict[str, Any], ...]:
+        """The first five of some rows, for the log.
+
+        Args:
+            rows: Failing rows.
+            first: Columns to show before the others; names that are no column are left out.
+        """
+        from factory.lake.engine import quote
+
+        order = list(dict.fromkeys(name for name in first if name in rows.columns))
+        order += [name for name in rows.columns if name not in order]
+        shown = rows.project(", ".join(map(quote, order))).limit(_SAMPLE_ROWS)
+        return tuple(dict(zip(order, map(_plain, row), strict=True)) for row in shown.fetchall())
+
+
+class Check(Section):
+    """Something that must be true of rows before they are published.
+
+    A kind of check is a subclass with `check: Literal["its_name"]`, a docstring that says what must
+    be true, and the fields that a team may write. It says which rows are wrong in one of two ways:
+    `failing`, for rows that are looked at one by one, or `find`, for rows that are looked at
+    together. Columns that it names in fields `column` or `columns` are known to be there.
+    """
+
+    check: str
+    on_fail: Literal["halt", "warn"] = "halt"
+
+    counted_alone: ClassVar[bool] = False
+    """Whether `failing` needs a query of its own; else it is counted in one pass with others."""
+
+    def failing(self) -> str | None:
+        """A SQL condition that is true for a row that does not pass, and never null.
+
+        None for a check that looks at rows together, by `find`.
+        """
+        return None
+
+    def find(self, rows: CheckedRows) -> Finding:
+        """What is wrong with the rows; asked where `failing` gives no condition.
+
+        Raises:
+            UnusableCheckError: The check cannot run on these rows.
+            duckdb.Error: So does this.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has neither `failing` nor `find`")
+
+    def describe(self) -> str:
+        """The check in one line, as a person would say it."""
+        columns = ", ".join(self.written_columns().values())
+        return f"{self.check}({columns})" if columns else self.check
+
+    def written_columns(self) -> dict[tuple[str | int, ...], str]:
+        """The columns that the section names, by their place in it."""
+        found: dict[tuple[str | int, ...], str] = {}
+        column = getattr(self, "column", None)
+        if column is not None:
+            found["column",] = column
+        for index, name in enumerate(getattr(self, "columns", ())):
+            found["columns", index] = name
+        return found
+
+    def needed_columns(self) -> tuple[str, ...]:
+        """The columns that rows must have for the check to run: those that the section names."""
+        return tuple(self.written_columns().values())
+
+    def shown_first(self) -> tuple[str, ...]:
+        """The columns that come first where failing rows are shown."""
+        return self.needed_columns()
+
+
+class BoundedCheck(Check):
+    """A check that a number lies within bounds, both included."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> "BoundedCheck":
+        if self.min is None and self.max is None:
+            raise PydanticCustomError("bounds", "write `min`, `max` or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise PydanticCustomError(
+                "bounds",
+                "`min` {min} is above `max` {max}: no value can pass",
+                {"min": f"{self.min:g}", "max": f"{self.max:g}"},
+            )
+        return self
+
+    def holds(self, value: float) -> bool:
+        """Whether a number lies within the bounds."""
+        return not (
+            (self.min is not None and value < self.min)
+            or (self.max is not None and value > self.max)
+        )
+
+    def describe(self) -> str:
+        """The check with its bounds."""
+        if self.min is None:
+            bounds = f"at most {self.max:g}"
+        elif self.max is None:
+            bounds = f"at least {self.min:g}"
+        else:
+            bounds = f"{self.min:g} to {self.max:g}"
+        about = "".join(f"{name}: " for name in self.written_columns().values())
+        return f"{self.check}({about}{bounds})"
+
+
+AnyCheck = Annotated[Check, KindOf(CHECK)]
+"""Any kind of check."""
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)

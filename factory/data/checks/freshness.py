@@ -1,0 +1,42 @@
+"""`check: freshness`."""
+
+from datetime import UTC, date, datetime, time
+from typing import Literal
+
+from factory.base.section import Seconds, Text
+from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
+
+
+class Freshness(Check):
+    """The newest value of a timestamp column is not older than `max_age`."""
+
+    check: Literal["freshness"]
+    column: Text
+    max_age: Seconds
+
+    def find(self, rows: CheckedRows) -> Finding:
+        """How old the newest value is, if that is too old."""
+        from factory.lake.engine import quote
+
+        [(newest,)] = rows.result.aggregate(f"max({quote(self.column)})").fetchall()
+        if newest is None:
+            return Finding("there is no time in any row")
+        seconds = (rows.now - self._as_time(newest)).total_seconds()
+        if seconds <= self.max_age:
+            return Finding()
+        return Finding(f"the newest is {newest}, {seconds:,.0f} s old")
+
+    def describe(self) -> str:
+        """The column and the age."""
+        return f"freshness({self.column}: at most {self.max_age} s old)"
+
+    def _as_time(self, value: object) -> datetime:
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime.combine(value, time())
+        if not isinstance(value, datetime):
+            raise UnusableCheckError(
+                f"{self.column} holds {type(value).__name__} instead of times: "
+                f"cast it in a transform (`{self.column}::timestamp`)"
+            )
+        # Times without a zone are taken for UTC, as everywhere in the lake.
+        return value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -1,0 +1,35 @@
+"""`check: label_count`."""
+
+from typing import Literal
+
+from factory.base.section import Text
+from factory.data.checks.check import BoundedCheck, CheckedRows, Finding
+
+_SHOWN = 10
+
+
+class LabelCount(BoundedCheck):
+    """The number of rows of every label lies within the bounds, both included."""
+
+    check: Literal["label_count"]
+    column: Text = "label"
+
+    def find(self, rows: CheckedRows) -> Finding:
+        """The labels that have too few rows, or too many.
+
+        A label that no row has is not known, so it is not found.
+        """
+        from factory.lake.engine import quote
+
+        label = quote(self.column)
+        labelled = rows.result.filter(f"{label} is not null")
+        counted = labelled.aggregate(f"{label}, count(*) as n", label)
+        found = counted.order(f"n, {label}").fetchall()
+        if not found:
+            return Finding("no row has a label")
+        wrong = [(name, count) for name, count in found if not self.holds(count)]
+        if not wrong:
+            return Finding()
+        shown = ", ".join(f"{name} ({count:,})" for name, count in wrong[:_SHOWN])
+        more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        return Finding(f"{len(wrong)} of {len(found)} labels: {shown}{more}")

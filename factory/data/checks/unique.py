@@ -1,0 +1,34 @@
+"""`check: unique`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from factory.base.section import ListOf, Text
+from factory.data.checks.check import Check, CheckedRows, Finding
+
+
+class Unique(Check):
+    """No two rows have the same values in these columns, taken together."""
+
+    check: Literal["unique"]
+    columns: ListOf[Text] = Field(min_length=1)
+
+    def find(self, rows: CheckedRows) -> Finding:
+        """The values that several rows have, the most frequent first; nulls are left out."""
+        from factory.lake.engine import quote
+
+        names = ", ".join(quote(name) for name in self.columns)
+        known = " and ".join(f"{quote(name)} is not null" for name in self.columns)
+        repeated = (
+            rows.result.filter(known)
+            .aggregate(f'{names}, count(*) as "number of rows"', names)
+            .filter('"number of rows" > 1')
+        )
+        [(count, values)] = repeated.aggregate(
+            'coalesce(sum("number of rows"), 0)::bigint, count(*)'
+        ).fetchall()
+        if not count:
+            return Finding()
+        sample = rows.sample(repeated.order('"number of rows" desc'))
+        return Finding(f"{count:,} rows share {values:,} values", count, sample)
