@@ -16,7 +16,11 @@ class StopSignals:
     """While active, these signals raise nothing by themselves; `pause` raises at a safe point.
 
     A signal between a process's start and the line that notes it would otherwise lose that process.
-    A signal that is ignored already stays so: `nohup factory up &` survives its terminal.
+
+    Ctrl-C and SIGTERM are heeded whatever was inherited: a shell without job control, such as that
+    of a CI job, starts background commands with SIGINT ignored. SIGHUP that is ignored stays so:
+    `nohup factory up &` survives its terminal. What is started within the block does not inherit
+    that SIGINT was ignored, since a signal with a handler has its default effect after `exec`.
     """
 
     def __init__(self) -> None:
@@ -28,7 +32,7 @@ class StopSignals:
         self._reader.settimeout(0)
         self._writer.settimeout(0)
         for number in _STOPPING:
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._note)
         return self
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import psutil
@@ -17,6 +17,7 @@ import pytest
 from factory.runtime.home import Home
 from factory.runtime.ports import HOST, Ports
 from factory.runtime.processes import end, members
+from tests import processes
 
 pytestmark = pytest.mark.end_to_end
 
@@ -27,16 +28,17 @@ DAGS = Path(__file__).parents[1] / "runtime" / "project" / "dags"
 class Up:
     """A running `factory up` and its output."""
 
-    def __init__(self, project: Path, *options: str) -> None:
+    def __init__(self, project: Path, ignored: Collection[signal.Signals] = ()) -> None:
         ports = Ports.free()
         self.home = Home((project / ".factory").resolve())
         self.output = project / "output.txt"
         with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
+            self.process = processes.start(
                 [
                     *(FACTORY, "up", "--project", project, "--port", str(ports.airflow)),
-                    *("--mlflow-port", str(ports.mlflow), *options),
+                    *("--mlflow-port", str(ports.mlflow)),
                 ],
+                ignored=ignored,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -66,11 +68,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start(project: Path) -> Iterator[Callable[[], Up]]:
+def start(project: Path) -> Iterator[Callable[..., Up]]:
     started: list[Up] = []
 
-    def up(*options: str) -> Up:
-        started.append(Up(project, *options))
+    def up(ignored: Collection[signal.Signals] = ()) -> Up:
+        started.append(Up(project, ignored))
         return started[-1]
 
     yield up
@@ -80,7 +82,7 @@ def start(project: Path) -> Iterator[Callable[[], Up]]:
         end(members(each.home.folder), grace=0)
 
 
-def test_killed_it_leaves_nothing_and_the_next_one_starts(start: Callable[[], Up]) -> None:
+def test_killed_it_leaves_nothing_and_the_next_one_starts(start: Callable[..., Up]) -> None:
     first = start()
     first.wait_for("Ctrl-C stops everything")
     assert first.address in first.text
@@ -97,7 +99,7 @@ def test_killed_it_leaves_nothing_and_the_next_one_starts(start: Callable[[], Up
 
 
 def test_the_leftovers_of_a_run_without_a_watchdog_are_cleared_away(
-    start: Callable[[], Up],
+    start: Callable[..., Up],
 ) -> None:
     first = start()
     first.wait_for("triggerer: starting")
@@ -125,7 +127,7 @@ def test_the_leftovers_of_a_run_without_a_watchdog_are_cleared_away(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_it_starts_leaves_nothing(
-    start: Callable[[], Up], number: signal.Signals
+    start: Callable[..., Up], number: signal.Signals
 ) -> None:
     up = start()
     up.wait_for("triggerer: starting")
@@ -134,7 +136,19 @@ def test_a_signal_while_it_starts_leaves_nothing(
     assert not members(up.home.folder)
 
 
-def test_ctrl_c_twice_is_quick_and_leaves_nothing(start: Callable[[], Up]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_in_the_background_it_survives_a_hang_up_and_stops_when_asked_to(
+    start: Callable[..., Up], number: signal.Signals
+) -> None:
+    up = start(ignored=(signal.SIGINT, signal.SIGHUP))
+    up.wait_for("triggerer: starting")
+    up.process.send_signal(signal.SIGHUP)
+    up.process.send_signal(number)
+    assert up.process.wait(30) == 128 + number
+    assert not members(up.home.folder)
+
+
+def test_ctrl_c_twice_is_quick_and_leaves_nothing(start: Callable[..., Up]) -> None:
     up = start()
     up.wait_for("triggerer: starting")
     begin = time.monotonic()
@@ -146,7 +160,7 @@ def test_ctrl_c_twice_is_quick_and_leaves_nothing(start: Callable[[], Up]) -> No
     assert not members(up.home.folder)
 
 
-def test_a_component_that_dies_is_named_with_the_end_of_its_log(start: Callable[[], Up]) -> None:
+def test_a_component_that_dies_is_named_with_the_end_of_its_log(start: Callable[..., Up]) -> None:
     up = start()
     up.wait_for("triggerer: starting")
     (scheduler,) = (
@@ -162,7 +176,7 @@ def test_a_component_that_dies_is_named_with_the_end_of_its_log(start: Callable[
     assert not members(up.home.folder)
 
 
-def test_a_second_one_says_where_the_first_answers(start: Callable[[], Up]) -> None:
+def test_a_second_one_says_where_the_first_answers(start: Callable[..., Up]) -> None:
     first = start()
     first.wait_for("mlflow: starting")
     second = subprocess.run(
