@@ -58,7 +58,9 @@ class Kind:
 
     @property
     def summary(self) -> str:
-        """The first line of its documentation."""
+        """The first line of its documentation; a value may have a `summary` of its own."""
+        if not isinstance(self.target, type) and hasattr(self.target, "summary"):
+            return str(self.target.summary)
         return (getattr(self.target, "__doc__", None) or "").strip().split("\n")[0]
 
 
@@ -107,6 +109,20 @@ CHECK = Family(
     },
 )
 
+METRIC = Family(
+    "metric",
+    base="factory.training.metrics:Metric",
+    builtin={
+        name: f"factory.training.metrics:{name.upper()}"
+        for name in (
+            *("accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "log_loss"),
+            *("precision_macro", "recall_macro", "roc_auc"),
+            *("max_error", "mean_absolute_error", "mean_absolute_percentage_error"),
+            *("median_absolute_error", "r2", "root_mean_squared_error"),
+        )
+    },
+)
+
 NOTIFIER = Family(
     "notifier",
     key="type",
@@ -127,6 +143,7 @@ FAMILIES: Mapping[str, Family] = {
     for family in (
         SOURCE,
         CHECK,
+        METRIC,
         NOTIFIER,
     )
 }
@@ -292,6 +309,9 @@ def _check(family: Family, point: EntryPoint, target: Any) -> None:
     fits = issubclass(target, base) if isinstance(target, type) else isinstance(target, base)
     if not fits:
         raise TypeError(f"{point.value} is no {base.__module__}.{base.__name__}")
+    name = getattr(target, "name", point.name)
+    if not isinstance(target, type) and name != point.name:
+        raise TypeError(f"{point.value} calls itself {name!r}: its entry point must do so too")
     if isinstance(target, type) and family.key is not None:
         said = target.model_fields[family.key].annotation  # type: ignore[attr-defined]
         if point.name not in getattr(said, "__args__", ()):

@@ -100,6 +100,18 @@ ListOf = Annotated[tuple[Item, ...], Strict(strict=False)]
 
 
 @dataclass(frozen=True)
+class NotTrained:
+    """Marks a field of a model's section that does not change what is trained.
+
+    Write `Annotated[its type, NotTrained()]`. The configuration's hash leaves the field out, and so do
+    the tasks of training, unless they read it all the same.
+    """
+
+    is_read: bool = False
+    """Whether training reads it, though the trained model is the same whatever it says."""
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """What a file is read against: the validation context that the reader hands to pydantic.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -75,10 +75,13 @@ class DeploySection(Section):
     """How long it may take to answer."""
 
 
-def check_deploy(
-    deploy: DeploySection, *, task: Literal["classification", "regression"], takes_pictures: bool
-) -> None:
+def check_deploy(deploy: DeploySection, *, has_classes: bool, takes_pictures: bool) -> None:
     """Check that a deployment can be asked about what its model takes and gives.
+
+    Args:
+        deploy: The section.
+        has_classes: Whether the model predicts classes, and not numbers.
+        takes_pictures: Whether it learns from images.
 
     Raises:
         PydanticCustomError: with the way to the first thing that is wrong.
@@ -98,13 +101,13 @@ def check_deploy(
             "this model takes a picture: name a file that ends with .jpg, .png or .webp",
             {"at": (*at, "rows" if test.rows is not None else "file")},
         )
-    if task == "classification" and test.tolerance is not None:
+    if has_classes and test.tolerance is not None:
         raise PydanticCustomError(
             "smoke_test",
             "`tolerance` belongs to a regression: a class is right or wrong",
             {"at": (*at, "tolerance")},
         )
-    if task == "regression" and isinstance(test.expect, (str, bool)):
+    if not has_classes and isinstance(test.expect, (str, bool)):
         raise PydanticCustomError(
             "smoke_test",
             "{value} is no number, and a regression says numbers",

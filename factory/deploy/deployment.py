@@ -11,7 +11,7 @@ from factory.models import registry
 from factory.models.champion import NoChampionError
 from factory.models.registry import Version
 from factory.models.tracking import Tracking
-from factory.training.model import METRICS
+from factory.training.tasks import TASKS
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +78,8 @@ def release_of(version: Version) -> Release:
     Raises:
         TerminalError: The version was not registered by a training run.
     """
-    task = version.tags.get("task")
-    if task not in METRICS:
+    task = TASKS.get(version.tags.get("task", ""))
+    if task is None:
         raise TerminalError(
             f"{version.model} version {version.number} has no tag `task`: it was not registered by a "
             "training run; train the model again"
@@ -88,7 +88,7 @@ def release_of(version: Version) -> Release:
         model=version.model,
         version=version.number,
         uri=version.uri,
-        task="classification" if task == "classification" else "regression",
+        task=task.name,
         estimator=version.tags.get("estimator", ""),
         packages=tuple(filter(None, version.tags.get("packages", "").split(","))),
         sha256=version.tags.get("sha256"),

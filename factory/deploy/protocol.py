@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from pydantic import Field
 
 from factory.base.values import Result
+from factory.training.tasks import TaskName
 
 
 class Release(Result):
@@ -18,7 +19,7 @@ class Release(Result):
     version: int
     uri: str
     """What MLflow loads it by: `models:/<model>/<version>`."""
-    task: Literal["classification", "regression"]
+    task: TaskName
     estimator: str = ""
     """Its dotted path."""
     packages: tuple[str, ...] = ()

@@ -125,8 +125,7 @@ def _tasks(
 
 def _config(model: Model, places: Places) -> dict[str, Any]:
     """The model's section without what is not needed here, the text of SQL files in it."""
-    kept = {"task", "train_on", "target", "features", "split", "search", "objective", "predict"}
-    section = {key: value for key, value in parts.dump(model).items() if key in kept}
+    section = model.as_trained("predict")
     section["transforms"] = parts.transforms(model.transforms, places)
     if model.predict is not None and model.predict.transforms is not None:
         section["predict"]["transforms"] = parts.transforms(model.predict.transforms, places)

@@ -11,9 +11,6 @@ from factory.documents.notification import telling
 from factory.models.predict import Predict
 from factory.team.team import TeamConfig
 
-# What the target is taken for where transforms name it and the rows lack it.
-_TARGET = {"classification": "VARCHAR", "regression": "DOUBLE"}
-
 
 def prediction_id(team: str, model: str) -> str:
     """The id of the DAG that predicts with a model's champion."""
@@ -70,7 +67,10 @@ def _tasks(
                 "datasets": reads,
                 "transforms": parts.transforms(model.prediction_transforms, places),
                 # Transforms that were written for this input know its columns.
-                "absent": {model.target: _TARGET[model.task]} if section.transforms is None else {},
+                # What the target is taken for where transforms name it and the rows lack it.
+                "absent": {model.target: model.learning_task.sql_type}
+                if section.transforms is None
+                else {},
                 "keep": list(section.keep),
                 "batch_rows": section.batch_rows,
                 "workspace": places.workspace,

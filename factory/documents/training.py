@@ -13,7 +13,7 @@ from factory.documents.resources import macros, with_resources
 from factory.documents.training_jobs import with_jobs
 from factory.models.promotion import RetrainWhen
 from factory.team.team import TeamConfig
-from factory.training.model import AROUND, TASKS_WITH_ROWS, Model
+from factory.training.model import TASKS_WITH_ROWS, Model
 
 
 def training_id(team: str, model: str) -> str:
@@ -58,7 +58,7 @@ def _tasks(
     team: TeamConfig, model: Model, full_name: str, reads: list[str], places: Places
 ) -> dict[str, Any]:
     # The task functions get the model's section as it stands: one meaning, one place.
-    section = _what_is_trained(model)
+    section = model.as_trained()
     section["transforms"] = parts.transforms(model.transforms, places)
     where = {"workspace": places.workspace}
     lake = {"storage": places.storage}
@@ -110,11 +110,6 @@ def _told(team: TeamConfig, model: Model, tasks: dict[str, Any]) -> dict[str, An
     tasks["promote"] |= telling("on_promotion", team, model)
     tasks["keep_champion"] |= telling("on_kept_champion", team, model)
     return tasks
-
-
-def _what_is_trained(model: Model) -> dict[str, Any]:
-    """The model's section without what only says when, and what becomes of the model."""
-    return {key: value for key, value in parts.dump(model).items() if key not in AROUND}
 
 
 def _retrain(rules: RetrainWhen, full_name: str, places: Places) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from factory.data.checks.check import AnyCheck
 from factory.data.dataset import Write
 from factory.data.transforms.sections import Transform
 from factory.team.schedule import Schedule, ScheduleField
+from factory.training.tasks import TASKS, LearningTask
 
-_ADDED = {
-    "classification": ("prediction", "probability", "model_version", "input_version"),
-    "regression": ("prediction", "model_version", "input_version"),
-}
+_VERSIONS = ("model_version", "input_version")
+"""The columns that say what a prediction was made with, and from."""
 
 
 class Predict(Section):
@@ -46,9 +45,8 @@ class Predict(Section):
 
     @model_validator(mode="after")
     def _different_columns(self) -> "Predict":
-        taken = dict.fromkeys(
-            _ADDED["classification"], "the predictions have a column of their own"
-        )
+        reserved = [name for task in TASKS.values() for name in task.prediction_columns]
+        taken = dict.fromkeys((*reserved, *_VERSIONS), "the predictions have a column of their own")
         for index, name in enumerate(self.keep):
             if name.lower() in taken:
                 raise PydanticCustomError(
@@ -68,9 +66,9 @@ class Predict(Section):
         """The name of the dataset that the model's predictions are published as."""
         return self.output or f"{model}_predictions"
 
-    def columns(self, task: Literal["classification", "regression"]) -> tuple[str, ...]:
+    def columns(self, task: LearningTask) -> tuple[str, ...]:
         """The columns of the predictions, in their order."""
-        return (*self.keep, *_ADDED[task])
+        return (*self.keep, *task.prediction_columns, *_VERSIONS)
 
     def when(self, model: str) -> Schedule:
         """Its schedule; without one, it runs when the input has changed or the model is promoted."""

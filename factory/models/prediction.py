@@ -24,8 +24,8 @@ from factory.lake.engine import quote
 from factory.lake.table import Lake
 from factory.models.predictor import Predictor
 from factory.trainers.trainer import Predictions
-from factory.training.model import Task
 from factory.training.rows import model_rows
+from factory.training.tasks import TASKS, TaskName
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def _asks_for(error: SqlError | KeyError, column: str) -> bool:
 class Form:
     """What the rows of a prediction dataset hold."""
 
-    task: Task
+    task: TaskName
     keep: Sequence[str]
     """Columns of the input that stay as they are."""
     input_version: int
@@ -219,7 +219,7 @@ def _piece(batch: pa.Table, said: Predictions, predictor: Predictor, form: Form)
     rows = batch.num_rows
     columns = {name: batch.column(name) for name in form.keep}
     columns["prediction"] = pa.array(said.values, _prediction_type(predictor))
-    if form.task == "classification":
+    if "probability" in TASKS[form.task].prediction_columns:
         highest = None if said.probabilities is None else said.probabilities.max(axis=1)
         columns["probability"] = pa.nulls(rows, pa.float64()) if highest is None else highest
     columns["model_version"] = pa.repeat(pa.scalar(predictor.version.number, pa.int64()), rows)

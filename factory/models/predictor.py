@@ -15,7 +15,7 @@ from factory.models.registry import Version
 from factory.models.tracking import Tracking
 from factory.trainers.dispatch import trainer_of
 from factory.trainers.trainer import Predictions, TrainedModel, Trainer
-from factory.training.model import METRICS
+from factory.training.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -136,13 +136,14 @@ def read_predictor(
     """
     with downloaded(uri, version.tags.get(TAG)) as folder:
         signature = mlflow.models.Model.load(folder).signature
-        if signature is None or signature.inputs is None or task not in METRICS:
+        learned = TASKS.get(task or "")
+        if signature is None or signature.inputs is None or learned is None:
             raise TerminalError(
                 f"{version.model} version {version.number} has no signature or no tag `task`: it "
                 "was not registered by a training run; train the model again"
             )
         trainer = trainer_of(
-            "classification" if task == "classification" else "regression",
+            learned.name,
             version.tags.get("estimator", ""),
             limit_threads=limit_threads,
         )

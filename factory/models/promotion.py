@@ -1,13 +1,13 @@
 """`promotion` and `retrain_when`: when a model may go live, and when it is worth training again."""
 
-from collections.abc import Collection
-from math import inf
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.section import ListOf, Seconds, Section, Surroundings, Text
+from factory.training.metrics import Metric, check_metric
 
 PRODUCTION = "prod"
 """The environment in which an approval must name who approves."""
@@ -129,47 +129,18 @@ class RetrainWhen(Section):
         return self
 
 
-_RANGES: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(
-        (
-            "accuracy",
-            "balanced_accuracy",
-            "f1_macro",
-            "f1_weighted",
-            "precision_macro",
-            "recall_macro",
-            "roc_auc",
-        ),
-        (0, 1),
-    ),
-    "r2": (-inf, 1),
-}
-"""The lowest and highest values of metrics; those that are left out are errors, from 0 on."""
-
-
-def check_promotion(promotion: Promotion, *, task: str, metrics: Collection[str]) -> None:
-    """Raise a located error unless every threshold is on a metric of the task, and can be met.
+def check_promotion(promotion: Promotion, *, task: str, known: Mapping[str, Metric]) -> None:
+    """Raise a located error unless every threshold is on a known metric, and can be met.
 
     Args:
         promotion: The section.
         task: The model's task.
-        metrics: The metrics that are computed for it.
+        known: The metrics that the model may name.
     """
     for name, bounds in promotion.require.items():
         at = ("promotion", "require", name)
-        if name not in metrics:
-            raise PydanticCustomError(
-                "metric",
-                "{value} is not computed for {task}: write one of {known}",
-                {
-                    "value": repr(name),
-                    "task": task,
-                    "known": ", ".join(sorted(metrics)),
-                    "at": at,
-                    "choices": sorted(metrics),
-                },
-            )
-        lowest, highest = _RANGES.get(name, (0, inf))
+        check_metric(name, task, known, at)
+        lowest, highest = known[name].bounds
         if bounds.min is not None and bounds.min > highest:
             key, limit = "min", f"at most {highest:g}"
         elif bounds.max is not None and bounds.max < lowest:

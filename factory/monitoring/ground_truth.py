@@ -15,7 +15,8 @@ from factory.models.promotion import Bounds
 from factory.monitoring.sections import Truth
 from factory.trainers.trainer import Predictions
 from factory.training.metrics import score
-from factory.training.model import Model, Task
+from factory.training.model import Model
+from factory.training.tasks import LearningTask
 
 _CLASS_TYPES_DIFFER = "VARCHAR"
 """What classes are compared as where truth and predictions have different types."""
@@ -87,7 +88,7 @@ def measure_quality(
                 "run its DAG, so that there are predictions with these columns"
             )
         _make_predicted(connection, looked_at, truth.keys, model_version)
-        kind = _common_type(connection, column, model.task)
+        kind = _common_type(connection, column, model.learning_task)
         pairs = connection.sql(
             f"select cast(t.{quote(column)} as {kind}) as target, "  # noqa: S608 - quoted names
             f"cast(p.prediction as {kind}) as prediction "
@@ -100,7 +101,7 @@ def measure_quality(
     )
     metrics, skipped = {}, {}
     if len(target):
-        scores = score(model.task, target, Predictions(said))
+        scores = score(model.computed_metrics, target, Predictions(said))
         metrics, skipped = scores.values, scores.skipped
     counts = len(target) >= truth.min_rows
     return Quality(
@@ -173,9 +174,9 @@ def _make_predicted(
     )
 
 
-def _common_type(connection: DuckDBPyConnection, column: str, task: Task) -> str:
-    if task == "regression":
-        return "DOUBLE"
+def _common_type(connection: DuckDBPyConnection, column: str, task: LearningTask) -> str:
+    if not task.has_classes:
+        return task.sql_type
     kinds = {
         columns_of(connection.table("truth"))[column],
         columns_of(connection.table("predicted"))["prediction"],

@@ -300,7 +300,7 @@ def _compare_predictions(
         before,
         now,
         drift,
-        kind="numeric" if model.task == "regression" else "categorical",
+        kind="categorical" if model.learning_task.has_classes else "numeric",
     )
 
 

@@ -4,7 +4,7 @@ The words are those of Evidently and NannyML: a *reference* (what the model was 
 with the *current* rows, one window after the other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -13,11 +13,9 @@ from pydantic_core import PydanticCustomError
 from factory.base.section import ListOf, Reference, Section, Text
 from factory.models.promotion import Bounds, RetrainWhen
 from factory.team.schedule import ScheduleField
+from factory.training.metrics import Metric
 
 Where = tuple[str | int, ...]
-
-# They need the probability of every class; predictions carry that of the predicted one only.
-_NEED_PROBABILITIES = frozenset({"log_loss", "roc_auc"})
 
 # Presets that are no points in time, which is what Airflow can join with news of assets.
 _NO_TIMES = frozenset({"@once", "@continuous"})
@@ -152,7 +150,7 @@ class Monitor(Section):
 def check_monitor(
     monitor: Monitor,
     *,
-    metrics: Iterable[str],
+    metrics: Mapping[str, Metric],
     target: str,
     features: tuple[str, ...] | None,
     predictions: tuple[str, ...] | None,
@@ -163,7 +161,7 @@ def check_monitor(
 
     Args:
         monitor: The section.
-        metrics: Those that are computed for the model's task.
+        metrics: Those that the model may name.
         target: The model's target.
         features: The model's features, if they are listed.
         predictions: The columns that predictions keep, if the model predicts.
@@ -173,7 +171,7 @@ def check_monitor(
     Raises:
         PydanticCustomError: With its place below the model in `at`.
     """
-    _check_metrics(monitor, sorted(metrics))
+    _check_metrics(monitor, metrics)
     for index, column in enumerate(monitor.drift.columns or ()):
         _check_column(column, target, features, ("monitor", "drift", "columns", index))
     if monitor.truth is not None:
@@ -199,8 +197,9 @@ def _check_training(trains_at: str | None, rules: RetrainWhen | None) -> None:
         )
 
 
-def _check_metrics(monitor: Monitor, known: list[str]) -> None:
-    computed = [name for name in known if name not in _NEED_PROBABILITIES]
+def _check_metrics(monitor: Monitor, known: Mapping[str, Metric]) -> None:
+    # Stored predictions carry the probability of the predicted class only.
+    computed = sorted(name for name in known if known[name].needs != "probabilities")
     for name in monitor.quality or ():
         if name in computed:
             continue

@@ -6,7 +6,6 @@ registry knows of it.
 
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,6 +16,7 @@ from factory.models.registry import Version
 from factory.serving.limits import Settings
 from factory.serving.loading import Served, tried
 from factory.serving.models import Models
+from factory.training.tasks import TaskName
 
 NOTE = RELEASE_FILE
 """The file's name."""
@@ -29,7 +29,7 @@ class ReleaseNote(BaseModel):
 
     model: str = Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")
     version: int = Field(ge=1)
-    task: Literal["classification", "regression"]
+    task: TaskName
     estimator: str = ""
     """Its dotted path, which says what trainer reads it."""
     packages: tuple[str, ...] = ()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from factory.trainers.fastai.params import is_fastai
 from factory.trainers.trainer import Fitted, LoggedModel, Predictions, Rows, TrainedModel, Trainer
-from factory.training.model import Model, Task
+from factory.training.model import Model
+from factory.training.tasks import TaskName
 
 __all__ = [
     "Fitted",
@@ -36,7 +37,7 @@ def trainer_for(model: Model, estimator: str, *, files: Path | None = None) -> T
     return _trainer(model.task, estimator, threads, model.preprocessing, files)
 
 
-def trainer_of(task: Task, estimator: str = "", *, limit_threads: bool = True) -> Trainer:
+def trainer_of(task: TaskName, estimator: str = "", *, limit_threads: bool = True) -> Trainer:
     """The trainer that reads registered models back, and asks them.
 
     Args:
@@ -53,7 +54,7 @@ def trainer_of(task: Task, estimator: str = "", *, limit_threads: bool = True) -
 
 
 def _trainer(
-    task: Task,
+    task: TaskName,
     estimator: str,
     threads: int | None,
     preprocessing: str | None = None,

@@ -61,7 +61,7 @@ def evaluate(
     fitted = load_fitted(fit, model, workspace)
     features, target = read_part(workspace, "validation")
     trainer = trainer_for(model, fit.trial.estimator)
-    scores = score(model.task, target, trainer.predict(fitted, features))
+    scores = score(model.computed_metrics, target, trainer.predict(fitted, features))
     for name, why in scores.skipped.items():
         logger.warning("%s: no %s: %s", fit.trial.name, name, why)
     failure = _failure(fit, model, scores)

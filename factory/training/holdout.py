@@ -45,7 +45,7 @@ def final_test(
     fitted = load_fitted(selection.winner.fit, model, workspace)
     features, target = read_part(workspace, "test")
     predictions = trainer_for(model, selection.winner.fit.trial.estimator).predict(fitted, features)
-    scores = score(model.task, target, predictions)
+    scores = score(model.computed_metrics, target, predictions)
     for name, why in scores.skipped.items():
         logger.warning("No test_%s: %s", name, why)
     tracking.log(

@@ -1,15 +1,16 @@
 """`models`: what a team trains."""
 
 import hashlib
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.base.section import DottedPath, ListOf, Section, Text
+from factory.base.section import DottedPath, ListOf, NotTrained, Section, Surroundings, Text
 from factory.data.transforms.sections import Transform
 from factory.deploy.common import check_deploy
 from factory.deploy.sections import Deploy
+from factory.kinds import METRIC
 from factory.models.predict import Predict
 from factory.models.promotion import Promotion, RetrainWhen, check_promotion
 from factory.monitoring.sections import Monitor, check_monitor
@@ -18,50 +19,12 @@ from factory.team.resources import Resources, check_resources
 from factory.team.schedule import InputsField, Schedule, ScheduleField
 from factory.trainers.fastai.params import IMAGE_COLUMN, is_fastai, is_vision
 from factory.training.backends.sections import Backend
+from factory.training.metrics import Goal, Metric, check_metric, find_metric, known_metrics
 from factory.training.search.sections import Search, estimators
-
-Task = Literal["classification", "regression"]
-
-METRICS: dict[str, dict[str, Literal["maximize", "minimize"]]] = {
-    "classification": {
-        "accuracy": "maximize",
-        "balanced_accuracy": "maximize",
-        "f1_macro": "maximize",
-        "f1_weighted": "maximize",
-        "log_loss": "minimize",
-        "precision_macro": "maximize",
-        "recall_macro": "maximize",
-        "roc_auc": "maximize",
-    },
-    "regression": {
-        "max_error": "minimize",
-        "mean_absolute_error": "minimize",
-        "mean_absolute_percentage_error": "minimize",
-        "median_absolute_error": "minimize",
-        "r2": "maximize",
-        "root_mean_squared_error": "minimize",
-    },
-}
-"""Every metric that is computed for a task, by scikit-learn's names, and which way is better."""
-
+from factory.training.tasks import TASKS, LearningTask, TaskName
 
 TASKS_WITH_ROWS = ("split", "trial", "test")
 """The tasks of a training DAG that handle rows, in their order."""
-
-
-AROUND = (
-    "description",
-    "schedule",
-    "promotion",
-    "retrain_when",
-    "predict",
-    "monitor",
-    "backend",
-    "deploy",
-    "notify",
-    "resources",
-)
-"""Keys of a model that do not change what is trained."""
 
 
 class Split(Section):
@@ -101,16 +64,16 @@ class Objective(Section):
     """The metric that ranks trials; `goal` follows from the metric unless it is written."""
 
     metric: Text
-    goal: Literal["maximize", "minimize"] | None = None
+    goal: Goal | None = None
 
 
 class Model(Section):
     """Something the team trains; one consumer DAG `<team>.<model>.train`."""
 
-    description: str = ""
-    task: Task
+    description: Annotated[str, NotTrained()] = ""
+    task: TaskName
     train_on: InputsField
-    schedule: ScheduleField | None = None
+    schedule: Annotated[ScheduleField | None, NotTrained()] = None
     transforms: ListOf[Transform] = ()
     target: Text
     features: ListOf[Text] | None = Field(default=None, min_length=1)
@@ -120,43 +83,38 @@ class Model(Section):
     split: Split = Split()
     search: Search
     objective: Objective
-    promotion: Promotion = Promotion()
+    metrics: Annotated[ListOf[Text], NotTrained(is_read=True)] = ()
+    """Metrics of plug-ins that are computed beside those of the task. What the objective, `promotion`
+    or `monitor` name is computed anyway."""
+    promotion: Annotated[Promotion, NotTrained()] = Promotion()
     """When a trained version goes live."""
-    retrain_when: RetrainWhen | None = None
+    retrain_when: Annotated[RetrainWhen | None, NotTrained()] = None
     """When it is worth training again; always when left out."""
-    predict: Predict | None = None
+    predict: Annotated[Predict | None, NotTrained()] = None
     """Batch prediction with the champion."""
-    monitor: Monitor | None = None
+    monitor: Annotated[Monitor | None, NotTrained()] = None
     """How the model is watched once it is in use."""
-    deploy: Deploy | None = None
+    deploy: Annotated[Deploy | None, NotTrained()] = None
     """Where the champion answers."""
-    backend: Backend | None = None
+    backend: Annotated[Backend | None, NotTrained()] = None
     """Where trials are trained; in their tasks when left out."""
-    resources: Resources = Field(default_factory=dict)
+    resources: Annotated[Resources, NotTrained()] = Field(default_factory=dict)
     """What is created for a training run and destroyed with it."""
-    notify: Notify | None = None
+    notify: Annotated[Notify | None, NotTrained()] = None
     """Whom to tell what becomes of it."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> "Model":
-        known = METRICS[self.task]
-        if self.objective.metric not in known:
-            raise PydanticCustomError(
-                "metric",
-                "{value} is not computed for {task}: write one of {known}",
-                {
-                    "value": repr(self.objective.metric),
-                    "task": self.task,
-                    "known": ", ".join(sorted(known)),
-                    "at": ("objective", "metric"),
-                    "choices": sorted(known),
-                },
-            )
-        if self.split.method == "stratified" and self.task == "regression":
+    def _consistent(self, info: ValidationInfo) -> "Model":
+        surroundings = info.context if isinstance(info.context, Surroundings) else None
+        known = known_metrics(self.task, self._named_metrics, surroundings)
+        check_metric(self.objective.metric, self.task, known, ("objective", "metric"))
+        for index, name in enumerate(self.metrics):
+            check_metric(name, self.task, known, ("metrics", index))
+        if self.split.method == "stratified" and not self.learning_task.has_classes:
             raise PydanticCustomError(
                 "split",
-                "`method: stratified` needs classes: use random, time or group for a regression",
-                {"at": ("split", "method")},
+                "`method: stratified` needs classes: use random, time or group for a {task}",
+                {"task": self.task, "at": ("split", "method")},
             )
         if self.features is not None and self.target in self.features:
             raise PydanticCustomError(
@@ -173,17 +131,21 @@ class Model(Section):
             )
         self._check_libraries()
         check_resources(self.resources, TASKS_WITH_ROWS)
-        check_promotion(self.promotion, task=self.task, metrics=known)
+        check_promotion(self.promotion, task=self.task, known=known)
         if self.deploy is not None:
             takes_pictures = self.image_column is not None
-            check_deploy(self.deploy, task=self.task, takes_pictures=takes_pictures)
+            check_deploy(
+                self.deploy,
+                has_classes=self.learning_task.has_classes,
+                takes_pictures=takes_pictures,
+            )
         if self.monitor is not None:
             check_monitor(
                 self.monitor,
                 metrics=known,
                 target=self.target,
                 features=self.features,
-                predictions=self.predict.columns(self.task) if self.predict else None,
+                predictions=self.predict.columns(self.learning_task) if self.predict else None,
                 trains_at=self.schedule.cron if self.schedule else None,
                 rules=self.retrain_when,
             )
@@ -234,14 +196,60 @@ class Model(Section):
         return self.features[0] if self.features else IMAGE_COLUMN
 
     @property
-    def goal(self) -> Literal["maximize", "minimize"]:
+    def learning_task(self) -> LearningTask:
+        """All that follows from its task."""
+        return TASKS[self.task]
+
+    @property
+    def goal(self) -> Goal:
         """Whether more or less of the objective's metric is better."""
-        return self.objective.goal or METRICS[self.task][self.objective.metric]
+        return self.objective.goal or find_metric(self.objective.metric).goal
+
+    @property
+    def computed_metrics(self) -> tuple[Metric, ...]:
+        """The metrics that are computed for it: those of its task, and what else it names.
+
+        Other metrics of plug-ins are left alone: a task has nothing but this section, and so it needs
+        no plug-in that the section does not name.
+        """
+        others = map(find_metric, self._metrics_of_plugins)
+        return (*self.learning_task.metrics, *others)
+
+    @property
+    def _named_metrics(self) -> tuple[str, ...]:
+        quality = self.monitor.quality if self.monitor is not None else None
+        named = (self.objective.metric, *self.metrics, *self.promotion.require, *(quality or ()))
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def _metrics_of_plugins(self) -> tuple[str, ...]:
+        return tuple(name for name in self._named_metrics if name not in METRIC.builtin)
+
+    @property
+    def config_hash(self) -> str:
+        """Twelve hexadecimal digits that change when the trained model could change."""
+        text = self.model_dump_json(exclude=_not_trained(self))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def as_trained(self, *also: str) -> dict[str, Any]:
+        """The section as plain data, without what training does not read and what has its default.
+
+        Args:
+            also: Keys that are kept all the same.
+        """
+        left_out = {
+            name
+            for name, mark in _marks(type(self)).items()
+            if not mark.is_read and name not in also
+        }
+        # What the keys that are left out name must be computed too.
+        whole = self.model_copy(update={"metrics": self._metrics_of_plugins})
+        return whole.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
 
     @property
     def split_method(self) -> str:
-        """How rows are divided: as written, else stratified for classes and random for numbers."""
-        return self.split.method or ("stratified" if self.task == "classification" else "random")
+        """How rows are divided: as written, else as is usual for the task."""
+        return self.split.method or self.learning_task.default_split
 
     @property
     def prediction_transforms(self) -> tuple[Transform, ...]:
@@ -262,12 +270,21 @@ class Model(Section):
         return tuple(dict.fromkeys((self.predict.input, *reads)))
 
 
-def config_hash(model: Model) -> str:
-    """Twelve hexadecimal digits that change when the trained model could change.
+def _marks(section: type[Section]) -> dict[str, NotTrained]:
+    """The marks of the fields that do not change what is trained."""
+    return {
+        name: mark
+        for name, field in section.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, NotTrained)
+    }
 
-    What only describes a model, says when and how many at once, or what becomes of it, is left out.
-    """
-    text = model.model_dump_json(
-        exclude={**dict.fromkeys(AROUND, True), "search": {"parallel_trials"}}
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+def _not_trained(section: Section) -> dict[str, Any]:
+    """The fields that do not change what is trained, in the section and in those below it."""
+    found: dict[str, Any] = dict.fromkeys(_marks(type(section)), True)
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if name not in found and isinstance(value, Section) and (below := _not_trained(value)):
+            found[name] = below
+    return found

@@ -95,7 +95,7 @@ def save_test_plots(
     Returns:
         The pictures' files.
     """
-    if model.task == "regression":
+    if not model.learning_task.has_classes:
         return [
             _errors(model, target, predictions, "residual_vs_predicted", folder / "residuals.png"),
             _errors(

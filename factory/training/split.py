@@ -20,7 +20,6 @@ from factory.lake.table import Lake
 from factory.training.model import Model
 from factory.training.model import Split as SplitConfig
 from factory.training.split_files import PARTS, Part, write_batches, write_part
-from factory.training.target_column import with_target
 
 logger = logging.getLogger(__name__)
 
@@ -82,13 +81,42 @@ def split(
     wanted = list(dict.fromkeys([*features, target, *([column] if column else [])]))
     table = rows.select(wanted) if isinstance(rows, pa.Table) else rows.to_table(columns=wanted)
 
-    known, dropped = with_target(table, model)
+    known, dropped = _with_target(table, model)
     prepared = learnable(known, features).append_column(target, known.column(target))
     values = _split_values(known, column)
     order = _content_order(prepared, values)
     prepared = prepared.take(order)
     division = _divide(model, prepared, None if values is None else values[order])
     return _store(prepared, division, model, features, dropped, workspace, images)
+
+
+def _with_target(rows: pa.Table, model: Model) -> tuple[pa.Table, int]:
+    """The rows whose target is known, the target made fit for the task, and how many rows fell out.
+
+    NaN counts as unknown.
+
+    Raises:
+        TerminalError: The target has no value at all, or does not fit the task.
+    """
+    column = rows.column(model.target)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    known = pc.is_valid(column)
+    if pa.types.is_floating(column.type):
+        known = pc.and_(known, pc.invert(pc.fill_null(pc.is_nan(column), fill_value=True)))
+    place = rows.column_names.index(model.target)
+    kept = rows.set_column(place, model.target, column).filter(known)
+    dropped = rows.num_rows - kept.num_rows
+    if dropped:
+        logger.warning(
+            "%d of %d rows have no %r and are left out", dropped, rows.num_rows, model.target
+        )
+    if kept.num_rows == 0:
+        raise TerminalError(
+            f"target: none of the {rows.num_rows} rows has a value in {model.target!r}"
+        )
+    target = model.learning_task.prepare_target(model.target, kept.column(model.target))
+    return kept.set_column(place, model.target, target), dropped
 
 
 def _content_order(prepared: pa.Table, values: Values | None) -> Indices:
@@ -220,7 +248,7 @@ def _store(
     classes: dict[Part, dict[str, int]] = {}
     for part in PARTS:
         rows = prepared.take(division[part])
-        if model.task == "classification":
+        if model.learning_task.has_classes:
             classes[part] = _balance(rows.column(model.target))
         if model.image_column is None or images is None:
             write_part(rows, workspace, part)

@@ -21,7 +21,7 @@ def deploy(**smoke_test: object) -> ProcessDeploy:
 )
 def test_a_smoke_test_that_the_model_cannot_take_is_refused(section, takes_pictures, words, at):
     with pytest.raises(PydanticCustomError, match=words) as raised:
-        check_deploy(deploy(**section), task="classification", takes_pictures=takes_pictures)
+        check_deploy(deploy(**section), has_classes=True, takes_pictures=takes_pictures)
     assert raised.value.context is not None
     assert raised.value.context["at"] == ("deploy", "smoke_test", at)
 
@@ -36,4 +36,4 @@ def test_a_smoke_test_that_the_model_cannot_take_is_refused(section, takes_pictu
     ],
 )
 def test_what_the_model_takes_may_be_asked(section, takes_pictures):
-    check_deploy(deploy(**section), task="classification", takes_pictures=takes_pictures)
+    check_deploy(deploy(**section), has_classes=True, takes_pictures=takes_pictures)

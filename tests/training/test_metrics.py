@@ -3,9 +3,10 @@ import pytest
 from sklearn import metrics
 
 from factory.trainers.trainer import Predictions
-from factory.training.metrics import score
-from factory.training.model import METRICS
+from factory.training.metrics import Metric, score
+from factory.training.tasks import TASKS
 
+CLASSIFICATION, REGRESSION = (TASKS[name].metrics for name in ("classification", "regression"))
 TRUTH = np.array(["a", "b", "c", "a", "b", "c"], dtype=object)
 SAID = np.array(["a", "b", "b", "a", "c", "c"], dtype=object)
 LIKELY = np.array(
@@ -15,8 +16,8 @@ CLASSES = np.array(["a", "b", "c"], dtype=object)
 
 
 def test_every_metric_of_a_classification_is_computed():
-    scores = score("classification", TRUTH, Predictions(SAID, LIKELY, CLASSES))
-    assert set(scores.values) == set(METRICS["classification"])
+    scores = score(CLASSIFICATION, TRUTH, Predictions(SAID, LIKELY, CLASSES))
+    assert list(scores.values) == [metric.name for metric in CLASSIFICATION]
     assert scores.values["accuracy"] == pytest.approx(4 / 6)
     assert scores.values["f1_macro"] == metrics.f1_score(TRUTH, SAID, average="macro")
     assert scores.values["roc_auc"] == metrics.roc_auc_score(TRUTH, LIKELY, multi_class="ovr")
@@ -28,12 +29,12 @@ def test_roc_auc_of_two_classes_takes_the_second_as_positive():
     truth = np.array(["no", "yes", "no", "yes"], dtype=object)
     likely = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.5, 0.5]])
     predictions = Predictions(truth, likely, np.array(["no", "yes"], dtype=object))
-    assert score("classification", truth, predictions).values["roc_auc"] == 0.75
+    assert score(CLASSIFICATION, truth, predictions).values["roc_auc"] == 0.75
 
 
 def test_every_metric_of_a_regression_is_computed():
     truth, said = np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 2.0])
-    scores = score("regression", truth, Predictions(said))
+    scores = score(REGRESSION, truth, Predictions(said))
     assert scores.values == pytest.approx(
         {
             "max_error": 2.0,
@@ -47,7 +48,7 @@ def test_every_metric_of_a_regression_is_computed():
 
 
 def test_what_needs_probabilities_is_skipped_without_them():
-    scores = score("classification", TRUTH, Predictions(SAID, None, CLASSES))
+    scores = score(CLASSIFICATION, TRUTH, Predictions(SAID, None, CLASSES))
     assert set(scores.skipped) == {"log_loss", "roc_auc"}
     assert "no `predict_proba`" in scores.skipped["roc_auc"]
 
@@ -55,11 +56,21 @@ def test_what_needs_probabilities_is_skipped_without_them():
 def test_a_class_that_training_never_saw_skips_what_it_makes_undefined():
     truth = np.array(["a", "b", "z"], dtype=object)
     predictions = Predictions(SAID[:3], LIKELY[:3], CLASSES)
-    scores = score("classification", truth, predictions)
+    scores = score(CLASSIFICATION, truth, predictions)
     assert scores.values["accuracy"] == pytest.approx(2 / 3)
     assert {"log_loss", "roc_auc"} <= set(scores.skipped)
 
 
 def test_a_metric_that_is_not_a_number_is_skipped():
-    scores = score("regression", np.array([1.0]), Predictions(np.array([1.0])))
+    scores = score(REGRESSION, np.array([1.0]), Predictions(np.array([1.0])))
     assert scores.skipped == {"r2": "it is nan for these rows"}
+
+
+def test_a_metric_that_names_its_function_by_path_gets_its_options():
+    metric = Metric(
+        "f2", ("classification",), "maximize", "sklearn.metrics:fbeta_score",
+        options={"beta": 2, "average": "macro"},
+    )  # fmt: skip
+    found = score([metric], TRUTH, Predictions(SAID)).values
+    assert found == {"f2": metrics.fbeta_score(TRUTH, SAID, beta=2, average="macro")}
+    assert metric.summary == "maximize for a classification; 0 to inf"

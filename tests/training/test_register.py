@@ -5,7 +5,6 @@ import pytest
 
 from factory.base.errors import TerminalError
 from factory.training import register as register_step
-from factory.training.model import config_hash
 from factory.training.split_files import read_part, write_part
 from tests.training.models import diabetes, model, one_trial, penguins, regression, wine
 from tests.training.training import Training
@@ -135,13 +134,6 @@ def test_a_model_that_predicts_otherwise_once_read_back_is_not_registered(
     with pytest.raises(TerminalError, match=r"predicts otherwise for \d+ of 69 rows"):
         training.register(selection, tested)
     assert versions(training) == []
-
-
-def test_the_configuration_hash_follows_what_decides_the_model():
-    assert config_hash(model()) == config_hash(model(description="Other words."))
-    assert config_hash(model()) != config_hash(model(split={"seed": 1}))
-    parallel = {**model().search.model_dump(), "parallel_trials": 9}
-    assert config_hash(model()) == config_hash(model(search=parallel))
 
 
 def test_a_feature_whose_nulls_come_late_may_be_missing_when_the_model_is_asked(

@@ -10,7 +10,7 @@ from factory.models.tracking import Tracking, TrainingRun
 from factory.training.evaluate import Evaluation, evaluate
 from factory.training.fit import fit
 from factory.training.holdout import FinalTest, final_test
-from factory.training.model import Model, config_hash
+from factory.training.model import Model
 from factory.training.register import Registration, register
 from factory.training.select import Selection, select_best
 from factory.training.split import Split, split
@@ -34,7 +34,7 @@ class Training:
             model=self.name,
             dag_id=f"{self.name}.train",
             run_id=self.run_id,
-            config_hash=config_hash(self.model),
+            config_hash=self.model.config_hash,
             snapshots={"marine.penguins": 3},
         )
 

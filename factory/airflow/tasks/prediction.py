@@ -64,8 +64,8 @@ def predict(
     from factory.models.prediction import Form, prediction_rows
     from factory.models.prediction import predict as step
     from factory.models.predictor import load_predictor
-    from factory.training.model import Task
     from factory.training.rows import model_images
+    from factory.training.tasks import TASKS
 
     chosen, place, lake = versions(ti), folder(workspace, ti), Lake(storage)
     rows = prediction_rows(
@@ -76,7 +76,7 @@ def predict(
         lake=lake,
         versions=chosen,
     )
-    form = Form(TypeAdapter(Task).validate_python(model_task), keep, chosen[datasets[0]])
+    form = Form(TASKS[model_task].name, keep, chosen[datasets[0]])
     predictor = load_predictor(registry.version(model, _model_version(ti)))
     file = place / "predictions.parquet"
     images = model_images(datasets, workspace=place, lake=lake)

@@ -203,13 +203,12 @@ def close_workspace(*, root: str, model: str, ti: Any) -> None:
 
 def _training_run(model: str, section: Any, ti: Any, dag_run: Any) -> Any:
     from factory.models.tracking import TrainingRun
-    from factory.training.model import config_hash
 
     return TrainingRun(
         model=model,
         dag_id=ti.dag_id,
         run_id=ti.run_id,
-        config_hash=config_hash(section),
+        config_hash=section.config_hash,
         trigger=trigger_of(model, dag_run),
         snapshots=versions(ti),
     )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from factory.base.errors import TerminalError
-from factory.training.model import Task
+from factory.training.tasks import TASKS, TaskName
 
 
 class Part(BaseModel):
@@ -147,14 +147,14 @@ def read_description(text: str | bytes) -> Description:
         ) from None
 
 
-def describe_target(task: Task, target: NDArray[Any]) -> Classes | Number:
+def describe_target(task: TaskName, target: NDArray[Any]) -> Classes | Number:
     """What is to be learned of the training rows' target.
 
     Args:
         task: The model's task.
         target: Classes as strings, integers or booleans; numbers for a regression.
     """
-    if task == "regression":
+    if not TASKS[task].has_classes:
         deviation = float(np.std(target))
         return Number(mean=float(np.mean(target)), deviation=deviation if deviation > 0 else 1.0)
     values = np.unique(target).tolist()

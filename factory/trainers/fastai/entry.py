@@ -5,13 +5,13 @@ from pathlib import Path
 
 from factory.base.errors import TerminalError
 from factory.trainers.trainer import Trainer
-from factory.training.model import Task
+from factory.training.tasks import TaskName
 
 _NEEDED = ("fastai", "torch", "timm", "safetensors")
 
 
 def fastai_trainer(
-    task: Task, estimator: str, threads: int | None, files: Path | None = None
+    task: TaskName, estimator: str, threads: int | None, files: Path | None = None
 ) -> Trainer:
     """The trainer of fastai's estimators.
 

@@ -15,14 +15,14 @@ from factory.trainers.fastai.learned import rebuilt
 from factory.trainers.fastai.params import PARAMS, TabularParams, VisionParams
 from factory.trainers.fastai.threads import limited, repeatable
 from factory.trainers.trainer import Fitted, LoggedModel, Predictions, Rows, TrainedModel
-from factory.training.model import Task
+from factory.training.tasks import TaskName
 
 
 @dataclass(frozen=True)
 class FastaiTrainer:
     """Trains networks on images or tables; on a GPU where there is one."""
 
-    task: Task
+    task: TaskName
     estimator: str
     threads: int | None = None
     """How many processors torch may take; None leaves it to the process."""

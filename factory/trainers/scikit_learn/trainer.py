@@ -21,7 +21,7 @@ from factory.base.errors import TerminalError
 from factory.base.objects import Component, build_estimator, fix_random_states, import_object
 from factory.trainers.scikit_learn.preprocessing import default_preprocessing
 from factory.trainers.trainer import Fitted, LoggedModel, Predictions, Rows, TrainedModel
-from factory.training.model import Task
+from factory.training.tasks import TASKS, TaskName
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _MOST_WARNINGS = 10
 class ScikitLearnTrainer:
     """Trains `Pipeline(preprocessing, estimator)`, both fitted on the training rows only."""
 
-    task: Task
+    task: TaskName
     preprocessing: str | None = None
     """A function `(features: DataFrame) -> transformer`; None is the default preprocessing."""
     threads: int | None = 1
@@ -92,7 +92,7 @@ class ScikitLearnTrainer:
                 # Once for classes and probabilities: it takes longer than either.
                 prepared = model[:-1].transform(features)
                 values = np.asarray(estimator.predict(prepared))
-                if self.task == "regression":
+                if not TASKS[self.task].has_classes:
                     return Predictions(values.reshape(len(features)))
                 probabilities = (
                     np.asarray(estimator.predict_proba(prepared))
@@ -126,9 +126,10 @@ class ScikitLearnTrainer:
     def _check_kind(self, path: str, estimator: Component) -> None:
         if not hasattr(estimator, "predict"):
             raise TerminalError(f"{path} has no `predict`: name a classifier or a regressor")
-        is_other = is_regressor if self.task == "classification" else is_classifier
+        has_classes = TASKS[self.task].has_classes
+        is_other = is_regressor if has_classes else is_classifier
         if is_other(estimator):
-            other = "regressor" if self.task == "classification" else "classifier"
+            other = "regressor" if has_classes else "classifier"
             raise TerminalError(
                 f"{path} is a {other}, and the model's task is {self.task}: "
                 "name an estimator of that kind, or change `task`"

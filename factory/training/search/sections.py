@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeGuard
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.base.section import DottedPath, ListOf, Section
+from factory.base.section import DottedPath, ListOf, NotTrained, Section
 from factory.trainers.fastai.params import check_estimator, is_fastai
 
 RANGES = ("linspace", "logspace")
@@ -69,7 +69,7 @@ class Candidate(Section):
 
 
 class _Search(Section):
-    parallel_trials: int = Field(default=2, ge=1, le=1024)
+    parallel_trials: Annotated[int, NotTrained(is_read=True)] = Field(default=2, ge=1, le=1024)
     max_trials: int = Field(default=50, ge=1, le=1024)
     max_failed_trials: int = Field(default=0, ge=0)
 

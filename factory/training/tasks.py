@@ -1,0 +1,131 @@
+"""Tasks of learning: what a model can be asked to predict, and all that follows from it.
+
+To add one: a class here, its name in `TaskName`, metrics whose `tasks` name it, and a trainer that
+supports it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from factory.base.errors import TerminalError
+from factory.training.metrics import Metric, builtin_metrics
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TaskName = Literal["classification", "regression"]
+"""What `task` may say."""
+
+
+class LearningTask(ABC):
+    """A task of learning."""
+
+    name: ClassVar[TaskName]
+    has_classes: ClassVar[bool]
+    """Whether it predicts one of several classes, and not a number."""
+    default_split: ClassVar[Literal["random", "stratified"]]
+    """How rows are divided where `split.method` is left out."""
+    prediction_columns: ClassVar[tuple[str, ...]]
+    """The columns that predictions add to what they keep of a row."""
+    sql_type: ClassVar[str]
+    """DuckDB's type of a prediction; the target's too, where nothing is known but its name."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that are computed for each of its models."""
+        return builtin_metrics(self.name)
+
+    @abstractmethod
+    def prepare_target(self, name: str, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+        """The values to learn, in the form that trainers take.
+
+        Args:
+            name: The target's name, for messages.
+            column: Its values: no nulls, no NaN, at least one row.
+
+        Raises:
+            TerminalError: They do not fit the task.
+        """
+
+
+class Classification(LearningTask):
+    """Predicts which of several classes a row belongs to: strings, booleans or integers."""
+
+    name = "classification"
+    has_classes = True
+    default_split = "stratified"
+    prediction_columns = ("prediction", "probability")
+    sql_type = "VARCHAR"
+
+    def prepare_target(self, name: str, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+        """See `LearningTask.prepare_target`; whole floats become integers."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+            numbers = column.cast(pa.float64(), safe=False)
+            if not pc.all(pc.equal(numbers, pc.floor(numbers))).as_py():
+                raise TerminalError(
+                    f"target: {name!r} holds fractions, which are not classes: "
+                    "use `task: regression`, or group them into classes in a transform"
+                )
+            column = numbers.cast(pa.int64())
+        elif not (pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)):
+            column = _texts(name, column)
+        classes = pc.count_distinct(column).as_py()
+        if classes < 2:
+            raise TerminalError(
+                f"target: {name!r} has only the class {column[0].as_py()!r}: "
+                "there is nothing to tell apart"
+            )
+        return column
+
+
+def _texts(name: str, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    import pyarrow as pa
+
+    from factory.data.columns import TEXT
+
+    try:
+        return column.cast(TEXT)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise TerminalError(
+            f"target: {name!r} is of type {column.type}, which cannot be a class: "
+            "use a column of strings, integers or booleans"
+        ) from None
+
+
+class Regression(LearningTask):
+    """Predicts a number."""
+
+    name = "regression"
+    has_classes = False
+    default_split = "random"
+    prediction_columns = ("prediction",)
+    sql_type = "DOUBLE"
+
+    def prepare_target(self, name: str, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+        """See `LearningTask.prepare_target`; the numbers become float64."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        from factory.data.columns import is_numeric
+
+        if not is_numeric(column.type):
+            raise TerminalError(
+                f"target: {name!r} is of type {column.type}, and a regression predicts numbers: "
+                "use `task: classification`, or cast it in a transform"
+            )
+        numbers = column.cast(pa.float64(), safe=False)
+        infinite = pc.sum(pc.is_inf(numbers)).as_py()
+        if infinite:
+            raise TerminalError(
+                f"target: {name!r} holds {infinite} infinite values: take these rows out in a "
+                "transform"
+            )
+        return numbers
+
+
+TASKS: Mapping[str, LearningTask] = {task.name: task for task in (Classification(), Regression())}
+"""Every task by its name."""
