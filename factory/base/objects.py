@@ -1,12 +1,12 @@
 """Find what a dotted path names, and build an estimator from it."""
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from factory.base.errors import TerminalError
+from factory.base.texts import hint
 
 Component = Any
 """An estimator or transformer; scikit-learn's API is by name, not by type."""
@@ -32,7 +32,7 @@ def import_object(path: str) -> Component:
         return getattr(module, name)
     except AttributeError:
         raise TerminalError(
-            f"{path}: {module_name!r} has no {name!r}{_did_you_mean(name, dir(module))}"
+            f"{path}: {module_name!r} has no {name!r}{hint(name, dir(module))}"
         ) from None
 
 
@@ -62,7 +62,7 @@ def fix_random_states(component: Component, seed: int, given: Collection[str] = 
     """The estimator or transformer, each `random_state` within it that is left open set to `seed`.
 
     Args:
-        component: Componentthing with scikit-learn's `get_params` and `set_params`.
+        component: Anything with scikit-learn's `get_params` and `set_params`.
         seed: The seed to set.
         given: Parameters that stay as they are, None included.
     """
@@ -84,11 +84,6 @@ def _check_params(path: str, factory: Callable[..., Any], params: Mapping[str, A
     for name in params:
         if name not in signature:
             raise TerminalError(
-                f"{path} has no parameter `{name}`{_did_you_mean(name, list(signature))}; "
+                f"{path} has no parameter `{name}`{hint(name, signature)}; "
                 f"it has {', '.join(signature) or 'none'}"
             )
-
-
-def _did_you_mean(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean `{close[0]}`?)" if close else ""

@@ -8,7 +8,6 @@ import sys
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -26,6 +25,8 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
+
+from factory.base.texts import closest
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 DOTTED_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -189,7 +190,7 @@ def _check_package(value: str, packages: tuple[str, ...]) -> None:
     if is_within(value, packages):
         return
     package, _, rest = value.partition(".")
-    meant = get_close_matches(package, packages, n=1, cutoff=0.75)
+    meant = closest(package, packages, likeness=0.75)
     advice = how_to_allow(package)
     raise PydanticCustomError(
         "package",
@@ -197,7 +198,7 @@ def _check_package(value: str, packages: tuple[str, ...]) -> None:
         {
             "value": value,
             "packages": ", ".join(packages) or "none",
-            "advice": f"did you mean `{meant[0]}.{rest}`?" if meant else advice,
+            "advice": f"did you mean `{meant}.{rest}`?" if meant else advice,
         },
     )
 

@@ -1,9 +1,10 @@
 """The scratch folder that the tasks of one run share."""
 
-import hashlib
 import re
 import shutil
 from pathlib import Path
+
+from factory.base.digests import sha256
 
 
 def open_workspace(root: Path, dag_id: str, run_id: str) -> Path:
@@ -36,4 +37,4 @@ def workspace_path(root: Path, dag_id: str, run_id: str) -> Path:
 def _folder_name(text: str) -> str:
     # The digest keeps names apart that are equal once they are safe, or that are cut.
     safe = re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:80]
-    return f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return f"{safe}-{sha256(text)[:8]}"

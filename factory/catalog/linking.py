@@ -8,11 +8,12 @@ the file is mended. So a reference to a team whose file is broken is not looked 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from factory.base.texts import closest, did_you_mean, one_of
 from factory.catalog.contracts import check_columns
 from factory.catalog.costs import check_costs
 from factory.catalog.cycles import Links, rings
 from factory.catalog.published import Published, published
-from factory.team.problems import Problem, closest, did_you_mean, in_order, one_of
+from factory.team.problems import Problem, in_order
 from factory.team.reader import TeamFile
 from factory.team.references import Reference, references
 from factory.team.schedule import PRESETS

@@ -40,7 +40,7 @@ def kinds(
 def _chosen(name: str | None) -> tuple[Family, ...]:
     if name is None:
         return tuple(FAMILIES.values())
-    from factory.team.problems import did_you_mean
+    from factory.base.texts import did_you_mean
 
     singular = name.removesuffix("s").replace("_", " ").replace("-", " ")
     for word in (name, singular):

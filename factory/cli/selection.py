@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import typer
 from rich.markup import escape
 
+from factory.base.texts import did_you_mean
 from factory.cli.console import errors
-from factory.team.problems import did_you_mean
 
 if TYPE_CHECKING:
     from factory.catalog import Project

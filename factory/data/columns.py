@@ -3,13 +3,13 @@
 Whoever trains and whoever predicts must read a dataset the same way, so both come through here.
 """
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from factory.base.errors import TerminalError
+from factory.base.texts import hint
 
 TIME = pa.timestamp("us")
 TEXT = pa.large_string()
@@ -26,10 +26,7 @@ def require_columns(wanted: Iterable[str], present: Sequence[str], role: str) ->
     missing = [name for name in wanted if name not in present]
     if not missing:
         return
-    findings = []
-    for name in missing:
-        close = difflib.get_close_matches(name, present, n=1)
-        findings.append(f"{name!r}" + (f" (did you mean {close[0]!r}?)" if close else ""))
+    findings = [f"{name!r}{hint(name, present)}" for name in missing]
     raise TerminalError(
         f"{role}: the rows have no column {', '.join(findings)}; "
         f"they have {', '.join(present) or 'none'}"

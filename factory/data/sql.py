@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from factory.base.errors import FactoryError, TerminalError
+from factory.base.files import whole_file
 from factory.lake import engine
 from factory.lake.engine import columns_of, literal
 from factory.lake.table import Lake
@@ -57,17 +58,12 @@ def write_rows(relation: DuckDBPyRelation, file: Path) -> Rows:
     check_names(relation.columns, file.stem)
     kept = engine.storable(relation)
     columns = columns_of(kept)
-    unfinished = file.with_name(f"{file.name}.unfinished")
     stream = engine.batches(kept, f"writing {file.name}")
     rows = 0
-    try:
-        with pq.ParquetWriter(unfinished, stream.schema) as writer:
-            for batch in stream:
-                writer.write_batch(batch)
-                rows += batch.num_rows
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(file) as unfinished, pq.ParquetWriter(unfinished, stream.schema) as writer:
+        for batch in stream:
+            writer.write_batch(batch)
+            rows += batch.num_rows
     return Rows(file, rows, columns)
 
 

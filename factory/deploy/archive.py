@@ -1,10 +1,10 @@
 """A model's folder as `model.tar.gz`, the form that SageMaker unpacks; the same bytes every time."""
 
 import gzip
-import hashlib
 import tarfile
 from pathlib import Path
 
+from factory.base.digests import sha256_of_file
 from factory.deploy.build_context import EPOCH
 
 
@@ -28,8 +28,7 @@ def pack(folder: Path, file: Path) -> str:
                 archive.add(
                     path, arcname=path.relative_to(folder).as_posix(), filter=_without_origin
                 )
-    with file.open("rb") as made:
-        return hashlib.file_digest(made, "sha256").hexdigest()
+    return sha256_of_file(file)
 
 
 def _without_origin(member: tarfile.TarInfo) -> tarfile.TarInfo:

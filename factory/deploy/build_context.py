@@ -1,9 +1,8 @@
 """The build context of a serving image: everything that goes into it but the base."""
 
-import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import factory
+from factory.base.digests import sha256_of_folder
 from factory.deploy.container_image_section import Image
 from factory.deploy.protocol import Release
 from factory.deploy.requirements import (
@@ -68,11 +68,11 @@ def make_context(
     needed = requirements(release, image.provided)
     (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in needed))
     # The labels are not of the content: they tell of it.
-    content = digest_of(folder)
+    content = sha256_of_folder(folder)
     labels = labels_of(release, content, with_model=model_folder is not None)
     dockerfile = render_dockerfile(image, release, labels, with_model=model_folder is not None)
     (folder / "Dockerfile").write_text(dockerfile)
-    sha256 = digest_of(folder)
+    sha256 = sha256_of_folder(folder)
     _make_even(folder)
     tag = f"{release.version}-{sha256[:12]}" if model_folder is not None else sha256[:12]
     return Context(folder, sha256, f"{image.repository}:{tag}", labels)
@@ -142,28 +142,11 @@ def render_dockerfile(
     )
 
 
-def digest_of(folder: Path) -> str:
-    """The SHA-256 of the names and contents of a folder's files."""
-    digest = hashlib.sha256()
-    for name, file in _files(folder):
-        with file.open("rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").hexdigest()
-        digest.update(f"{content}  {name}\n".encode())
-    return digest.hexdigest()
-
-
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns(*_LEFT_OUT))
     else:
         shutil.copyfile(source, target)
-
-
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
-    for name in sorted(found):
-        if found[name].is_file():
-            yield name, found[name]
 
 
 def _make_even(folder: Path) -> None:

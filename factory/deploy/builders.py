@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from factory.base.commands import CommandError, first_of, run
+from factory.base.processes import CommandError, first_of, run
 from factory.deploy.build_context import Context
 from factory.deploy.container_image_section import Image
 

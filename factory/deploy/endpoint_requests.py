@@ -4,10 +4,9 @@ Pure functions of the section, the version and where its image and archive lie. 
 what they name, so that what is there already is known by its name, and nothing is made twice.
 """
 
-import hashlib
-import json
 from typing import Any
 
+from factory.base.digests import sha256, sha256_of_json
 from factory.base.errors import TerminalError
 from factory.deploy.names import plain_name
 from factory.deploy.protocol import Release
@@ -148,14 +147,11 @@ def endpoint_name(model: str) -> str:
 
 def prefix_of(model: str) -> str:
     """What the names of all that belongs to a model's versions begin with, and those of no other."""
-    digest = hashlib.sha256(model.encode()).hexdigest()[:6]
-    return f"{plain_name(model)[:34].strip('-')}-{digest}-v"
+    return f"{plain_name(model)[:34].strip('-')}-{sha256(model)[:6]}-v"
 
 
 def _name(release: Release, request: Request) -> str:
-    text = json.dumps(request, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-    return f"{prefix_of(release.model)}{release.version}-{digest}"
+    return f"{prefix_of(release.model)}{release.version}-{sha256_of_json(request)[:10]}"
 
 
 _VERSION_TAG = "factory:version"

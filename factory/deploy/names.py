@@ -1,6 +1,6 @@
 """What a model's things are called where names are short and have no dots."""
 
-import hashlib
+from factory.base.digests import sha256
 
 _LONGEST = 50
 """Kubernetes and SageMaker take 63 characters, and Kubernetes adds some of its own to pods' names."""
@@ -18,5 +18,4 @@ def plain_name(model: str) -> str:
     name = model.replace(".", "-").replace("_", "-").strip("-")
     if len(name) <= _LONGEST:
         return name
-    digest = hashlib.sha256(model.encode()).hexdigest()[:8]
-    return f"{name[: _LONGEST - 9].rstrip('-')}-{digest}"
+    return f"{name[: _LONGEST - 9].rstrip('-')}-{sha256(model)[:8]}"

@@ -1,12 +1,11 @@
 """What a table contains, as one hash that does not depend on the order of its rows."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyRelation
 
+from factory.base.digests import sha256_of_json
 from factory.lake.engine import columns_of, quote
 
 
@@ -34,7 +33,7 @@ class Fingerprint:
 
     def content_hash(self, columns: Mapping[str, str]) -> str:
         """The SHA-256 of these rows under this schema, in hexadecimal digits."""
-        return _sha256([schema_hash(columns), self.rows, str(self.lower), str(self.upper)])
+        return sha256_of_json([schema_hash(columns), self.rows, str(self.lower), str(self.upper)])
 
 
 def fingerprint(relation: DuckDBPyRelation) -> Fingerprint:
@@ -51,14 +50,10 @@ def fingerprint(relation: DuckDBPyRelation) -> Fingerprint:
 
 def schema_hash(columns: Mapping[str, str]) -> str:
     """The SHA-256 of column names and types, in their order, in hexadecimal digits."""
-    return _sha256(list(columns.items()))
+    return sha256_of_json(list(columns.items()))
 
 
 def _tagged(name: str, kind: str) -> str:
     # The length in front keeps ('ab', 'c') and ('a', 'bc') apart, `~` null and the empty string.
     text = quote(name) if kind == "VARCHAR" else f"{quote(name)}::varchar"
     return f"coalesce(length({text}) || ':' || {text}, '~')"
-
-
-def _sha256(value: object) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

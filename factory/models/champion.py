@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from factory.base.errors import TerminalError
+from factory.base.texts import one_of
 from factory.models import registry
 from factory.models.tracking import Tracking
-from factory.team.problems import one_of
 
 logger = logging.getLogger(__name__)
 

@@ -1,12 +1,12 @@
 """The files of a stored model, and the digest that tells whether somebody changed one of them."""
 
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from factory.base.digests import sha256_of_folder
 from factory.base.errors import TerminalError
 
 if TYPE_CHECKING:
@@ -28,12 +28,7 @@ class TamperedError(TerminalError):
 
 def digest(folder: Path) -> str:
     """The SHA-256 of all of a model's files: their paths below the folder, and their contents."""
-    whole = hashlib.sha256()
-    for name in sorted(_names(folder)):
-        with (folder / name).open("rb") as content:
-            of_file = hashlib.file_digest(content, "sha256").hexdigest()
-        whole.update(f"{of_file}  {name}\n".encode())
-    return whole.hexdigest()
+    return sha256_of_folder(folder, without=_NOT_THE_MODEL)
 
 
 def verify(folder: Path, expected: str, what: str) -> None:
@@ -89,10 +84,3 @@ def read_example(folder: Path) -> "pd.DataFrame | None":
     except FileNotFoundError:
         return None
     return found if isinstance(found, pd.DataFrame) and not found.empty else None
-
-
-def _names(folder: Path) -> Iterator[str]:
-    for file in folder.rglob("*"):
-        name = file.relative_to(folder).as_posix()
-        if file.is_file() and name not in _NOT_THE_MODEL:
-            yield name

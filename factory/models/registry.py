@@ -14,8 +14,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException, RestException
 
 from factory.base.errors import TerminalError
+from factory.base.texts import did_you_mean, one_of
 from factory.models.tracking import Tracking
-from factory.team.problems import did_you_mean, one_of
 
 CHALLENGER = "challenger"
 CHAMPION = "champion"

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from factory.base.processes import end, family
 from factory.runtime.airflow_api import AirflowClient
 from factory.runtime.environment import environment
 from factory.runtime.errors import (
@@ -26,7 +27,7 @@ from factory.runtime.health import healthy_components
 from factory.runtime.home import Home
 from factory.runtime.lock import HomeLock
 from factory.runtime.ports import HOST, Ports
-from factory.runtime.processes import POLL, Component, Mark, end, family, sweep
+from factory.runtime.processes import POLL, Component, Mark, sweep
 from factory.runtime.serving import SERVING, is_wanted
 from factory.runtime.serving import command as serving_command
 

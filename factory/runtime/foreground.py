@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from factory.base.processes import end, family
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.environment import environment
 from factory.runtime.errors import AlreadyRunningError, EmbeddedRuntimeError
 from factory.runtime.home import Home
 from factory.runtime.ports import Ports
-from factory.runtime.processes import POLL, end, family
+from factory.runtime.processes import POLL
 
 Pause = Callable[[float], None]
 

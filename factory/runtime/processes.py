@@ -1,4 +1,4 @@
-"""Starting, finding and ending the processes of a runtime.
+"""The processes of a runtime: starting, finding and ending them.
 
 Each process carries an environment variable that names its runtime, and so do all its descendants,
 whatever session or group they put themselves into. Processes are ended by id, found by that mark.
@@ -6,20 +6,17 @@ whatever session or group they put themselves into. Processes are ended by id, f
 
 import os
 import subprocess
-import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from factory.base.processes import GRACE, end
 from factory.runtime.environment import MARKER
 
 POLL = 0.2
 """Seconds between two questions to a server or about a process."""
-GRACE = 6.0
-"""Seconds between asking processes to end and ending them."""
 
 
 @dataclass(frozen=True)
@@ -97,36 +94,6 @@ def members(home: Path, *, run: str | None = None) -> list[psutil.Process]:
         if mark and mark.home == home and run in (None, mark.run):
             found.append(process)
     return found
-
-
-def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """A process that we started and its descendants."""
-    if process.poll() is not None:
-        return []
-    with suppress(psutil.NoSuchProcess):
-        parent = psutil.Process(process.pid)
-        return [parent, *parent.children(recursive=True)]
-    return []
-
-
-def end(
-    processes: Iterable[psutil.Process],
-    *,
-    grace: float = GRACE,
-    hurried: Callable[[], bool] = lambda: False,
-) -> None:
-    """Ask processes to end; after `grace` seconds, or when `hurried`, end them."""
-    alive = list(processes)
-    for process in alive:
-        with suppress(psutil.Error):
-            process.terminate()
-    deadline = time.monotonic() + grace
-    while alive and time.monotonic() < deadline and not hurried():
-        _, alive = psutil.wait_procs(alive, timeout=0.2)
-    for process in alive:
-        with suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(alive, timeout=GRACE)
 
 
 def sweep(home: Path, *, run: str | None = None, grace: float = GRACE) -> int:

@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from factory.base.processes import end, family
 from factory.runtime.errors import Interrupted
-from factory.runtime.processes import POLL, end, family
+from factory.runtime.processes import POLL
 from factory.runtime.signals import StopSignals
 
 _STEADY = 30.0

@@ -6,6 +6,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import ClientDisconnect
 
+from factory.base.texts import did_you_mean, one_of
 from factory.serving.answering import Answered
 from factory.serving.batching import BusyError, Desk
 from factory.serving.bodies import read_body, read_picture
@@ -14,7 +15,6 @@ from factory.serving.limits import Settings
 from factory.serving.loading import Served
 from factory.serving.metrics import Metrics
 from factory.serving.models import Model, Models
-from factory.team.problems import did_you_mean, one_of
 
 _NOBODY_WAITS = 499
 """What nginx counts a request as whose caller has gone."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from factory.base.section import DOTTED_PATH, how_to_allow, is_within
+from factory.base.texts import one_of
 from factory.team.finding import Finding
-from factory.team.problems import one_of
 from factory.team.yaml_tree import KeyPath
 
 _IMPORTED = re.compile(

@@ -8,8 +8,8 @@ from typing import Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from factory.base.texts import did_you_mean, either, one_of
 from factory.team.finding import Finding
-from factory.team.problems import did_you_mean, one_of
 from factory.team.trace import Place, tags, trace, unwrap
 from factory.team.yaml_tree import KeyPath
 
@@ -79,8 +79,7 @@ def _explain_union(members: list[tuple[Place, ErrorDetails]]) -> Iterator[Findin
     expected = list(dict.fromkeys(_expectation(error) for _, error in members))
     if "a number" in expected and "a whole number" in expected:
         expected.remove("a whole number")
-    words = " or ".join(filter(None, (", ".join(expected[:-1]), expected[-1])))
-    message = f"{_subject(place.path)} must be {words}, found {describe(error['input'])}"
+    message = f"{_subject(place.path)} must be {either(expected)}, found {describe(error['input'])}"
     yield Finding(place.path, message, _retype(error))
 
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -66,21 +65,3 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 def _order(problem: Problem) -> tuple[str, int, int, str, str]:
     place = (str(problem.file), problem.line, problem.column)
     return (*place, problem.message, problem.suggestion or "")
-
-
-def closest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that was probably meant, or None when none is near."""
-    by_lower = {choice.lower(): choice for choice in choices}
-    near = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[near[0]] if near else None
-
-
-def did_you_mean(word: str, choices: Iterable[str], otherwise: str | None = None) -> str | None:
-    """The suggestion to write the nearest choice; `otherwise` when none is near."""
-    meant = closest(word, choices)
-    return f"did you mean `{meant}`?" if meant else otherwise
-
-
-def one_of(choices: Iterable[object]) -> str:
-    """The choices as a sentence's part, in the order given."""
-    return ", ".join(str(choice) for choice in choices)

@@ -1,10 +1,10 @@
 """Train one trial's model."""
 
-import hashlib
 import logging
 import time
 from pathlib import Path
 
+from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.values import Result
 from factory.trainers.dispatch import trainer_for
@@ -59,7 +59,7 @@ def fit(trial: Trial, split: Split, model: Model, workspace: Path) -> Fit:
     return Fit(
         trial=trial,
         model_file=str(file.relative_to(workspace)),
-        sha256=_digest(file),
+        sha256=sha256_of_file(file),
         fit_seconds=seconds,
         started_at=started_at,
         warnings=fitted.warnings,
@@ -80,14 +80,9 @@ def load_fitted(fit: Fit, model: Model, workspace: Path) -> TrainedModel:
             "clear the DAG run from `split` on"
         )
     # Loading runs code from the file, so only the very bytes that were stored will do.
-    if _digest(file) != fit.sha256:
+    if sha256_of_file(file) != fit.sha256:
         raise TerminalError(
             f"the model of trial {fit.trial.index} changed after it was stored: "
             "clear its `fit` task to train it again"
         )
     return trainer_for(model, fit.trial.estimator).load(file)
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,11 +1,11 @@
 """`models`: what a team trains."""
 
-import hashlib
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from factory.base.digests import sha256
 from factory.base.section import DottedPath, ListOf, NotTrained, Section, Surroundings, Text
 from factory.data.transforms.sections import Transform
 from factory.deploy.common import check_deploy
@@ -229,7 +229,7 @@ class Model(Section):
     def config_hash(self) -> str:
         """Twelve hexadecimal digits that change when the trained model could change."""
         text = self.model_dump_json(exclude=_not_trained(self))
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return sha256(text)[:12]
 
     def as_trained(self, *also: str) -> dict[str, Any]:
         """The section as plain data, without what training does not read and what has its default.

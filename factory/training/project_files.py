@@ -1,9 +1,9 @@
 """Files of the project that parameters name, put where trials are given their rows."""
 
-import shutil
 from pathlib import Path
 
 from factory.base.errors import TerminalError
+from factory.base.files import copy_file
 from factory.trainers.fastai.params import is_in_package
 from factory.training.model import Model
 from factory.training.search.sections import written_values
@@ -32,8 +32,4 @@ def copy_project_files(model: Model, project: Path, workspace: Path) -> None:
         file = (root / name).resolve()
         if not file.is_relative_to(root) or not file.is_file():
             raise TerminalError(f"weights: there is no file {name!r} below the project's folder")
-        target = project_files(workspace) / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f".{target.name}")
-        shutil.copyfile(file, unfinished)
-        unfinished.replace(target)
+        copy_file(file, project_files(workspace) / name)

@@ -1,6 +1,5 @@
 """The parts of a split as files: written once, mapped into memory by every trial."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from factory.base.errors import TerminalError
+from factory.base.files import whole_file
 from factory.data.images.frames import as_frame
 
 Part = Literal["train", "validation", "test"]
@@ -29,15 +29,13 @@ def write_batches(
 ) -> Path:
     """Store rows as `write_part` does, as they come: they need not fit into memory."""
     file = _file(workspace, part)
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = file.with_suffix(f".{os.getpid()}")
-    try:
-        with pa.OSFile(str(unfinished), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with (
+        whole_file(file) as unfinished,
+        pa.OSFile(str(unfinished), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+    ):
+        for batch in batches:
+            writer.write_batch(batch)
     return file
 
 

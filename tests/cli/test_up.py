@@ -14,9 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from factory.base.processes import end
 from factory.runtime.home import Home
 from factory.runtime.ports import HOST, Ports
-from factory.runtime.processes import end, members
+from factory.runtime.processes import members
 from tests import processes
 
 pytestmark = pytest.mark.end_to_end

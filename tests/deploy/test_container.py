@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from pydantic import TypeAdapter
 
-from factory.base.commands import CommandError
 from factory.base.errors import TerminalError
+from factory.base.processes import CommandError
 from factory.deploy.access import Places
 from factory.deploy.dispatch import target_for
 from factory.deploy.protocol import Built, Question, Release

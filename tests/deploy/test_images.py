@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from factory.base.commands import CommandError, run
 from factory.base.errors import TerminalError
+from factory.base.processes import CommandError, run
 from factory.deploy.access import Places
 from factory.deploy.build_context import Context, make_context
 from factory.deploy.builders import Job, build_image

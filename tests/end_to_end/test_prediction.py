@@ -284,5 +284,5 @@ def test_input_without_a_feature_is_refused_before_anything_is_published(
     run = fishery.started_by(catches, PREDICTION)
     assert run.state == "failed"
     log = fishery.log_of(run, "predict")
-    assert "'petal_width' (did you mean 'petal_widht'?)" in log
+    assert "'petal_width' (did you mean `petal_widht`?)" in log
     assert fishery.lake.newest("lab.species_predictions") == newest

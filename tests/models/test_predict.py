@@ -115,7 +115,7 @@ def test_a_column_without_any_value_is_no_column_of_texts(species, predicted):
 
 def test_a_missing_feature_is_named_before_anything_is_predicted(species, predicted, tmp_path):
     rows = penguins().rename_columns({"sex": "sexx"})
-    with pytest.raises(TerminalError, match=r"'sex' \(did you mean 'sexx'\?\)"):
+    with pytest.raises(TerminalError, match=r"'sex' \(did you mean `sexx`\?\)"):
         predicted(rows, species)
     assert list((tmp_path / "run").iterdir()) == []
 
@@ -130,7 +130,7 @@ def test_a_feature_of_another_form_is_named(species, predicted, tmp_path):
 
 
 def test_a_column_to_keep_must_be_there(species, predicted):
-    with pytest.raises(TerminalError, match=r"keep: .*'iland' \(did you mean 'island'\?\)"):
+    with pytest.raises(TerminalError, match=r"keep: .*'iland' \(did you mean `island`\?\)"):
         predicted(penguins(), species, keep=["iland"])
 
 

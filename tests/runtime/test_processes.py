@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from factory.base.processes import end
 from factory.runtime.environment import MARKER
-from factory.runtime.processes import Component, Mark, end, members, sweep, tail
+from factory.runtime.processes import Component, Mark, members, sweep, tail
 
 # Announces itself through its log, then waits for the end.
 STUBBORN = """
@@ -70,24 +71,6 @@ def test_a_renamed_grandchild_in_its_own_session_is_found(
     assert len(members(tmp_path)) == 2
     assert sweep(tmp_path, grace=1) == 2
     assert not members(tmp_path)
-
-
-def test_a_process_that_ignores_the_request_is_ended_after_the_grace(
-    launch: Callable[[str], Component], tmp_path: Path
-) -> None:
-    component = launch(STUBBORN)
-    begin = time.monotonic()
-    end(members(tmp_path), grace=0.3)
-    assert not psutil.pid_exists(component.process.pid)
-    assert time.monotonic() - begin > 0.3
-
-
-def test_a_second_request_to_stop_does_not_wait_for_the_grace(
-    launch: Callable[[str], Component], tmp_path: Path
-) -> None:
-    component = launch(STUBBORN)
-    end(members(tmp_path), grace=600, hurried=lambda: True)
-    assert not psutil.pid_exists(component.process.pid)
 
 
 def test_only_the_named_run_is_ended(launch: Callable[..., Component], tmp_path: Path) -> None:

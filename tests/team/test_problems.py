@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from factory.team.problems import Problem, ReadFailed, closest, did_you_mean
+from factory.team.problems import Problem, ReadFailed
 from factory.team.source_text import SourceText
 
 
@@ -35,9 +35,3 @@ def test_problems_are_sorted_by_line_and_shown_once() -> None:
 def test_secret_on_a_wrong_line_does_not_reach_the_problem() -> None:
     source = SourceText(Path("a"), "arguments: {password: hunter2, nmae: x}")
     assert "hunter2" not in str(source.problem(1, 32, "unknown key `nmae`"))
-
-
-def test_suggestions_ignore_case_and_distance_too_far() -> None:
-    assert closest("SCHEDULE", ["schedule", "source"]) == "schedule"
-    assert closest("xyz", ["schedule", "source"]) is None
-    assert did_you_mean("xyz", ["schedule"], "write schedule") == "write schedule"

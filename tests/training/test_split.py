@@ -171,12 +171,12 @@ def test_an_unfinished_part_is_never_seen(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("rows", "config", "message"),
     [
-        (penguins(), model(target="specie"), "no column 'specie' \\(did you mean 'species'"),
-        (penguins(), model(features=["bill_lenght_mm"]), "did you mean 'bill_length_mm'"),
+        (penguins(), model(target="specie"), "no column 'specie' \\(did you mean `species`"),
+        (penguins(), model(features=["bill_lenght_mm"]), "did you mean `bill_length_mm`"),
         (
             penguins(),
             model(split={"method": "group", "column": "iland"}),
-            "split.column: .* did you mean 'island'|split.column: .*'iland' \\(did you mean",
+            "split.column: .* did you mean `island`|split.column: .*'iland' \\(did you mean",
         ),
         (table(species=["a", "b"] * 9), model(), "nothing but species"),
         (

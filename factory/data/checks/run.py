@@ -1,6 +1,5 @@
 """Whether a dataset's rows may be published."""
 
-import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from factory.base.texts import hint
 from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
 from factory.data.checks.report import CheckFailedError, CheckReport, CheckResult
 from factory.data.dataset import Write
@@ -106,9 +106,7 @@ def _create_result(
 
 def _check_columns(promised: Mapping[str, str], rows: Rows) -> CheckResult:
     found = rows.columns
-    complaints = [
-        f"{name} is missing{_did_you_mean(name, found)}" for name in promised if name not in found
-    ]
+    complaints = [f"{name} is missing{hint(name, found)}" for name in promised if name not in found]
     complaints += [
         f"{name} ({found[name]}) is not declared" for name in found if name not in promised
     ]
@@ -184,7 +182,7 @@ def _find(check: Check, rows: CheckedRows, counted: int | None) -> Finding:
     names = rows.result.columns
     if unknown := _unknown(check, names):
         raise UnusableCheckError(
-            "; ".join(f"no column {name!r}{_did_you_mean(name, names)}" for name in unknown)
+            "; ".join(f"no column {name!r}{hint(name, names)}" for name in unknown)
             + f"; the columns are {', '.join(names)}"
         )
     condition = check.failing()
@@ -200,8 +198,3 @@ def _find(check: Check, rows: CheckedRows, counted: int | None) -> Finding:
 
 def _unknown(check: Check, names: Sequence[str]) -> list[str]:
     return [name for name in check.needed_columns() if name not in names]
-
-
-def _did_you_mean(name: str, known: Sequence[str] | Mapping[str, str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from factory.base.digests import sha256
 from factory.base.errors import TerminalError
+from factory.base.files import whole_file
 from factory.lake.snapshot import LakeError
 from factory.lake.storage.errors import NoFileError
 from factory.lake.table import Lake
@@ -91,12 +93,9 @@ class ImageStore:
 
     def add_bytes(self, content: bytes, extension: str) -> Stored:
         """Keep new bytes that are in memory anyway."""
-        address = address_of(self.team, hashlib.sha256(content).hexdigest(), extension)
-        file = self.folder / address
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = file.with_name(f"{file.name}.{os.urandom(4).hex()}")
-        unfinished.write_bytes(content)
-        unfinished.replace(file)
+        address = address_of(self.team, sha256(content), extension)
+        with whole_file(self.folder / address) as unfinished:
+            unfinished.write_bytes(content)
         return Stored(address, len(content))
 
     def read(self, address: str) -> bytes:
@@ -130,7 +129,7 @@ def read_from(lake: Lake, address: str) -> bytes:
             f"{address} is in a snapshot and not in the lake ({lake.storage}): restore the file, or "
             "publish the dataset again"
         ) from error
-    found = hashlib.sha256(content).hexdigest()
+    found = sha256(content)
     if found != Path(address).stem:
         raise TamperedImageError(
             f"{lake.files.uri(address)} holds other bytes than were published (SHA-256 {found}): "

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from factory.base.commands import CommandError, first_of, run
 from factory.base.errors import FactoryError, TerminalError
+from factory.base.processes import CommandError, first_of, run
 from factory.deploy.access import Places
 from factory.deploy.container_image import make_image
 from factory.deploy.invocations import invoke

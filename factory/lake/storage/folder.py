@@ -1,16 +1,14 @@
 """Files in a folder."""
 
 import os
-import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from factory.base.files import UNFINISHED, copy_file
 from factory.lake.storage.errors import NoFileError
 from factory.lake.storage.files import Files, checked
 
-_UNFINISHED = ".unfinished-"
 """What the names of copies begin with until they are whole; what died half-way stays so."""
 
 
@@ -43,11 +41,11 @@ class FolderFiles(Files):
         """See `Files.download`."""
         if not self.exists(name):
             raise self._missing(name)
-        _copy(self._path(name), file)
+        copy_file(self._path(name), file)
 
     def upload(self, file: Path, name: str) -> None:
         """See `Files.upload`."""
-        _copy(file, self._path(name))
+        copy_file(file, self._path(name))
 
     def delete(self, name: str) -> None:
         """See `Files.delete`."""
@@ -74,17 +72,5 @@ class FolderFiles(Files):
             whole = f"{name}/{entry.name}" if name else entry.name
             if entry.is_dir():
                 yield from self._below(Path(entry.path), whole)
-            elif not entry.name.startswith(_UNFINISHED):
+            elif not entry.name.startswith(UNFINISHED):
                 yield whole
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy beside the target, then put it in its place: a rename within a folder is one step."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
-    try:
-        shutil.copyfile(source, unfinished)
-        unfinished.replace(target)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from factory.base.files import whole_file
 from factory.runtime.errors import EmbeddedRuntimeError
 
 PACKAGE = "nannyml"
@@ -74,8 +75,6 @@ def _read(part: str) -> pd.DataFrame:
 
 def _write(rows: pd.DataFrame, file: Path) -> int:
     """Write rows, which appear all at once; how many there are."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".unfinished")
-    rows.to_csv(unfinished, index=False)
-    unfinished.replace(file)
+    with whole_file(file) as unfinished:
+        rows.to_csv(unfinished, index=False)
     return len(rows)

@@ -1,6 +1,5 @@
 """Networks for images: a body of timm's or torchvision's, and fastai's head. Nothing is downloaded."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from fastai.vision.learner import (  # noqa: TID253
 )
 
 from factory.base.errors import TerminalError
+from factory.base.texts import hint
 from factory.trainers.fastai.description import Head
 
 _TORCHVISION = "torchvision.models."
@@ -79,7 +79,7 @@ def _of_timm(name: str) -> Architecture:
     # Names with a colon would be looked up on a hub, or in a folder.
     if not timm.is_model(name):
         raise TerminalError(
-            f"timm has no architecture {name!r}{_did_you_mean(name, timm.list_models())}; one of "
+            f"timm has no architecture {name!r}{hint(name, timm.list_models())}; one of "
             f"torchvision is written {_TORCHVISION}<name>"
         )
     model = timm.create_model(name, pretrained=False, num_classes=0)
@@ -104,7 +104,7 @@ def _of_torchvision(name: str) -> Architecture:
     except ValueError:
         raise TerminalError(
             f"torchvision has no architecture {known!r}"
-            f"{_did_you_mean(known, torchvision.models.list_models())}"
+            f"{hint(known, torchvision.models.list_models())}"
         ) from None
     meta: Mapping[str, Any] = model_meta.get(builder, {"cut": None, "split": default_split})
     return Architecture(
@@ -117,8 +117,3 @@ def _of_torchvision(name: str) -> Architecture:
         std=_IMAGENET[1],
         split=meta["split"],
     )
-
-
-def _did_you_mean(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean `{close[0]}`?)" if close else ""

@@ -1,6 +1,5 @@
 """Encoded images into arrays of one size, decoded when they are asked for."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from factory.base.digests import sha256
 from factory.base.errors import TerminalError
 
 MOST_PIXELS = 50_000_000
@@ -48,9 +48,8 @@ class Pictures:
             return decode(content, self.size, self.method)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             # Images are stored by their content's hash: whoever reads this finds the file by it.
-            digest = hashlib.sha256(content).hexdigest()
             raise PictureError(
-                f"row {place}: the image in {self.column.name!r} (SHA-256 {digest}) cannot be "
+                f"row {place}: the image in {self.column.name!r} (SHA-256 {sha256(content)}) cannot be "
                 f"decoded: {error}. Take it out with the check `readable`, or in a transform"
             ) from error
 

@@ -1,7 +1,6 @@
 """Files of models: weights as safetensors, and the description in JSON. Reading them runs no code."""
 
 import json
-import os
 from pathlib import Path
 
 import safetensors.torch
@@ -9,6 +8,7 @@ import torch  # noqa: TID253 - whoever imports this module wants torch
 from safetensors import SafetensorError, safe_open
 
 from factory.base.errors import TerminalError
+from factory.base.files import whole_file
 from factory.trainers.fastai.description import Description, read_description
 
 WEIGHTS = "weights.safetensors"
@@ -20,11 +20,9 @@ Tensors = dict[str, torch.Tensor]
 
 def write_file(description: Description, tensors: Tensors, file: Path) -> None:
     """Both in one file, the description in its header; it appears only when it is whole."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = file.with_suffix(f".{os.getpid()}")
     header = {_IN_HEADER: description.model_dump_json()}
-    safetensors.torch.save_file(_storable(tensors), unfinished, metadata=header)
-    unfinished.replace(file)
+    with whole_file(file) as unfinished:
+        safetensors.torch.save_file(_storable(tensors), unfinished, metadata=header)
 
 
 def read_file(file: Path) -> tuple[Description, Tensors]:

@@ -1,7 +1,6 @@
 """Anything with the scikit-learn API: a pipeline of preprocessing and estimator."""
 
 import logging
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +17,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from factory.base.errors import TerminalError
+from factory.base.files import whole_file
 from factory.base.objects import Component, build_estimator, fix_random_states, import_object
 from factory.trainers.scikit_learn.preprocessing import default_preprocessing
 from factory.trainers.trainer import Fitted, LoggedModel, Predictions, Rows, TrainedModel
@@ -75,10 +75,8 @@ class ScikitLearnTrainer:
 
     def save(self, model: TrainedModel, file: Path) -> None:
         """See `Trainer.save`."""
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = file.with_suffix(f".{os.getpid()}")
-        joblib.dump(model, unfinished)
-        unfinished.replace(file)
+        with whole_file(file) as unfinished:
+            joblib.dump(model, unfinished)
 
     def load(self, file: Path) -> TrainedModel:
         """See `Trainer.load`."""

@@ -1,11 +1,11 @@
 """SageMaker's folders in a training container."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from factory.base.files import write_json
 
 BASE_VARIABLE = "FACTORY_TRAIN_BASE"
 """The environment variable that puts another folder in the place of /opt/ml."""
@@ -62,10 +62,3 @@ class Layout:
         if len(reason) > _LONGEST_REASON:
             reason = f"{reason[: _LONGEST_REASON - 2]} …"
         self.failure.write_text(reason, encoding="utf-8")
-
-
-def write_json(file: Path, value: Any) -> None:
-    """Write a JSON file; a reader never sees half of it."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    unfinished.write_text(json.dumps(value), encoding="utf-8")
-    unfinished.replace(file)

@@ -21,8 +21,10 @@ from pathlib import Path
 import psutil
 
 from factory.base.errors import FactoryError
+from factory.base.files import write_json
+from factory.base.processes import end, kill
 from factory.training.backends.failures import STOPPED, Failure, from_reason
-from factory.training.backends.layout import BASE_VARIABLE, SETTINGS, SPLIT, Layout, write_json
+from factory.training.backends.layout import BASE_VARIABLE, SETTINGS, SPLIT, Layout
 from factory.training.backends.protocol import Description, Job, TrainingData
 from factory.training.backends.results import FIT
 from factory.training.backends.settings import data_digest, hyperparameters
@@ -121,11 +123,7 @@ class LocalProcesses:
         except psutil.TimeoutExpired:
             return False
         # Without its first process a job is over, whatever that has left behind.
-        left = _members(folder)
-        for process in left:
-            with suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(left, timeout=GRACE)
+        kill(_members(folder))
         return _is_over(folder, deadline)
 
     def stop(self, name: str) -> None:
@@ -134,16 +132,8 @@ class LocalProcesses:
         if not folder.is_dir() or not _is_alive(folder):
             return
         (folder / "stopped").touch()
-        alive = _members(folder)
-        for process in alive:
-            with suppress(psutil.Error):
-                process.terminate()
-        _, alive = psutil.wait_procs(alive, timeout=GRACE)
-        # Anew, for those that were started meanwhile.
-        for process in _members(folder):
-            with suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(alive, timeout=GRACE)
+        end(_members(folder), grace=GRACE)
+        kill(_members(folder))  # those that were started meanwhile
         _is_over(folder, time.monotonic() + GRACE)
         logger.info("training job %s is stopped", name)
 

@@ -5,10 +5,10 @@ most 63 letters, digits and hyphens, as SageMaker wants them. A name is used onc
 number grows with each job that ended badly.
 """
 
-import hashlib
-import json
 import re
 from typing import Any
+
+from factory.base.digests import sha256_of_json
 
 _MODEL = 26
 """Characters of the model's name."""
@@ -26,7 +26,7 @@ def run_prefix(model: str, *, storage: str, dag_id: str, run_id: str) -> str:
         run_id: Airflow's id of the run.
     """
     readable = re.sub(r"[^a-z0-9]+", "-", model.lower())[:_MODEL].strip("-")
-    return f"{readable}-{_digest([storage, dag_id, run_id], _RUN)}-"
+    return f"{readable}-{sha256_of_json([storage, dag_id, run_id])[:_RUN]}-"
 
 
 def job_base(prefix: str, index: int, content: Any) -> str:
@@ -37,9 +37,4 @@ def job_base(prefix: str, index: int, content: Any) -> str:
         index: The trial's place in the sweep.
         content: All that decides what comes out of the training, as JSON.
     """
-    return f"{prefix}{index}-{_digest(content, _CONTENT)}"
-
-
-def _digest(content: Any, length: int) -> str:
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
+    return f"{prefix}{index}-{sha256_of_json(content)[:_CONTENT]}"

@@ -1,6 +1,5 @@
 """What a job leaves in its model folder: the model's file, and `fit.json` that describes it."""
 
-import hashlib
 import json
 import shutil
 from importlib.metadata import version
@@ -8,8 +7,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
-from factory.training.backends.layout import write_json
+from factory.base.files import copy_file, write_json
 from factory.training.fit import Fit
 from factory.training.search.expand import Trial
 
@@ -48,16 +48,13 @@ def take(name: str, folder: Path, trial: Trial, workspace: Path) -> Fit:
             f"{trial.name!r}: {_AGAIN}"
         )
     file = folder / Path(fit.model_file).name
-    if not file.is_file() or _sha256(file) != fit.sha256:
+    if not file.is_file() or sha256_of_file(file) != fit.sha256:
         raise WrongResultError(
             f"the model that training job {name} left is not the one that it trained (its SHA-256 "
             f"differs from that in {FIT}): {_AGAIN}"
         )
     target = workspace / fit.model_file
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.{name}")
-    shutil.copyfile(file, unfinished)
-    unfinished.replace(target)
+    copy_file(file, target)
     return fit
 
 
@@ -77,8 +74,3 @@ def _read(name: str, folder: Path) -> Fit:
             f"training job {name} describes its model in another way than this version of the "
             f"factory ({version(_PACKAGE)}; the job's: {theirs}): build the training image anew"
         ) from error
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,14 +1,15 @@
 """What a job is told: `settings.json`, the same for all jobs of a run, and its hyperparameters."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from factory.base.digests import sha256, sha256_of_file
 from factory.base.errors import TerminalError
+from factory.base.files import write_json
 from factory.base.values import Result
-from factory.training.backends.layout import SETTINGS, SPLIT, Layout, write_json
+from factory.training.backends.layout import SETTINGS, SPLIT, Layout
 from factory.training.model import Model
 from factory.training.project_files import project_files
 from factory.training.search.expand import Trial
@@ -72,11 +73,8 @@ def given_files(workspace: Path) -> tuple[Path, ...]:
 
 def data_digest(workspace: Path, settings: Path) -> str:
     """The SHA-256 of everything that a run's jobs are given, but for what tells trials apart."""
-    total = hashlib.sha256()
-    for file in (settings, *given_files(workspace)):
-        with file.open("rb") as content:
-            total.update(hashlib.file_digest(content, "sha256").digest())
-    return total.hexdigest()
+    digests = map(sha256_of_file, (settings, *given_files(workspace)))
+    return sha256(b"".join(map(bytes.fromhex, digests)))
 
 
 def hyperparameters(trial: Trial) -> dict[str, str]:

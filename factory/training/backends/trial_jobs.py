@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.training.backends.layout import write_json
+from factory.base.files import write_json
 from factory.training.backends.names import job_base
 from factory.training.backends.protocol import Backend, Description, Job, TrainingData
 from factory.training.backends.results import take

@@ -172,7 +172,7 @@ def test_unknown_column_fails_with_a_suggestion_and_takes_no_other_check_along(f
         one(check="not_null", columns=["specie"], on_fail=on_fail), one(check="row_count", min=1)
     )
     assert [result.status for result in report.results] == ["fail", "pass"]
-    assert "no column 'specie' (did you mean 'species'?)" in report.failures[0].message
+    assert "no column 'specie' (did you mean `species`?)" in report.failures[0].message
     assert "the columns are id, species, mass, seen" in report.failures[0].message
 
 
@@ -224,7 +224,7 @@ def test_promised_columns_pass_whatever_the_types_are_called(run):
 def test_broken_promise_names_every_column(failing):
     promised = {"id": "bigint", "speces": "varchar", "mass": "double", "seen": "dte"}
     [result] = failing(columns=promised).failures
-    assert "speces is missing (did you mean 'species'?)" in result.message
+    assert "speces is missing (did you mean `species`?)" in result.message
     assert "species (VARCHAR) is not declared" in result.message
     assert "id is INTEGER instead of BIGINT" in result.message
     assert "'dte' is not a DuckDB type" in result.message

@@ -1,22 +1,29 @@
-"""Run other programs, such as `docker build`, and say what they said."""
+"""Run other programs, such as `docker build`, say what they said, and end processes."""
 
 import logging
 import os
 import shutil
-import signal
 import subprocess
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+
+import psutil
 
 from factory.base.errors import FactoryError, TerminalError
 from factory.base.secrets import without_secrets
-from factory.team.problems import one_of
+from factory.base.texts import one_of
 
 log = logging.getLogger(__name__)
 
+GRACE = 6.0
+"""Seconds between asking processes to end and ending them."""
 _KEPT = 40
 """Lines of output that an error shows."""
+_PATIENCE = 10.0
+"""Seconds that a program has to end by itself, when it took too long or its task is stopped."""
 
 
 class CommandError(FactoryError):
@@ -90,7 +97,8 @@ def run(
             f"{command[0]} {command[1]} was stopped after {seconds:g} seconds{errors.ending()}"
         ) from None
     finally:
-        _end(process)
+        end(family(process), grace=_PATIENCE)
+        process.wait()
         output.join()
         errors.join()
     if status:
@@ -99,15 +107,48 @@ def run(
     return output.text()
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def family(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> list[psutil.Process]:
+    """A process that we started, its descendants, and what else is in the session that it leads.
+
+    A process whose parent has ended is no descendant any more, but stays in the session.
+    """
     if process.poll() is not None:
-        return
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        return []
+    found = {}
+    with suppress(psutil.NoSuchProcess):
+        first = psutil.Process(process.pid)
+        found = {one.pid: one for one in (first, *first.children(recursive=True))}
+    for one in psutil.process_iter():
+        with suppress(OSError):
+            if os.getsid(one.pid) == process.pid:
+                found.setdefault(one.pid, one)
+    return list(found.values())
+
+
+def end(
+    processes: Iterable[psutil.Process],
+    *,
+    grace: float = GRACE,
+    hurried: Callable[[], bool] = lambda: False,
+) -> None:
+    """Ask processes to end; after `grace` seconds, or when `hurried`, end them."""
+    alive = list(processes)
+    for process in alive:
+        with suppress(psutil.Error):
+            process.terminate()
+    deadline = time.monotonic() + grace
+    while alive and time.monotonic() < deadline and not hurried():
+        _, alive = psutil.wait_procs(alive, timeout=min(0.2, grace))
+    kill(alive)
+
+
+def kill(processes: Iterable[psutil.Process]) -> None:
+    """End processes at once, and wait until they have ended."""
+    alive = list(processes)
+    for process in alive:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(alive, timeout=GRACE)
 
 
 class _Reader(threading.Thread):

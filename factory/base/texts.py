@@ -1,0 +1,39 @@
+"""Words for people: lists, and "did you mean"."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+
+def one_of(choices: Iterable[object]) -> str:
+    """The choices as a sentence's part, in the order given: `a, b, c`."""
+    return ", ".join(str(choice) for choice in choices)
+
+
+def either(choices: Sequence[str]) -> str:
+    """The choices as a sentence's part that ends with `or`: `a, b or c`."""
+    return " or ".join(filter(None, (", ".join(choices[:-1]), *choices[-1:])))
+
+
+def closest(word: str, choices: Iterable[str], *, likeness: float = 0.6) -> str | None:
+    """The choice that was probably meant, or None when none is near.
+
+    Args:
+        word: What was written; its case does not matter.
+        choices: What could have been meant.
+        likeness: How near a choice must be, from 0 to 1 for the very same letters.
+    """
+    by_lower = {choice.lower(): choice for choice in choices}
+    near = get_close_matches(word.lower(), by_lower, n=1, cutoff=likeness)
+    return by_lower[near[0]] if near else None
+
+
+def did_you_mean(word: str, choices: Iterable[str], otherwise: str | None = None) -> str | None:
+    """The suggestion to write the nearest choice; `otherwise` when none is near."""
+    meant = closest(word, choices)
+    return f"did you mean `{meant}`?" if meant else otherwise
+
+
+def hint(word: str, choices: Iterable[str]) -> str:
+    """The suggestion of `did_you_mean` to put behind the word, in brackets; empty when none is near."""
+    suggestion = did_you_mean(word, choices)
+    return f" ({suggestion})" if suggestion else ""
