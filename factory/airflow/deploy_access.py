@@ -78,7 +78,7 @@ def _eks(section: "Eks", namespace: str) -> Iterator[Any]:
             "a cluster at Amazon needs the extras `aws` and `kubernetes`: "
             'pip install "ml-dag-factory[aws,kubernetes]"'
         ) from None
-    from factory.deploy.aws import calling
+    from factory.base.aws import calling
 
     if section.connection is not None:
         _require_type(section.connection, "aws")

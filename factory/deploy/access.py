@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from factory.base.aws import Session
 from factory.base.errors import TerminalError
-from factory.deploy.aws import Session
 from factory.deploy.targets.kubernetes_section import KubernetesDeploy
 from factory.lake.storage import access
 

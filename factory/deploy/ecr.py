@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from factory.deploy.aws import Session, calling, client_of
+from factory.base.aws import Session, calling, client_of
 
 _HOST = re.compile(
     r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)"
@@ -44,7 +44,8 @@ class Registry:
             f"create it once: aws ecr create-repository --repository-name {name} --region "
             f"{self.region} --image-tag-mutability IMMUTABLE"
         )
-        with calling(f"look into {self.host}/{name}", hints={"RepositoryNotFoundException": hint}):
+        hints = {"RepositoryNotFoundException": hint}
+        with calling(f"look into {self.host}/{name}", hints=hints, final=hints):
             try:
                 found = client.describe_images(
                     registryId=self.account, repositoryName=name, imageIds=[{"imageTag": tag}]

@@ -6,12 +6,12 @@ what they name, so that what is there already is known by its name, and nothing 
 
 from typing import Any
 
+from factory.base.aws import request_problems
 from factory.base.digests import sha256, sha256_of_json
 from factory.base.errors import TerminalError
 from factory.deploy.names import plain_name
 from factory.deploy.protocol import Release
 from factory.deploy.targets.sagemaker_section import SageMakerDeploy
-from factory.training.backends.rules import by_the_description
 
 Request = dict[str, Any]
 
@@ -169,7 +169,7 @@ def _checked(operation: str, request: Request) -> Request:
     Raises:
         TerminalError: With everything that is wrong with it.
     """
-    problems = [*by_the_description(operation, request), *_by_the_documentation(request)]
+    problems = [*request_problems("sagemaker", operation, request), *_by_the_documentation(request)]
     if problems:
         raise TerminalError(f"SageMaker would refuse this {operation}: " + "; ".join(problems))
     return request

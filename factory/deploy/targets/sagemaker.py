@@ -1,16 +1,15 @@
 """The target `sagemaker`: a real-time endpoint of Amazon SageMaker."""
 
 import logging
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from factory.base.aws import AwsError, calling, client_of, code_of, described, message_of
 from factory.base.errors import FactoryError, TerminalError
 from factory.deploy.access import Places
 from factory.deploy.archive import pack
-from factory.deploy.aws import AwsError, calling, client_of, code_of, message_of
 from factory.deploy.container_image import make_image
 from factory.deploy.endpoint_requests import (
     MODEL,
@@ -36,7 +35,6 @@ log = logging.getLogger(__name__)
 FOLDER = "_deployments"
 """The folder of the storage that archives of models lie in."""
 
-_NOT_THERE = re.compile(r"(?i)could not find|not found|does not exist|cannot find")
 _MOVING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _HINTS = {
     "ResourceLimitExceeded": "raise the account's quota for endpoints, or take a smaller "
@@ -174,11 +172,11 @@ class SageMakerTarget:
             self._delete_endpoint(release.model)
             found = None
         if found is None:
-            with calling(f"create the endpoint {name}", hints=_HINTS):
+            with calling(f"create the endpoint {name}", hints=_HINTS, final=_HINTS):
                 self._client.create_endpoint(**create_request(self._section, release, config))
         elif found["EndpointConfigName"] != config:
             self._deployed(release.model, found["EndpointConfigName"])  # whose it is
-            with calling(f"update the endpoint {name}", hints=_HINTS):
+            with calling(f"update the endpoint {name}", hints=_HINTS, final=_HINTS):
                 self._client.update_endpoint(**update_request(self._section, release.model, config))
         found = self._settled(release.model) or {}
         status, now = found.get("EndpointStatus"), found.get("EndpointConfigName")
@@ -230,27 +228,16 @@ class SageMakerTarget:
         if self._described(kind, name) is not None:
             log.info("%s %s is there already", kind, name)
             return
-        with calling(f"create the {kind} {name}", hints=_HINTS):
+        with calling(f"create the {kind} {name}", hints=_HINTS, final=_HINTS):
             getattr(self._client, f"create_{kind}")(**request)
 
     def _endpoint(self, model: str) -> dict[str, Any] | None:
         return self._described("endpoint", endpoint_name(model))
 
     def _described(self, kind: str, name: str) -> dict[str, Any] | None:
-        from botocore.exceptions import ClientError
-
         parameter = "".join(part.capitalize() for part in kind.split("_")) + "Name"
-        with calling(f"describe the {kind} {name}"):
-            try:
-                found: dict[str, Any] = getattr(self._client, f"describe_{kind}")(
-                    **{parameter: name}
-                )
-            except ClientError as error:
-                known = code_of(error) in ("ValidationException", "ResourceNotFound")
-                if known and _NOT_THERE.search(message_of(error)):
-                    return None
-                raise
-        return found
+        call = getattr(self._client, f"describe_{kind}")
+        return described(f"describe the {kind} {name}", call, {parameter: name})
 
     def _deployed(self, model: str, config: str) -> Deployed:
         """What a configuration stands for.

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from factory.base.aws import cause_of, code_of
 from factory.lake.storage.access import Access
 from factory.lake.storage.errors import (
     AccessDeniedError,
@@ -13,14 +14,6 @@ from factory.lake.storage.errors import (
     StorageError,
 )
 
-_UNKNOWN_KEY = {
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "InvalidToken",
-    "InvalidClientTokenId",
-}
-_OLD = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
-_DENIED = {"AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden", "403"}
 _ELSEWHERE = {
     "PermanentRedirect",
     "301",
@@ -49,17 +42,18 @@ def explain(code: str, detail: str, address: str, access: Access) -> StorageErro
     """
     bucket = address.removeprefix("s3://").partition("/")[0]
     at = f" at {access.endpoint}" if access.endpoint else ""
-    if code in _UNKNOWN_KEY:
+    cause = cause_of(code)
+    if cause == "unknown credentials":
         return AccessDeniedError(
             f"S3{at} does not accept {access.origin} for bucket {bucket!r} ({code}): correct them; "
             "the key may be mistyped, deleted, or of another account"
         )
-    if code in _OLD:
+    if cause == "expired credentials":
         return StorageError(
             f"{access.origin} for bucket {bucket!r}{at} are temporary and have run out ({code}): "
             "try again; where no role renews them, put new ones in their place"
         )
-    if code in _DENIED:
+    if cause == "denied":
         return AccessDeniedError(
             f"{access.origin} may not use {address}{at} ({code}): allow them s3:ListBucket on the "
             f"bucket {bucket!r}, and s3:GetObject, s3:PutObject, s3:DeleteObject and "
@@ -108,7 +102,7 @@ def explained(address: str, access: Access, *, missing: str = "") -> Iterator[No
     try:
         yield
     except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
+        code = code_of(error)
         if missing and code in ("NoSuchKey", "404"):
             raise NoFileError(missing) from None
         raise explain(code, str(error), address, access) from None

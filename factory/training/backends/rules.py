@@ -5,20 +5,14 @@ itself checks only the first three when it sends). Then by rules that stand in A
 `CreateTrainingJob` and in no description.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from factory.base.aws import request_problems
 from factory.base.errors import TerminalError
 
 _LONGEST_RUNTIME = 28 * 24 * 3600
-_JAVA_CLASSES = {
-    r"\p{L}": r"^\W\d_",
-    r"\p{N}": r"\d",
-    r"\p{Z}": r"\s",
-    r"\p{Alnum}": "A-Za-z0-9",
-}
 
 
 class InvalidRequestError(TerminalError):
@@ -32,83 +26,13 @@ def check_request(request: Mapping[str, Any]) -> None:
         InvalidRequestError: With everything that is wrong with it.
     """
     problems = [
-        *by_the_description("CreateTrainingJob", request),
+        *request_problems("sagemaker", "CreateTrainingJob", request),
         *_by_the_documentation(request),
     ]
     if problems:
         raise InvalidRequestError(
             "SageMaker would refuse this training job: " + "; ".join(dict.fromkeys(problems))
         )
-
-
-def by_the_description(operation: str, request: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with a request by botocore's own description of SageMaker's API.
-
-    Args:
-        operation: Such as `CreateTrainingJob`.
-        request: Its parameters.
-    """
-    import botocore.session
-    from botocore.validate import ParamValidator
-
-    service = botocore.session.get_session().get_service_model("sagemaker")
-    shape = service.operation_model(operation).input_shape
-    report = ParamValidator().validate(dict(request), shape)
-    if report.has_errors():
-        yield from report.generate_report().splitlines()
-        return  # what follows relies on the types
-    yield from _beyond_types(request, shape, "")
-
-
-def _beyond_types(value: Any, shape: Any, at: str) -> Iterator[str]:
-    """Upper limits, patterns and choices, which botocore leaves to the server."""
-    kind = shape.type_name
-    if kind == "structure":
-        for name, child in value.items():
-            yield from _beyond_types(child, shape.members[name], f"{at}.{name}".lstrip("."))
-    elif kind == "list":
-        yield from _too_many(value, shape, at)
-        for index, child in enumerate(value):
-            yield from _beyond_types(child, shape.member, f"{at}[{index}]")
-    elif kind == "map":
-        yield from _too_many(value, shape, at)
-        for name, child in value.items():
-            yield from _beyond_types(name, shape.key, f"the key {name!r} of {at}")
-            yield from _beyond_types(child, shape.value, f"{at}.{name}")
-    elif kind == "string":
-        yield from _text(value, shape, at)
-    elif kind in ("integer", "long", "float", "double"):
-        most = shape.metadata.get("max")
-        if most is not None and value > most:
-            yield f"{at} is {value}, and must be at most {most}"
-
-
-def _too_many(value: Any, shape: Any, at: str) -> Iterator[str]:
-    most = shape.metadata.get("max")
-    if most is not None and len(value) > most:
-        yield f"{at} has {len(value)} entries, and must have at most {most}"
-
-
-def _text(value: str, shape: Any, at: str) -> Iterator[str]:
-    most, pattern = shape.metadata.get("max"), shape.metadata.get("pattern")
-    if most is not None and len(value) > most:
-        yield f"{at} has {len(value)} characters, and must have at most {most}"
-    if shape.enum and value not in shape.enum:
-        yield (
-            f"{at} is {value!r}, which this version of botocore does not know: correct it, or "
-            "update boto3 if it is new"
-        )
-    if pattern and not re.fullmatch(_in_python(pattern), value, re.DOTALL):
-        yield f"{at} is {value!r}, and must match {pattern}"
-
-
-def _in_python(pattern: str) -> str:
-    """The pattern with Java's character classes as Python has them."""
-    if r"[\p{L}" in pattern:  # letters of any alphabet have no name within a class
-        pattern = pattern.replace(r"[\p{L}", r"[\w")
-    for name, python in _JAVA_CLASSES.items():
-        pattern = pattern.replace(name, python)
-    return pattern
 
 
 def _by_the_documentation(request: Mapping[str, Any]) -> Iterator[str]:

@@ -1,15 +1,13 @@
 """Jobs on Amazon SageMaker."""
 
 import logging
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from factory.base.errors import FactoryError, TerminalError
+from factory.base.aws import calling, client_of, described
+from factory.base.errors import TerminalError
 from factory.data.archives import Limits, extract
 from factory.lake.storage.access import Access, current
 from factory.lake.storage.address import is_s3
@@ -43,26 +41,16 @@ _OUT_OF_TIME = {
         "`instance_type`, or leave `spot` out"
     ),
 }
-_NOT_THERE = re.compile(r"(?i)not found|could not find|does not exist")
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
-_UNKNOWN_KEY = {"UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch"}
-_THROTTLED = {
-    "ThrottlingException",
-    "Throttling",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
+_HINTS = {
+    "denied": "allow it sagemaker:CreateTrainingJob, sagemaker:DescribeTrainingJob, "
+    "sagemaker:StopTrainingJob, sagemaker:ListTrainingJobs, sagemaker:AddTags, and iam:PassRole on "
+    "the job's role",
+    "throttled": "lower `parallel_trials`, or raise `poll`",
+    "ResourceLimitExceeded": "raise the account's quota at Service Quotas, or lower `parallel_trials`",
 }
 _MODEL_LIMITS = Limits(
     max_files=1_000, max_file_bytes=20_000_000_000, max_total_bytes=20_000_000_000, max_ratio=1_000
 )
-
-
-class SageMakerError(FactoryError):
-    """SageMaker did not do what it was asked; it may the next time."""
-
-
-class SageMakerRefusedError(SageMakerError, TerminalError):
-    """SageMaker will not do what it was asked."""
 
 
 @dataclass(frozen=True)
@@ -137,10 +125,12 @@ class SageMakerJobs:
         """See `Backend.start`.
 
         Raises:
-            SageMakerError: SageMaker did not take the job.
+            AwsError: SageMaker did not take the job.
         """
         request = self._request(job)
-        with self._asked(f"start the training job {job.name}", allowed=("ResourceInUse",)):
+        with calling(
+            f"start the training job {job.name}", hints=_HINTS, ignored=("ResourceInUse",)
+        ):
             self._client.create_training_job(**request)
             logger.info("training job %s is created. %s", job.name, self.where(job.name))
 
@@ -165,7 +155,9 @@ class SageMakerJobs:
         if described is None or described.state != "running":
             return
         # It may have ended since it was described: that is refused, and all right.
-        with self._asked(f"stop the training job {name}", allowed=("ValidationException",)):
+        with calling(
+            f"stop the training job {name}", hints=_HINTS, ignored=("ValidationException",)
+        ):
             self._client.stop_training_job(TrainingJobName=name)
             logger.info("training job %s was asked to stop", name)
 
@@ -185,7 +177,7 @@ class SageMakerJobs:
 
     def names(self) -> list[str]:
         """See `Backend.names`."""
-        with self._asked("list the training jobs of this run"):
+        with calling("list the training jobs of this run", hints=_HINTS):
             pages = self._client.get_paginator("list_training_jobs").paginate(
                 NameContains=self.prefix, PaginationConfig={"PageSize": 100}
             )
@@ -208,69 +200,16 @@ class SageMakerJobs:
 
     @cached_property
     def _client(self) -> Any:
-        from botocore.config import Config
-
         access = self.access or current()
-        # Adaptive: waits longer after each refusal, by chance so that trials that were refused
-        # together do not come back together, and sends fewer requests for a while.
-        config = Config(
-            retries={"mode": "adaptive", "total_max_attempts": 8},
-            connect_timeout=10,
-            read_timeout=60,
-        )
-        region = self.config.region or access.region
-        return access.session.client("sagemaker", region_name=region, config=config)
+        return client_of(access.session, "sagemaker", self.config.region)
 
     def _described(self, name: str) -> dict[str, Any] | None:
-        from botocore.exceptions import ClientError
-
-        with self._asked(f"describe the training job {name}"):
-            try:
-                found: dict[str, Any] = self._client.describe_training_job(TrainingJobName=name)
-            except ClientError as error:
-                said = error.response.get("Error", {})
-                is_unknown = said.get("Code") in ("ValidationException", "ResourceNotFound")
-                if is_unknown and _NOT_THERE.search(said.get("Message", "")):
-                    return None
-                raise
-        return found
-
-    @contextmanager
-    def _asked(self, what: str, allowed: tuple[str, ...] = ()) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except ClientError as error:
-            said = error.response.get("Error", {})
-            if said.get("Code") in allowed:
-                logger.info("SageMaker, asked to %s: %s", what, said.get("Message"))
-                return
-            raise _explained(what, said.get("Code", ""), said.get("Message", "")) from None
-        except BotoCoreError as error:
-            raise SageMakerError(f"SageMaker cannot be asked to {what}: {error}") from None
-
-
-def _explained(what: str, code: str, message: str) -> SageMakerError:
-    if code in _DENIED | _UNKNOWN_KEY:
-        return SageMakerRefusedError(
-            f"the credentials may not {what} ({code}): allow them sagemaker:CreateTrainingJob, "
-            "sagemaker:DescribeTrainingJob, sagemaker:StopTrainingJob, sagemaker:ListTrainingJobs, "
-            f"sagemaker:AddTags, and iam:PassRole on the job's role. {message}"
+        return described(
+            f"describe the training job {name}",
+            self._client.describe_training_job,
+            {"TrainingJobName": name},
+            hints=_HINTS,
         )
-    if code in _THROTTLED:
-        return SageMakerError(
-            f"SageMaker was asked too often to {what}, and refused all tries ({code}): lower "
-            "`parallel_trials`, or raise `poll`"
-        )
-    if code == "ResourceLimitExceeded":
-        return SageMakerError(
-            f"the account's quota does not allow to {what}: raise it at Service Quotas, or lower "
-            f"`parallel_trials`. {message}"
-        )
-    if code == "ValidationException":
-        return SageMakerRefusedError(f"SageMaker refuses to {what}: {message}")
-    return SageMakerError(f"SageMaker failed to {what} ({code}): {message}")
 
 
 def _failure(state: State, secondary: str, reason: str) -> Failure | None:

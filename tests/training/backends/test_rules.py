@@ -99,7 +99,7 @@ def test_instance_type_that_is_not_known_says_what_may_be_the_matter():
 def test_patterns_of_the_description_are_understood_by_python():
     import botocore.session
 
-    from factory.training.backends.rules import _in_python
+    from factory.base.aws import _in_python
 
     service = botocore.session.get_session().get_service_model("sagemaker")
     shape = service.operation_model("CreateTrainingJob").input_shape
