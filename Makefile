@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help install install-extras demo demo-pets up test test-pets lint bench bench-serving lock clean
+.PHONY: help install install-extras demo demo-pets up test test-fast test-extras test-pets test-nightly lint bench bench-serving lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,13 +40,25 @@ demo-pets: install-extras ## Publish photos of cats and dogs, train a detector w
 up: install ## Start MLflow and Airflow and keep them running (Ctrl-C stops them)
 	$(BIN)/factory up
 
-test: install-extras ## Run all tests but those of test-pets, those against a running Airflow included
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not pets"
+# Tests that share a server run on the same worker, the longest first; tests/conftest.py says which.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+test-fast: install ## Run the tests that take seconds: no Airflow, no server, no extras
+	$(PYTEST) -m fast
+
+test: install ## Run all tests of the core, those against a running Airflow included
+	$(PYTEST) -m "fast or core"
+
+test-extras: install-extras ## Run the tests of the extras: fastai, AWS, Kubernetes, deployment
+	$(PYTEST) -m extras
 
 test-pets: install-extras ## Run the tests that train on real photos, on this machine and against stand-ins of AWS
 	$(BIN)/python -m pytest -m pets
 
-lint: install-extras ## Check style and types
+test-nightly: install-extras ## Run the long tests of what other tests state at another level
+	$(PYTEST) -m nightly
+
+lint: install ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

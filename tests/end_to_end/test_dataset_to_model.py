@@ -11,8 +11,6 @@ from mlflow import MlflowClient
 
 from tests.end_to_end.conftest import CONSUMER, PRODUCER, TRIALS, Chain, Installation
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
-
 
 def mlflow_of(installation: Installation) -> MlflowClient:
     url = installation.runtime.ports.mlflow_url

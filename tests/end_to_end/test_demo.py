@@ -25,8 +25,6 @@ FLAGS = [
     "--no-first-run",
 ]
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
-
 
 @dataclass
 class Demo:

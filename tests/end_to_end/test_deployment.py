@@ -45,8 +45,6 @@ PRODUCER, TRAINING, DEPLOYMENT = "lab.marks", "lab.mark.train", "lab.mark.deploy
 MODEL = "lab.mark"
 LONG = 240.0
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
-
 
 @dataclass
 class Lab:

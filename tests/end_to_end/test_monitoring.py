@@ -46,7 +46,6 @@ def _is_installed() -> bool:
 
 
 pytestmark = [
-    pytest.mark.end_to_end,
     pytest.mark.timeout(1200),
     pytest.mark.skipif(
         not _is_installed(),

@@ -17,8 +17,6 @@ from factory.runtime.ports import HOST, Ports
 from tests.end_to_end.sink import Sink
 from tests.end_to_end.workshop import Workshop, workshop
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
-
 SECRET = "correct-horse-battery"
 BOT = "Basic " + b64encode(f"bot:{SECRET}".encode()).decode()
 

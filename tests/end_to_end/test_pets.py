@@ -20,8 +20,6 @@ from factory.scenarios.story import make_project
 REPOSITORY = Path(__file__).parents[2]
 
 pytestmark = [
-    pytest.mark.end_to_end,
-    pytest.mark.pets,
     pytest.mark.timeout(1500),
     pytest.mark.skipif(shutil.which("npm") is None, reason="no npm, which brings the photos"),
 ]

@@ -40,8 +40,6 @@ BUCKET = "pets-lake"
 ARTIFACTS = "pets-artifacts"
 
 pytestmark = [
-    pytest.mark.end_to_end,
-    pytest.mark.pets,
     pytest.mark.timeout(1500),
     pytest.mark.skipif(shutil.which("npm") is None, reason="no npm, which brings the photos"),
 ]

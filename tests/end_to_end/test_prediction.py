@@ -18,8 +18,6 @@ from factory.runtime.airflow_models import AssetEvent, DagRun
 from factory.runtime.embedded import EmbeddedRuntime
 from tests.end_to_end.conftest import LONG, REPOSITORY, SEA, Installation
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
-
 LAB = """\
 version: 1
 team: lab

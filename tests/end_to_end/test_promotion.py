@@ -53,8 +53,6 @@ models:
 PRODUCER, PLAIN, ASKED = "lab.marks", "lab.plain.train", "lab.asked.train"
 LONG = 240.0
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(1200)]
-
 
 def marks(rows: int, limit: float, *, inverted: bool = False) -> pd.DataFrame:
     """`high` where x is above 0; in the older three fifths, above `limit` or even the other way."""

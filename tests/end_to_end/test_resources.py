@@ -21,8 +21,6 @@ from factory.runtime.airflow_models import DagRun
 from tests.end_to_end.conftest import LONG
 from tests.end_to_end.workshop import Workshop, workshop
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
-
 DEFAULTS = "version: 1\npython_packages: [sklearn, chores]\n"
 
 NESTED = """\

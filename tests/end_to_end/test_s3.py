@@ -16,8 +16,6 @@ from tests.end_to_end import chores
 from tests.end_to_end.workshop import Workshop, workshop
 from tests.s3 import ACCESS_KEY, REGION, SECRET_KEY, S3Server, running_s3
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
-
 BUCKET = "far-away"
 KEY_OF_CONNECTION = "AKIACONNECTIONKEY001"
 SECRET_OF_CONNECTION = "connectionplantedsecret0123456789abcdefgh"

@@ -25,8 +25,6 @@ from tests.end_to_end.sink import Sink
 from tests.end_to_end.workshop import Workshop, workshop
 from tests.training.backends import estimators
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
-
 DEFAULTS = """\
 version: 1
 python_packages: [sklearn, estimators]

@@ -18,7 +18,6 @@ from factory.trainers.fastai.params import VISION
 from tests.serving.service import free_port, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-pytest.importorskip("fastai", reason="needs the extra fastai")
 
 NAME = "pets.shape"
 PARAMS = {"arch": "resnet10t", "size": 32, "epochs": 3, "bs": 32, "lr": 0.01}

@@ -11,9 +11,6 @@ from factory.trainers.fastai.description import NumberColumn, TextColumn
 from factory.trainers.fastai.entry import fastai_trainer
 from factory.trainers.fastai.params import TABULAR
 
-pytestmark = pytest.mark.slow
-pytest.importorskip("fastai", reason="needs the extra fastai")
-
 
 def classifier():
     return fastai_trainer("classification", TABULAR, 1)

@@ -20,10 +20,6 @@ SMALL = {"arch": "test_resnet", "size": 32, "bs": 32, "lr": 0.01}
 VALIDATION = shapes(60, seed=1)
 
 
-pytestmark = pytest.mark.slow
-pytest.importorskip("fastai", reason="needs the extra fastai")
-
-
 def trainer(task="classification", files=None):
     """With one thread: machines that test have better things to do than to wait for each other."""
     return fastai_trainer(task, VISION, 1, files)

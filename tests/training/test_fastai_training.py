@@ -21,9 +21,6 @@ from tests.trainers.shapes import shapes
 from tests.training.models import model, one_trial, penguins
 from tests.training.training import Training
 
-pytestmark = pytest.mark.slow
-pytest.importorskip("fastai", reason="needs the extra fastai")
-
 SCIKIT = "sklearn.dummy.DummyClassifier"
 
 

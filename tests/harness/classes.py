@@ -1,0 +1,79 @@
+"""The class of a test, which says which `make` target runs it.
+
+Every test has exactly one, found here and not written on it:
+
+| class | what it needs | run by |
+|---|---|---|
+| fast | `requirements.lock`; a few seconds | `make test-fast`, `make test` |
+| core | the same, and a server, an Airflow, or more time | `make test` |
+| extras | packages of `requirements-extras.lock` | `make test-extras` |
+| pets | the extras, npm, and minutes | `make test-pets` |
+| nightly | time for what another test states at another level | `make test-nightly` |
+
+A test is what its file is, or more if a fixture or a marker of its own asks for more. A test whose class
+is not known here is fast: if it needs an extra, it fails where only the core is installed.
+"""
+
+import importlib.util
+from collections.abc import Collection
+from fnmatch import fnmatch
+from pathlib import PurePosixPath
+
+CLASSES = ("fast", "core", "extras", "pets", "nightly")
+"""From what needs least to what needs most."""
+
+OF_FILES = {
+    "end_to_end/test_pets*.py": "pets",
+    "end_to_end/test_deployment.py": "extras",
+    "end_to_end/test_s3.py": "extras",
+    "end_to_end/test_training_jobs.py": "extras",
+    "end_to_end/*": "core",
+    "aws/*": "extras",
+    "deploy/test_kubernetes.py": "extras",
+    "deploy/test_manifests.py": "extras",
+    "training/backends/test_rules.py": "extras",
+    "airflow/test_deploy_places.py": "extras",
+    "*fastai*.py": "extras",
+}
+"""By patterns of paths below `tests`; the first that fits holds."""
+
+OF_FIXTURES = {
+    "mlflow_server": "core",
+    "runtime": "core",
+    "s3_server": "extras",
+    "aws": "extras",
+}
+"""What a test needs that uses a fixture, directly or through another one."""
+
+OF_MARKERS = {
+    "end_to_end": "core",
+    "slow": "core",
+    "extras": "extras",
+    "pets": "pets",
+    "nightly": "nightly",
+}
+"""What a test needs that bears a marker."""
+
+EXTRAS = ("boto3", "fastai", "kubernetes", "moto")
+"""A module of each extra, and of what only its tests need."""
+
+
+def class_of_file(path: PurePosixPath) -> str:
+    """The class of a file's tests, unless one asks for more; its path is relative to `tests`."""
+    found = (name for pattern, name in OF_FILES.items() if fnmatch(str(path), pattern))
+    return next(found, "fast")
+
+
+def class_of(path: PurePosixPath, fixtures: Collection[str], markers: Collection[str]) -> str:
+    """The class of a test: the most that its file, its fixtures or its markers ask for."""
+    asked = {
+        class_of_file(path),
+        *(name for fixture, name in OF_FIXTURES.items() if fixture in fixtures),
+        *(name for marker, name in OF_MARKERS.items() if marker in markers),
+    }
+    return max(asked, key=CLASSES.index)
+
+
+def missing_extras() -> list[str]:
+    """The modules of the extras that are not installed."""
+    return [name for name in EXTRAS if importlib.util.find_spec(name) is None]
