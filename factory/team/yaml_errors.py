@@ -1,4 +1,7 @@
-"""What YAML's parser complains about, in words for people who do not know its grammar."""
+"""What YAML's parsers complain about, in words for people who do not know its grammar.
+
+PyYAML has two: libyaml's, and one in Python where libyaml is missing. They complain in different words.
+"""
 
 import re
 
@@ -11,7 +14,8 @@ from factory.team.source_text import SourceText
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TABS = "use spaces: YAML does not allow tabs here"
 
-# Part of the parser's message -> ours. `{context}` is where the construct began.
+# What a parser says while doing what -> what we say; libyaml's words first. `{context}` is where the
+# construct began.
 _PLAIN_WORDS = (
     (
         "mapping values are not allowed",
@@ -19,7 +23,7 @@ _PLAIN_WORDS = (
         "check the indentation of this line and the one above; text that contains `: ` needs quotes",
     ),
     (
-        "block sequence entries are not allowed",
+        "sequence entries are not allowed",
         "a list's `-` is not expected here",
         "start the list on a line of its own, or write it as [a, b]",
     ),
@@ -29,22 +33,22 @@ _PLAIN_WORDS = (
         "write `key: value`, and indent what continues the line above",
     ),
     (
-        "did not find expected ',' or ']'",
+        "expected ',' or ']'",
         "the list that opens at {context} is not closed",
         "write a comma between items and `]` after the last",
     ),
     (
-        "did not find expected ',' or '}'",
+        "expected ',' or '}'",
         "the mapping that opens at {context} is not closed",
         "write a comma between entries and `}` after the last",
     ),
     (
-        "did not find expected '-' indicator",
+        "did not find expected '-' indicator|block collection: expected <block end>",
         "this line does not belong to the list that starts at {context}",
         "check its indentation, or start it with `- `",
     ),
     (
-        "did not find expected key",
+        "did not find expected key|block mapping: expected <block end>",
         "this does not fit the mapping that starts at {context}",
         "check the indentation; text with quotes or brackets inside needs quotes around all of it",
     ),
@@ -54,22 +58,22 @@ _PLAIN_WORDS = (
         "close it, or take it away",
     ),
     (
-        "unexpected document indicator",
+        "unexpected document (indicator|separator)",
         "the quote that opens at {context} is not closed",
         "close it, or take it away",
     ),
     (
-        "did not find expected node content",
+        "did not find expected node content|expected the node content",
         "a value is expected here",
         "check the brackets, braces and commas around it",
     ),
     (
-        "did not find expected <document start>",
+        "expected '?<document start>",
         "this does not fit what stands above it",
         "check the indentation, and that every line above is `key: value` or `- item`",
     ),
     (
-        "did not find expected alphabetic or numeric character",
+        "expected alphabetic or numeric character",
         "`&` and `*` name an anchor in YAML, and here no name follows",
         "put the value in quotes",
     ),
@@ -79,7 +83,7 @@ _PLAIN_WORDS = (
         "put the value in quotes",
     ),
     (
-        "did not find expected comment or line break",
+        "did not find expected comment or line break|expected (a comment or a line break|chomping)",
         "the text after `|` or `>` starts on the next line",
         "move it there, and indent it; or put the value in quotes",
     ),
@@ -130,7 +134,7 @@ def explain_yaml_error(error: yaml.YAMLError, source: SourceText) -> Problem:
     if "cannot start any token" in found:
         return _bad_start(source, mark)
     context = getattr(error, "context_mark", None)
-    message, suggestion = _in_plain_words(found, context)
+    message, suggestion = _in_plain_words(getattr(error, "context", None), found, context)
     # Where something ought to be closed is anyone's guess: what is open is shown.
     is_left_open = context is not None and "is not closed" in message and context.line != mark.line
     for place in (context, mark) if is_left_open else (mark, context):
@@ -139,10 +143,15 @@ def explain_yaml_error(error: yaml.YAMLError, source: SourceText) -> Problem:
     return source.problem_at(max(0, len(source.text.rstrip()) - 1), message, suggestion)
 
 
-def _in_plain_words(found: str, context: Mark | None) -> tuple[str, str | None]:
-    for part, message, suggestion in _PLAIN_WORDS:
-        if part in found:
-            start = f"{context.line + 1}:{context.column + 1}" if context else "the start"
+def is_too_deep(error: yaml.YAMLError) -> bool:
+    """Whether libyaml gave up because of its own limit on nesting, which it has since 0.2.6."""
+    return "maximum nesting depth" in str(getattr(error, "problem", None))
+
+
+def _in_plain_words(doing: str | None, found: str, begun: Mark | None) -> tuple[str, str | None]:
+    for pattern, message, suggestion in _PLAIN_WORDS:
+        if re.search(pattern, f"{doing}: {found}"):
+            start = f"{begun.line + 1}:{begun.column + 1}" if begun else "the start"
             return message.replace("{context}", start), suggestion
     return f"this is not YAML: {found}", None
 

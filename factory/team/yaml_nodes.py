@@ -1,7 +1,7 @@
 """Nodes of a YAML text: parsed with care, and located."""
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import yaml
 from yaml.error import Mark
@@ -9,14 +9,14 @@ from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNo
 
 from factory.team.problems import Problem, ReadFailed
 from factory.team.source_text import SourceText
-from factory.team.yaml_errors import explain_yaml_error
-from factory.team.yaml_scalars import MERGE, Loader
+from factory.team.yaml_errors import explain_yaml_error, is_too_deep
+from factory.team.yaml_scalars import HAS_LIBYAML, MERGE, Loader
 
 MAX_DEPTH = 100
 TOO_DEEP = f"mappings and lists are nested deeper than {MAX_DEPTH} levels here"
 
-# As deep as the C parser is known to recurse safely, without a closer look.
-_HARMLESS_BRACKETS = 1000
+# As deep as libyaml is known to recurse safely, without a closer look; the parser in Python is not.
+_HARMLESS_BRACKETS = 1000 if HAS_LIBYAML else MAX_DEPTH
 
 
 def compose(source: SourceText) -> Node | None:
@@ -26,24 +26,30 @@ def compose(source: SourceText) -> Node | None:
         ReadFailed: The text is not YAML, or too deep.
     """
     try:
-        _check_depth(source)
+        # libyaml recurses, before its version 0.2.6 without a limit, which takes the process down. Nesting
+        # by indentation alone cannot go far within the size that a file may have.
+        if sum(map(source.text.count, "[{-?")) >= _HARMLESS_BRACKETS:
+            _check_depth(source, Loader)
         loader = Loader(source.text)
         try:
             node: Node | None = loader.get_single_node()
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
+        if is_too_deep(error):
+            _check_depth(source, yaml.SafeLoader)
         raise ReadFailed([explain_yaml_error(error, source)]) from None
     return node
 
 
-def _check_depth(source: SourceText) -> None:
-    # The C parser recurses without a limit and would take the process down. Nesting by indentation
-    # alone cannot go far within the size that a file may have.
-    if sum(map(source.text.count, "[{-?")) < _HARMLESS_BRACKETS:
-        return
+def _check_depth(source: SourceText, parser: Any) -> None:
+    """Raise where a text is nested too deep, without recursion.
+
+    Raises:
+        ReadFailed: It is; shows the first place.
+    """
     depth = 0
-    for event in yaml.parse(source.text, Loader=Loader):
+    for event in yaml.parse(source.text, Loader=parser):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):

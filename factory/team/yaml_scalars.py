@@ -19,8 +19,14 @@ _LARGEST = 2**63
 _SHOWN = 40
 
 
-class Loader(yaml.CSafeLoader):
-    """PyYAML's C parser with our idea of which plain scalars are not text."""
+HAS_LIBYAML = hasattr(yaml, "CSafeLoader")
+"""Whether PyYAML came with libyaml, as its wheels do; without it, reading takes ten times as long."""
+
+_Parser: Any = yaml.CSafeLoader if HAS_LIBYAML else yaml.SafeLoader
+
+
+class Loader(_Parser):  # type: ignore[misc]
+    """PyYAML's parser with our idea of which plain scalars are not text."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
