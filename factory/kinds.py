@@ -78,14 +78,14 @@ SOURCE = Family(
     key="type",
     base="factory.data.sources.source:Source",
     builtin={
-        "csv": "factory.data.sources.sections:CsvSource",
-        "parquet": "factory.data.sources.sections:ParquetSource",
-        "json": "factory.data.sources.sections:JsonSource",
-        "sql": "factory.data.sources.sections:SqlSource",
-        "http": "factory.data.sources.sections:HttpSource",
-        "images": "factory.data.sources.sections:ImagesSource",
-        "dataset": "factory.data.sources.sections:DatasetSource",
-        "python": "factory.data.sources.sections:PythonSource",
+        "csv": "factory.data.sources.csv:CsvSource",
+        "parquet": "factory.data.sources.parquet:ParquetSource",
+        "json": "factory.data.sources.json:JsonSource",
+        "sql": "factory.data.sources.sql:SqlSource",
+        "http": "factory.data.sources.http:HttpSource",
+        "images": "factory.data.sources.images:ImagesSource",
+        "dataset": "factory.data.sources.dataset:DatasetSource",
+        "python": "factory.data.sources.python:PythonSource",
     },
 )
 
@@ -316,6 +316,8 @@ def _check(family: Family, point: EntryPoint, target: Any) -> None:
         said = target.model_fields[family.key].annotation  # type: ignore[attr-defined]
         if point.name not in getattr(said, "__args__", ()):
             raise TypeError(f'{point.value}: write `{family.key}: Literal["{point.name}"]` in it')
+    if missing := sorted(getattr(target, "__abstractmethods__", ())):
+        raise TypeError(f"{point.value} lacks what every {family.name} has: {', '.join(missing)}")
 
 
 def _package(point: EntryPoint) -> str:

@@ -28,6 +28,13 @@ class Feed(Source):
     topic: str
     """What it is about."""
 
+    def read(self, context):
+        return context.write([], self.topic)
+
+
+class Silent(Source):
+    type: Literal["silent"]
+
 
 class Nothing:
     pass
@@ -123,6 +130,7 @@ def test_plug_in_that_is_not_installed_is_a_problem(configs):
     [
         ({"csv": "Feed"}, "there is a source `csv` already"),
         ({"nothing": "Nothing"}, "acme_press:Nothing is no factory.data.sources.source.Source"),
+        ({"silent": "Silent"}, "Silent lacks what every source has: read"),
         ({"feeds": "Feed"}, 'write `type: Literal["feeds"]` in it'),
     ],
 )

@@ -1,18 +1,20 @@
-"""What is needed from Airflow connections. Secrets go to the server and nowhere else."""
+"""What is needed from Airflow connections. Secrets go to the server and nowhere else.
+
+The module is what sources are given as their `factory.data.sources.source.Connections`.
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from factory.base.errors import TerminalError
-from factory.data.sources.sections import SqlSource
 
 if TYPE_CHECKING:
     from factory.data.chunks import Chunk
     from factory.data.download import Login
 
 
-def query_chunks(source: SqlSource) -> Iterator["Chunk"]:
-    """The rows of a query, in chunks.
+def query_chunks(connection: str, query: str, chunk_rows: int) -> Iterator["Chunk"]:
+    """The rows of a query through the connection of a database, so many at a time.
 
     The database streams where its driver can (server-side cursors), so the whole result is never held.
 
@@ -21,17 +23,17 @@ def query_chunks(source: SqlSource) -> Iterator["Chunk"]:
     """
     from factory.data.chunks import read_chunks
 
-    engine = database(source.connection).get_sqlalchemy_engine()
+    engine = database(connection).get_sqlalchemy_engine()
     # Without parameters, and not as SQLAlchemy's text: `%` and `:name` in a query mean themselves.
     options = {
         "stream_results": True,
-        "max_row_buffer": source.chunk_rows,
+        "max_row_buffer": chunk_rows,
         "no_parameters": True,
     }
     try:
-        with engine.connect().execution_options(**options) as connection:
-            result = connection.exec_driver_sql(source.query)
-            yield from read_chunks(result, source.chunk_rows)
+        with engine.connect().execution_options(**options) as connected:
+            result = connected.exec_driver_sql(query)
+            yield from read_chunks(result, chunk_rows)
     finally:
         engine.dispose()
 

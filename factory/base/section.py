@@ -8,7 +8,7 @@ import sys
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -213,6 +213,33 @@ def _read_duration(value: object) -> int:
     )
 
 
+def _check_path(value: str) -> str:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or "://" in value:
+        raise PydanticCustomError(
+            "path",
+            "{value} is outside the project: write a path below the project's folder, "
+            "without `..` (globs such as data/*.csv are fine)",
+            {"value": repr(value)},
+        )
+    return value
+
+
+def _check_is_there(value: str, info: ValidationInfo) -> str:
+    surroundings = info.context
+    if not isinstance(surroundings, Surroundings):
+        return value
+    project = surroundings.project.resolve()
+    found = (project / value).resolve()
+    if not found.is_file() or not found.is_relative_to(project):
+        raise PydanticCustomError(
+            "project_file",
+            "there is no file {value} in the project",
+            {"value": repr(value), "advice": "paths start at the project's folder, above configs/"},
+        )
+    return value
+
+
 Name = Annotated[str, AfterValidator(_check_name)]
 """The name of a team, dataset or model."""
 
@@ -232,6 +259,12 @@ Seconds = Annotated[
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 """A string that says something."""
+
+ProjectPath = Annotated[Text, AfterValidator(_check_path)]
+"""A path below the project's folder."""
+
+ProjectFile = Annotated[ProjectPath, AfterValidator(_check_is_there)]
+"""A file below the project's folder that is there when the team's file is read."""
 
 
 def qualify(reference: str, team: str) -> str:

@@ -131,7 +131,7 @@ def _missing_column(
 ) -> Problem:
     source = "by the `columns` that it declares"
     if isinstance(found.section, Dataset) and found.section.columns is None:
-        source = "which holds pictures"
+        source = f"by its source `type: {found.section.source.type}`"
     if isinstance(found.section, Predict):
         source = "which holds what `keep` names and the predictions"
     message = f"`{dataset}` has no column `{column}`, {source}"

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from factory.base.section import ListOf, Name, Reference, Section, Text
 from factory.data.checks.check import AnyCheck
 from factory.data.database_load import Load
-from factory.data.sources.sections import IMAGE_COLUMNS, AnySource, DatasetSource, ImagesSource
+from factory.data.sources.source import AnySource
 from factory.data.transforms.sections import ImagesTransform, Transform
 from factory.team.notify import DatasetNotify
 from factory.team.resources import Resources, check_resources
@@ -74,20 +74,17 @@ class Dataset(Section):
 
     @property
     def known_columns(self) -> tuple[str, ...] | None:
-        """Its columns, where they are declared or those of pictures; None where only a run tells."""
+        """Its columns, where they are declared or the source tells them; None where only a run does."""
         if self.columns is not None:
             return tuple(self.columns)
-        if isinstance(self.source, ImagesSource) and all(
-            isinstance(step, ImagesTransform) for step in self.transforms
-        ):
-            return IMAGE_COLUMNS
+        if all(isinstance(step, ImagesTransform) for step in self.transforms):
+            return self.source.known_columns()
         return None
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """The datasets that it reads, as written: its source first, without repetition."""
-        first = (self.source.dataset,) if isinstance(self.source, DatasetSource) else ()
-        return tuple(dict.fromkeys((*first, *self.reads)))
+        return tuple(dict.fromkeys((*self.source.references().values(), *self.reads)))
 
     @property
     def when(self) -> Schedule:

@@ -7,8 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.base.section import ListOf, Seconds, Section
-from factory.data.sources.sections import ProjectFile
+from factory.base.section import ListOf, ProjectFile, Seconds, Section
 
 PICTURES: Mapping[str, str] = {
     ".jpg": "image/jpeg",

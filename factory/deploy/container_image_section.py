@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.base.section import ListOf, Section, Text
-from factory.data.sources.sections import ProjectPath
+from factory.base.section import ListOf, ProjectPath, Section, Text
 
 _REPOSITORY = re.compile(
     r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d{1,5})?/)?"

@@ -5,7 +5,6 @@ from typing import Any
 from factory.base.section import qualify
 from factory.data.database_load import Load
 from factory.data.dataset import Dataset
-from factory.data.sources.sections import DatasetSource, ImagesSource
 from factory.data.transforms.sections import ImagesTransform
 from factory.documents import document as parts
 from factory.documents.document import Document
@@ -59,9 +58,6 @@ def _tasks(
     where = {"storage": places.storage, "workspace": places.workspace}
     # Whose pictures new ones are.
     owner = {"team": team.team}
-    source = parts.dump(dataset.source)
-    if isinstance(dataset.source, DatasetSource):
-        source["dataset"] = qualify(dataset.source.dataset, team.team)
     tasks: dict[str, Any] = {}
     last: tuple[str, ...] = ()
     if reads:
@@ -76,13 +72,12 @@ def _tasks(
         "dataset.ingest",
         # Promised types help to read a text file, unless a transform makes other ones of them.
         {
-            "source": source,
+            "source": parts.dump(dataset.source.with_full_names(team.team)),
             "columns": None if dataset.transforms else dataset.columns,
             **where,
-            **(owner if isinstance(dataset.source, ImagesSource) else {}),
         },
         *last,
-        inlets=reads if isinstance(dataset.source, DatasetSource) else (),
+        inlets=reads if dataset.source.references() else (),
         places=places,
     )
     last = ("ingest",)

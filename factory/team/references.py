@@ -6,7 +6,6 @@ from typing import Literal
 
 from factory.base.section import qualify
 from factory.data.dataset import Dataset
-from factory.data.sources.sections import DatasetSource
 from factory.monitoring.sections import Monitor
 from factory.team.schedule import Inputs, Schedule
 from factory.team.team import TeamConfig
@@ -49,9 +48,8 @@ def references(team: TeamConfig) -> Iterator[Reference]:
 
 def _of_dataset(team: str, name: str, dataset: Dataset) -> Iterator[Reference]:
     path: KeyPath = ("datasets", name)
-    if isinstance(dataset.source, DatasetSource):
-        full_name = qualify(dataset.source.dataset, team)
-        yield Reference(team, "datasets", name, full_name, (*path, "source", "dataset"))
+    for key, read in dataset.source.references().items():
+        yield Reference(team, "datasets", name, qualify(read, team), (*path, "source", key))
     for index, read in enumerate(dataset.reads):
         yield Reference(team, "datasets", name, qualify(read, team), (*path, "reads", index))
     for place, full_name in _listed(dataset.schedule, team):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow.dataset
 
 from factory.data.images.store import ImageStore
-from factory.data.ingest import ingest
-from factory.data.sources.sections import DatasetSource
+from factory.data.sources.dataset import DatasetSource
+from factory.data.sources.source import IngestContext
 from factory.data.transform import transform
 from factory.data.transforms.sections import Transform
 from factory.lake.table import Lake
@@ -33,14 +33,11 @@ def model_rows(
     first = datasets[0]
     if not transforms:
         return lake.scan(first, versions[first])
-    rows = ingest(
-        DatasetSource(type="dataset", dataset=first),
-        project=workspace,
-        workspace=workspace,
-        lake=lake,
-        versions=versions,
-    )
     store = model_images(datasets, workspace=workspace, lake=lake)
+    context = IngestContext(
+        project=workspace, workspace=workspace, team=store.team, lake=lake, versions=versions
+    )
+    rows = DatasetSource(type="dataset", dataset=first).ingest(context)
     changed = transform(
         transforms, rows, workspace=workspace, lake=lake, versions=versions, team=store.team
     )

@@ -1,13 +1,13 @@
 """Sources that go through Airflow connections."""
 
 import sqlite3
+from collections.abc import Iterator
 
 import pytest
 
 from factory.airflow.connections import http_login, query_chunks
 from factory.base.errors import TerminalError
-from factory.data.chunks import write_pieces
-from factory.data.sources.sections import SqlSource
+from factory.data.chunks import Chunk, write_pieces
 
 
 @pytest.fixture
@@ -21,20 +21,18 @@ def warehouse(tmp_path, monkeypatch):
     return path
 
 
-def source(query: str, **more: object) -> SqlSource:
-    return SqlSource.model_validate(
-        {"type": "sql", "connection": "warehouse", "query": query, **more}
-    )
+def asked(query: str, chunk_rows: int = 50_000) -> Iterator[Chunk]:
+    return query_chunks("warehouse", query, chunk_rows)
 
 
 def test_query_comes_in_chunks_of_the_size_that_is_asked_for(warehouse):
-    chunks = list(query_chunks(source("select * from landings", chunk_rows=4)))
+    chunks = list(asked("select * from landings", 4))
     assert [len(chunk.rows) for chunk in chunks] == [0, 4, 4, 2]
     assert {tuple(chunk.columns) for chunk in chunks} == {("port", "weight_kg")}
 
 
 def test_query_through_a_connection_becomes_rows_with_one_type_a_column(warehouse, tmp_path):
-    chunks = query_chunks(source("select * from landings", chunk_rows=3))
+    chunks = asked("select * from landings", 3)
     rows = write_pieces(chunks, "the query", tmp_path / "rows.parquet")
     assert rows.rows == 10
     assert rows.columns == {"port": "VARCHAR", "weight_kg": "DOUBLE"}
@@ -42,13 +40,13 @@ def test_query_through_a_connection_becomes_rows_with_one_type_a_column(warehous
 
 def test_percent_and_colon_in_a_query_mean_themselves(warehouse):
     query = "select port from landings where port like 'port%' and port <> ':name'"
-    assert sum(len(chunk.rows) for chunk in query_chunks(source(query))) == 10
+    assert sum(len(chunk.rows) for chunk in asked(query)) == 10
 
 
 def test_connection_that_is_no_database_says_so_without_its_secrets(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "fs://user:geheim@/?path=/srv")
     with pytest.raises(TerminalError, match="no database connection") as error:
-        list(query_chunks(source("select 1")))
+        list(asked("select 1"))
     assert "geheim" not in str(error.value)
 
 

@@ -38,8 +38,8 @@ def test_column_that_pictures_lack_is_found(folder: Folder) -> None:
     more = ", checks: [{check: not_null, columns: [labels]}], transforms: [{type: images, convert: png}]"
     folder.write("pets", team("pets", photos(more), detector("photos", "lable")))
     assert brief(folder) == [
-        ("pets:5", "labels", "`photos` has no column `labels`, which holds pictures"),
-        ("pets:10", "lable", "`pets.photos` has no column `lable`, which holds pictures"),
+        ("pets:5", "labels", "`photos` has no column `labels`, by its source `type: images`"),
+        ("pets:10", "lable", "`pets.photos` has no column `lable`, by its source `type: images`"),
     ]
 
 

@@ -25,11 +25,11 @@ from pydantic import TypeAdapter
 
 from factory.data.checks.check import AnyCheck
 from factory.data.dataset import Write
-from factory.data.sources.sections import CsvSource
+from factory.data.sources.csv import CsvSource
+from factory.data.sources.source import IngestContext
 from factory.data.transforms.sections import SqlTransform
 from factory.lake.table import Lake
 from factory.data.checks.run import check
-from factory.data.ingest import ingest
 from factory.data.publish import publish
 from factory.data.transform import transform
 
@@ -53,8 +53,7 @@ def timed(name, step):
     return result
 
 source = CsvSource(type="csv", path="all.csv")
-rows = timed("ingest", lambda: ingest(
-    source, project=project, workspace=project, lake=lake, versions={}))
+rows = timed("ingest", lambda: source.ingest(IngestContext(project, project, "a", lake)))
 query = "select * exclude (a, b), a + b as total from source where mass is not null"
 rows = timed("transform", lambda: transform(
     [SqlTransform(type="sql", query=query)], rows, workspace=project, lake=lake, versions={}))

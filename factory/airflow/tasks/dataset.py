@@ -20,41 +20,27 @@ def ingest(
     workspace: str,
     ti: Any,
     dag: Any,
-    team: str | None = None,
 ) -> dict[str, Any]:
     """Bring the source's rows into the workspace."""
     from pydantic import TypeAdapter
 
     from factory.airflow import connections
-    from factory.data.ingest import ingest as step
-    from factory.data.sources.sections import (
-        AnySource,
-        DatasetSource,
-        HttpSource,
-        ImagesSource,
-        SqlSource,
-    )
+    from factory.data.sources.source import AnySource, IngestContext, Source
     from factory.lake.table import Lake
 
-    typed: Any = TypeAdapter(AnySource).validate_python(source)
-    rows = step(
-        typed,
+    typed: Source = TypeAdapter(AnySource).validate_python(source)
+    context = IngestContext(
         # The DAG file lies in dags/, one below the project's folder; DAG bundles move both.
         project=Path(dag.fileloc).resolve().parent.parent,
         workspace=folder(workspace, ti),
+        team=ti.dag_id.partition(".")[0],
         lake=Lake(storage),
         versions=versions(ti),
-        chunks=connections.query_chunks(typed) if isinstance(typed, SqlSource) else None,
-        login=(
-            connections.http_login(typed.connection)
-            if isinstance(typed, (HttpSource, ImagesSource)) and typed.connection
-            else None
-        ),
-        columns=columns,
-        team=team,
+        columns=columns or {},
+        connections=connections,
     )
-    reads = references(ti) if isinstance(typed, DatasetSource) else []
-    return {"rows": rows.as_json(), "reads": reads}
+    rows = typed.ingest(context)
+    return {"rows": rows.as_json(), "reads": references(ti) if typed.references() else []}
 
 
 def transform(

@@ -16,9 +16,6 @@ EXTENSIONS = {
 }
 """The formats that are read, and what names of their files end with."""
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
-"""How the names of files end that are taken for pictures, in lower case."""
-
 # Pillow knows dozens of formats, some of which start other programs.
 FORMATS = tuple(name.upper() for name in EXTENSIONS)
 

@@ -1,4 +1,4 @@
-"""Pictures from their source into the workspace: rows in a table, bytes by their hash."""
+"""Images from their source into the workspace: rows in a table, bytes by their hash."""
 
 import logging
 from collections.abc import Iterator
@@ -9,12 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from factory.data.chunks import write_pieces
-from factory.data.download import Login
-from factory.data.images.files import Found, find_images
 from factory.data.images.header import EXTENSIONS, Header, UnreadableImageError, look
-from factory.data.images.labels import labelling
-from factory.data.images.store import UNREADABLE, ImageStore
-from factory.data.sources.sections import ImagesSource
+from factory.data.images.labels import LabelReader
+from factory.data.images.store import UNREADABLE, Found, ImageStore
 from factory.data.sql import Rows, write_rows
 from factory.lake import engine
 
@@ -31,40 +28,42 @@ SCHEMA = pa.schema(
         "bytes": pa.int64(),
     }
 )
-"""The columns of a dataset of pictures."""
+"""The columns of a dataset of images."""
 
 _ROWS_AT_ONCE = 10_000
 _SHOWN = 20
 
 
 def ingest_images(
-    source: ImagesSource, *, project: Path, workspace: Path, store: ImageStore, login: Login
+    found: Iterator[Found],
+    labels: LabelReader,
+    *,
+    max_pixels: int,
+    store: ImageStore,
+    file: Path,
 ) -> Rows:
-    """The rows of a source of pictures as `source.parquet`, sorted by path.
+    """The rows of images, sorted by path.
 
-    One picture at a time is in memory. A file that cannot be decoded is a row too, with nulls for
+    One image at a time is in memory. A file that cannot be decoded is a row too, with nulls for
     format, width and height.
 
     Args:
-        source: The source.
-        project: The folder that paths are below.
-        workspace: The run's scratch folder.
+        found: The images' files.
+        labels: What tells their labels.
+        max_pixels: An image with more counts as one that cannot be read.
         store: Where bytes go.
-        login: Headers and login for `url`.
+        file: The parquet file to make.
 
     Raises:
-        TerminalError: The source cannot be used as it is, or breaks its limits.
-        FactoryError: A server does not answer.
+        TerminalError: The images cannot be used as they are.
     """
-    file = workspace / "source.parquet"
-    found = find_images(source, project=project, workspace=workspace, login=login)
-    reading = _Reading(source, store, project, workspace)
-    unsorted = write_pieces(reading.tables(found), "pictures", file.with_name("pictures.parquet"))
+    reading = _Reading(labels, max_pixels, store)
+    unsorted = write_pieces(reading.tables(found), "pictures", file.with_name("images.parquet"))
     try:
-        with engine.connect(workspace) as connection:
-            engine.create_view(connection, "pictures", [unsorted.file])
+        with engine.connect(file.parent) as connection:
+            engine.create_view(connection, "images", [unsorted.file])
             # Neither file systems nor archives have an order to rely on.
-            return write_rows(connection.table("pictures").order("path, image"), file)
+            return write_rows(connection.table("images").order("path, image"), file)
     finally:
         unsorted.file.unlink()
 
@@ -72,12 +71,10 @@ def ingest_images(
 class _Reading:
     """Makes a row of each file."""
 
-    def __init__(
-        self, source: ImagesSource, store: ImageStore, project: Path, workspace: Path
-    ) -> None:
-        self.max_pixels = source.limits.max_pixels
+    def __init__(self, labels: LabelReader, max_pixels: int, store: ImageStore) -> None:
+        self.max_pixels = max_pixels
         self.store = store
-        self.labels = labelling(source.labels, project, workspace)
+        self.labels = labels
         self.unreadable = 0
         self.unlabelled = 0
 

@@ -1,74 +1,117 @@
-"""What a picture shows, by its folder, by a CSV file, or by its name."""
+"""How a source of images tells labels: by folder, by a CSV file, or by the file's name."""
 
 import logging
 import re
 from abc import ABC, abstractmethod
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import duckdb
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
-from factory.data.columns import require_columns
+from factory.base.section import ProjectPath, Section, Text
 from factory.data.images.store import ImageError
-from factory.data.sources.files import project_files, read_files
-from factory.data.sources.sections import CsvLabels, CsvSource, FolderLabels, Labels, PatternLabels
-from factory.lake import engine
-from factory.lake.engine import quote
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyRelation
 
 log = logging.getLogger(__name__)
 
 _SHOWN = 5
 
 
-class Labelling(ABC):
-    """A way to tell labels."""
+class LabelReader(ABC):
+    """Tells the labels of one run's images."""
 
     @abstractmethod
     def label(self, path: str) -> str | None:
-        """The label of the picture at a path, relative and with slashes; None if there is none."""
+        """The label of the image at a path, relative and with slashes; None if there is none."""
 
-    def finish(self, pictures: int, unlabelled: int) -> None:
-        """Say what is odd once every picture has been asked about.
+    def finish(self, images: int, unlabelled: int) -> None:
+        """Say what is odd once every image has been asked about.
 
         Raises:
-            ImageError: Not one of several pictures has a label.
+            ImageError: Not one of several images has a label.
         """
-        if pictures and pictures == unlabelled:
-            raise ImageError(f"not one of {pictures:,} pictures has a label: {self.advice}")
+        if images and images == unlabelled:
+            raise ImageError(f"not one of {images:,} pictures has a label: {self.advice}")
         if unlabelled:
             log.warning(
                 "%s of %s pictures have no label, which a check `not_null` finds: %s",
                 f"{unlabelled:,}",
-                f"{pictures:,}",
+                f"{images:,}",
                 self.advice,
             )
 
     @property
     @abstractmethod
     def advice(self) -> str:
-        """What to do about pictures without labels."""
+        """What to do about images without labels."""
 
 
-def labelling(labels: Labels, project: Path, scratch: Path) -> Labelling:
-    """The way that a source names.
+class FolderLabels(Section):
+    """The name of the folder that a picture lies in; none at the top."""
 
-    Args:
-        labels: What is written.
-        project: The folder that paths are below.
-        scratch: A folder for intermediate files.
+    type: Literal["folder"]
 
-    Raises:
-        TerminalError: A CSV file cannot be used.
-    """
-    match labels:
-        case FolderLabels():
-            return _ByFolder()
-        case PatternLabels():
-            return _ByPattern(labels.pattern)
-        case CsvLabels():
-            return _ByCsv(labels, project, scratch)
+    def reader(self, project: Path, scratch: Path) -> LabelReader:  # noqa: ARG002
+        """What tells the labels; see `CsvLabels.reader`."""
+        return _ByFolder()
 
 
-class _ByFolder(Labelling):
+class CsvLabels(Section):
+    """A CSV file that names pictures, by their path or by their file's name, and their labels."""
+
+    type: Literal["csv"]
+    path: ProjectPath
+    file_column: Text
+    label_column: Text
+
+    def reader(self, project: Path, scratch: Path) -> LabelReader:
+        """What tells the labels.
+
+        Args:
+            project: The folder that paths are below.
+            scratch: A folder for intermediate files.
+
+        Raises:
+            TerminalError: The CSV file cannot be used.
+        """
+        return _ByCsv(self, project, scratch)
+
+
+def _check_label_pattern(value: str) -> str:
+    try:
+        groups = re.compile(value).groupindex
+    except re.error as error:
+        raise PydanticCustomError(
+            "pattern", "not a regular expression: {why}", {"why": str(error)}
+        ) from None
+    if "label" not in groups:
+        raise PydanticCustomError(
+            "pattern",
+            "the pattern has no group `label`: write the part that is the label as "
+            r"{example}",
+            {"example": r"(?P<label>cat|dog)\."},
+        )
+    return value
+
+
+class PatternLabels(Section):
+    """What the group `label` of a pattern finds in a picture's path."""
+
+    type: Literal["pattern"]
+    pattern: Annotated[Text, AfterValidator(_check_label_pattern)]
+
+    def reader(self, project: Path, scratch: Path) -> LabelReader:  # noqa: ARG002
+        """What tells the labels; see `CsvLabels.reader`."""
+        return _ByPattern(self.pattern)
+
+
+Labels = Annotated[FolderLabels | CsvLabels | PatternLabels, Field(discriminator="type")]
+
+
+class _ByFolder(LabelReader):
     def label(self, path: str) -> str | None:
         return PurePosixPath(path).parent.name or None
 
@@ -76,13 +119,13 @@ class _ByFolder(Labelling):
     def advice(self) -> str:
         return "put pictures into folders that are named for what they show, or write `labels`"
 
-    def finish(self, pictures: int, unlabelled: int) -> None:
-        # Pictures to predict lie in one folder: they have no labels yet.
-        if pictures != unlabelled:
-            super().finish(pictures, unlabelled)
+    def finish(self, images: int, unlabelled: int) -> None:
+        # Images to predict lie in one folder: they have no labels yet.
+        if images != unlabelled:
+            super().finish(images, unlabelled)
 
 
-class _ByPattern(Labelling):
+class _ByPattern(LabelReader):
     def __init__(self, pattern: str) -> None:
         self.pattern = re.compile(pattern)
 
@@ -95,7 +138,7 @@ class _ByPattern(Labelling):
         return f"correct `labels.pattern` {self.pattern.pattern!r}"
 
 
-class _ByCsv(Labelling):
+class _ByCsv(LabelReader):
     def __init__(self, labels: CsvLabels, project: Path, scratch: Path) -> None:
         self.labels = labels
         self.by_name = _read(labels, project, scratch)
@@ -108,8 +151,8 @@ class _ByCsv(Labelling):
                 return self.by_name[name]
         return None
 
-    def finish(self, pictures: int, unlabelled: int) -> None:
-        super().finish(pictures, unlabelled)
+    def finish(self, images: int, unlabelled: int) -> None:
+        super().finish(images, unlabelled)
         if missing := sorted(self.by_name.keys() - self.used):
             log.warning(
                 "%s names %s pictures that are not there: %s …",
@@ -127,13 +170,19 @@ class _ByCsv(Labelling):
 
 
 def _read(labels: CsvLabels, project: Path, scratch: Path) -> dict[str, str]:
+    from factory.data.columns import require_columns
+    from factory.data.sources.csv import CsvSource
+    from factory.data.sources.files import project_files
+    from factory.lake import engine
+
     source = CsvSource(type="csv", path=labels.path)
     columns = {labels.file_column: "VARCHAR", labels.label_column: "VARCHAR"}
     file = scratch / "labels.parquet"
     try:
-        read = read_files(source, project_files(project, labels.path), project, file, columns)
+        files = project_files(project, labels.path)
+        read = source.read_files(files, project, file, columns)
         require_columns(columns, list(read.columns), f"labels in {labels.path}")
-        name, label = map(quote, columns)
+        name, label = map(engine.quote, columns)
         with engine.connect(scratch) as connection:
             engine.create_view(connection, "labels", [file])
             rows = connection.table("labels").filter(f"{name} is not null")
@@ -143,7 +192,9 @@ def _read(labels: CsvLabels, project: Path, scratch: Path) -> dict[str, str]:
         file.unlink(missing_ok=True)
 
 
-def _check_once(rows: duckdb.DuckDBPyRelation, name: str, labels: CsvLabels) -> None:
+def _check_once(rows: "DuckDBPyRelation", name: str, labels: CsvLabels) -> None:
+    from factory.lake.engine import quote
+
     twice = rows.aggregate(f"{name} as name, count(distinct {quote(labels.label_column)}) as n")
     found = [str(row[0]) for row in twice.filter("n > 1").order("name").limit(_SHOWN).fetchall()]
     if found:

@@ -11,14 +11,16 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from factory.base.digests import sha256
 from factory.base.errors import TerminalError
 from factory.base.files import whole_file
 from factory.lake.snapshot import LakeError
 from factory.lake.storage.errors import NoFileError
-from factory.lake.table import Lake
+
+if TYPE_CHECKING:
+    from factory.lake.table import Lake
 
 _CHUNK = 1 << 18
 
@@ -45,6 +47,16 @@ class Content(Protocol):
 
 
 @dataclass(frozen=True)
+class Found:
+    """An image's file where it comes from."""
+
+    path: str
+    """Relative to the source, with slashes."""
+    content: Content
+    """To be read before the next one is asked for."""
+
+
+@dataclass(frozen=True)
 class Stored:
     """A picture's bytes in the workspace."""
 
@@ -55,7 +67,7 @@ class Stored:
 class ImageStore:
     """The pictures that one run makes, and through it those that are in the lake."""
 
-    def __init__(self, workspace: Path, team: str, lake: Lake) -> None:
+    def __init__(self, workspace: Path, team: str, lake: "Lake") -> None:
         """Touch nothing yet.
 
         Args:
@@ -115,7 +127,7 @@ class ImageStore:
         return (self.folder / checked(address)).is_file()
 
 
-def read_from(lake: Lake, address: str) -> bytes:
+def read_from(lake: "Lake", address: str) -> bytes:
     """Bytes that have been published.
 
     Raises:

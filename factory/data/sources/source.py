@@ -1,9 +1,130 @@
-"""What every kind of source has in common."""
+"""What every kind of source has in common, and what it is given."""
 
-from factory.base.section import Section
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Protocol, Self
+
+from factory.base.errors import TerminalError
+from factory.base.section import Section, qualify
+from factory.kinds import SOURCE, KindOf
+
+if TYPE_CHECKING:
+    from factory.data.chunks import Chunk, Piece
+    from factory.data.download import Login
+    from factory.data.sql import Rows
+    from factory.lake.table import Lake
+
+log = logging.getLogger(__name__)
 
 
-class Source(Section):
-    """Where a dataset's rows come from."""
+class Connections(Protocol):
+    """What Airflow's connections give; steps themselves know no Airflow."""
+
+    def query_chunks(self, connection: str, query: str, chunk_rows: int) -> "Iterator[Chunk]":
+        """The rows of a query through the connection of a database, so many at a time."""
+
+    def http_login(self, connection: str) -> "Login":
+        """The headers and the login of an HTTP connection."""
+
+
+class NoConnections:
+    """Stands in where there is no Airflow: asking for a connection is an error."""
+
+    def query_chunks(self, connection: str, query: str, chunk_rows: int) -> "Iterator[Chunk]":  # noqa: ARG002
+        """Raise a TerminalError."""
+        raise TerminalError(f"the connection {connection!r} is asked for outside Airflow")
+
+    def http_login(self, connection: str) -> "Login":
+        """Raise a TerminalError."""
+        raise TerminalError(f"the connection {connection!r} is asked for outside Airflow")
+
+
+@dataclass(frozen=True)
+class IngestContext:
+    """What a source is given to read its rows."""
+
+    project: Path
+    """The folder that paths in team files start from."""
+    workspace: Path
+    """The run's scratch folder."""
+    team: str
+    """The team whose dataset this is."""
+    lake: "Lake"
+    """Where other datasets are read."""
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """The version to read of each dataset that the source refers to, by its full name."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Types that the dataset's columns are promised to have: a help where a source has no types."""
+    connections: Connections = field(default_factory=NoConnections)
+    """Airflow's connections."""
+
+    @property
+    def file(self) -> Path:
+        """The parquet file for the rows."""
+        return self.workspace / "source.parquet"
+
+    def login(self, connection: str | None) -> "Login":
+        """The headers and the login of an HTTP connection; empty ones where none is named."""
+        from factory.data.download import Login
+
+        return self.connections.http_login(connection) if connection else Login()
+
+    def write(self, pieces: "Iterable[Piece]", what: str) -> "Rows":
+        """Stream rows into `file`, in types that fit the values of every piece.
+
+        Args:
+            pieces: pandas DataFrames, pyarrow Tables or RecordBatches, all with the same columns.
+                One piece is held in memory at a time.
+            what: Where they come from, for errors.
+
+        Raises:
+            TerminalError: Values cannot be brought into one type; names the column.
+        """
+        from factory.data.chunks import write_pieces
+
+        return write_pieces(pieces, what, self.file)
+
+
+class Source(Section, ABC):
+    """Where a dataset's rows come from.
+
+    A kind of source is a subclass with `type: Literal["its_name"]`, a docstring that says what it
+    reads, the fields that a team may write, and `read`.
+    """
 
     type: str
+
+    @abstractmethod
+    def read(self, context: IngestContext) -> "Rows":
+        """The rows, in the file `context.file`: as a rule by `context.write`.
+
+        Raises:
+            TerminalError: The source cannot be used as it is.
+            FactoryError: It cannot be read now, such as when a server does not answer.
+        """
+
+    def ingest(self, context: IngestContext) -> "Rows":
+        """`read`, with a line in the log."""
+        rows = self.read(context)
+        log.info("read %s rows of %d columns (%s)", f"{rows.rows:,}", len(rows.columns), self.type)
+        return rows
+
+    def references(self) -> dict[str, str]:
+        """The datasets that the source reads, by the fields that name them, as they are written."""
+        return {}
+
+    def with_full_names(self, team: str) -> Self:
+        """The source with every dataset that it refers to as `team.dataset`."""
+        names = {key: qualify(name, team) for key, name in self.references().items()}
+        return self.model_copy(update=names)
+
+    def known_columns(self) -> tuple[str, ...] | None:
+        """The columns, where the section alone tells them; None where only a run does."""
+        return None
+
+
+AnySource = Annotated[Source, KindOf(SOURCE)]
+"""Any kind of source."""

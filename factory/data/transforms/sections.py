@@ -5,8 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.base.section import DottedPath, Section, Text
-from factory.data.sources.sections import ProjectFile
+from factory.base.section import DottedPath, ProjectFile, Section, Text
 
 
 class SqlTransform(Section):

@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from factory.data.ingest import ingest
-from factory.data.sources.sections import ImagesSource
+from factory.data.sources.images import ImagesSource
+from factory.data.sources.source import IngestContext
 from factory.data.sql import Rows
 from factory.lake.table import Lake
 from tests.data.rows import lake_in
@@ -75,11 +75,7 @@ def pets(
     workspace.mkdir(exist_ok=True)
     if not {"path", "url", "prefix"} & keys.keys():
         keys["path"] = "pets"
-    return ingest(
-        source(**keys),
-        project=project,
-        workspace=workspace,
-        lake=lake or lake_in(project),
-        versions={},
-        team="pets",
+    context = IngestContext(
+        project=project, workspace=workspace, team="pets", lake=lake or lake_in(project)
     )
+    return source(**keys).ingest(context)

@@ -7,9 +7,9 @@ import pytest
 from factory.data.checks.report import CheckReport
 from factory.data.dataset import Write
 from factory.data.images.store import read_from
-from factory.data.ingest import ingest
 from factory.data.publish import publish
-from factory.data.sources.sections import DatasetSource
+from factory.data.sources.dataset import DatasetSource
+from factory.data.sources.source import IngestContext
 from factory.data.transform import transform
 from factory.data.transforms.sections import ImagesTransform, SqlTransform
 from factory.lake.snapshot import NoSnapshotError
@@ -160,13 +160,8 @@ def test_dataset_made_of_another_names_the_same_bytes(tmp_path, lake):
     lake.files.uploaded.clear()
     workspace = tmp_path / "other"
     workspace.mkdir()
-    rows = ingest(
-        DatasetSource(type="dataset", dataset="pets.photos"),
-        project=tmp_path,
-        workspace=workspace,
-        lake=lake,
-        versions={"pets.photos": 0},
-    )
+    context = IngestContext(tmp_path, workspace, "pets", lake, versions={"pets.photos": 0})
+    rows = DatasetSource(type="dataset", dataset="pets.photos").ingest(context)
     published(rows, lake, "1", dataset="pets.dogs")
     assert lake.files.uploaded == []
     assert addresses(lake, 0, "pets.dogs") == addresses(lake)

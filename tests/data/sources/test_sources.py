@@ -11,16 +11,14 @@ import sqlalchemy
 from factory.base.errors import TerminalError
 from factory.data.chunks import Chunk, UnusableValuesError, read_chunks
 from factory.data.dataset import Write
-from factory.data.ingest import ingest
+from factory.data.sources.csv import CsvSource
+from factory.data.sources.dataset import DatasetSource
 from factory.data.sources.files import UnreadableFileError
-from factory.data.sources.sections import (
-    CsvSource,
-    DatasetSource,
-    JsonSource,
-    ParquetSource,
-    PythonSource,
-    SqlSource,
-)
+from factory.data.sources.json import JsonSource
+from factory.data.sources.parquet import ParquetSource
+from factory.data.sources.python import PythonSource
+from factory.data.sources.source import IngestContext, NoConnections
+from factory.data.sources.sql import SqlSource
 from factory.data.sql import Rows, SqlError
 from tests.data.rows import lake_in, read, rows_of
 
@@ -34,13 +32,13 @@ class Ingester:
         self.lake = lake_in(folder)
 
     def __call__(self, source, **how) -> Rows:
-        how = {"versions": {}, "lake": self.lake, **how}
-        return ingest(source, project=self.project, workspace=self.workspace, **how)
+        how = {"project": self.project, "workspace": self.workspace, "lake": self.lake, **how}
+        return source.ingest(IngestContext(team="a", **how))
 
-    def csv(self, text: str | bytes, name: str = "a.csv", columns=None, **options) -> Rows:
+    def csv(self, text: str | bytes, name: str = "a.csv", columns=(), **options) -> Rows:
         content = text.encode() if isinstance(text, str) else text
         (self.project / name).write_bytes(content)
-        return self(CsvSource(type="csv", path=name, **options), columns=columns)
+        return self(CsvSource(type="csv", path=name, **options), columns=dict(columns))
 
     def python(self, function: str, **arguments) -> Rows:
         call = f"tests.data.callables.{function}"
@@ -250,8 +248,20 @@ def database(tmp_path):
     engine.dispose()
 
 
+class Answers(NoConnections):
+    """One answer of a database, for every query."""
+
+    def __init__(self, chunks):
+        self.chunks = chunks
+
+    def query_chunks(self, connection, query, chunk_rows):
+        assert (connection, query, chunk_rows) == ("warehouse", "select 1", 50_000)
+        return self.chunks
+
+
 def query(database, text: str, chunk_rows: int) -> dict:
-    return {"chunks": read_chunks(database.execute(sqlalchemy.text(text)), chunk_rows)}
+    chunks = read_chunks(database.execute(sqlalchemy.text(text)), chunk_rows)
+    return {"connections": Answers(chunks)}
 
 
 SQL = SqlSource(type="sql", connection="warehouse", query="select 1")
@@ -283,7 +293,7 @@ def test_chunks_are_taken_one_at_a_time(read_in):
             yield Chunk(("id",), [(number,)])
             assert len(alive) == number + 1
 
-    assert read_in(SQL, chunks=chunks()).rows == 5
+    assert read_in(SQL, connections=Answers(chunks())).rows == 5
 
 
 def test_decimals_of_different_length_keep_their_digits(read_in):
@@ -291,13 +301,13 @@ def test_decimals_of_different_length_keep_their_digits(read_in):
         Chunk(("price",), [(Decimal("1.50"),)]),
         Chunk(("price",), [(Decimal("1234567.05"),)]),
     ]
-    rows = read_in(SQL, chunks=chunks)
+    rows = read_in(SQL, connections=Answers(chunks))
     assert rows.columns == {"price": "DECIMAL(38,2)"}
     assert read(rows) == [(Decimal("1.50"),), (Decimal("1234567.05"),)]
 
 
-def test_sql_source_without_chunks_says_what_is_missing(read_in):
-    with pytest.raises(TerminalError, match="hand in `chunks`"):
+def test_source_that_needs_a_connection_says_so_outside_airflow(read_in):
+    with pytest.raises(TerminalError, match="'warehouse' is asked for outside Airflow"):
         read_in(SQL)
 
 

@@ -11,9 +11,9 @@ from factory.base.errors import TerminalError
 from factory.data.dataset import Write
 from factory.data.images.store import ImageError
 from tests.data.archives import tar_of, zip_of
-from tests.data.images.pictures import COLUMNS, PETS, bomb, encoded, pets, picture, write
+from tests.data.images.pictures import COLUMNS, PETS, bomb, encoded, pets, picture, source, write
 from tests.data.rows import lake_in, read
-from tests.data.test_ingest_http import running
+from tests.data.sources.test_http import running
 from tests.memory import REPOSITORY
 from tests.s3 import BUCKET
 
@@ -26,7 +26,7 @@ def table(rows) -> dict[str, dict]:
 def test_every_picture_is_a_row_and_its_bytes_lie_under_their_hash(tmp_path):
     write(tmp_path / "pets", PETS)
     rows = pets(tmp_path)
-    assert tuple(rows.columns) == COLUMNS
+    assert tuple(rows.columns) == COLUMNS == source(path="pets").known_columns()
     found = table(rows)
     assert list(found) == ["cats/1.png", "cats/2.jpg", "dogs/1.webp", "dogs/2.PNG"]
     for path, row in found.items():

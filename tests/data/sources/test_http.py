@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from factory.data.download import DownloadError, Login, ServerUnavailableError, download
-from factory.data.ingest import ingest
 from factory.data.sources.files import UnreadableFileError
-from factory.data.sources.sections import HttpSource
+from factory.data.sources.http import HttpSource
+from factory.data.sources.source import IngestContext, NoConnections
 from tests.data.rows import lake_in, read
 
 CSV = b"id,name\n1,a\n2,b\n"
@@ -89,16 +89,20 @@ def other_server() -> Iterator[Server]:
 
 @pytest.fixture
 def read_in(tmp_path):
-    def run(url: str, login: Login | None = None, **options):
-        source = HttpSource(type="http", url=url, **options)
-        return ingest(
-            source,
+    class Logins(NoConnections):
+        def http_login(self, connection):
+            assert connection == "portal"
+            return Login(user="ada", password="geheim")
+
+    def run(url: str, **options):
+        context = IngestContext(
             project=tmp_path,
             workspace=tmp_path,
+            team="a",
             lake=lake_in(tmp_path),
-            versions={},
-            login=login,
+            connections=Logins(),
         )
+        return HttpSource(type="http", url=url, **options).ingest(context)
 
     return run
 
@@ -113,6 +117,12 @@ def test_file_is_read_and_the_download_removed(server, read_in, tmp_path):
     rows = read_in(server.answer("/a.csv", CSV))
     assert read(rows) == [(1, "a"), (2, "b")]
     assert [file.name for file in tmp_path.iterdir()] == ["source.parquet"]
+
+
+def test_login_of_the_connection_is_sent(server, read_in):
+    read_in(server.answer("/a.csv", CSV), connection="portal")
+    [(_, sent)] = server.asked
+    assert sent["Authorization"].startswith("Basic ")
 
 
 def test_formats_are_read(server, read_in):

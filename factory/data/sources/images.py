@@ -1,22 +1,29 @@
-"""Where pictures come from: folders, archives, an address, an object store."""
+"""`source: {type: images}`: from folders, archives, an address, an object store."""
 
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from factory.base.parallel import in_order
-from factory.data import archives
-from factory.data.download import Login, download
-from factory.data.images.header import SUFFIXES
-from factory.data.images.store import Content, ImageError
-from factory.data.sources.sections import ImageLimits, ImagesSource
-from factory.lake.storage.files import Files
+from pydantic import AfterValidator, AnyHttpUrl, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.section import ProjectPath, Section, Text
+from factory.data.images.labels import FolderLabels, Labels
+from factory.data.images.store import Found, ImageError, ImageStore
+from factory.data.sources.source import IngestContext, Source
+
+if TYPE_CHECKING:
+    from factory.data.sql import Rows
 
 log = logging.getLogger(__name__)
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+"""How the names of files end that are taken for images, in lower case."""
 
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 _WILDCARDS = frozenset("*?[")
@@ -24,45 +31,102 @@ _AT_ONCE = 8
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
-class Found:
-    """A picture's file."""
+class ImageLimits(Section):
+    """How much may come in, counted as it does."""
 
-    path: str
-    """Relative to the source, with slashes."""
-    content: Content
-    """To be read before the next one is asked for."""
+    max_files: int = Field(default=200_000, ge=1)
+    max_file_bytes: int = Field(default=50_000_000, ge=1)
+    max_total_bytes: int = Field(default=50_000_000_000, ge=1)
+    max_pixels: int = Field(default=50_000_000, ge=1, le=178_000_000)
+    """Width times height; an image with more counts as one that cannot be read."""
 
 
-def find_images(
-    source: ImagesSource, *, project: Path, workspace: Path, login: Login
-) -> Iterator[Found]:
-    """The files of a source that are taken for pictures by their names, one after the other.
+def _check_prefix(value: str) -> str:
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^?#]*)?", value):
+        raise PydanticCustomError(
+            "prefix",
+            "{value} is no address of an object store: write one such as s3://bucket/pictures",
+            {"value": repr(value)},
+        )
+    return value.rstrip("/")
 
-    Hidden files and folders are left out, and files whose names do not end as pictures' do.
 
-    Args:
-        source: The source.
-        project: The folder that `path` is below.
-        workspace: The run's scratch folder.
-        login: Headers and login for `url`.
+class ImagesSource(Source):
+    """Pictures: one row a file, its bytes kept beside the table.
 
-    Raises:
-        TerminalError: The source cannot be used as it is, or breaks its limits.
-        FactoryError: A server does not answer.
+    They come from the project (`path`: a folder, a glob, or tar, tar.gz and zip archives), from an
+    archive behind an address (`url`), or from an object store (`prefix`).
     """
-    kept = _Kept(source.limits)
-    if source.path is not None:
-        yield from kept.pictures(_in_project(source.limits, project, source.path))
-    elif source.url is not None:
-        yield from kept.pictures(_behind_address(source, str(source.url), workspace, login))
-    elif source.prefix is not None:
-        yield from kept.pictures(_in_store(source, source.prefix, workspace))
-    kept.finish()
+
+    type: Literal["images"]
+    path: ProjectPath | None = None
+    url: AnyHttpUrl | None = None
+    prefix: Annotated[Text, AfterValidator(_check_prefix)] | None = None
+    connection: str | None = None
+    """An Airflow HTTP connection, which adds its login and headers to `url`."""
+    max_bytes: int = Field(default=5_000_000_000, ge=1)
+    """Of the archive behind `url`."""
+    labels: Labels = FolderLabels(type="folder")
+    limits: ImageLimits = ImageLimits()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "ImagesSource":
+        if sum(place is not None for place in (self.path, self.url, self.prefix)) != 1:
+            raise PydanticCustomError(
+                "images", "pictures come from one place: write `path`, `url` or `prefix`"
+            )
+        if self.url is None and {"connection", "max_bytes"} & self.model_fields_set:
+            raise PydanticCustomError("images", "`connection` and `max_bytes` belong to `url` only")
+        return self
+
+    def read(self, context: IngestContext) -> "Rows":
+        """The rows, sorted by path: one a file, with nulls where a file cannot be decoded."""
+        from factory.data.images.ingest import ingest_images
+
+        return ingest_images(
+            self.find(context),
+            self.labels.reader(context.project, context.workspace),
+            max_pixels=self.limits.max_pixels,
+            store=ImageStore(context.workspace, context.team, context.lake),
+            file=context.file,
+        )
+
+    def find(self, context: IngestContext) -> Iterator[Found]:
+        """The files that are taken for images by their names, one after the other.
+
+        Hidden files and folders are left out, and files whose names do not end as images' do.
+
+        Raises:
+            TerminalError: The source cannot be used as it is, or breaks its limits.
+            FactoryError: A server does not answer.
+        """
+        kept = _Kept(self.limits)
+        if self.path is not None:
+            yield from kept.images(_in_project(self.limits, context.project, self.path))
+        elif self.url is not None:
+            yield from kept.images(self._behind_address(str(self.url), context))
+        elif self.prefix is not None:
+            yield from kept.images(_in_store(self.limits, self.prefix, context.workspace))
+        kept.finish()
+
+    def _behind_address(self, url: str, context: IngestContext) -> Iterator[Found]:
+        from factory.data.download import download
+
+        login = context.login(self.connection)
+        archive = context.workspace / "download.archive"
+        try:
+            download(url, archive, max_bytes=self.max_bytes, login=login)
+            yield from _in_archive(self.limits, archive, "")
+        finally:
+            archive.unlink(missing_ok=True)
+
+    def known_columns(self) -> tuple[str, ...]:
+        """The same of all images: `image` is the address of the bytes."""
+        return ("path", "label", "image", "format", "width", "height", "bytes")
 
 
 class _Kept:
-    """Counts what comes in, and leaves out what is no picture."""
+    """Counts what comes in, and leaves out what is no image."""
 
     def __init__(self, limits: ImageLimits) -> None:
         self.limits = limits
@@ -71,9 +135,9 @@ class _Kept:
         self.others = 0
         self.other_names: list[str] = []
 
-    def pictures(self, found: Iterable[Found]) -> Iterator[Found]:
+    def images(self, found: Iterable[Found]) -> Iterator[Found]:
         for file in found:
-            if not is_picture(file.path):
+            if not is_image(file.path):
                 self.others += 1
                 if len(self.other_names) < _SHOWN:
                     self.other_names.append(file.path)
@@ -124,10 +188,10 @@ class _Counted:
         return chunk
 
 
-def is_picture(path: str) -> bool:
-    """Whether a file is taken for a picture by its name."""
+def is_image(path: str) -> bool:
+    """Whether a file is taken for an image by its name."""
     parts = PurePosixPath(path).parts
-    # Macs put a hidden twin of each file into archives, with the suffix of a picture.
+    # Macs put a hidden twin of each file into archives, with the suffix of an image.
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
     return not hidden and PurePosixPath(path).suffix.lower() in SUFFIXES
 
@@ -195,6 +259,8 @@ def _opened(file: Path, path: str) -> Iterator[Found]:
 
 
 def _in_archive(limits: ImageLimits, archive: Path, folder: str) -> Iterator[Found]:
+    from factory.data import archives
+
     within = archives.Limits(
         max_files=limits.max_files,
         max_file_bytes=limits.max_file_bytes,
@@ -209,30 +275,22 @@ def _without_suffix(name: str) -> str:
     return next(name[: -len(end)] for end in _ARCHIVES if name.lower().endswith(end))
 
 
-def _behind_address(
-    source: ImagesSource, url: str, workspace: Path, login: Login
-) -> Iterator[Found]:
-    archive = workspace / "download.archive"
-    try:
-        download(url, archive, max_bytes=source.max_bytes, login=login)
-        yield from _in_archive(source.limits, archive, "")
-    finally:
-        archive.unlink(missing_ok=True)
+def _in_store(limits: ImageLimits, prefix: str, workspace: Path) -> Iterator[Found]:
+    from factory.base.parallel import in_order
+    from factory.lake.storage.files import Files
 
-
-def _in_store(source: ImagesSource, prefix: str, workspace: Path) -> Iterator[Found]:
     if _is_archive(prefix):
         parent, _, name = prefix.rpartition("/")
         archive = workspace / "download.archive"
         try:
             Files.at(parent).download(name, archive)
-            yield from _in_archive(source.limits, archive, "")
+            yield from _in_archive(limits, archive, "")
         finally:
             archive.unlink(missing_ok=True)
         return
     files = Files.at(prefix)
-    most = source.limits.max_file_bytes + 1
-    # What is no picture is not fetched.
-    names = (name for name in files.names() if is_picture(name))
+    most = limits.max_file_bytes + 1
+    # What is no image is not fetched.
+    names = (name for name in files.names() if is_image(name))
     for name, content in in_order(names, lambda name: files.read(name, most), at_once=_AT_ONCE):
         yield Found(name, BytesIO(content))

@@ -1,0 +1,47 @@
+"""`source: {type: http}`."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import AnyHttpUrl, Field
+
+from factory.data.sources.csv import CsvSource
+from factory.data.sources.files import FileSource
+from factory.data.sources.json import JsonSource
+from factory.data.sources.parquet import ParquetSource
+from factory.data.sources.source import IngestContext, Source
+
+if TYPE_CHECKING:
+    from factory.data.sql import Rows
+
+
+class HttpSource(Source):
+    """A file behind an address; `connection` (an Airflow HTTP connection) adds its login and headers."""
+
+    type: Literal["http"]
+    url: AnyHttpUrl
+    format: Literal["csv", "json", "parquet"] = "csv"
+    connection: str | None = None
+    max_bytes: int = Field(default=1_000_000_000, ge=1)
+
+    def read(self, context: IngestContext) -> "Rows":
+        """Download the file and read it."""
+        from factory.data.download import download
+
+        file = context.workspace / f"download.{self.format}"
+        login = context.login(self.connection)
+        try:
+            download(str(self.url), file, max_bytes=self.max_bytes, login=login)
+            return self._reader(file.name).read_files(
+                [file], file.parent, context.file, context.columns, compressed=False
+            )
+        finally:
+            file.unlink(missing_ok=True)
+
+    def _reader(self, path: str) -> FileSource:
+        match self.format:
+            case "csv":
+                return CsvSource(type="csv", path=path)
+            case "json":
+                return JsonSource(type="json", path=path)
+            case "parquet":
+                return ParquetSource(type="parquet", path=path)

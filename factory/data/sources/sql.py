@@ -1,0 +1,25 @@
+"""`source: {type: sql}`."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from factory.base.section import Text
+from factory.data.sources.source import IngestContext, Source
+
+if TYPE_CHECKING:
+    from factory.data.sql import Rows
+
+
+class SqlSource(Source):
+    """The rows of a query, read in chunks through an Airflow connection."""
+
+    type: Literal["sql"]
+    connection: Text
+    query: Text
+    chunk_rows: int = Field(default=50_000, ge=1, le=1_000_000)
+
+    def read(self, context: IngestContext) -> "Rows":
+        """What the database answers."""
+        chunks = context.connections.query_chunks(self.connection, self.query, self.chunk_rows)
+        return context.write(chunks, f"the query through {self.connection}")
