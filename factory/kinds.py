@@ -123,6 +123,17 @@ METRIC = Family(
     },
 )
 
+SEARCH_STRATEGY = Family(
+    "search strategy",
+    key="strategy",
+    base="factory.training.search.strategy:SearchStrategy",
+    builtin={
+        "grid": "factory.training.search.grid:GridSearch",
+        "random": "factory.training.search.random:RandomSearch",
+        "list": "factory.training.search.list:ListSearch",
+    },
+)
+
 NOTIFIER = Family(
     "notifier",
     key="type",
@@ -144,6 +155,7 @@ FAMILIES: Mapping[str, Family] = {
         SOURCE,
         CHECK,
         METRIC,
+        SEARCH_STRATEGY,
         NOTIFIER,
     )
 }

@@ -6,7 +6,6 @@ from factory.team.problems import Problem
 from factory.team.reader import TeamFile
 from factory.training.backends.cost import estimate
 from factory.training.backends.sections import SageMaker
-from factory.training.search.sections import most_trials
 
 
 def check_costs(team: TeamFile) -> Iterator[Problem]:
@@ -26,7 +25,7 @@ def check_costs(team: TeamFile) -> Iterator[Problem]:
                 "configs/_defaults.yaml",
             )
             continue
-        excess = estimate(backend, most_trials(model.search), price).exceeds(backend.max_cost)
+        excess = estimate(backend, model.search.most_trials, price).exceeds(backend.max_cost)
         if excess:
             yield team.problem(
                 (*at, "max_cost"), excess, "raise it, shorten `max_runtime`, or try fewer sets"

@@ -11,7 +11,7 @@ from factory.models.training_run import TrainingRun
 from factory.trainers.dispatch import trainer_for
 from factory.training.fit import Fit, load_fitted
 from factory.training.model import Model
-from factory.training.search.expand import as_text
+from factory.training.search.trial import as_text
 from factory.training.split_files import read_part
 from factory.training.sweep import Sweep
 

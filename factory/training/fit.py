@@ -11,7 +11,7 @@ from factory.trainers.dispatch import trainer_for
 from factory.trainers.trainer import TrainedModel
 from factory.training.model import Model
 from factory.training.project_files import project_files
-from factory.training.search.expand import Trial
+from factory.training.search.trial import Trial
 from factory.training.split import Split
 from factory.training.split_files import read_part
 

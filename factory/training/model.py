@@ -20,7 +20,7 @@ from factory.team.schedule import InputsField, Schedule, ScheduleField
 from factory.trainers.fastai.params import IMAGE_COLUMN, is_fastai, is_vision
 from factory.training.backends.sections import Backend
 from factory.training.metrics import Goal, Metric, check_metric, find_metric, known_metrics
-from factory.training.search.sections import Search, estimators
+from factory.training.search.strategy import AnySearch
 from factory.training.tasks import TASKS, LearningTask, TaskName
 
 TASKS_WITH_ROWS = ("split", "trial", "test")
@@ -81,7 +81,7 @@ class Model(Section):
     preprocessing: DottedPath | None = None
     """A function `(features: DataFrame) -> transformer` that replaces the default preprocessing."""
     split: Split = Split()
-    search: Search
+    search: AnySearch
     objective: Objective
     metrics: Annotated[ListOf[Text], NotTrained(is_read=True)] = ()
     """Metrics of plug-ins that are computed beside those of the task. What the objective, `promotion`
@@ -153,7 +153,7 @@ class Model(Section):
 
     def _check_libraries(self) -> None:
         """What a sweep's estimators have in common: all learn from images, or none does."""
-        paths = estimators(self.search)
+        paths = self.search.estimators
         seeing = [path for path in paths if is_vision(path)]
         if seeing and len(seeing) < len(paths):
             others = ", ".join(path for path in paths if path not in seeing)
@@ -191,7 +191,7 @@ class Model(Section):
     @property
     def image_column(self) -> str | None:
         """The column of images that it learns from; None for a model of rows."""
-        if not any(map(is_vision, estimators(self.search))):
+        if not any(map(is_vision, self.search.estimators)):
             return None
         return self.features[0] if self.features else IMAGE_COLUMN
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from factory.base.errors import TerminalError
 from factory.base.files import copy_file
-from factory.trainers.fastai.params import is_in_package
+from factory.trainers.fastai.params import is_fastai, is_in_package
 from factory.training.model import Model
-from factory.training.search.sections import written_values
 
 
 def project_files(workspace: Path) -> Path:
@@ -26,7 +25,12 @@ def copy_project_files(model: Model, project: Path, workspace: Path) -> None:
         TerminalError: There is no such file, or it lies outside the project behind a link.
     """
     root = project.resolve()
-    for name in sorted(set(written_values(model.search, "weights"))):
+    written = {
+        value
+        for estimator, value in model.search.written("weights")
+        if isinstance(value, str) and is_fastai(estimator)
+    }
+    for name in sorted(written):
         if is_in_package(name):
             continue
         file = (root / name).resolve()

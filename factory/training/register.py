@@ -21,8 +21,7 @@ from factory.trainers.trainer import LoggedModel
 from factory.training.fit import load_fitted
 from factory.training.holdout import FinalTest
 from factory.training.model import Model
-from factory.training.search.expand import as_text
-from factory.training.search.sections import estimators
+from factory.training.search.trial import as_text
 from factory.training.select import Selection
 from factory.training.split_files import read_part
 from factory.training.sweep import Sweep
@@ -178,7 +177,7 @@ def _signature_rows(workspace: Path) -> pd.DataFrame:
 
 
 def _packages(model: Model) -> tuple[str, ...]:
-    paths = [*estimators(model.search), *([model.preprocessing] if model.preprocessing else [])]
+    paths = [*model.search.estimators, *([model.preprocessing] if model.preprocessing else [])]
     return tuple(dict.fromkeys(path.partition(".")[0] for path in paths))
 
 

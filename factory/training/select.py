@@ -12,7 +12,7 @@ from factory.base.values import Result
 from factory.models.tracking import Tracking
 from factory.training.evaluate import Evaluation
 from factory.training.model import Model
-from factory.training.search.expand import as_text
+from factory.training.search.trial import as_text
 from factory.training.sweep import Sweep
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,7 @@ from factory.lake.snapshot import Snapshot
 from factory.models.tracking import Tracking
 from factory.models.training_run import TrainingRun
 from factory.training.model import Model
-from factory.training.search.expand import Trial, expand
-from factory.training.search.sections import estimators
+from factory.training.search.trial import Trial
 from factory.training.split import Split
 
 logger = logging.getLogger(__name__)
@@ -53,7 +52,7 @@ def plan_trials(
         TrackingError: The MLflow server does not answer.
         TerminalError: The experiment was deleted.
     """
-    trials = expand(model.search)
+    trials = model.search.expand()
     experiment_id = tracking.ensure_experiment(run.model)
     parent = tracking.start_parent(experiment_id, run, snapshots)
     tracking.log(
@@ -63,7 +62,7 @@ def plan_trials(
             "target": model.target,
             "features": ", ".join(split.features),
             "objective": f"{model.goal} {model.objective.metric}",
-            "search": f"{model.search.strategy}: {', '.join(estimators(model.search))}",
+            "search": f"{model.search.strategy}: {', '.join(model.search.estimators)}",
             "split": f"{split.method}, seed {split.seed}",
         },
         metrics={

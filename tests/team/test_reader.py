@@ -10,7 +10,7 @@ from factory.team.checking import check_team
 from factory.team.problems import ReadFailed
 from factory.team.reader import read_platform, team_path, team_paths
 from factory.team.yaml_tree import MAX_PROBLEMS
-from factory.training.search.sections import GridSearch
+from factory.training.search.grid import GridSearch
 from tests.team.folder import MARINE, Folder
 
 OUTSIDE = "is outside the packages that may be named here: sklearn, palmerpenguins"

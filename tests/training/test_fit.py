@@ -3,7 +3,6 @@ import pytest
 
 from factory.base.errors import TerminalError
 from factory.training.fit import fit, load_fitted
-from factory.training.search.expand import expand
 from factory.training.split import split
 from factory.training.split_files import read_part
 from tests.training.models import model, one_trial, penguins
@@ -12,7 +11,7 @@ FOREST = "sklearn.ensemble.RandomForestClassifier"
 
 
 def fitted(config, workspace):
-    (trial,) = expand(config.search)
+    (trial,) = config.search.expand()
     return fit(trial, split(penguins(), config, workspace), config, workspace)
 
 

@@ -1,28 +1,30 @@
 import json
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from factory.base.errors import TerminalError
-from factory.training.search.expand import Trial, expand
-from factory.training.search.sections import Search
+from factory.training.search.strategy import AnySearch
+from factory.training.search.trial import Trial
+from tests.plugins import installed
+from tests.training.models import regression
 
 RIDGE = "sklearn.linear_model.Ridge"
 FOREST = "sklearn.ensemble.RandomForestRegressor"
 
 
 def search(strategy, **section):
-    return TypeAdapter(Search).validate_python({"strategy": strategy, **section})
+    return TypeAdapter(AnySearch).validate_python({"strategy": strategy, **section})
 
 
 def grid(*candidates):
     entries = [{"estimator": estimator, "params": params} for estimator, params in candidates]
-    return expand(search("grid", candidates=entries))
+    return search("grid", candidates=entries).expand()
 
 
 def sampled(params, trials, **more):
     candidate = {"estimator": RIDGE, "params": params}
-    return expand(search("random", candidates=[candidate], trials=trials, **more))
+    return search("random", candidates=[candidate], trials=trials, **more).expand()
 
 
 def values(trials, name):
@@ -87,20 +89,20 @@ def test_random_lets_candidates_take_turns():
         {"estimator": RIDGE, "params": {"alpha": {"uniform": [0, 1]}}},
         {"estimator": FOREST, "params": {"max_features": {"uniform": [0, 1]}}},
     ]
-    trials = expand(search("random", candidates=candidates, trials=6))
+    trials = search("random", candidates=candidates, trials=6).expand()
     assert [trial.estimator for trial in trials] == [RIDGE, FOREST] * 3
 
 
 def test_list_keeps_parameters_as_they_are_written():
     listed = [{"estimator": RIDGE, "params": {"weights": [1, 2]}}, {"estimator": RIDGE}]
-    trials = expand(search("list", trials=listed))
+    trials = search("list", trials=listed).expand()
     assert [trial.name for trial in trials] == ["Ridge weights=[1,2]", "Ridge"]
     assert trials[0].params == {"weights": [1, 2]}
 
 
 def test_a_trial_that_is_listed_twice_runs_once(caplog):
     listed = [{"estimator": RIDGE, "params": {"alpha": 1}}] * 2
-    assert len(expand(search("list", trials=listed))) == 1
+    assert len(search("list", trials=listed).expand()) == 1
     assert "1 trials that are there twice" in caplog.text
 
 
@@ -129,3 +131,49 @@ def test_trials_survive_json_with_keys_that_are_numbers():
 def test_randint_refuses_fractions():
     with pytest.raises(TerminalError, match="`randint` takes whole numbers"):
         sampled({"alpha": {"randint": [1.5, 3]}}, 2)
+
+
+HALVES = """
+from typing import Literal
+from pydantic import Field
+from factory.training.search.strategy import Estimator, SearchStrategy
+
+class Halves(SearchStrategy):
+    \"\"\"The same estimator again and again, with half of a parameter's value each time.\"\"\"
+
+    strategy: Literal["halves"]
+    start: Estimator
+    parameter: str
+    times: int = Field(ge=1)
+
+    @property
+    def tried(self):
+        return (self.start,)
+
+    @property
+    def most_trials(self):
+        return self.times
+
+    def draw(self):
+        value = self.start.params[self.parameter]
+        for _ in range(self.times):
+            yield self.start.estimator, {**self.start.params, self.parameter: value}
+            value /= 2
+"""
+
+
+def test_a_plugin_adds_a_strategy(tmp_path):
+    section = {
+        "strategy": "halves",
+        "start": {"estimator": RIDGE, "params": {"alpha": 1.0, "tol": 0.1}},
+        "parameter": "alpha",
+        "times": 3,
+    }
+    with installed(tmp_path, "acme_search", HALVES, search_strategy={"halves": "Halves"}):
+        found = regression(search=section)
+        assert values(found.search.expand(), "alpha") == [1.0, 0.5, 0.25]
+        assert (found.search.estimators, found.search.most_trials) == ((RIDGE,), 3)
+        assert found.as_trained()["search"] == section
+        assert found.config_hash == regression(search={**section, "parallel_trials": 7}).config_hash
+    with pytest.raises(ValidationError, match="halves"):
+        regression(search=section)

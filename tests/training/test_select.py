@@ -6,7 +6,7 @@ import pytest
 from factory.base.errors import TerminalError
 from factory.training.evaluate import Evaluation
 from factory.training.fit import Fit
-from factory.training.search.expand import Trial
+from factory.training.search.trial import Trial
 from factory.training.select import rank
 from tests.training.models import model, penguins
 from tests.training.training import Training

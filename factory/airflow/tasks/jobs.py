@@ -38,7 +38,7 @@ def start_training(
     from factory.training.backends.sections import SageMaker
     from factory.training.backends.settings import Settings
     from factory.training.backends.sweep import prepare, refuse_cost
-    from factory.training.search.expand import Trial
+    from factory.training.search.trial import Trial
 
     trials = [Trial.from_json(trial) for trial in ti.xcom_pull(task_ids="plan_trials")]
     section = section_of(backend)
@@ -135,7 +135,7 @@ def _trial_jobs(
     ti: Any,
 ) -> Any:
     from factory.training.backends.protocol import TrainingData
-    from factory.training.search.expand import Trial
+    from factory.training.search.trial import Trial
 
     prepared = ti.xcom_pull(task_ids="start_training")
     if prepared is None:

@@ -83,7 +83,7 @@ def fit(
     """Train one trial."""
     from factory.training.fit import fit as step
     from factory.training.model import Model
-    from factory.training.search.expand import Trial
+    from factory.training.search.trial import Trial
 
     return step(
         Trial.from_json(trial),

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from factory.base.values import Result
 from factory.training.backends.failures import Failure
-from factory.training.search.expand import Trial
+from factory.training.search.trial import Trial
 
 State = Literal["running", "stopping", "completed", "failed", "stopped"]
 

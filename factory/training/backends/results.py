@@ -11,7 +11,7 @@ from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.files import copy_file, write_json
 from factory.training.fit import Fit
-from factory.training.search.expand import Trial
+from factory.training.search.trial import Trial
 
 FIT = "fit.json"
 _PACKAGE = "ml-dag-factory"

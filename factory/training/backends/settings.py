@@ -12,7 +12,7 @@ from factory.base.values import Result
 from factory.training.backends.layout import SETTINGS, SPLIT, Layout
 from factory.training.model import Model
 from factory.training.project_files import project_files
-from factory.training.search.expand import Trial
+from factory.training.search.trial import Trial
 from factory.training.split import Split
 from factory.training.split_files import Part
 

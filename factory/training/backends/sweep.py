@@ -13,7 +13,7 @@ from factory.training.backends.names import job_base
 from factory.training.backends.protocol import Backend, Description, Job, TrainingData
 from factory.training.backends.sections import LocalProcess, SageMaker
 from factory.training.backends.settings import Settings, write_settings
-from factory.training.search.expand import Trial
+from factory.training.search.trial import Trial
 
 logger = logging.getLogger(__name__)
 

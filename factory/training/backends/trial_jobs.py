@@ -13,7 +13,7 @@ from factory.training.backends.names import job_base
 from factory.training.backends.protocol import Backend, Description, Job, TrainingData
 from factory.training.backends.results import take
 from factory.training.fit import Fit
-from factory.training.search.expand import Trial
+from factory.training.search.trial import Trial
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from factory.training.backends.settings import Settings
 from factory.training.backends.sweep import prepare
 from factory.training.backends.trial_jobs import TrialJobs
 from factory.training.model import Model
-from factory.training.search.expand import Trial, expand
+from factory.training.search.trial import Trial
 from factory.training.split import split
 from tests.training.models import model, one_trial, penguins
 
@@ -55,7 +55,7 @@ class Run:
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        return expand(self.model.search)
+        return self.model.search.expand()
 
     def prepare(self) -> TrainingData:
         self.workspace.mkdir(exist_ok=True)

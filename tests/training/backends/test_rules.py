@@ -9,7 +9,7 @@ from factory.training.backends.protocol import Job, TrainingData
 from factory.training.backends.request import training_request
 from factory.training.backends.rules import InvalidRequestError, check_request
 from factory.training.backends.sections import SageMaker
-from factory.training.search.expand import Trial
+from factory.training.search.trial import Trial
 from tests.training.backends.run import SAGEMAKER
 
 TRIAL = Trial(index=0, name="Ridge", estimator="sklearn.linear_model.Ridge", params={"alpha": 1.0})

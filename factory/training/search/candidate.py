@@ -1,0 +1,126 @@
+"""Candidates: an estimator, and per parameter the values to try, as a list, a range or a distribution."""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeGuard
+
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.errors import TerminalError
+from factory.trainers.fastai.params import check_estimator
+from factory.training.search.strategy import Estimator
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+RANGES = ("linspace", "logspace")
+"""Values at equal distances, by numpy's names: `{linspace: [start, stop, how many]}`."""
+DISTRIBUTIONS = ("uniform", "loguniform", "randint")
+"""What values are drawn from, by scipy's names: `{uniform: [low, high]}`."""
+
+Space = dict[str, list[float]]
+
+
+def _is_space(value: object, kinds: tuple[str, ...] = RANGES + DISTRIBUTIONS) -> TypeGuard[Space]:
+    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in kinds
+
+
+def is_distribution(value: object) -> TypeGuard[Space]:
+    """Whether values can be drawn from it, and not be listed."""
+    return _is_space(value, DISTRIBUTIONS)
+
+
+def _check_values(value: object) -> object:
+    if value == []:
+        raise PydanticCustomError("space", "an empty list leaves nothing to try")
+    if _is_space(value):
+        _check_space(*next(iter(value.items())))
+    return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_space(kind: str, numbers: object) -> None:
+    arity = 3 if kind in RANGES else 2
+    if not isinstance(numbers, list) or len(numbers) != arity or not all(map(_is_number, numbers)):
+        shape = "[start, stop, how many]" if arity == 3 else "[low, high]"
+        raise PydanticCustomError("space", "`{kind}` takes {shape}", {"kind": kind, "shape": shape})
+    if arity == 3 and (int(numbers[2]) != numbers[2] or not 1 <= numbers[2] <= 1000):
+        raise PydanticCustomError(
+            "space",
+            "`{kind}` makes 1 to 1000 values, not {found}",
+            {"kind": kind, "found": numbers[2]},
+        )
+    if arity == 2 and (numbers[0] >= numbers[1] or (kind == "loguniform" and numbers[0] <= 0)):
+        positive = ", both above 0" if kind == "loguniform" else ""
+        raise PydanticCustomError(
+            "space", "`{kind}` needs low < high{positive}", {"kind": kind, "positive": positive}
+        )
+
+
+class Candidate(Estimator):
+    """An estimator and, per parameter, the values to try: a list, a range, or one fixed value."""
+
+    params: dict[str, Annotated[Any, AfterValidator(_check_values)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _known(self, info: ValidationInfo) -> "Candidate":
+        spaces = (*RANGES, *DISTRIBUTIONS)
+        check_estimator(self.estimator, self.params, info.context, spaces=spaces)
+        return self
+
+
+def count_values(value: object) -> int:
+    """How many values a parameter is given; a distribution has no number."""
+    if _is_space(value, RANGES):
+        return int(next(iter(value.values()))[2])
+    return len(value) if isinstance(value, list) else 1
+
+
+def list_values(value: Any) -> list[Any]:
+    """The values that a parameter is given: those of a list, those of a range, or the one.
+
+    Ranges are numpy's `linspace` and `logspace`; between whole numbers, and where they meet only whole
+    numbers, they give integers.
+    """
+    if not _is_space(value, RANGES):
+        return value if isinstance(value, list) else [value]
+    import numpy as np
+
+    ((kind, (start, stop, count)),) = value.items()
+    spaced: Callable[..., Any] = np.linspace if kind == "linspace" else np.logspace
+    values: list[float] = spaced(start, stop, int(count)).tolist()
+    whole = isinstance(start, int) and isinstance(stop, int)
+    if whole and all(number.is_integer() for number in values):
+        return [int(number) for number in values]
+    return values
+
+
+def draw_value(name: str, value: Any, random: "Generator") -> Any:
+    """A value drawn at random for the parameter `name`.
+
+    Distributions are scipy's `uniform` and `loguniform` over [low, high], and `randint` over low to
+    high - 1.
+
+    Raises:
+        TerminalError: `randint` is given fractions.
+    """
+    if not is_distribution(value):
+        values = list_values(value)
+        return values[int(random.integers(len(values)))]
+    # Only for distributions: importing it takes most of a second.
+    from scipy import stats
+
+    ((kind, (low, high)),) = value.items()
+    if kind == "uniform":
+        return float(stats.uniform(low, high - low).rvs(random_state=random))
+    if kind == "loguniform":
+        return float(stats.loguniform(low, high).rvs(random_state=random))
+    if int(low) != low or int(high) != high:
+        raise TerminalError(
+            f"search: parameter `{name}`: `randint` takes whole numbers, not [{low}, {high}]"
+        )
+    return int(stats.randint(int(low), int(high)).rvs(random_state=random))

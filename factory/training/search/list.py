@@ -1,0 +1,46 @@
+"""`strategy: list`."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, model_validator
+
+from factory.base.section import ListOf
+from factory.trainers.fastai.params import check_estimator
+from factory.training.search.strategy import Estimator, HyperparameterSet, SearchStrategy
+
+
+class ListedTrial(Estimator):
+    """One hyperparameter set, written out."""
+
+    @model_validator(mode="after")
+    def _known(self, info: ValidationInfo) -> "ListedTrial":
+        check_estimator(self.estimator, self.params, info.context)
+        return self
+
+
+class ListSearch(SearchStrategy):
+    """Just the sets that are listed."""
+
+    strategy: Literal["list"]
+    trials: ListOf[ListedTrial] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> "ListSearch":
+        self.check_limit("the list has", "trials")
+        return self
+
+    @property
+    def tried(self) -> tuple[ListedTrial, ...]:
+        """See `SearchStrategy.tried`."""
+        return self.trials
+
+    @property
+    def most_trials(self) -> int:
+        """See `SearchStrategy.most_trials`."""
+        return len(self.trials)
+
+    def draw(self) -> Iterator[HyperparameterSet]:
+        """See `SearchStrategy.draw`."""
+        for listed in self.trials:
+            yield listed.estimator, dict(listed.params)
