@@ -14,10 +14,10 @@ from factory.base.section import NAME
 from factory.cli.console import ProjectOption
 from factory.cli.selection import failed
 from factory.runtime.home import Home
-from factory.serving.limits import PictureLimits, Settings
+from factory.serving.limits import RequestImageLimits, ServingLimits
 
 _FULL_NAME = re.compile(rf"{NAME.pattern}\.{NAME.pattern}")
-_LIMITS = Settings()
+_LIMITS = ServingLimits()
 # Each request has a thread; native libraries that take all processors besides make all of them wait.
 _NATIVE_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -54,10 +54,10 @@ def serve(
     ] = _LIMITS.seconds,
     max_image_bytes: Annotated[
         int, typer.Option(help="Length of an image's file.", min=1)
-    ] = _LIMITS.pictures.most_bytes,
+    ] = _LIMITS.images.most_bytes,
     max_pixels: Annotated[
         int, typer.Option(help="Width times height of an image.", min=1)
-    ] = _LIMITS.pictures.most_pixels,
+    ] = _LIMITS.images.most_pixels,
     model_folder: Annotated[
         Path | None,
         typer.Option(
@@ -88,11 +88,11 @@ def serve(
     from factory.serving.server import serve as serve_models
     from factory.serving.server import serve_folder
 
-    settings = Settings(
+    settings = ServingLimits(
         threads=threads,
         most_rows=max_rows,
         most_bytes=max_bytes,
-        pictures=PictureLimits(max_image_bytes, max_pixels),
+        images=RequestImageLimits(max_image_bytes, max_pixels),
         seconds=timeout,
     )
     try:

@@ -135,7 +135,7 @@ def _example(release: Release, tracking: Tracking) -> Asked:
         )
     first = example.iloc[0, 0]
     if len(example.columns) == 1 and isinstance(first, bytes) and (kind := kind_of(first)):
-        return Asked(Question(first, kind), 1, "the picture that it was registered with")
+        return Asked(Question(first, kind), 1, "the image that it was registered with")
     return _rows(example_rows(example), f"the {len(example)} rows that it was registered with")
 
 

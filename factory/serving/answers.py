@@ -1,13 +1,23 @@
-"""What a model says about rows, as JSON."""
+"""From the bodies of requests to the bodies of answers; what a model says about rows, as JSON."""
 
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from fastapi import HTTPException
+from fastapi.exceptions import RequestValidationError
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
+from factory.base.errors import TerminalError
+from factory.serving.contract import Row
+from factory.serving.loading import LoadedVersion
+from factory.serving.refusals import cannot_predict, findings
 from factory.trainers.trainer import Predictions
+
+logger = logging.getLogger(__name__)
 
 
 class Classified(BaseModel):
@@ -91,34 +101,81 @@ def class_names(classes: NDArray[Any]) -> list[str]:
     return [str(name).lower() if isinstance(name, bool) else str(name) for name in classes.tolist()]
 
 
-def nonsense(predictions: Predictions, rows: int) -> str | None:
-    """What is not sensible about predictions; None if they are fine."""
-    values = predictions.values
-    if values.shape != (rows,):
-        return f"predictions of the shape {values.shape} for {rows} rows"
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        return "numbers that are not finite"
-    classes = predictions.classes
-    if classes is None:
-        return None if values.dtype.kind in "fiu" else "no numbers"
-    if not np.isin(values, classes).all():
-        return "classes that it does not know"
-    return _improbable(predictions, (rows, len(classes)))
+@dataclass(frozen=True)
+class _ReadRequest:
+    """A request that has been understood."""
+
+    rows: list[Row]
+    is_one: bool
+    """Whether it is about one thing alone, and the answer too."""
 
 
-def _improbable(predictions: Predictions, shape: tuple[int, int]) -> str | None:
-    found = predictions.probabilities
-    if found is None:
-        return None
-    if found.shape != shape:
-        return f"probabilities of the shape {found.shape} for {shape[0]} rows, {shape[1]} classes"
-    # NaN fails each comparison.
-    if not ((found >= 0) & (found <= 1 + _ROUNDING)).all():
-        return "probabilities outside of 0 to 1"
-    if not np.allclose(found.sum(axis=1), 1, atol=_ROUNDING):
-        return "probabilities that do not add up to 1"
-    return None
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one request."""
+
+    body: bytes
+    rows: int
 
 
-_ROUNDING = 1e-3
-"""Of estimators that count in 32 bits."""
+def answer_together(served: LoadedVersion, bodies: Sequence[bytes]) -> list[Answer | Exception]:
+    """An answer, or what the caller is told instead, for each body; one prediction for all."""
+    read = [_read(served, body) for body in bodies]
+    good = [each for each in read if not isinstance(each, Exception)]
+    answers = iter(_predict_together(served, good) if good else ())
+    return [each if isinstance(each, Exception) else next(answers) for each in read]
+
+
+def _read(served: LoadedVersion, body: bytes) -> _ReadRequest | Exception:
+    contract = served.contract
+    try:
+        return _ReadRequest(contract.parse(body), contract.is_one(body))
+    except ValidationError as error:
+        return RequestValidationError(findings(error))
+    except RequestValidationError as error:
+        return error
+
+
+def _predict_together(
+    served: LoadedVersion, requests: Sequence[_ReadRequest]
+) -> list[Answer | Exception]:
+    if len(requests) == 1:
+        return [_predict(served, requests[0])]
+    try:
+        predictions = served.predict([row for asked in requests for row in asked.rows])
+    except Exception:
+        logger.exception("%s fails for requests together: one after the other", served.version.uri)
+        return [_predict(served, asked) for asked in requests]
+    answers: list[Answer | Exception] = []
+    start = 0
+    for asked in requests:
+        end = start + len(asked.rows)
+        answers.append(_answered(served, _part(predictions, start, end), asked))
+        start = end
+    return answers
+
+
+def _predict(served: LoadedVersion, asked: _ReadRequest) -> Answer | Exception:
+    try:
+        return _answered(served, served.predict(asked.rows), asked)
+    except TerminalError as error:
+        logger.warning("%s refuses rows: %s", served.version.uri, error)
+        return RequestValidationError(cannot_predict(asked.rows))
+    except Exception:
+        logger.exception("%s fails", served.version.uri)
+        return HTTPException(500, "the model failed: the service's log says why")
+
+
+def _answered(served: LoadedVersion, predictions: Predictions, asked: _ReadRequest) -> Answer:
+    version = served.version
+    form = answer_to_one if asked.is_one else answer
+    return Answer(form(version.model, version.number, predictions), len(asked.rows))
+
+
+def _part(predictions: Predictions, start: int, end: int) -> Predictions:
+    probabilities = predictions.probabilities
+    return Predictions(
+        predictions.values[start:end],
+        None if probabilities is None else probabilities[start:end],
+        predictions.classes,
+    )

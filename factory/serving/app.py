@@ -8,22 +8,22 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from factory.models.tracking import Tracking
-from factory.serving.answering import answer_together
-from factory.serving.batching import Desk
-from factory.serving.champions import Follower
-from factory.serving.limits import Settings
-from factory.serving.metrics import Metrics
-from factory.serving.models import Models
-from factory.serving.openapi import Document
-from factory.serving.request import Asking
+from factory.serving.answers import answer_together
+from factory.serving.champions import ChampionWatcher
+from factory.serving.endpoint import PredictionEndpoint
+from factory.serving.limits import ServingLimits
+from factory.serving.metrics import ServingMetrics
+from factory.serving.openapi import OpenApiDocument
+from factory.serving.prediction_queue import PredictionQueue
 from factory.serving.schemas import Details, Health, Listing, Problem, Summary
+from factory.serving.served_models import ServedModels
 
 _ABOUT = "Models in production. Each follows its champion in the model registry."
 
 
 def create_app(
-    models: Models,
-    settings: Settings,
+    models: ServedModels,
+    settings: ServingLimits,
     *,
     tracking: Tracking | None = None,
     alone: str | None = None,
@@ -36,33 +36,33 @@ def create_app(
         tracking: The MLflow server whose champions are served; None for models that stay as they are.
         alone: The one model of the service, which SageMaker's paths ask; None for no such paths.
     """
-    metrics = Metrics()
-    desk = Desk(
+    metrics = ServingMetrics()
+    queue = PredictionQueue(
         answer_together,
         threads=settings.threads,
         waiting=settings.waiting,
         seconds=settings.seconds,
     )
-    follower = Follower(tracking, models, metrics, settings) if tracking else None
+    watcher = ChampionWatcher(tracking, models, metrics, settings) if tracking else None
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        if follower:
-            follower.start()
+        if watcher:
+            watcher.start()
         yield
-        if follower:
-            follower.stop()
-        desk.close()
+        if watcher:
+            watcher.stop()
+        queue.close()
 
     app = FastAPI(title="factory serve", description=_ABOUT, version="1", lifespan=lifespan)
     # FastAPI's own way to give another document: https://fastapi.tiangolo.com/how-to/extending-openapi/
-    app.openapi = Document(app, models)  # type: ignore[method-assign]
+    app.openapi = OpenApiDocument(app, models)  # type: ignore[method-assign]
     app.add_exception_handler(Exception, _unexpected)
-    asking = Asking(models, desk, metrics, settings)
-    _add_models(app, models, asking)
+    endpoint = PredictionEndpoint(models, queue, metrics, settings)
+    _add_models(app, models, endpoint)
     if alone:
-        _add_invocations(app, alone, models, asking)
-    _add_health(app, models, follower)
+        _add_invocations(app, alone, models, endpoint)
+    _add_health(app, models, watcher)
 
     @app.get("/metrics", tags=["service"], response_class=Response)
     def show_metrics() -> Response:
@@ -72,7 +72,7 @@ def create_app(
     return app
 
 
-def _add_models(app: FastAPI, models: Models, asking: Asking) -> None:
+def _add_models(app: FastAPI, models: ServedModels, endpoint: PredictionEndpoint) -> None:
     @app.get("/models", tags=["models"])
     async def list_models() -> Listing:
         """All models, and which version of each answers."""
@@ -81,15 +81,17 @@ def _add_models(app: FastAPI, models: Models, asking: Asking) -> None:
     @app.get("/models/{team}/{model}", tags=["models"], responses={404: {"model": Problem}})
     async def show_model(team: str, model: str) -> Details:
         """One model: its version, signature, metrics and the snapshots that it learned from."""
-        return Details.of(asking.model(f"{team}.{model}"))
+        return Details.of(endpoint.model(f"{team}.{model}"))
 
     # The document has a path for each model instead.
     @app.post("/models/{team}/{model}/predict", include_in_schema=False)
     async def predict(team: str, model: str, request: Request) -> Response:
-        return await asking.predict(f"{team}.{model}", request)
+        return await endpoint.predict(f"{team}.{model}", request)
 
 
-def _add_invocations(app: FastAPI, name: str, models: Models, asking: Asking) -> None:
+def _add_invocations(
+    app: FastAPI, name: str, models: ServedModels, endpoint: PredictionEndpoint
+) -> None:
     """What SageMaker asks for: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html."""
 
     @app.get("/ping", tags=["SageMaker"], response_class=Response)
@@ -99,16 +101,16 @@ def _add_invocations(app: FastAPI, name: str, models: Models, asking: Asking) ->
 
     @app.post("/invocations", include_in_schema=False)
     async def invocations(request: Request) -> Response:
-        return await asking.predict(name, request)
+        return await endpoint.predict(name, request)
 
 
-def _add_health(app: FastAPI, models: Models, follower: Follower | None) -> None:
+def _add_health(app: FastAPI, models: ServedModels, watcher: ChampionWatcher | None) -> None:
     def health() -> Health:
         answers = {None: "not asked yet", True: "answers", False: "does not answer"}
         return Health(
             live=True,
             ready=models.ready,
-            registry=answers[follower.registry_answers] if follower else "not used",
+            registry=answers[watcher.registry_answers] if watcher else "not used",
             waiting_for=[model.name for model in models.all() if model.pending],
         )
 

@@ -9,14 +9,14 @@ from starlette.formparsers import MultiPartException
 from starlette.types import Message
 
 from factory.serving.images import FIELD, refusal
-from factory.serving.limits import Settings
+from factory.serving.limits import ServingLimits
 
 _FORM = "multipart/form-data"
 _MOST_PARTS = 8
 """Parts of a form that are looked at; all but one are refused anyhow, by name."""
 
 
-async def read_body(request: Request, settings: Settings) -> bytes:
+async def read_body(request: Request, settings: ServingLimits) -> bytes:
     """The body, of which never more than the limit is held.
 
     Raises:
@@ -28,10 +28,10 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     return await _read(request, settings, settings.most_bytes, "send fewer rows at a time")
 
 
-async def read_picture(request: Request, settings: Settings, most_bytes: int) -> bytes:
-    """The picture of a request, or its rows in JSON; nothing has been looked at yet.
+async def read_image(request: Request, settings: ServingLimits, most_bytes: int) -> bytes:
+    """The image of a request, or its rows in JSON; nothing has been looked at yet.
 
-    A picture comes as the one part `image` of a form, or as the body itself.
+    An image comes as the one part `image` of a form, or as the body itself.
 
     Raises:
         HTTPException: As `read_body` does.
@@ -46,7 +46,7 @@ async def read_picture(request: Request, settings: Settings, most_bytes: int) ->
             "`Content-Type` of image/jpeg, image/png or image/webp",
         )
     body = await _read(request, settings, most_bytes, "send a smaller image")
-    return await _picture_of_form(request, body) if kind == _FORM else body
+    return await _image_of_form(request, body) if kind == _FORM else body
 
 
 def _kind(request: Request) -> str:
@@ -57,7 +57,7 @@ def _is_json(kind: str) -> bool:
     return kind == "application/json" or kind.endswith("+json")
 
 
-async def _read(request: Request, settings: Settings, most: int, advice: str) -> bytes:
+async def _read(request: Request, settings: ServingLimits, most: int, advice: str) -> bytes:
     _check_length(_announced(request), most, advice)
     body = bytearray()
     try:
@@ -87,7 +87,7 @@ def _check_length(length: int, most: int, advice: str) -> None:
         )
 
 
-async def _picture_of_form(request: Request, body: bytes) -> bytes:
+async def _image_of_form(request: Request, body: bytes) -> bytes:
     """The content of the one part that a form may have; the whole of it is in memory by now."""
 
     async def receive() -> Message:

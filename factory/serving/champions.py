@@ -12,11 +12,11 @@ from factory.base.section import NAME
 from factory.models import registry
 from factory.models.registry import CHAMPION
 from factory.models.tracking import Tracking, TrackingError
-from factory.serving.limits import Settings
-from factory.serving.loading import Served, load
-from factory.serving.metrics import Metrics
-from factory.serving.models import Model, Models, Refusal
-from factory.serving.refusals import RefusedError
+from factory.serving.limits import ServingLimits
+from factory.serving.loading import LoadedVersion, load
+from factory.serving.metrics import ServingMetrics
+from factory.serving.refusals import UnfitVersionError
+from factory.serving.served_models import Refusal, ServedModel, ServedModels
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _LONGEST_PAUSE = 300.0
 _MODELS_A_PAGE = 1000
 
 
-class Follower:
+class ChampionWatcher:
     """One thread asks the registry, two load versions; requests wait for none of them.
 
     Args:
@@ -37,7 +37,11 @@ class Follower:
     """
 
     def __init__(
-        self, tracking: Tracking, models: Models, metrics: Metrics, settings: Settings
+        self,
+        tracking: Tracking,
+        models: ServedModels,
+        metrics: ServingMetrics,
+        settings: ServingLimits,
     ) -> None:
         self._tracking = tracking
         self._models = models
@@ -116,7 +120,7 @@ class Follower:
             logger.warning("%s has no champion in the registry", name)
         self._missing = frozenset(names)
 
-    def _seen(self, name: str, champion: int | None) -> Model:
+    def _seen(self, name: str, champion: int | None) -> ServedModel:
         """Note which version is in production; what was refused before is forgotten."""
         before = self._models.get(name)
         if before is not None and before.champion == champion:
@@ -125,7 +129,7 @@ class Follower:
         self._metrics.failed_loads.labels(name)
         return self._models.update(name, champion=champion, refusal=None)
 
-    def _load(self, name: str, model: Model) -> None:
+    def _load(self, name: str, model: ServedModel) -> None:
         number = model.champion
         try:
             version = registry.champion(name, tracking=self._tracking)
@@ -139,7 +143,7 @@ class Follower:
         finally:
             self._loading.discard(name)
 
-    def _swap(self, served: Served) -> None:
+    def _swap(self, served: LoadedVersion) -> None:
         version = served.version
         before = self._models.get(version.model)
         self._models.update(version.model, served=served, refusal=None)
@@ -196,7 +200,7 @@ def _is_ours(name: str) -> bool:
     return all(map(NAME.fullmatch, name.split("."))) and name.count(".") == 1
 
 
-def _is_due(model: Model) -> bool:
+def _is_due(model: ServedModel) -> bool:
     """Whether the version in production is to be loaded now."""
     if model.champion is None or (model.served and model.served.version.number == model.champion):
         return False
@@ -207,7 +211,7 @@ def _is_due(model: Model) -> bool:
 
 def _public(error: Exception) -> str:
     """What callers may be told; the log has the rest."""
-    if isinstance(error, RefusedError):
+    if isinstance(error, UnfitVersionError):
         return str(error)
     if isinstance(error, TrackingError):
         return "it could not be read from the registry"

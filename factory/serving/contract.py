@@ -32,7 +32,7 @@ from pydantic_core import PydanticKnownError
 from typing_extensions import TypedDict
 
 from factory.data.columns import TEXT, TIME, learnable
-from factory.serving.refusals import RefusedError
+from factory.serving.refusals import UnfitVersionError
 
 Row = dict[str, Any]
 """A value for each feature; numbers, texts, booleans, points in time without a zone, or None."""
@@ -60,11 +60,11 @@ class Feature:
         """The feature that a column of a signature describes.
 
         Raises:
-            RefusedError: Its type has no form in JSON.
+            UnfitVersionError: Its type has no form in JSON.
         """
         kind = column.type
         if not isinstance(kind, DataType) or kind not in _PYTHON or column.name is None:
-            raise RefusedError("its signature has a type that rows in JSON cannot carry")
+            raise UnfitVersionError("its signature has a type that rows in JSON cannot carry")
         return cls(column.name, kind.name, nullable=not column.required)
 
 
@@ -114,11 +114,11 @@ def contract_of(
         most_rows: Rows that one request may hold.
 
     Raises:
-        RefusedError: The signature has types that rows in JSON cannot carry.
+        UnfitVersionError: The signature has types that rows in JSON cannot carry.
     """
     columns = signature.inputs.inputs if signature.inputs else []
     if not columns or signature.inputs.is_tensor_spec():
-        raise RefusedError("its signature names no columns")
+        raise UnfitVersionError("its signature names no columns")
     features = tuple(map(Feature.of, columns))
     shown = example_rows(example)
     row: Any = _typed_dict(f"{name}Row", {each.name: _annotation(each, shown) for each in features})

@@ -13,9 +13,9 @@ from factory.base.errors import TerminalError
 from factory.models.files import RELEASE_FILE
 from factory.models.predictor import read_predictor
 from factory.models.registry import Version
-from factory.serving.limits import Settings
-from factory.serving.loading import Served, tried
-from factory.serving.models import Models
+from factory.serving.limits import ServingLimits
+from factory.serving.loading import LoadedVersion, warmed_up
+from factory.serving.served_models import ServedModels
 from factory.training.tasks import TaskName
 
 NOTE = RELEASE_FILE
@@ -61,7 +61,7 @@ def read_note(folder: Path) -> ReleaseNote:
         raise TerminalError(f"{file} is not what `factory` writes: {error}") from None
 
 
-def load_folder(folder: Path, settings: Settings) -> Served:
+def load_folder(folder: Path, settings: ServingLimits) -> LoadedVersion:
     """The version in a folder, once it has predicted its own input example.
 
     Raises:
@@ -70,12 +70,12 @@ def load_folder(folder: Path, settings: Settings) -> Served:
     note = read_note(folder)
     version = _version(note)
     predictor = read_predictor(version, str(folder), task=note.task, limit_threads=False)
-    return tried(version, predictor, settings)
+    return warmed_up(version, predictor, settings)
 
 
-def models_of(served: Served) -> Models:
+def models_of(served: LoadedVersion) -> ServedModels:
     """A service's models, of which there is one."""
-    models = Models()
+    models = ServedModels()
     version = served.version
     models.update(version.model, served=served, champion=version.number)
     return models

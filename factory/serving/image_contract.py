@@ -1,4 +1,4 @@
-"""What a model of pictures takes: one picture as it is, or several in JSON, in base64."""
+"""What a model of images takes: one image as it is, or several in JSON, in base64."""
 
 import binascii
 import json
@@ -13,14 +13,14 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import DataType
 
 from factory.serving.contract import Feature, Row
-from factory.serving.images import check_picture, refusal
-from factory.serving.limits import PictureLimits
+from factory.serving.images import check_image, refusal
+from factory.serving.limits import RequestImageLimits
 
 _BYTES = pd.ArrowDtype(pa.large_binary())
 
 
 @dataclass(frozen=True)
-class PictureContract:
+class ImageContract:
     """What a request must hold, and how it becomes a table with one column of bytes."""
 
     column: str
@@ -28,10 +28,10 @@ class PictureContract:
     outputs: tuple[str, ...]
     """The types of what is predicted."""
     most_rows: int
-    """Pictures of one request in JSON."""
-    limits: PictureLimits
+    """Images of one request in JSON."""
+    limits: RequestImageLimits
     example: list[Row] = field(default_factory=list)
-    """None: a picture is too long to be shown."""
+    """None: an image is too long to be shown."""
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -40,21 +40,21 @@ class PictureContract:
 
     @property
     def most_bytes(self) -> int:
-        """Length of one request's body: a picture's, in base64 or with a form around it."""
+        """Length of one request's body: an image's, in base64 or with a form around it."""
         return self.limits.most_bytes * 4 // 3 + 64 * 1024
 
     def is_one(self, body: bytes) -> bool:
-        """Whether a body is one picture, and not rows in JSON."""
+        """Whether a body is one image, and not rows in JSON."""
         return body[:64].lstrip()[:1] != b"{"
 
     def parse(self, body: bytes) -> list[Row]:
-        """The pictures of a request.
+        """The images of a request.
 
         Raises:
             RequestValidationError: It holds something else.
         """
         if self.is_one(body):
-            check_picture(body, self.limits, self.column)
+            check_image(body, self.limits, self.column)
             return [{self.column: body}]
         return [
             {self.column: self._from_text(text, ("rows", number, self.column))}
@@ -62,7 +62,7 @@ class PictureContract:
         ]
 
     def frame(self, rows: Sequence[Row]) -> pd.DataFrame:
-        """Pictures as the model has seen them in training: one column of bytes."""
+        """Images as the model has seen them in training: one column of bytes."""
         content = [row[self.column] for row in rows]
         return pd.DataFrame({self.column: pd.Series(content, dtype=_BYTES)})
 
@@ -84,11 +84,11 @@ class PictureContract:
             content = b64decode(text, validate=True)
         except (binascii.Error, ValueError, TypeError):
             raise refusal("base64", "this is no text in base64", *where) from None
-        check_picture(content, self.limits, *where)
+        check_image(content, self.limits, *where)
         return content
 
 
-def picture_column(signature: ModelSignature) -> str | None:
+def image_column_of(signature: ModelSignature) -> str | None:
     """The one column of bytes that a model takes; None for a model of rows."""
     columns = signature.inputs.inputs if signature.inputs else []
     if len(columns) != 1 or signature.inputs.is_tensor_spec():

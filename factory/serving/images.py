@@ -1,4 +1,4 @@
-"""Pictures that nobody vouches for: what they are by their content, and whether they are whole."""
+"""Images that nobody vouches for: what they are by their content, and whether they are whole."""
 
 import warnings
 from io import BytesIO
@@ -6,10 +6,10 @@ from io import BytesIO
 from fastapi.exceptions import RequestValidationError
 from PIL import Image
 
-from factory.serving.limits import PictureLimits
+from factory.serving.limits import RequestImageLimits
 
 FIELD = "image"
-"""The part of a form that holds the picture."""
+"""The part of a form that holds the image."""
 
 KINDS = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 """The formats that are taken, by Pillow's names."""
@@ -19,7 +19,7 @@ _DRAFT = (64, 64)
 
 
 def kind_of(content: bytes) -> str | None:
-    """The content type of a picture by its first bytes; None for what is none that is taken."""
+    """The content type of an image by its first bytes; None for what is none that is taken."""
     if content.startswith(_JPEG):
         return KINDS["JPEG"]
     if content.startswith(_PNG):
@@ -30,12 +30,12 @@ def kind_of(content: bytes) -> str | None:
 
 
 def refusal(kind: str, message: str, *where: str | int) -> RequestValidationError:
-    """What is wrong with a picture, in the form of FastAPI's own 422."""
+    """What is wrong with an image, in the form of FastAPI's own 422."""
     return RequestValidationError([{"type": kind, "loc": ["body", *where], "msg": message}])
 
 
-def check_picture(content: bytes, limits: PictureLimits, *where: str | int) -> None:
-    """Check that a picture is of a format that is taken, not too large, and whole.
+def check_image(content: bytes, limits: RequestImageLimits, *where: str | int) -> None:
+    """Check that an image is of a format that is taken, not too large, and whole.
 
     It is decoded for that, at once and with little memory where the format allows: what fails here
     would fail within the model.
@@ -72,22 +72,22 @@ def check_picture(content: bytes, limits: PictureLimits, *where: str | int) -> N
         ) from None
 
 
-def _decode(content: bytes, limits: PictureLimits, where: tuple[str | int, ...]) -> None:
+def _decode(content: bytes, limits: RequestImageLimits, where: tuple[str | int, ...]) -> None:
     with warnings.catch_warnings():
         # Ours is the lower limit.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(BytesIO(content), formats=tuple(KINDS)) as picture:
-            width, height = picture.size
+        with Image.open(BytesIO(content), formats=tuple(KINDS)) as image:
+            width, height = image.size
             if width * height <= limits.most_pixels:
                 # Decodes a JPEG at an eighth of its size; the others know no such thing.
-                picture.draft("RGB", _DRAFT)
-                picture.load()
+                image.draft("RGB", _DRAFT)
+                image.load()
                 return
     raise _too_many_pixels(f"{width:,} x {height:,}", limits, where)
 
 
 def _too_many_pixels(
-    found: str, limits: PictureLimits, where: tuple[str | int, ...]
+    found: str, limits: RequestImageLimits, where: tuple[str | int, ...]
 ) -> RequestValidationError:
     return refusal(
         "image_pixels",

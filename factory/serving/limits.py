@@ -4,17 +4,17 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class PictureLimits:
-    """What one picture may be."""
+class RequestImageLimits:
+    """What one image may be."""
 
     most_bytes: int = 10 * 1024 * 1024
     """Of its file."""
     most_pixels: int = 50_000_000
-    """Width times height: a small file can hold a picture that fills the memory."""
+    """Width times height: a small file can hold an image that fills the memory."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServingLimits:
     """What one service allows."""
 
     threads: int = 2
@@ -25,8 +25,8 @@ class Settings:
     """Rows of one request."""
     most_bytes: int = 4 * 1024 * 1024
     """Length of one request's body, if it holds rows."""
-    pictures: PictureLimits = field(default_factory=PictureLimits)
-    """What pictures may be, for models that take one."""
+    images: RequestImageLimits = field(default_factory=RequestImageLimits)
+    """What images may be, for models that take one."""
     seconds: float = 30.0
     """For a body to arrive, and then for its prediction."""
     poll_seconds: float = 2.0

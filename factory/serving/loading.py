@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -12,22 +13,24 @@ from factory.base.errors import TerminalError
 from factory.models.predictor import Predictor, load_predictor
 from factory.models.registry import Version
 from factory.models.tracking import Tracking
-from factory.serving.answers import nonsense
 from factory.serving.contract import Contract, Row, contract_of, example_rows, outputs_of
-from factory.serving.image_contract import PictureContract, picture_column
-from factory.serving.limits import Settings
-from factory.serving.refusals import RefusedError
+from factory.serving.image_contract import ImageContract, image_column_of
+from factory.serving.limits import ServingLimits
+from factory.serving.refusals import UnfitVersionError
 from factory.trainers.trainer import Predictions
 
 logger = logging.getLogger(__name__)
 
+_ROUNDING = 1e-3
+"""Of estimators that count in 32 bits."""
+
 
 @dataclass(frozen=True, eq=False)
-class Served:
+class LoadedVersion:
     """A version that answers."""
 
     version: Version
-    contract: Contract | PictureContract
+    contract: Contract | ImageContract
     classifies: bool
     _predictor: Predictor
 
@@ -40,7 +43,7 @@ class Served:
         return self._predictor.predict(self.contract.frame(rows))
 
 
-def load(version: Version, *, tracking: Tracking, settings: Settings) -> Served:
+def load(version: Version, *, tracking: Tracking, settings: ServingLimits) -> LoadedVersion:
     """A version that has predicted its own input example, and so is warm.
 
     Args:
@@ -49,34 +52,34 @@ def load(version: Version, *, tracking: Tracking, settings: Settings) -> Served:
         settings: What one request may hold.
 
     Raises:
-        RefusedError: It does not load, or predicts nothing sensible.
+        UnfitVersionError: It does not load, or predicts nothing sensible.
         TrackingError: The MLflow server does not answer, or refuses.
     """
     try:
         predictor = _load(version, tracking)
     except TerminalError as error:
-        raise RefusedError("it does not load") from error
-    return tried(version, predictor, settings)
+        raise UnfitVersionError("it does not load") from error
+    return warmed_up(version, predictor, settings)
 
 
-def tried(version: Version, predictor: Predictor, settings: Settings) -> Served:
+def warmed_up(version: Version, predictor: Predictor, settings: ServingLimits) -> LoadedVersion:
     """A loaded version that has predicted its own input example, and so is warm.
 
     Raises:
-        RefusedError: It predicts nothing sensible, or takes what requests cannot carry.
+        UnfitVersionError: It predicts nothing sensible, or takes what requests cannot carry.
     """
     if (example := predictor.example) is None:
-        raise RefusedError("it has no input example to try it with")
-    contract: Contract | PictureContract
-    if column := picture_column(predictor.signature):
-        contract = PictureContract(
-            column, outputs_of(predictor.signature), settings.most_rows, settings.pictures
+        raise UnfitVersionError("it has no input example to try it with")
+    contract: Contract | ImageContract
+    if column := image_column_of(predictor.signature):
+        contract = ImageContract(
+            column, outputs_of(predictor.signature), settings.most_rows, settings.images
         )
     else:
         contract = contract_of(
             _title(version.model), predictor.signature, example, settings.most_rows
         )
-    served = Served(version, contract, _warm_up(predictor, contract, example), predictor)
+    served = LoadedVersion(version, contract, _warm_up(predictor, contract, example), predictor)
     logger.info("%s version %d is loaded", version.model, version.number)
     return served
 
@@ -88,25 +91,54 @@ def _load(version: Version, tracking: Tracking) -> Predictor:
 
 
 def _warm_up(
-    predictor: Predictor, contract: Contract | PictureContract, example: pd.DataFrame
+    predictor: Predictor, contract: Contract | ImageContract, example: pd.DataFrame
 ) -> bool:
     """Predict the example twice, as a request would; whether the model classifies."""
     try:
-        if isinstance(contract, PictureContract):
+        if isinstance(contract, ImageContract):
             rows = [{contract.column: content} for content in example[contract.column]]
         else:
             rows = contract.parse(to_json({"rows": example_rows(example)}))
         predictor.predict(contract.frame(rows[:1]))
         predictions = predictor.predict(contract.frame(rows))
     except ValidationError as error:
-        raise RefusedError("its input example does not fit its signature") from error
+        raise UnfitVersionError("its input example does not fit its signature") from error
     except Exception as error:
         # Whatever the model's own code raises.
-        raise RefusedError("it cannot predict its input example") from error
+        raise UnfitVersionError("it cannot predict its input example") from error
     if found := nonsense(predictions, len(rows)):
-        raise RefusedError(f"for its input example it predicts {found}")
+        raise UnfitVersionError(f"for its input example it predicts {found}")
     return predictions.classes is not None
 
 
 def _title(model: str) -> str:
     return "".join(part.capitalize() for part in model.replace(".", "_").split("_"))
+
+
+def nonsense(predictions: Predictions, rows: int) -> str | None:
+    """What is not sensible about predictions; None if they are fine."""
+    values = predictions.values
+    if values.shape != (rows,):
+        return f"predictions of the shape {values.shape} for {rows} rows"
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        return "numbers that are not finite"
+    classes = predictions.classes
+    if classes is None:
+        return None if values.dtype.kind in "fiu" else "no numbers"
+    if not np.isin(values, classes).all():
+        return "classes that it does not know"
+    return _improbable(predictions, (rows, len(classes)))
+
+
+def _improbable(predictions: Predictions, shape: tuple[int, int]) -> str | None:
+    found = predictions.probabilities
+    if found is None:
+        return None
+    if found.shape != shape:
+        return f"probabilities of the shape {found.shape} for {shape[0]} rows, {shape[1]} classes"
+    # NaN fails each comparison.
+    if not ((found >= 0) & (found <= 1 + _ROUNDING)).all():
+        return "probabilities outside of 0 to 1"
+    if not np.allclose(found.sum(axis=1), 1, atol=_ROUNDING):
+        return "probabilities that do not add up to 1"
+    return None

@@ -9,11 +9,11 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from factory.serving.answers import Classified, Estimated, Measured, Recognized
-from factory.serving.image_contract import PictureContract
+from factory.serving.image_contract import ImageContract
 from factory.serving.images import FIELD, KINDS
-from factory.serving.loading import Served
-from factory.serving.models import Models
+from factory.serving.loading import LoadedVersion
 from factory.serving.schemas import Problem
+from factory.serving.served_models import ServedModels
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     413: {"model": Problem, "description": "The body is too long"},
@@ -23,13 +23,13 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Document:
+class OpenApiDocument:
     """Made anew whenever another version answers."""
 
-    def __init__(self, app: FastAPI, models: Models) -> None:
+    def __init__(self, app: FastAPI, models: ServedModels) -> None:
         self._app = app
         self._models = models
-        self._made: tuple[Sequence[Served], dict[str, Any]] | None = None
+        self._made: tuple[Sequence[LoadedVersion], dict[str, Any]] | None = None
 
     def __call__(self) -> dict[str, Any]:
         """The document."""
@@ -46,15 +46,15 @@ class Document:
         return self._made[1]
 
 
-def _route(served: Served) -> APIRoute:
+def _route(served: LoadedVersion) -> APIRoute:
     """The path of one model, for documentation only: requests go through a path for all models."""
     contract = served.contract
-    if isinstance(contract, PictureContract):
+    if isinstance(contract, ImageContract):
         return _documented(
             served,
-            _takes_a_picture,
+            _takes_an_image,
             Recognized if served.classifies else Measured,
-            openapi_extra={"requestBody": _picture_body(contract)},
+            openapi_extra={"requestBody": _image_body(contract)},
         )
     body = contract.request
 
@@ -65,7 +65,7 @@ def _route(served: Served) -> APIRoute:
 
 
 def _documented(
-    served: Served, endpoint: Any, answer: type[BaseModel], **arguments: Any
+    served: LoadedVersion, endpoint: Any, answer: type[BaseModel], **arguments: Any
 ) -> APIRoute:
     version = served.version
     team, _, model = version.model.partition(".")
@@ -84,11 +84,11 @@ def _documented(
     )
 
 
-def _takes_a_picture() -> None:
+def _takes_an_image() -> None:
     """What it takes is described apart: the body is no JSON."""
 
 
-def _picture_body(contract: PictureContract) -> dict[str, Any]:
+def _image_body(contract: ImageContract) -> dict[str, Any]:
     """A form with one file, the file itself, or several in JSON, which is answered with lists."""
     file = {"type": "string", "format": "binary"}
     text = {"type": "string", "contentEncoding": "base64"}

@@ -12,7 +12,7 @@ MOST_FINDINGS = 50
 _LONGEST_INPUT = 100
 
 
-class RefusedError(TerminalError):
+class UnfitVersionError(TerminalError):
     """A version that will not be served; its text is shown to callers, so it holds no detail."""
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from factory.serving.contract import Row
-from factory.serving.models import Model
+from factory.serving.served_models import ServedModel
 
 
 class Refused(BaseModel):
@@ -31,7 +31,7 @@ class Summary(BaseModel):
     )
 
     @classmethod
-    def of(cls, model: Model) -> "Summary":
+    def of(cls, model: ServedModel) -> "Summary":
         """The summary of a model."""
         refusal = model.refusal
         return cls(
@@ -87,7 +87,7 @@ class Details(Summary):
     example: list[Row] = Field(default=[], description="Rows that it takes.")
 
     @classmethod
-    def of(cls, model: Model) -> "Details":
+    def of(cls, model: ServedModel) -> "Details":
         """The details of a model."""
         summary = Summary.of(model).model_dump()
         if model.served is None:

@@ -12,8 +12,8 @@ from factory.base.errors import TerminalError
 from factory.models.tracking import Tracking
 from factory.serving.app import create_app
 from factory.serving.folder import load_folder, models_of
-from factory.serving.limits import Settings
-from factory.serving.models import Models
+from factory.serving.limits import ServingLimits
+from factory.serving.served_models import ServedModels
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ _OPEN_AT_MOST = 1000
 
 
 def serve(
-    names: Sequence[str], *, tracking: Tracking, host: str, port: int, settings: Settings
+    names: Sequence[str], *, tracking: Tracking, host: str, port: int, settings: ServingLimits
 ) -> None:
     """Serve champions until SIGTERM or SIGINT; requests that have begun are then finished.
 
@@ -37,11 +37,11 @@ def serve(
     Raises:
         TerminalError: Nothing can listen on that address.
     """
-    app = create_app(Models.named(names), settings, tracking=tracking)
+    app = create_app(ServedModels.named(names), settings, tracking=tracking)
     _run(app, host, port, settings)
 
 
-def serve_folder(folder: Path, *, host: str, port: int, settings: Settings) -> None:
+def serve_folder(folder: Path, *, host: str, port: int, settings: ServingLimits) -> None:
     """Serve the one model in a folder, once it is loaded; otherwise as `serve` does.
 
     Raises:
@@ -52,7 +52,7 @@ def serve_folder(folder: Path, *, host: str, port: int, settings: Settings) -> N
     _run(app, host, port, settings)
 
 
-def _run(app: FastAPI, host: str, port: int, settings: Settings) -> None:
+def _run(app: FastAPI, host: str, port: int, settings: ServingLimits) -> None:
     listener = _listen(host, port)
     address, number = listener.getsockname()[:2]
     if address not in ("127.0.0.1", "::1"):

@@ -11,7 +11,7 @@ from factory.deploy.protocol import Answer, Deployed, Release
 from factory.deploy.smoke import Answered, SmokeTestError, smoke_test
 from factory.models.tracking import Tracking
 from tests.deploy.fake_target import ADDRESS, MemoryTarget
-from tests.serving.picture_models import picture
+from tests.serving.image_models import image
 
 RELEASE = Release(model="pets.detector", version=3, uri="models:/x/3", task="classification")
 PRICE = Release(model="homes.price", version=3, uri="models:/x/3", task="regression")
@@ -22,7 +22,7 @@ CAT = {"file": "cat.jpg", "expect": "cat"}
 @pytest.fixture
 def ask(tmp_path):
     """Ask a target that gives an answer."""
-    (tmp_path / "cat.jpg").write_bytes(picture(kind="JPEG"))
+    (tmp_path / "cat.jpg").write_bytes(image(kind="JPEG"))
     (tmp_path / "rows.json").write_text(json.dumps([{"x": 1}, {"x": 2}]))
 
     def run(section: dict, answer: Answer, release: Release = RELEASE) -> Answered:

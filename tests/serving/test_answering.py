@@ -9,7 +9,7 @@ from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
 
 from factory.base.errors import TerminalError
-from factory.serving.answering import answer_together
+from factory.serving.answers import answer_together
 from factory.serving.contract import contract_of
 from factory.trainers.trainer import Predictions
 from tests.serving.test_contract import EXAMPLE, ROW, SIGNATURE

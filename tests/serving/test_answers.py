@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from factory.serving.answers import answer, nonsense
+from factory.serving.answers import answer
+from factory.serving.loading import nonsense
 from factory.trainers.trainer import Predictions
 
 CLASSES = np.array(["a", "b"])

@@ -9,7 +9,7 @@ from mlflow.types.schema import Array, ColSpec, DataType, Schema
 from pydantic import ValidationError
 
 from factory.serving.contract import contract_of
-from factory.serving.refusals import MOST_FINDINGS, RefusedError, findings
+from factory.serving.refusals import MOST_FINDINGS, UnfitVersionError, findings
 
 SIGNATURE = ModelSignature(
     inputs=Schema(
@@ -160,5 +160,5 @@ def test_findings_are_few_and_can_be_written_as_json(contract):
 
 def test_a_signature_that_json_cannot_carry_is_refused():
     signature = ModelSignature(inputs=Schema([ColSpec(Array(DataType.double), "pixels")]))
-    with pytest.raises(RefusedError, match="rows in JSON cannot carry"):
+    with pytest.raises(UnfitVersionError, match="rows in JSON cannot carry"):
         contract_of("M", signature, EXAMPLE, 1)

@@ -12,7 +12,7 @@ from factory.deploy.model_folder import fill_model_folder
 from factory.models import registry
 from factory.serving.app import create_app
 from factory.serving.folder import load_folder, models_of, read_note
-from factory.serving.limits import Settings
+from factory.serving.limits import ServingLimits
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def test_the_folder_says_what_it_holds(folder, species):
 
 def test_the_model_answers_without_a_registry(folder, species, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    served = load_folder(folder, Settings())
-    app = create_app(models_of(served), Settings(), alone=species)
+    served = load_folder(folder, ServingLimits())
+    app = create_app(models_of(served), ServingLimits(), alone=species)
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app)
@@ -57,4 +57,4 @@ def test_a_folder_without_a_release_is_refused(tmp_path, content, words):
     if content is not None:
         (tmp_path / "release.json").write_text(content)
     with pytest.raises(TerminalError, match=words):
-        load_folder(tmp_path, Settings())
+        load_folder(tmp_path, ServingLimits())

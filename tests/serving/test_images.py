@@ -1,4 +1,4 @@
-"""Pictures over HTTP: what is taken, what is refused and with which words."""
+"""Images over HTTP: what is taken, what is refused and with which words."""
 
 import asyncio
 import json
@@ -13,11 +13,13 @@ import pytest
 
 from factory.serving.app import create_app
 from factory.serving.folder import models_of
-from factory.serving.limits import PictureLimits, Settings
-from tests.serving.picture_models import NAME, Brightness, picture, served
+from factory.serving.limits import RequestImageLimits, ServingLimits
+from tests.serving.image_models import NAME, Brightness, image, served
 
 URL = "/models/pets/detector/predict"
-SETTINGS = Settings(pictures=PictureLimits(most_bytes=20_000, most_pixels=1_000_000), most_rows=3)
+SETTINGS = ServingLimits(
+    images=RequestImageLimits(most_bytes=20_000, most_pixels=1_000_000), most_rows=3
+)
 
 Post = Callable[..., httpx.Response]
 
@@ -51,7 +53,7 @@ def finding(answer: httpx.Response) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_form_with_one_image_is_answered_with_a_label_and_probabilities(ask, kind):
-    answer = ask("POST", URL, files={"image": ("cat.png", picture(255, kind=kind))})
+    answer = ask("POST", URL, files={"image": ("cat.png", image(255, kind=kind))})
     assert answer.status_code == 200
     content = answer.json()
     assert (content["model"], content["version"], content["label"]) == (NAME, 1, "light")
@@ -59,14 +61,12 @@ def test_a_form_with_one_image_is_answered_with_a_label_and_probabilities(ask, k
 
 
 def test_the_image_itself_may_be_the_body(ask):
-    answer = ask(
-        "POST", URL, content=picture(0, kind="JPEG"), headers={"Content-Type": "image/jpeg"}
-    )
+    answer = ask("POST", URL, content=image(0, kind="JPEG"), headers={"Content-Type": "image/jpeg"})
     assert answer.json()["label"] == "dark"
 
 
 def test_several_images_in_json_are_answered_with_lists(ask):
-    rows = [{"image": b64encode(picture(level)).decode()} for level in (0, 255)]
+    rows = [{"image": b64encode(image(level)).decode()} for level in (0, 255)]
     answer = ask("POST", URL, json={"rows": rows}).json()
     assert answer["predictions"] == ["dark", "light"]
     assert [row["light"] for row in answer["probabilities"]] == [0, 1]
@@ -79,12 +79,12 @@ def test_several_images_in_json_are_answered_with_lists(ask):
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image_format", "whatever its name says"),
         (b"%PDF-1.7 and so on", "image_format", "convert it first"),
         (b"", "image_empty", "is empty"),
-        (picture(9, (300, 300), "JPEG")[:300], "image_broken", "damaged or incomplete"),
-        (picture(9)[:40], "image_broken", "damaged or incomplete"),
+        (image(9, (300, 300), "JPEG")[:300], "image_broken", "damaged or incomplete"),
+        (image(9)[:40], "image_broken", "damaged or incomplete"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 30, "image_broken", "damaged or incomplete"),
         (b"RIFF\x10\0\0\0WEBPVP8 ", "image_broken", "damaged or incomplete"),
-        (picture(9, (2000, 600)), "image_pixels", "2,000 x 600 pixels, and 1,000,000 in all"),
-        (picture(9) + b"\0" * 20_000, "image_too_long", "longer than 20,000 bytes"),
+        (image(9, (2000, 600)), "image_pixels", "2,000 x 600 pixels, and 1,000,000 in all"),
+        (image(9) + b"\0" * 20_000, "image_too_long", "longer than 20,000 bytes"),
     ],
 )
 def test_what_is_no_image_is_refused_by_its_content(ask, content, kind, words):
@@ -95,7 +95,7 @@ def test_what_is_no_image_is_refused_by_its_content(ask, content, kind, words):
 
 
 def test_an_extension_and_a_type_that_are_wrong_do_no_harm(ask):
-    answer = ask("POST", URL, files={"image": ("cat.txt", picture(255), "text/plain")})
+    answer = ask("POST", URL, files={"image": ("cat.txt", image(255), "text/plain")})
     assert answer.json()["label"] == "light"
 
 
@@ -115,13 +115,13 @@ def test_a_bomb_is_refused_before_it_is_decoded(ask):
     ("files", "data", "words"),
     [
         (
-            {"picture": ("c.png", picture())},
+            {"picture": ("c.png", image())},
             {},
             "`curl -F image=@cat.jpg`; the form holds `picture`",
         ),
-        ({"image": ("c.png", picture())}, {"note": "a cat"}, "the form holds"),
+        ({"picture": ("c.png", image())}, {"note": "a cat"}, "the form holds"),
         (
-            [("image", ("a.png", picture())), ("image", ("b.png", picture()))],
+            [("image", ("a.png", image())), ("image", ("b.png", image()))],
             {},
             "`image`, `image`",
         ),
@@ -155,7 +155,7 @@ def test_a_form_that_is_none_is_refused(ask, body, boundary):
         ({"rows": [{"image": 3}]}, "no text in base64"),
         ({"rows": [{"picture": "eA=="}]}, '{"image": "<base64>"}'),
         ({"rows": [{"image": b64encode(b"text").decode()}]}, "no image in JPEG"),
-        ({"rows": [{"image": b64encode(picture()).decode()}] * 4}, "at most 3 images"),
+        ({"rows": [{"image": b64encode(image()).decode()}] * 4}, "at most 3 images"),
         ({}, "at least one"),
     ],
 )
@@ -177,7 +177,7 @@ def test_other_types_are_told_what_is_taken(ask):
 
 def test_requests_that_wait_are_predicted_together():
     predictor = Brightness()
-    slow = Settings(threads=1)
+    slow = ServingLimits(threads=1)
     app = create_app(models_of(served(slow, predictor)), slow)
     before = len(predictor.asked)
 
@@ -185,7 +185,7 @@ def test_requests_that_wait_are_predicted_together():
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await asyncio.gather(
-                *(client.post(URL, files={"image": ("a.png", picture(n * 20))}) for n in range(12))
+                *(client.post(URL, files={"image": ("a.png", image(n * 20))}) for n in range(12))
             )
 
     answers = asyncio.run(all_at_once())
@@ -201,7 +201,7 @@ def test_one_bad_image_harms_no_other_request(app):
             return await asyncio.gather(
                 *(
                     client.post(URL, files={"image": ("a.png", content)})
-                    for content in (picture(), b"no image", picture(0))
+                    for content in (image(), b"no image", image(0))
                 )
             )
 
@@ -220,7 +220,7 @@ def test_openapi_shows_the_form(ask):
     )
 
 
-def test_the_model_says_what_it_takes_without_showing_pictures(ask):
+def test_the_model_says_what_it_takes_without_showing_images(ask):
     found = ask("GET", "/models/pets/detector").json()
     assert found["signature"]["inputs"] == [{"name": "image", "type": "binary", "nullable": False}]
     assert found["example"] == []
@@ -228,7 +228,7 @@ def test_the_model_says_what_it_takes_without_showing_pictures(ask):
 
 def test_figures_count_images_as_rows(ask):
     before = ask("GET", "/metrics").text
-    ask("POST", URL, files={"image": ("cat.png", picture())})
+    ask("POST", URL, files={"image": ("cat.png", image())})
     after = ask("GET", "/metrics").text
     assert _rows(after) == _rows(before) + 1
 
@@ -240,9 +240,9 @@ def _rows(text: str) -> float:
 
 def test_sagemakers_paths_answer_for_the_one_model(ask):
     assert ask("GET", "/ping").status_code == 200
-    image = ask("POST", "/invocations", content=picture(0), headers={"Content-Type": "image/png"})
-    assert image.json()["label"] == "dark"
-    rows = json.dumps({"rows": [{"image": b64encode(picture()).decode()}]})
+    answered = ask("POST", "/invocations", content=image(0), headers={"Content-Type": "image/png"})
+    assert answered.json()["label"] == "dark"
+    rows = json.dumps({"rows": [{"image": b64encode(image()).decode()}]})
     head = {"Content-Type": "application/json"}
     assert ask("POST", "/invocations", content=rows, headers=head).json()["predictions"] == [
         "light"
@@ -251,7 +251,7 @@ def test_sagemakers_paths_answer_for_the_one_model(ask):
 
 
 def test_a_service_of_a_registry_has_no_paths_of_sagemaker():
-    app = create_app(models_of(served()), Settings())
+    app = create_app(models_of(served()), ServingLimits())
 
     async def ping() -> int:
         transport = httpx.ASGITransport(app)

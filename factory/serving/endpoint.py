@@ -7,31 +7,31 @@ from fastapi.exceptions import RequestValidationError
 from starlette.requests import ClientDisconnect
 
 from factory.base.texts import did_you_mean, one_of
-from factory.serving.answering import Answered
-from factory.serving.batching import BusyError, Desk
-from factory.serving.bodies import read_body, read_picture
-from factory.serving.image_contract import PictureContract
-from factory.serving.limits import Settings
-from factory.serving.loading import Served
-from factory.serving.metrics import Metrics
-from factory.serving.models import Model, Models
+from factory.serving.answers import Answer
+from factory.serving.bodies import read_body, read_image
+from factory.serving.image_contract import ImageContract
+from factory.serving.limits import ServingLimits
+from factory.serving.loading import LoadedVersion
+from factory.serving.metrics import ServingMetrics
+from factory.serving.prediction_queue import BusyError, PredictionQueue
+from factory.serving.served_models import ServedModel, ServedModels
 
 _NOBODY_WAITS = 499
 """What nginx counts a request as whose caller has gone."""
 
 
-class Asking:
+class PredictionEndpoint:
     """Answers requests with whatever version is at hand when they arrive."""
 
     def __init__(
         self,
-        models: Models,
-        desk: Desk[Served, Answered],
-        metrics: Metrics,
-        settings: Settings,
+        models: ServedModels,
+        queue: PredictionQueue[LoadedVersion, Answer],
+        metrics: ServingMetrics,
+        settings: ServingLimits,
     ) -> None:
         self._models = models
-        self._desk = desk
+        self._queue = queue
         self._metrics = metrics
         self._settings = settings
 
@@ -64,7 +64,7 @@ class Asking:
             self._metrics.requests.labels(label, str(status)).inc()
             self._metrics.seconds.labels(label).observe(time.perf_counter() - started)
 
-    def model(self, name: str) -> Model:
+    def model(self, name: str) -> ServedModel:
         """One model.
 
         Raises:
@@ -81,12 +81,12 @@ class Asking:
         served = self.model(name).served
         if served is None:
             raise HTTPException(503, f"no version of {name} answers yet: see GET /models")
-        if isinstance(served.contract, PictureContract):
-            body = await read_picture(request, self._settings, served.contract.most_bytes)
+        if isinstance(served.contract, ImageContract):
+            body = await read_image(request, self._settings, served.contract.most_bytes)
         else:
             body = await read_body(request, self._settings)
         try:
-            answered = await self._desk.ask(served, body)
+            answered = await self._queue.ask(served, body)
         except BusyError:
             raise HTTPException(
                 503, "too many requests wait for an answer: try again", {"Retry-After": "1"}

@@ -1,4 +1,4 @@
-"""A model of pictures without a training: it tells light ones from dark ones."""
+"""A model of images without a training: it tells light ones from dark ones."""
 
 from datetime import UTC, datetime
 from io import BytesIO
@@ -11,38 +11,38 @@ from PIL import Image
 
 from factory.base.errors import TerminalError
 from factory.models.registry import Version
-from factory.serving.limits import Settings
-from factory.serving.loading import Served, tried
+from factory.serving.limits import ServingLimits
+from factory.serving.loading import LoadedVersion, warmed_up
 from factory.trainers.trainer import Predictions
 
 CLASSES = np.array(["dark", "light"])
 NAME = "pets.detector"
 
 
-def picture(
+def image(
     level: int = 255, size: tuple[int, int] = (8, 8), kind: str = "PNG", **options: object
 ) -> bytes:
-    """A grey picture as a file."""
+    """A grey image as a file."""
     file = BytesIO()
     Image.new("RGB", size, (level,) * 3).save(file, kind, **options)
     return file.getvalue()
 
 
 class Brightness:
-    """A predictor that decodes pictures, as one of fastai does, and counts how often it is asked."""
+    """A predictor that decodes images, as one of fastai does, and counts how often it is asked."""
 
     def __init__(self) -> None:
         self.signature = ModelSignature(
             inputs=Schema([ColSpec(DataType.binary, "image")]),
             outputs=Schema([ColSpec(DataType.string)]),
         )
-        self.example = pd.DataFrame({"image": [picture(10), picture(250)]})
+        self.example = pd.DataFrame({"image": [image(10), image(250)]})
         self.asked: list[int] = []
 
     def predict(self, rows: pd.DataFrame) -> Predictions:
         self.asked.append(len(rows))
         if not all(isinstance(content, bytes) for content in rows["image"]):
-            raise TerminalError("these are no pictures")
+            raise TerminalError("these are no images")
         light = np.array([_brightness(content) for content in rows["image"]])
         chances = np.column_stack([1 - light, light])
         return Predictions(CLASSES[chances.argmax(axis=1)], chances, CLASSES)
@@ -57,6 +57,8 @@ def version(number: int = 1) -> Version:
     return Version(NAME, number, (), tags, "", datetime(2024, 1, 1, tzinfo=UTC))
 
 
-def served(settings: Settings | None = None, predictor: Brightness | None = None) -> Served:
+def served(
+    settings: ServingLimits | None = None, predictor: Brightness | None = None
+) -> LoadedVersion:
     """The model, as if it had been loaded."""
-    return tried(version(), predictor or Brightness(), settings or Settings())
+    return warmed_up(version(), predictor or Brightness(), settings or ServingLimits())

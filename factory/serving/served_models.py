@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from factory.serving.loading import Served
+from factory.serving.loading import LoadedVersion
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Model:
+class ServedModel:
     """One model at one moment; a request that has got hold of one keeps it to its end."""
 
     name: str
-    served: Served | None = None
+    served: LoadedVersion | None = None
     champion: int | None = None
     """The version in production when the registry was last asked."""
     refusal: Refusal | None = None
@@ -38,35 +38,35 @@ class Model:
 
 
 @dataclass
-class Models:
+class ServedModels:
     """All models of a service.
 
     Each change replaces the mapping, so that a reader needs no lock and never sees half a change.
     """
 
-    _all: Mapping[str, Model] = field(default_factory=lambda: MappingProxyType({}))
+    _all: Mapping[str, ServedModel] = field(default_factory=lambda: MappingProxyType({}))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def named(cls, names: Iterable[str]) -> "Models":
+    def named(cls, names: Iterable[str]) -> "ServedModels":
         """Models of which nothing but the names is known yet."""
         models = cls()
         for name in names:
             models.update(name)
         return models
 
-    def get(self, name: str) -> Model | None:
+    def get(self, name: str) -> ServedModel | None:
         """One model."""
         return self._all.get(name)
 
-    def all(self) -> list[Model]:
+    def all(self) -> list[ServedModel]:
         """All models, by name."""
         return [self._all[name] for name in sorted(self._all)]
 
-    def update(self, name: str, **changes: object) -> Model:
+    def update(self, name: str, **changes: object) -> ServedModel:
         """Change what is known of a model, at once for all readers; the model as it is now."""
         with self._lock:
-            model = replace(self._all.get(name) or Model(name), **changes)  # type: ignore[arg-type]
+            model = replace(self._all.get(name) or ServedModel(name), **changes)  # type: ignore[arg-type]
             self._all = MappingProxyType({**self._all, name: model})
         return model
 

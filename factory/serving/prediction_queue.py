@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-Asked = TypeVar("Asked", bound=Hashable)
-Answer = TypeVar("Answer")
+Subject = TypeVar("Subject", bound=Hashable)
+Result = TypeVar("Result")
 
 _TOGETHER_BYTES = 64 * 1024
 """Bodies that are answered together at most: a large one is not to keep small ones waiting."""
@@ -21,12 +21,12 @@ class BusyError(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class _Request(Generic[Answer]):
+class _Request(Generic[Result]):
     body: bytes
-    answer: Future[Answer] = field(default_factory=Future)
+    answer: Future[Result] = field(default_factory=Future)
 
 
-class Desk(Generic[Asked, Answer]):
+class PredictionQueue(Generic[Subject, Result]):
     """A bounded queue in front of a few threads.
 
     A thread that becomes free takes all small requests that wait for the same model: predicting a
@@ -41,7 +41,7 @@ class Desk(Generic[Asked, Answer]):
 
     def __init__(
         self,
-        together: Callable[[Asked, Sequence[bytes]], Sequence[Answer | Exception]],
+        together: Callable[[Subject, Sequence[bytes]], Sequence[Result | Exception]],
         *,
         threads: int,
         waiting: int,
@@ -52,10 +52,10 @@ class Desk(Generic[Asked, Answer]):
         self._taken = 0
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._queues: dict[Asked, deque[_Request[Answer]]] = {}
+        self._queues: dict[Subject, deque[_Request[Result]]] = {}
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="predict")
 
-    async def ask(self, asked: Asked, body: bytes) -> Answer:
+    async def ask(self, asked: Subject, body: bytes) -> Result:
         """The answer to one request.
 
         A prediction that has begun cannot be stopped: it keeps its place until it ends by itself.
@@ -68,7 +68,7 @@ class Desk(Generic[Asked, Answer]):
             raise BusyError
         self._taken += 1
         loop = asyncio.get_running_loop()
-        request = _Request[Answer](body)
+        request = _Request[Result](body)
         request.answer.add_done_callback(lambda _done: self._leave(loop))
         with self._lock:
             self._queues.setdefault(asked, deque()).append(request)
@@ -81,7 +81,7 @@ class Desk(Generic[Asked, Answer]):
         """Take no more requests."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _turn(self, asked: Asked) -> None:
+    def _turn(self, asked: Subject) -> None:
         # What nobody waits for any more has been cancelled, and is left out.
         requests = [
             each for each in self._take(asked) if each.answer.set_running_or_notify_cancel()
@@ -100,9 +100,9 @@ class Desk(Generic[Asked, Answer]):
             else:
                 each.answer.set_result(answer)
 
-    def _take(self, asked: Asked) -> list[_Request[Answer]]:
+    def _take(self, asked: Subject) -> list[_Request[Result]]:
         """The next requests to one model: one, and as many more as are small."""
-        taken: list[_Request[Answer]] = []
+        taken: list[_Request[Result]] = []
         with self._lock:
             queue = self._queues.get(asked, deque())
             length = 0

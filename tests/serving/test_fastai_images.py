@@ -45,7 +45,7 @@ def released(mlflow_server: str, promote) -> Release:
 
 
 def right(address: str, path: str) -> int:
-    """How many of ten new pictures are recognized."""
+    """How many of ten new images are recognized."""
     from tests.trainers.shapes import shapes
 
     features, labels = shapes(10, seed=99, size=48, kind="JPEG")
@@ -68,7 +68,7 @@ def test_a_network_is_served_as_the_champion(tmp_path, mlflow_server, released):
 
 
 def _deployed(address: str, release: Release, project: Path, tracking: Tracking) -> None:
-    """The target `process` finds it, and its own smoke test asks with the picture of its example."""
+    """The target `process` finds it, and its own smoke test asks with the image of its example."""
     from factory.deploy.smoke import smoke_test
     from factory.deploy.targets.process import ProcessTarget
     from factory.deploy.targets.process_section import ProcessDeploy
@@ -78,7 +78,7 @@ def _deployed(address: str, release: Release, project: Path, tracking: Tracking)
     target = ProcessTarget(section, tracking)
     deployed = target.deploy(release, None)
     example = smoke_test(target, deployed, release, SmokeTest(), project=project, tracking=tracking)
-    assert example.asked == "the picture that it was registered with"
+    assert example.asked == "the image that it was registered with"
     features, _ = shapes(2, seed=7)
     (project / "circle.png").write_bytes(features["image"].iloc[0])
     asked = SmokeTest(file="circle.png", expect="circle")
@@ -99,7 +99,7 @@ def test_a_network_is_served_out_of_a_folder_without_a_registry(tmp_path, mlflow
 def test_a_folder_that_was_tampered_with_is_not_served(tmp_path, mlflow_server, released):
     from factory.models.files import TamperedError
     from factory.serving.folder import load_folder
-    from factory.serving.limits import Settings
+    from factory.serving.limits import ServingLimits
 
     folder = tmp_path / "model"
     fill_model_folder(released, folder, Tracking(mlflow_server))
@@ -108,4 +108,4 @@ def test_a_folder_that_was_tampered_with_is_not_served(tmp_path, mlflow_server, 
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(TamperedError, match="somebody changed them"):
-        load_folder(folder, Settings())
+        load_folder(folder, ServingLimits())

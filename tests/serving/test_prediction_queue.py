@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from factory.serving.batching import BusyError, Desk
+from factory.serving.prediction_queue import BusyError, PredictionQueue
 
 
 class Model:
@@ -23,7 +23,7 @@ class Model:
 
 
 def desk(threads=1, waiting=10, seconds=20.0):
-    return Desk(Model.together, threads=threads, waiting=waiting, seconds=seconds)
+    return PredictionQueue(Model.together, threads=threads, waiting=waiting, seconds=seconds)
 
 
 async def begun(model):
@@ -107,7 +107,7 @@ def test_an_error_for_all_comes_out():
         def fails(model, bodies):
             raise ZeroDivisionError
 
-        at = Desk(fails, threads=1, waiting=0, seconds=5)
+        at = PredictionQueue(fails, threads=1, waiting=0, seconds=5)
         with pytest.raises(ZeroDivisionError):
             await at.ask("model", b"")
         at.close()
