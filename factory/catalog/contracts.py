@@ -10,9 +10,8 @@ from factory.base.texts import did_you_mean, one_of
 from factory.catalog.published import Published, published
 from factory.data.dataset import Dataset
 from factory.models.predict import Predict
-from factory.team.problems import Problem
+from factory.team.problems import KeyPath, Problem
 from factory.team.reader import TeamFile
-from factory.team.yaml_tree import KeyPath
 from factory.training.model import Model
 
 

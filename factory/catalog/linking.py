@@ -13,11 +13,10 @@ from factory.catalog.contracts import check_columns
 from factory.catalog.costs import check_costs
 from factory.catalog.cycles import Links, rings
 from factory.catalog.published import Published, published
-from factory.team.problems import Problem, in_order
+from factory.team.problems import KeyPath, Problem, in_order
 from factory.team.reader import TeamFile
 from factory.team.references import Reference, references
 from factory.team.schedule import PRESETS
-from factory.team.yaml_tree import KeyPath
 from factory.training.model import Model
 
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 from factory.data.dataset import Dataset
 from factory.models.predict import Predict
+from factory.team.problems import KeyPath
 from factory.team.reader import TeamFile
-from factory.team.yaml_tree import KeyPath
 
 
 @dataclass(frozen=True)

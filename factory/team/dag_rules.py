@@ -10,8 +10,7 @@ from typing import Any
 
 from factory.base.section import DOTTED_PATH, how_to_allow, is_within
 from factory.base.texts import one_of
-from factory.team.finding import Finding
-from factory.team.yaml_tree import KeyPath
+from factory.team.problems import Finding, KeyPath
 
 _IMPORTED = re.compile(
     r"operator|decorator|python_callable|callback|execution_date_fn|__type__|\w+_callback"

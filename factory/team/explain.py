@@ -9,9 +9,8 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from factory.base.texts import did_you_mean, either, one_of
-from factory.team.finding import Finding
+from factory.team.problems import Finding, KeyPath
 from factory.team.trace import Place, tags, trace, unwrap
-from factory.team.yaml_tree import KeyPath
 
 _EXPECTED = {
     "bool_type": "true or false",

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from factory.team.problems import Problem
-from factory.team.yaml_tree import KeyPath, YamlTree
+from factory.team.problems import KeyPath, Problem
+from factory.team.yaml_tree import YamlTree
 
 KINDS = ("type", "check", "strategy")
 """Keys that say of which kind a mapping is."""

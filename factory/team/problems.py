@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+KeyPath = tuple[str | int, ...]
+"""The way to a value: keys of mappings and indexes of lists."""
+
 
 @dataclass(frozen=True, order=True)
 class Problem:
@@ -44,6 +47,16 @@ class Problem:
         if self.suggestion:
             lines.append(f"    {self.suggestion}")
         return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A problem before it is located: what is wrong with the value at a path, or with its key."""
+
+    path: KeyPath
+    message: str
+    suggestion: str | None = None
+    on_key: bool = False
 
 
 class ReadFailed(Exception):  # noqa: N818 -- says what happened; its problems are the errors

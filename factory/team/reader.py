@@ -27,13 +27,11 @@ from factory.base.section import Surroundings
 from factory.kinds import plugin_problems
 from factory.team.dag_rules import check_dags
 from factory.team.explain import explain
-from factory.team.finding import Finding
 from factory.team.layers import EVERY, Layer, Layers, merge
-from factory.team.problems import Problem, ReadFailed
+from factory.team.problems import Finding, KeyPath, Problem, ReadFailed
 from factory.team.source_text import SourceText, read_text
 from factory.team.team import PlatformConfig, TeamConfig
-from factory.team.yaml_nodes import problem_at_node
-from factory.team.yaml_tree import MAX_PROBLEMS, KeyPath, YamlTree, parse
+from factory.team.yaml_tree import MAX_PROBLEMS, YamlTree, parse, problem_at_node
 
 DEFAULTS_FILE = "_defaults.yaml"
 _SUFFIXES = (".yaml", ".yml")

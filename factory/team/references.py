@@ -7,9 +7,9 @@ from typing import Literal
 from factory.base.section import qualify
 from factory.data.dataset import Dataset
 from factory.monitoring.sections import Monitor
+from factory.team.problems import KeyPath
 from factory.team.schedule import Inputs, Schedule
 from factory.team.team import TeamConfig
-from factory.team.yaml_tree import KeyPath
 from factory.training.model import Model
 
 

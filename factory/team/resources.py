@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.section import DottedPath, ListOf, Name, Section, Text
-from factory.team.yaml_tree import KeyPath
+from factory.team.problems import KeyPath
 
 
 class _Resource(Section):

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from factory.kinds import KindOf
-from factory.team.yaml_tree import KeyPath
+from factory.team.problems import KeyPath
 
 
 @dataclass(frozen=True)

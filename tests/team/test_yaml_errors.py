@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from factory.team import yaml_nodes
+from factory.team import yaml_tree
 from factory.team.problems import Problem, ReadFailed
 from factory.team.source_text import SourceText
 from factory.team.yaml_scalars import Loader
@@ -19,12 +19,12 @@ class PythonLoader(yaml.SafeLoader):
 
 @pytest.fixture(params=[Loader, PythonLoader], ids=["installed", "in Python"])
 def _parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yaml_nodes, "Loader", request.param)
+    monkeypatch.setattr(yaml_tree, "Loader", request.param)
 
 
 def problem_of(text: str) -> Problem:
     with pytest.raises(ReadFailed) as failed:
-        yaml_nodes.compose(SourceText(Path("a.yaml"), text))
+        yaml_tree.compose(SourceText(Path("a.yaml"), text))
     (problem,) = failed.value.problems
     return problem
 
