@@ -3,38 +3,16 @@
 from typing import Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from factory.base.section import ListOf, Name, Reference, Section, Text
 from factory.data.checks.check import AnyCheck
 from factory.data.database_load import Load
 from factory.data.sources.source import AnySource
 from factory.data.transforms.sections import ImagesTransform, Transform
+from factory.lake.write import Write
 from factory.team.notify import DatasetNotify
 from factory.team.resources import Resources, check_resources
 from factory.team.schedule import Schedule, ScheduleField
-
-
-class Write(Section):
-    """How new rows meet the published ones.
-
-    `replace` publishes the new rows alone, `append` adds them, `merge` updates rows with the
-    same `keys` and adds the others.
-    """
-
-    mode: Literal["replace", "append", "merge"] = "replace"
-    keys: ListOf[Text] = ()
-
-    @model_validator(mode="after")
-    def _keys_for_merge(self) -> "Write":
-        if (self.mode == "merge") != bool(self.keys):
-            raise PydanticCustomError(
-                "write",
-                "`keys` are missing: name the columns that identify a row"
-                if self.mode == "merge"
-                else "`keys` belong to `mode: merge` only",
-            )
-        return self
 
 
 class Dataset(Section):

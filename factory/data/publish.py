@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from factory.data.checks.report import CheckReport
-from factory.data.dataset import Write
 from factory.data.images.publish import publish_images
 from factory.data.sql import Rows
 from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
+from factory.lake.write import Write
 
 log = logging.getLogger(__name__)
 

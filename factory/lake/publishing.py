@@ -13,7 +13,6 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from factory.data.dataset import Write
 from factory.lake import engine
 from factory.lake.engine import columns_of, quote
 from factory.lake.fingerprint import Fingerprint, fingerprint, schema_hash
@@ -26,6 +25,7 @@ from factory.lake.snapshot import (
     Publication,
     Snapshot,
 )
+from factory.lake.write import Write
 
 if TYPE_CHECKING:
     from factory.lake.table import Lake

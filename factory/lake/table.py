@@ -20,7 +20,6 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
-from factory.data.dataset import Write
 from factory.lake import publishing, remote
 from factory.lake.snapshot import LakeError, NoSnapshotError, Publication, Snapshot
 from factory.lake.storage import access
@@ -28,6 +27,7 @@ from factory.lake.storage import address as storage
 from factory.lake.storage.errors import NoFileError
 from factory.lake.storage.files import Files
 from factory.lake.storage.s3_errors import explain_text
+from factory.lake.write import Write
 
 # Reader features under which a version's rows are the rows of its parquet files.
 _PLAIN_FEATURES = frozenset({"timestampNtz"})

@@ -7,8 +7,8 @@ from pydantic_core import PydanticCustomError
 
 from factory.base.section import ListOf, Name, Reference, Section, Text
 from factory.data.checks.check import AnyCheck
-from factory.data.dataset import Write
 from factory.data.transforms.sections import Transform
+from factory.lake.write import Write
 from factory.team.schedule import Schedule, ScheduleField
 from factory.training.tasks import TASKS, LearningTask
 

@@ -48,7 +48,7 @@ def connection(s3, monkeypatch):
 
 
 def publish(tmp_path):
-    from factory.data.dataset import Write
+    from factory.lake.write import Write
 
     file = rows_of("select 1 as id", tmp_path, "rows").file
     return Lake("s3://lake/a").publish(DATASET, file, Write(), run_id="first").snapshot

@@ -8,7 +8,7 @@ import typer
 from factory.catalog import Project, read_all
 from factory.cli.run import missing_datasets
 from factory.cli.selection import dag_of
-from factory.data.dataset import Write
+from factory.lake.write import Write
 from tests.data.rows import rows_of
 from tests.team.folder import Folder, make_folder
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from factory.data.dataset import Write
+from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
 from tests.memory import REPOSITORY
 
@@ -24,7 +24,7 @@ from tests.memory import peak_kilobytes
 from pydantic import TypeAdapter
 
 from factory.data.checks.check import AnyCheck
-from factory.data.dataset import Write
+from factory.lake.write import Write
 from factory.data.sources.csv import CsvSource
 from factory.data.sources.source import IngestContext
 from factory.data.transforms.sections import SqlTransform
@@ -75,7 +75,7 @@ from pathlib import Path
 
 from tests.memory import peak_kilobytes
 
-from factory.data.dataset import Write
+from factory.lake.write import Write
 from factory.lake.table import Lake
 
 start = time.monotonic()

@@ -3,9 +3,9 @@ import json
 import pytest
 
 from factory.data.checks.report import CheckReport, CheckResult
-from factory.data.dataset import Write
 from factory.data.publish import publish
 from factory.lake.snapshot import Snapshot
+from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
 
 pytestmark = pytest.mark.usefixtures("each_storage")

@@ -6,9 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.data.dataset import Write
 from factory.data.sql import Rows, SqlError, sandbox, select, sql_errors, write_rows
 from factory.lake import engine
+from factory.lake.write import Write
 from tests.data.rows import lake_in, read, rows_of
 
 

@@ -1,10 +1,10 @@
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.data.dataset import Write
 from factory.data.sql import Rows, SqlError
 from factory.data.transform import transform
 from factory.data.transforms.sections import PythonTransform, SqlTransform
+from factory.lake.write import Write
 from tests.data.rows import lake_in, read, rows_of
 
 pytestmark = pytest.mark.usefixtures("each_storage")

@@ -6,11 +6,11 @@ import sys
 import textwrap
 from pathlib import Path
 
-from factory.data.dataset import Write
 from factory.lake import engine
 from factory.lake.fingerprint import fingerprint
 from factory.lake.snapshot import Publication, Snapshot
 from factory.lake.table import Lake
+from factory.lake.write import Write
 from tests.data.rows import lake_in, read_snapshot, rows_of
 
 REPLACE = Write()
@@ -49,7 +49,7 @@ def hash_of_stored_rows(publish: Publisher, snapshot: Snapshot) -> str:
 def in_process(lake: Lake, file: Path, write: Write, **environment: str) -> subprocess.Popen[str]:
     code = f"""
         from pathlib import Path
-        from factory.data.dataset import Write
+        from factory.lake.write import Write
         from factory.lake.table import Lake
         Lake({lake.storage!r}).publish(
             {DATASET!r}, Path({str(file)!r}), Write(mode={write.mode!r}), run_id={file.name!r}

@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.data.dataset import Write
 from factory.lake.inputs import resolve_inputs
 from factory.lake.snapshot import NoSnapshotError, Snapshot
 from factory.lake.table import Lake
+from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
 
 pytestmark = pytest.mark.usefixtures("each_storage")

@@ -7,7 +7,6 @@ import pytest
 from deltalake import write_deltalake
 
 from factory.base.errors import TerminalError
-from factory.data.dataset import Write
 from factory.lake.snapshot import (
     AlreadyAppendedError,
     LakeError,
@@ -16,6 +15,7 @@ from factory.lake.snapshot import (
     SchemaMismatchError,
     Snapshot,
 )
+from factory.lake.write import Write
 from tests.data.rows import rows_of
 from tests.lake.publisher import (
     APPEND,

@@ -3,8 +3,8 @@ import pyarrow.dataset
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.data.dataset import Write
 from factory.data.transforms.sections import SqlTransform
+from factory.lake.write import Write
 from factory.models import registry
 from factory.models.prediction import Form, predict, prediction_rows
 from factory.models.predictor import Predictor, load_predictor

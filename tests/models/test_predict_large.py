@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.data.dataset import Write
+from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
 from tests.memory import REPOSITORY
 

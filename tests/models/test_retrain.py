@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from factory.data.dataset import Write
+from factory.lake.write import Write
 from factory.models.promotion import RetrainWhen
 from factory.models.registry import Version
 from factory.models.retrain import retrain

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.data.dataset import Write
 from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
+from factory.lake.write import Write
 from factory.models import registry
 from factory.models.prediction import Form, predict
 from factory.models.predictor import load_predictor

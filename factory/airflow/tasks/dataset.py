@@ -106,8 +106,8 @@ def check(
 
     from factory.data.checks.check import AnyCheck
     from factory.data.checks.run import check as step
-    from factory.data.dataset import Write
     from factory.lake.table import Lake
+    from factory.lake.write import Write
 
     report = step(
         TypeAdapter(tuple[AnyCheck, ...]).validate_python(checks),
@@ -148,9 +148,9 @@ def publish_rows(
 ) -> dict[str, Any]:
     """See `publish`; `origin` goes into the event too."""
     from factory.data.checks.report import CheckReport
-    from factory.data.dataset import Write
     from factory.data.publish import publish as step
     from factory.lake.table import Lake
+    from factory.lake.write import Write
 
     report = CheckReport.from_json(ti.xcom_pull(task_ids="check")["report"])
     published = step(

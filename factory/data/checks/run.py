@@ -11,13 +11,13 @@ from duckdb import DuckDBPyConnection
 from factory.base.texts import hint
 from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
 from factory.data.checks.report import CheckFailedError, CheckReport, CheckResult
-from factory.data.dataset import Write
 from factory.data.sql import Rows, sandbox
 from factory.lake import engine
 from factory.lake.engine import quote
 from factory.lake.fitting import fit
 from factory.lake.snapshot import NoSnapshotError, SchemaMismatchError, Snapshot
 from factory.lake.table import Lake
+from factory.lake.write import Write
 
 __all__ = ["CheckFailedError", "CheckReport", "CheckResult", "check"]
 

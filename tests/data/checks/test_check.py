@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from factory.base.errors import TerminalError
 from factory.data.checks.check import AnyCheck, Check
 from factory.data.checks.run import CheckFailedError, CheckReport, check
-from factory.data.dataset import Write
+from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
 
 PENGUINS = """

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 from factory.base.section import Surroundings
 from factory.data.checks.check import AnyCheck
 from factory.data.checks.run import CheckFailedError, check
-from factory.data.dataset import Write
+from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
 from tests.plugins import installed
 

@@ -3,7 +3,7 @@ from pydantic import TypeAdapter
 
 from factory.data.checks.check import AnyCheck
 from factory.data.checks.run import CheckFailedError, check
-from factory.data.dataset import Write
+from factory.lake.write import Write
 from tests.data.images.pictures import pets, picture, write
 from tests.data.rows import lake_in, rows_of
 

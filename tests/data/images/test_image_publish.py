@@ -5,7 +5,6 @@ import threading
 import pytest
 
 from factory.data.checks.report import CheckReport
-from factory.data.dataset import Write
 from factory.data.images.store import read_from
 from factory.data.publish import publish
 from factory.data.sources.dataset import DatasetSource
@@ -15,6 +14,7 @@ from factory.data.transforms.sections import ImagesTransform, SqlTransform
 from factory.lake.snapshot import NoSnapshotError
 from factory.lake.storage.errors import StorageError
 from factory.lake.storage.files import Files
+from factory.lake.write import Write
 from tests.data.images.pictures import PETS, pets, picture, write
 from tests.data.rows import lake_in, read_snapshot
 from tests.s3 import BUCKET

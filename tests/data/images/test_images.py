@@ -16,11 +16,11 @@ from mlflow.types import ColSpec, Schema
 from PIL import Image
 
 from factory.base.errors import TerminalError
-from factory.data.dataset import Write
 from factory.data.images.frames import bytes_schema, with_bytes
 from factory.data.images.publish import publish_images
 from factory.data.images.store import ImageError, TamperedImageError
 from factory.data.transforms.sections import ImagesTransform
+from factory.lake.write import Write
 from factory.models.prediction import Form, predict, prediction_rows
 from factory.models.predictor import Predictor
 from factory.models.registry import Version

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.data.dataset import Write
 from factory.data.images.store import ImageError
+from factory.lake.write import Write
 from tests.data.archives import tar_of, zip_of
 from tests.data.images.pictures import COLUMNS, PETS, bomb, encoded, pets, picture, source, write
 from tests.data.rows import lake_in, read

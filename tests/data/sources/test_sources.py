@@ -10,7 +10,6 @@ import sqlalchemy
 
 from factory.base.errors import TerminalError
 from factory.data.chunks import Chunk, UnusableValuesError, read_chunks
-from factory.data.dataset import Write
 from factory.data.sources.csv import CsvSource
 from factory.data.sources.dataset import DatasetSource
 from factory.data.sources.files import UnreadableFileError
@@ -20,6 +19,7 @@ from factory.data.sources.python import PythonSource
 from factory.data.sources.source import IngestContext, NoConnections
 from factory.data.sources.sql import SqlSource
 from factory.data.sql import Rows, SqlError
+from factory.lake.write import Write
 from tests.data.rows import lake_in, read, rows_of
 
 
