@@ -105,7 +105,7 @@ def _dag(dag_id: str, document: Document, constants: Mapping[str, str]) -> str:
         else:
             call = _CALLS.get(_decorator(entry), "")
             lines.append(f"    {task_id} = {_operator(task_id, entry, constants)}{call}")
-        lines += _link(task_id, entry["dependencies"], "    ")
+        lines += _link(task_id, entry.get("dependencies", []), "    ")
     return "\n".join(lines) + "\n"
 
 
@@ -120,13 +120,14 @@ def _operator(
     task_id: str, entry: Mapping[str, Any], constants: Mapping[str, str], element: str = ""
 ) -> str:
     call = entry["python_callable"].removeprefix("factory.airflow.tasks.")
-    pairs = [f"{key!r}: {_value(value, constants)}" for key, value in entry["op_kwargs"].items()]
+    given = entry.get("op_kwargs", {})
+    pairs = [f"{key!r}: {_value(value, constants)}" for key, value in given.items()]
     if element:
         pairs.append(f"{element!r}: {element}")
     arguments = [
         f"task_id={task_id!r}",
         f"python_callable={call}",
-        f"op_kwargs={{{', '.join(pairs)}}}",
+        *([f"op_kwargs={{{', '.join(pairs)}}}"] if pairs else []),
         *(
             f"{key}={_value(value, constants)}"
             for key, value in entry.items()
@@ -152,6 +153,6 @@ def _mapped_group(
     ]
     for task_id, inner in entry["tasks"].items():
         lines.append(f"        {task_id} = {_operator(task_id, inner, constants, element)}")
-        lines += _link(task_id, inner["dependencies"], "        ")
+        lines += _link(task_id, inner.get("dependencies", []), "        ")
     mapped = f"make_{group_id}.expand({element}={upstream.removeprefix('+')}.output)"
     return [*lines, "", f"    {group_id} = {mapped}"]

@@ -1,4 +1,4 @@
-"""The operator that runs a step."""
+"""The operators that run steps."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +9,9 @@ from airflow.providers.standard.operators.python import (
     PythonOperator,
     ShortCircuitOperator,
 )
-from airflow.sdk import Context
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.definitions.context import context_merge
+from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowSkipException,
@@ -18,6 +20,7 @@ from airflow.sdk.exceptions import (
 
 from factory.airflow.run_failures import remember
 from factory.airflow.storage_access import storage_access
+from factory.airflow.task_run import TaskRun
 from factory.base.errors import TerminalError
 
 
@@ -39,62 +42,21 @@ def _failures(context: Context) -> Iterator[None]:
         raise
 
 
-class BranchStepOperator(BranchPythonOperator):  # type: ignore[misc]
-    """Calls a step's task function, which returns the ids of the tasks to go on with."""
+class _Step(BaseOperator):  # type: ignore[misc]
+    """What the operators of steps have in common.
 
-    def __init__(self, *, storage_connection: str | None = None, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self.storage_connection = storage_connection
-
-    def execute(self, context: Context) -> Any:
-        """Run the function and skip the tasks that it does not name.
-
-        Raises:
-            AirflowFailException: The step said that trying again cannot help.
-        """
-        with _failures(context), storage_access(self.storage_connection):
-            return super().execute(context)
-
-
-class ShortCircuitStepOperator(ShortCircuitOperator):  # type: ignore[misc]
-    """Calls a step's task function, which returns whether to go on at all."""
-
-    def __init__(self, *, storage_connection: str | None = None, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self.storage_connection = storage_connection
-
-    def execute(self, context: Context) -> Any:
-        """Run the function and skip all that follows unless it says to go on.
-
-        Raises:
-            AirflowFailException: The step said that trying again cannot help.
-        """
-        with _failures(context), storage_access(self.storage_connection):
-            return super().execute(context)
-
-
-class StepOperator(PythonOperator):  # type: ignore[misc]
-    """Calls a step's task function; what no retry can mend fails at once.
-
-    A function that returns a mapping with `reads` or `writes`, lists of
-    `{"dataset", "uri", "version"}`, has these versions named in its OpenLineage events.
-
-    With `notify`, `{"event", "targets"}`, those targets are told of its success: see
-    `factory.airflow.listener`.
-
-    `storage_connection` names the Airflow connection by which it reaches S3, if there is one.
+    `shared` is what all tasks of the DAG share, from the DAG's `default_args`: see
+    `factory.documents.shared`. A function with a parameter `run` gets it as a `TaskRun`, and storage
+    is reached through the connection that it names, if there is one.
     """
 
-    def __init__(
-        self,
-        *,
-        notify: Mapping[str, Any] | None = None,
-        storage_connection: str | None = None,
-        **arguments: Any,
-    ) -> None:
+    def __init__(self, *, shared: Mapping[str, Any] | None = None, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.notify = notify
-        self.storage_connection = storage_connection
+        self.shared = shared
+        if shared is not None:
+            # Airflow copies the DAG's params into every task, to store and to check them there again.
+            # A run's params come from the DAG all the same.
+            self.params = ParamsDict()
 
     def execute(self, context: Context) -> Any:
         """Run the function.
@@ -102,9 +64,45 @@ class StepOperator(PythonOperator):  # type: ignore[misc]
         Raises:
             AirflowFailException: The step said that trying again cannot help.
         """
+        connection = None
+        if self.shared is not None:
+            run = TaskRun(self.shared, self, context)
+            connection = run.shared.storage_connection
+            context_merge(context, run=run)
+        with _failures(context), storage_access(connection):
+            return super().execute(context)
+
+
+class BranchStepOperator(_Step, BranchPythonOperator):  # type: ignore[misc]
+    """Calls a step's task function, which returns the ids of the tasks to go on with."""
+
+
+class ShortCircuitStepOperator(_Step, ShortCircuitOperator):  # type: ignore[misc]
+    """Calls a step's task function, which returns whether to go on at all."""
+
+
+class StepOperator(_Step, PythonOperator):  # type: ignore[misc]
+    """Calls a step's task function; what no retry can mend fails at once.
+
+    A function that returns a mapping with `reads` or `writes`, lists of
+    `{"dataset", "uri", "version"}`, has these versions named in its OpenLineage events.
+
+    With `notify`, `{"event", "targets"}`, those targets are told of its success: see
+    `factory.airflow.listener`.
+    """
+
+    def __init__(self, *, notify: Mapping[str, Any] | None = None, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.notify = notify
+
+    def execute(self, context: Context) -> Any:
+        """Run the function, and keep the versions that it has read and written.
+
+        Raises:
+            AirflowFailException: The step said that trying again cannot help.
+        """
         self._lineage: Mapping[str, list[dict[str, Any]]] = {}
-        with _failures(context), storage_access(self.storage_connection):
-            result = super().execute(context)
+        result = super().execute(context)
         if isinstance(result, Mapping):
             self._lineage = {
                 "inputs": result.get("reads", []),

@@ -5,12 +5,12 @@ from typing import Any
 from factory.base.section import qualify
 from factory.data.database_load import Load
 from factory.data.dataset import Dataset
-from factory.data.transforms.sections import ImagesTransform
 from factory.documents import document as parts
 from factory.documents.document import Document
 from factory.documents.installation import Places
 from factory.documents.notification import telling
 from factory.documents.resources import macros, with_resources
+from factory.documents.shared import Shared
 from factory.team.team import TeamConfig
 
 VERSIONS = parts.param(
@@ -44,9 +44,16 @@ def dataset_document(team: TeamConfig, name: str, places: Places) -> Document:
                 _tasks(team, dataset, full_name, reads, places),
                 dataset.resources,
                 users=dataset.tasks_with_rows,
-            ),
-            module="workspace",
-            places=places,
+            )
+        ),
+        shared=Shared(
+            places.storage,
+            places.workspace,
+            places.storage_connection,
+            dataset=full_name,
+            reads=tuple(reads),
+            columns=dataset.columns,
+            write=parts.dump(dataset.write),
         ),
         about=dataset,
     ) | macros(dataset.resources)
@@ -55,15 +62,11 @@ def dataset_document(team: TeamConfig, name: str, places: Places) -> Document:
 def _tasks(
     team: TeamConfig, dataset: Dataset, full_name: str, reads: list[str], places: Places
 ) -> dict[str, Any]:
-    where = {"storage": places.storage, "workspace": places.workspace}
-    # Whose pictures new ones are.
-    owner = {"team": team.team}
     tasks: dict[str, Any] = {}
     last: tuple[str, ...] = ()
     if reads:
         tasks["inputs"] = parts.task(
             "dataset.inputs",
-            {"datasets": reads, "storage": places.storage},
             inlets=reads,
             places=places,
         )
@@ -73,23 +76,17 @@ def _tasks(
         # Promised types help to read a text file, unless a transform makes other ones of them.
         {
             "source": parts.dump(dataset.source.with_full_names(team.team)),
-            "columns": None if dataset.transforms else dataset.columns,
-            **where,
+            **({"promised_types": True} if dataset.columns and not dataset.transforms else {}),
         },
         *last,
         inlets=reads if dataset.source.references() else (),
         places=places,
     )
     last = ("ingest",)
-    remade = any(isinstance(step, ImagesTransform) for step in dataset.transforms)
     if dataset.transforms:
         tasks["transform"] = parts.task(
             "dataset.transform",
-            {
-                "transforms": parts.transforms(dataset.transforms, places),
-                **where,
-                **(owner if remade else {}),
-            },
+            {"transforms": parts.transforms(dataset.transforms, places)},
             *last,
             inlets=reads,
             places=places,
@@ -98,23 +95,14 @@ def _tasks(
     if dataset.load:
         tasks["load"] = parts.task(
             "dataset.load",
-            {"load": _loaded(dataset.load), "workspace": places.workspace},
+            {"load": _loaded(dataset.load)},
             *last,
             places=places,
         )
         last = ("load",)
-    published = {
-        "dataset": full_name,
-        "write": parts.dump(dataset.write),
-        "storage": places.storage,
-    }
     tasks["check"] = parts.task(
         "dataset.check",
-        {
-            "checks": [parts.dump(check) for check in dataset.checks],
-            "columns": dataset.columns,
-            **published,
-        },
+        {"checks": [parts.dump(check) for check in dataset.checks]},
         *last,
         places=places,
     )
@@ -129,7 +117,7 @@ def _tasks(
         last = ("after_check",)
     tasks["publish"] = parts.task(
         "dataset.publish",
-        published,
+        None,
         *last,
         outlets=[full_name],
         places=places,

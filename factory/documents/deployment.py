@@ -7,6 +7,7 @@ from factory.deploy.targets.sagemaker_section import SageMakerDeploy
 from factory.documents import document as parts
 from factory.documents.document import Document
 from factory.documents.installation import Places
+from factory.documents.shared import Shared
 from factory.team.team import TeamConfig
 
 _SOON = 5
@@ -30,7 +31,7 @@ def deployment_document(team: TeamConfig, name: str, places: Places) -> Document
     full_name = f"{team.team}.{name}"
     tasks = _tasks(full_name, model.deploy, places)
     if model.deploy.builds:
-        tasks = parts.with_workspace(tasks, module="workspace", places=places)
+        tasks = parts.with_workspace(tasks)
     return parts.dag(
         team,
         description=f"Deploys the champion of {full_name}.",
@@ -39,43 +40,47 @@ def deployment_document(team: TeamConfig, name: str, places: Places) -> Document
         tags=("model", "deployment", team.team),
         params={},
         tasks=tasks,
+        shared=Shared(
+            places.storage,
+            places.workspace,
+            places.storage_connection,
+            model=full_name,
+            deploy=parts.dump(_with_storage(model.deploy, places)),
+        ),
         about=model,
     )
 
 
 def _tasks(full_name: str, section: Deploy, places: Places) -> dict[str, Any]:
-    where = {"section": parts.dump(_with_storage(section, places))}
     asset = parts.model_asset(full_name)
     tasks = {
         "version": {
-            **parts.task("deployment.version", {"model": full_name, **where}, places=places),
+            **parts.task("deployment.version", places=places),
             "inlets": [asset],
         }
     }
     before = "version"
     if section.builds:
-        tasks["build"] = parts.task(
-            "deployment.build", {**where, "workspace": places.workspace}, before, places=places
-        )
+        tasks["build"] = parts.task("deployment.build", None, before, places=places)
         before = "build"
-    tasks["deploy"] = parts.task("deployment.deploy", where, before, places=places)
+    tasks["deploy"] = parts.task("deployment.deploy", None, before, places=places)
     tasks["smoke_test"] = parts.task(
         "deployment.smoke_test",
-        where,
+        None,
         "deploy",
         retry_delay=parts.timedelta(_SOON),
         places=places,
     )
     # A task that fails makes all that follow it fail too: this one need only look at the last.
     tasks["restore"] = parts.task(
-        "deployment.restore", where, "smoke_test", trigger_rule="one_failed", places=places
+        "deployment.restore", None, "smoke_test", trigger_rule="one_failed", places=places
     )
     # A task that fails emits no event, and one that succeeds hides the failure before it: hence three.
     tasks["announce"] = {
-        **parts.task("deployment.announce", {}, "restore", places=places),
+        **parts.task("deployment.announce", None, "restore", places=places),
         "outlets": [asset],
     }
-    tasks["fail"] = parts.task("deployment.fail", {}, "restore", retries=0, places=places)
+    tasks["fail"] = parts.task("deployment.fail", None, "restore", retries=0, places=places)
     return tasks
 
 

@@ -8,6 +8,7 @@ from factory.data.dataset import Dataset
 from factory.data.transforms.sections import SqlTransform, Transform
 from factory.documents.installation import Places
 from factory.documents.notification import on_failure
+from factory.documents.shared import Shared
 from factory.lake.storage.address import dataset_uri
 from factory.team.schedule import Schedule
 from factory.team.team import TeamConfig
@@ -131,7 +132,7 @@ def _with_text(step: Transform, places: Places) -> Transform:
 
 def task(
     call: str,
-    arguments: dict[str, Any],
+    arguments: dict[str, Any] | None = None,
     *after: str,
     inlets: Sequence[str] = (),
     outlets: Sequence[str] = (),
@@ -139,12 +140,7 @@ def task(
     **operator_arguments: Any,
 ) -> dict[str, Any]:
     """A task that calls `factory.airflow.tasks.<call>` after the named tasks."""
-    entry: dict[str, Any] = {
-        "operator": OPERATOR,
-        "python_callable": f"factory.airflow.tasks.{call}",
-        "op_kwargs": arguments,
-        "dependencies": list(after),
-    }
+    entry = called({"operator": OPERATOR}, call, arguments, after)
     if inlets:
         entry["inlets"] = assets(inlets, places)
     if outlets:
@@ -152,35 +148,42 @@ def task(
     return entry | operator_arguments
 
 
-def with_workspace(
-    tasks: dict[str, Any], *, module: str, places: Places, **arguments: Any
+def decorated(
+    decorator: str, call: str, arguments: dict[str, Any] | None = None, *after: str
 ) -> dict[str, Any]:
+    """A task of one of our decorators that calls `factory.airflow.tasks.<call>`."""
+    return called({"decorator": decorator}, call, arguments, after)
+
+
+def called(
+    kind: dict[str, Any], call: str, arguments: dict[str, Any] | None, after: Sequence[str]
+) -> dict[str, Any]:
+    """A task of a kind, without the keys that have nothing to say."""
+    return {
+        **kind,
+        "python_callable": f"factory.airflow.tasks.{call}",
+        **({"op_kwargs": arguments} if arguments else {}),
+        **({"dependencies": list(after)} if after else {}),
+    }
+
+
+def with_workspace(tasks: dict[str, Any], *, module: str = "workspace") -> dict[str, Any]:
     """The tasks between a setup that makes the run's workspace and a teardown that removes it.
 
     Args:
         tasks: The tasks in running order; the first ones have no dependencies.
         module: The module of `factory.airflow.tasks` whose functions open and close.
-        places: Where workspaces lie.
-        arguments: Further arguments of the teardown.
     """
-    followed = {name for entry in tasks.values() for name in entry["dependencies"]}
+    followed = {name for entry in tasks.values() for name in entry.get("dependencies", ())}
     leaves = [name for name in tasks if name not in followed]
     for entry in tasks.values():
-        entry["dependencies"] = entry["dependencies"] or [OPEN_WORKSPACE]
+        entry["dependencies"] = entry.get("dependencies") or [OPEN_WORKSPACE]
     return {
-        OPEN_WORKSPACE: {
-            "decorator": SETUP,
-            "python_callable": f"factory.airflow.tasks.{module}.open_workspace",
-            "op_kwargs": {"root": places.workspace},
-            "dependencies": [],
-        },
+        OPEN_WORKSPACE: decorated(SETUP, f"{module}.open_workspace"),
         **tasks,
-        CLOSE_WORKSPACE: {
-            "decorator": TEARDOWN,
-            "python_callable": f"factory.airflow.tasks.{module}.close_workspace",
-            "op_kwargs": {"root": places.workspace, **arguments},
-            "dependencies": [OPEN_WORKSPACE, *leaves],
-        },
+        CLOSE_WORKSPACE: decorated(
+            TEARDOWN, f"{module}.close_workspace", None, OPEN_WORKSPACE, *leaves
+        ),
     }
 
 
@@ -193,11 +196,12 @@ def dag(
     tags: Sequence[str],
     params: dict[str, Any],
     tasks: dict[str, Any],
+    shared: Shared,
     about: Dataset | Model | None = None,
 ) -> Document:
     """A whole document: what all DAGs of a team have in common, and these tasks.
 
-    `about` is what the DAG produces: it may say whom to tell of a failed run.
+    `shared` is what all its tasks share, `about` what the DAG produces: it may say whom to tell of a failed run.
     """
     defaults = team.defaults
     arguments: dict[str, Any] = {
@@ -210,6 +214,7 @@ def dag(
     for name in ("pool", "queue", "priority_weight"):
         if (value := getattr(defaults, name)) is not None:
             arguments[name] = value
+    arguments["shared"] = shared.as_data()
     return {
         "description": description,
         "doc_md": doc,

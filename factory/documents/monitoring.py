@@ -8,6 +8,7 @@ from factory.documents.dataset import VERSIONS
 from factory.documents.document import Document
 from factory.documents.installation import Places
 from factory.documents.notification import with_targets
+from factory.documents.shared import Shared
 from factory.monitoring.sections import Monitor
 from factory.team.schedule import Schedule
 from factory.team.team import TeamConfig
@@ -36,8 +37,15 @@ def monitoring_document(team: TeamConfig, name: str, places: Places) -> Document
         when=parts.schedule(_when(name, model, model.monitor), team, places),
         tags=("model", "monitoring", team.team),
         params={"versions": VERSIONS},
-        tasks=parts.with_workspace(
-            _tasks(team, model, model.monitor, watched, places), module="workspace", places=places
+        tasks=parts.with_workspace(_tasks(team, model, model.monitor, watched, places)),
+        shared=Shared(
+            places.storage,
+            places.workspace,
+            places.storage_connection,
+            model=watched["model"],
+            reads=tuple(_looked_at(watched)),
+            section=_config(model, places),
+            monitor=parts.dump(model.monitor),
         ),
         about=model,
     )
@@ -78,12 +86,7 @@ def _watched(team: str, name: str, model: Model, monitor: Monitor) -> dict[str, 
 def _tasks(
     team: TeamConfig, model: Model, monitor: Monitor, watched: dict[str, Any], places: Places
 ) -> dict[str, Any]:
-    lake, where = {"storage": places.storage}, {"workspace": places.workspace}
-    section = {"monitor": parts.dump(monitor)}
-    predictions, truth = watched.get("predictions"), watched.get("truth")
-    # Which snapshot of the input was predicted, the predictions say themselves.
-    others = watched["current"][1:] if predictions else watched["current"]
-    looked_at = [*([predictions] if predictions else []), *others]
+    truth, looked_at = watched.get("truth"), _looked_at(watched)
     read = list(
         dict.fromkeys(
             [*looked_at, *watched["current"], *watched["train_on"], *([truth] if truth else [])]
@@ -92,13 +95,7 @@ def _tasks(
     told = with_targets("on_breach", team, model) if "notify" in monitor.on_breach else {}
     breach = parts.task(
         "monitoring.breach",
-        {
-            "train_on": watched["train_on"],
-            **told,
-            **section,
-            **lake,
-            **where,
-        },
+        {"train_on": watched["train_on"], **told},
         "report",
         places=places,
     )
@@ -107,20 +104,28 @@ def _tasks(
     return {
         "inputs": parts.task(
             "monitoring.inputs",
-            {"datasets": looked_at, "truth": truth, **lake},
+            {"truth": truth} if truth else None,
             inlets=[*looked_at, *([truth] if truth else [])],
             places=places,
         ),
         "measure": parts.task(
             "monitoring.measure",
-            {"watched": watched, "config": _config(model, places), **section, **lake, **where},
+            {"watched": watched},
             "inputs",
             inlets=read,
             places=places,
         ),
-        "report": parts.task("monitoring.report", {**section, **where}, "measure", places=places),
+        "report": parts.task("monitoring.report", None, "measure", places=places),
         "breach": breach,
     }
+
+
+def _looked_at(watched: dict[str, Any]) -> list[str]:
+    """The datasets of which `inputs` decides what is read, without the truth."""
+    if "predictions" in watched:
+        # Which snapshot of the input was predicted, the predictions say themselves.
+        return [watched["predictions"], *watched["current"][1:]]
+    return list(watched["current"])
 
 
 def _config(model: Model, places: Places) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from factory.documents.dataset import PUBLISH_UNCHANGED, VERSIONS
 from factory.documents.document import Document
 from factory.documents.installation import Places
 from factory.documents.notification import telling
+from factory.documents.shared import Shared
 from factory.models.predict import Predict
 from factory.team.team import TeamConfig
 
@@ -35,10 +36,15 @@ def prediction_document(team: TeamConfig, name: str, places: Places) -> Document
         when=parts.schedule(model.predict.when(name), team, places),
         tags=("model", "prediction", team.team),
         params={"publish_unchanged": PUBLISH_UNCHANGED, "versions": VERSIONS},
-        tasks=parts.with_workspace(
-            _tasks(team, name, model.predict, reads, places),
-            module="workspace",
-            places=places,
+        tasks=parts.with_workspace(_tasks(team, name, model.predict, reads, places)),
+        shared=Shared(
+            places.storage,
+            places.workspace,
+            places.storage_connection,
+            dataset=output,
+            model=full_name,
+            reads=tuple(reads),
+            write=parts.dump(model.predict.write),
         ),
         about=model,
     )
@@ -49,22 +55,17 @@ def _tasks(
 ) -> dict[str, Any]:
     model, full_name = team.models[name], f"{team.team}.{name}"
     output = f"{team.team}.{section.output_of(name)}"
-    lake = {"storage": places.storage}
-    published = {"dataset": output, "write": parts.dump(section.write), **lake}
     tasks = {
         "inputs": parts.task(
             "prediction.inputs",
-            {"model": full_name, "datasets": reads, **lake},
             inlets=reads,
             places=places,
         ),
         "predict": parts.task(
             "prediction.predict",
             {
-                "model": full_name,
                 # Not `task`: Airflow's context has a task of its own.
                 "model_task": model.task,
-                "datasets": reads,
                 "transforms": parts.transforms(model.prediction_transforms, places),
                 # Transforms that were written for this input know its columns.
                 # What the target is taken for where transforms name it and the rows lack it.
@@ -73,8 +74,6 @@ def _tasks(
                 else {},
                 "keep": list(section.keep),
                 "batch_rows": section.batch_rows,
-                "workspace": places.workspace,
-                **lake,
             },
             "inputs",
             inlets=reads,
@@ -82,17 +81,13 @@ def _tasks(
         ),
         "check": parts.task(
             "prediction.check",
-            {
-                "checks": [parts.dump(check) for check in section.checks],
-                "columns": None,
-                **published,
-            },
+            {"checks": [parts.dump(check) for check in section.checks]},
             "predict",
             places=places,
         ),
         "publish": parts.task(
             "prediction.publish",
-            {"model": full_name, "input_dataset": reads[0], **published},
+            None,
             "check",
             outlets=[output],
             **telling("on_dataset", team, model),

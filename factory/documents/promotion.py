@@ -10,24 +10,18 @@ APPROVAL = "factory.airflow.approval.ApprovalStepOperator"
 _ASKED = "ti.xcom_pull(task_ids='gate', key='approval')"
 
 
-def promotion_tasks(
-    promotion: Promotion, full_name: str, gate_arguments: dict[str, Any], places: Places
-) -> dict[str, Any]:
+def promotion_tasks(promotion: Promotion, full_name: str, places: Places) -> dict[str, Any]:
     """The tasks after `register`; exactly one of `promote` and `keep_champion` comes to success.
 
     Args:
         promotion: The rules.
         full_name: The model, `team.model`.
-        gate_arguments: What the gate needs beside the rules.
         places: Where data lies.
     """
     tasks: dict[str, Any] = {
-        "gate": {
-            "decorator": parts.BRANCH,
-            "python_callable": "factory.airflow.tasks.promotion.gate",
-            "op_kwargs": {**gate_arguments, "promotion": parts.dump(promotion)},
-            "dependencies": ["register"],
-        }
+        "gate": parts.decorated(
+            parts.BRANCH, "promotion.gate", {"promotion": parts.dump(promotion)}, "register"
+        )
     }
     within: dict[str, Any] = {}
     after_gate: dict[str, Any] = {}
@@ -51,7 +45,7 @@ def promotion_tasks(
     # `promote`: it is taken once that is skipped, and a `promote` that fails fails the run.
     tasks["keep_champion"] = parts.task(
         "promotion.keep_champion",
-        {"model": full_name, **within},
+        within,
         "gate",
         *(("promote",) if within else ()),
         places=places,

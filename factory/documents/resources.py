@@ -59,29 +59,29 @@ def _surround(
     first = [task for task in used if not above[task].intersection(used)]
     last = [task for task in used if not any(task in above[other] for other in used)]
     setup = setup_of(name)
-    before = {needed: None for task in first for needed in tasks[task]["dependencies"]}
-    entry = {
-        "decorator": parts.SETUP,
-        "python_callable": "factory.airflow.tasks.resources.create",
-        "op_kwargs": {"name": name, **_side(resource, resource.create)},
-        "dependencies": list(before | ({setup_of(outer): None} if outer else {})),
-    }
+    before = {needed: None for task in first for needed in _dependencies(tasks, task)}
+    entry = parts.decorated(
+        parts.SETUP,
+        "resources.create",
+        {"name": name, **_side(resource, resource.create)},
+        *(before | ({setup_of(outer): None} if outer else {})),
+    )
     _insert_before(tasks, first, setup, entry)
     for task in first:
-        tasks[task]["dependencies"] = [*tasks[task]["dependencies"], setup]
+        tasks[task]["dependencies"] = [*_dependencies(tasks, task), setup]
     after = [
         teardown
         for inner_name, inner in resource.resources.items()
         for teardown in _surround(tasks, inner_name, inner, outer=name, users=own)
     ]
-    tasks[teardown_of(name)] = {
-        "decorator": parts.TEARDOWN,
-        "python_callable": "factory.airflow.tasks.resources.destroy",
-        "op_kwargs": {"name": name, "created_by": setup, **_side(resource, resource.destroy)},
+    tasks[teardown_of(name)] = parts.decorated(
+        parts.TEARDOWN,
+        "resources.destroy",
+        {"name": name, "created_by": setup, **_side(resource, resource.destroy)},
         # The workspace's setup too: it has succeeded where the resource's own has failed or was
         # killed half-way, and Airflow runs a teardown if one of its setups has succeeded.
-        "dependencies": [parts.OPEN_WORKSPACE, setup, *last, *after],
-    }
+        *(parts.OPEN_WORKSPACE, setup, *last, *after),
+    )
     return [teardown_of(name)]
 
 
@@ -95,13 +95,17 @@ def _users(resource: PythonResource | SqlResource, users: Sequence[str]) -> Iter
 
 def _ancestors(tasks: Mapping[str, Any], task: str) -> set[str]:
     found: set[str] = set()
-    pending = list(tasks[task]["dependencies"])
+    pending = _dependencies(tasks, task)
     while pending:
         name = pending.pop()
         if name in tasks and name not in found:
             found.add(name)
-            pending += tasks[name]["dependencies"]
+            pending += _dependencies(tasks, name)
     return found
+
+
+def _dependencies(tasks: Mapping[str, Any], task: str) -> list[str]:
+    return list(tasks[task].get("dependencies", ()))
 
 
 def _insert_before(

@@ -10,7 +10,8 @@ from factory.documents.installation import Places
 from factory.documents.notification import telling
 from factory.documents.promotion import promotion_tasks
 from factory.documents.resources import macros, with_resources
-from factory.documents.training_jobs import with_jobs
+from factory.documents.shared import Shared
+from factory.documents.training_jobs import price, with_jobs
 from factory.models.promotion import RetrainWhen
 from factory.team.team import TeamConfig
 from factory.training.model import TASKS_WITH_ROWS, Model
@@ -35,13 +36,20 @@ def training_document(team: TeamConfig, name: str, places: Places) -> Document:
         params={"versions": VERSIONS},
         tasks=parts.with_workspace(
             with_resources(
-                with_jobs(_tasks(team, model, full_name, reads, places), model, full_name, places),
+                with_jobs(_tasks(team, model, full_name, reads, places), model),
                 model.resources,
                 users=TASKS_WITH_ROWS,
             ),
             module="training",
-            places=places,
+        ),
+        shared=Shared(
+            places.storage,
+            places.workspace,
+            places.storage_connection,
             model=full_name,
+            reads=tuple(reads),
+            section=_section(model, places),
+            price=price(model, places),
         ),
         about=model,
     ) | macros(model.resources)
@@ -57,51 +65,34 @@ def _when(team: TeamConfig, model: Model, full_name: str, places: Places) -> Any
 def _tasks(
     team: TeamConfig, model: Model, full_name: str, reads: list[str], places: Places
 ) -> dict[str, Any]:
-    # The task functions get the model's section as it stands: one meaning, one place.
-    section = model.as_trained()
-    section["transforms"] = parts.transforms(model.transforms, places)
-    where = {"workspace": places.workspace}
-    lake = {"storage": places.storage}
-    config = {"config": section}
-    this = {"model": full_name, **config}
-    rules = {} if model.retrain_when is None else _retrain(model.retrain_when, full_name, places)
+    rules = {} if model.retrain_when is None else _retrain(model.retrain_when)
     return {
-        "inputs": parts.task(
-            "training.inputs", {"datasets": reads, **lake}, inlets=reads, places=places
-        ),
+        "inputs": parts.task("training.inputs", inlets=reads, places=places),
         **rules,
         "split": parts.task(
-            "training.split",
-            {"datasets": reads, **config, **where, **lake},
-            "retrain" if rules else "inputs",
-            inlets=reads,
-            places=places,
+            "training.split", None, "retrain" if rules else "inputs", inlets=reads, places=places
         ),
-        "plan_trials": parts.task("training.plan_trials", this, "split", places=places),
+        "plan_trials": parts.task("training.plan_trials", None, "split", places=places),
         "trial": {
             "decorator": parts.MAPPED_TASK_GROUP,
             "python_callable": "factory.airflow.tasks.training.trial",
             "expand": {"trial": "+plan_trials"},
             "dependencies": ["plan_trials"],
             "tasks": {
-                "fit": _in_trial("fit", {**config, **where}, model, places),
-                "evaluate": _in_trial("evaluate", {**this, **where}, model, places, "fit"),
+                "fit": _in_trial("fit", model, places),
+                "evaluate": _in_trial("evaluate", model, places, "fit"),
             },
         },
         "select_best": parts.task(
             "training.select_best",
-            config,
+            None,
             "trial",
             places=places,
             **({"trigger_rule": "all_done"} if model.search.max_failed_trials else {}),
         ),
-        "test": parts.task("training.test", {**config, **where}, "select_best", places=places),
-        "register": parts.task("training.register", {**this, **where}, "test", places=places),
-        **_told(
-            team,
-            model,
-            promotion_tasks(model.promotion, full_name, {**this, **where}, places),
-        ),
+        "test": parts.task("training.test", None, "select_best", places=places),
+        "register": parts.task("training.register", None, "test", places=places),
+        **_told(team, model, promotion_tasks(model.promotion, full_name, places)),
     }
 
 
@@ -112,24 +103,25 @@ def _told(team: TeamConfig, model: Model, tasks: dict[str, Any]) -> dict[str, An
     return tasks
 
 
-def _retrain(rules: RetrainWhen, full_name: str, places: Places) -> dict[str, Any]:
-    arguments = {"model": full_name, "rules": parts.dump(rules), "storage": places.storage}
+def _section(model: Model, places: Places) -> dict[str, Any]:
+    """The model's section without what only says when, and what becomes of the model."""
+    section = model.as_trained("backend")
+    if model.transforms:
+        section["transforms"] = parts.transforms(model.transforms, places)
+    return section
+
+
+def _retrain(rules: RetrainWhen) -> dict[str, Any]:
+    arguments = {"rules": parts.dump(rules)}
     return {
-        "retrain": {
-            "decorator": parts.SHORT_CIRCUIT,
-            "python_callable": "factory.airflow.tasks.promotion.retrain",
-            "op_kwargs": arguments,
-            "dependencies": ["inputs"],
-        }
+        "retrain": parts.decorated(parts.SHORT_CIRCUIT, "promotion.retrain", arguments, "inputs")
     }
 
 
-def _in_trial(
-    call: str, arguments: dict[str, Any], model: Model, places: Places, *after: str
-) -> dict[str, Any]:
+def _in_trial(call: str, model: Model, places: Places, *after: str) -> dict[str, Any]:
     return parts.task(
         f"training.{call}",
-        arguments,
+        None,
         *after,
         places=places,
         map_index_template="{{ trial['name'] }}",

@@ -148,29 +148,33 @@ class Dag:
     has_on_failure_callback = False
 
 
+def shared(connection):
+    return {"storage": "s3://lake", "workspace": "/scratch", "storage_connection": connection}
+
+
 def context():
     return {"dag": Dag(), "ti": None, "params": {}, "dag_run": None}
 
 
 @pytest.mark.parametrize("operator", [StepOperator, BranchStepOperator, ShortCircuitStepOperator])
 def test_every_operator_takes_the_connection_from_the_dags_default_arguments(operator):
-    dag = DAG("marine.x", default_args={"storage_connection": "aws_lake"}, schedule=None)
+    dag = DAG("marine.x", default_args={"shared": shared("aws_lake")}, schedule=None)
     task = operator(task_id="a", dag=dag, python_callable=print)
-    assert task.storage_connection == "aws_lake"
-    assert "storage_connection" not in task.template_fields
+    assert task.shared["storage_connection"] == "aws_lake"
+    assert "shared" not in task.template_fields
 
 
 def test_task_runs_with_the_connections_credentials(connection):
     def who():
         return access.current().connection
 
-    task = StepOperator(task_id="a", python_callable=who, storage_connection=connection())
+    task = StepOperator(task_id="a", python_callable=who, shared=shared(connection()))
     assert task.execute(context()) == "aws_lake"
     assert StepOperator(task_id="b", python_callable=who).execute(context()) is None
 
 
 def test_task_whose_connection_is_missing_fails_at_once(s3):
-    task = StepOperator(task_id="a", python_callable=print, storage_connection="elsewhere")
+    task = StepOperator(task_id="a", python_callable=print, shared=shared("elsewhere"))
     with pytest.raises(AirflowFailException, match="no Airflow connection 'elsewhere'"):
         task.execute(context())
 
@@ -179,7 +183,7 @@ def test_serialized_task_holds_the_connections_name_and_nothing_of_it(connection
     from airflow.serialization.serialized_objects import DagSerialization
 
     name = connection()
-    dag = DAG("marine.x", default_args={"storage_connection": name}, schedule=None)
+    dag = DAG("marine.x", default_args={"shared": shared(name)}, schedule=None)
     task = StepOperator(task_id="a", dag=dag, python_callable=print)
     task.execute(context())
     shown = json.dumps(DagSerialization.to_dict(dag), default=str)

@@ -42,8 +42,9 @@ def test_a_new_champion_starts_a_deployment(compiled):
 
 
 def test_a_process_needs_nothing_built_and_no_workspace(compiled):
-    tasks = compiled(PROCESS)["sea.weight.deploy"]["tasks"]
-    assert {name: entry["dependencies"] for name, entry in tasks.items()} == {
+    document = compiled(PROCESS)["sea.weight.deploy"]
+    tasks = document["tasks"]
+    assert {name: entry.get("dependencies", []) for name, entry in tasks.items()} == {
         "version": [],
         "deploy": ["version"],
         "smoke_test": ["deploy"],
@@ -51,8 +52,7 @@ def test_a_process_needs_nothing_built_and_no_workspace(compiled):
         "announce": ["restore"],
         "fail": ["restore"],
     }
-    section = tasks["smoke_test"]["op_kwargs"]["section"]
-    assert section == {
+    assert document["default_args"]["shared"]["deploy"] == {
         "type": "process",
         "smoke_test": {"rows": [{"length": 1.0}], "expect": 2.0, "tolerance": 1.0},
     }

@@ -69,10 +69,3 @@ def test_what_a_document_holds_reads_back_as_the_sections(documents):
     url = {"type": "images", "url": "https://example.org/a.zip", "max_bytes": 5_000_000_000}
     source = TypeAdapter(AnySource).validate_python(url)
     assert TypeAdapter(AnySource).validate_python(parts.dump(source)) == source
-
-
-def test_tasks_that_make_pictures_know_whose_they_are(documents):
-    tasks = documents["gallery.photos"]["tasks"]
-    assert "team" not in tasks["ingest"]["op_kwargs"]
-    tasks = documents["gallery.small"]["tasks"]
-    assert tasks["transform"]["op_kwargs"]["team"] == "gallery"

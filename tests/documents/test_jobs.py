@@ -8,6 +8,7 @@ import pytest
 from factory.catalog import read_all
 from factory.documents.compile import compile_one
 from factory.documents.installation import Places
+from factory.training.model import Model
 
 MODEL = """\
 version: 1
@@ -71,21 +72,23 @@ def test_backend_stands_around_the_trials_and_changes_nothing_else(tmp_path, bac
     assert jobs["trial"]["tasks"]["evaluate"] == plain["trial"]["tasks"]["evaluate"]
 
 
-def test_price_of_the_instance_travels_with_the_tasks(tmp_path):
-    tasks = document(tmp_path, REMOTE)["tasks"]
-    fit = tasks["trial"]["tasks"]["fit"]
-    assert fit["op_kwargs"]["price"] == 0.115
-    assert fit["op_kwargs"]["backend"]["max_cost"] == 0.5
-    assert fit["max_active_tis_per_dagrun"] == 2
-    assert "price" not in document(tmp_path, LOCAL)["tasks"]["start_training"]["op_kwargs"]
+def test_price_of_the_instance_is_known_to_the_tasks(tmp_path):
+    remote = document(tmp_path, REMOTE)
+    shared = remote["default_args"]["shared"]
+    assert shared["price"] == 0.115
+    assert shared["section"]["backend"]["max_cost"] == 0.5
+    assert remote["tasks"]["trial"]["tasks"]["fit"]["max_active_tis_per_dagrun"] == 2
+    assert "price" not in document(tmp_path, LOCAL)["default_args"]["shared"]
 
 
 def test_backend_does_not_change_what_is_trained(tmp_path):
-    configs = [
-        document(tmp_path, backend)["tasks"]["split"]["op_kwargs"]["config"]
+    sections = [
+        document(tmp_path, backend)["default_args"]["shared"]["section"]
         for backend in ("", LOCAL, REMOTE)
     ]
-    assert configs[0] == configs[1] == configs[2]
+    for section in sections[1:]:
+        assert {key: value for key, value in section.items() if key != "backend"} == sections[0]
+    assert len({Model.model_validate(section).config_hash for section in sections}) == 1
 
 
 def test_airflow_takes_the_document(tmp_path):

@@ -89,7 +89,7 @@ def test_sql_of_files_stands_in_the_document_as_text(tmp_path):
     (tmp_path / "clean.sql").write_text("select * from source\n")
     transforms = "transforms: [{type: sql, file: clean.sql}]"
     text = f"    {transforms}\n    predict: {{input: birds, {transforms}}}\n    monitor: {{}}\n"
-    config = compiled(tmp_path, text)[MONITOR]["tasks"]["measure"]["op_kwargs"]["config"]
+    config = compiled(tmp_path, text)[MONITOR]["default_args"]["shared"]["section"]
     as_text = [{"type": "sql", "query": "select * from source"}]
     assert config["transforms"] == as_text
     assert config["predict"]["transforms"] == as_text

@@ -102,9 +102,9 @@ def test_task_that_brings_an_event_about_knows_whom_to_tell(documents):
     }
 
 
-def test_trials_carry_neither_targets_nor_resources(documents):
-    for task in documents["sea.kind.train"]["tasks"]["trial"]["tasks"].values():
-        assert "notify" not in task["op_kwargs"]["config"]
+def test_section_that_tasks_share_has_neither_targets_nor_resources(documents):
+    section = documents["sea.kind.train"]["default_args"]["shared"]["section"]
+    assert not {"notify", "resources"} & set(section)
 
 
 def test_plain_dag_factory_builds_the_same_callback(documents, tmp_path):

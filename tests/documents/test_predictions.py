@@ -40,6 +40,10 @@ def names(assets: list[dict]) -> list[str]:
     return [asset["name"] for asset in assets]
 
 
+def reads(document):
+    return document["default_args"]["shared"]["reads"]
+
+
 def test_prediction_reads_the_input_and_the_model_and_publishes_one_dataset(compiled):
     document = compiled("{input: catches, keep: [id], batch_rows: 10}")
     tasks = document["tasks"]
@@ -97,12 +101,10 @@ def test_models_transforms_are_applied_unless_there_are_others(compiled):
 def test_models_transforms_read_what_they_read_in_training(compiled):
     join = "[{type: sql, query: select * from source join sea.weather using (id)}]"
     both = {"train_on": "{all: [catches, weather]}", "transforms": join}
-    tasks = compiled("{input: catches}", **both)["tasks"]
-    assert tasks["inputs"]["op_kwargs"]["datasets"] == ["sea.catches", "sea.weather"]
-    tasks = compiled("{input: catches, transforms: []}", **both)["tasks"]
-    assert tasks["inputs"]["op_kwargs"]["datasets"] == ["sea.catches"]
-    tasks = compiled("{input: weather, reads: [catches]}", **both)["tasks"]
-    assert tasks["inputs"]["op_kwargs"]["datasets"] == ["sea.weather", "sea.catches"]
+    assert reads(compiled("{input: catches}", **both)) == ["sea.catches", "sea.weather"]
+    assert reads(compiled("{input: catches, transforms: []}", **both)) == ["sea.catches"]
+    others = compiled("{input: weather, reads: [catches]}", **both)
+    assert reads(others) == ["sea.weather", "sea.catches"]
 
 
 def test_predictions_are_checked_and_written_as_any_dataset(compiled):
@@ -111,10 +113,11 @@ def test_predictions_are_checked_and_written_as_any_dataset(compiled):
     document = compiled(
         f"{{input: catches, keep: [id], checks: [{check}], write: {write}, output: guesses}}"
     )
-    arguments = document["tasks"]["check"]["op_kwargs"]
-    assert arguments["dataset"] == "sea.guesses"
-    assert arguments["checks"] == [{"check": "between", "column": "prediction", "min": 0.0}]
-    assert arguments["write"] == {"mode": "merge", "keys": ["id"]}
+    checks = document["tasks"]["check"]["op_kwargs"]["checks"]
+    shared = document["default_args"]["shared"]
+    assert shared["dataset"] == "sea.guesses"
+    assert checks == [{"check": "between", "column": "prediction", "min": 0.0}]
+    assert shared["write"] == {"mode": "merge", "keys": ["id"]}
     assert names(document["tasks"]["publish"]["outlets"]) == ["sea.guesses"]
 
 

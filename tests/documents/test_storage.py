@@ -31,7 +31,7 @@ def test_every_task_is_told_the_connection_and_no_document_holds_a_secret():
     made = documents(places)
     assert made
     for document in made.values():
-        assert document["default_args"]["storage_connection"] == "aws_lake"
+        assert document["default_args"]["shared"]["storage_connection"] == "aws_lake"
         assert MAKE_BUCKET not in document["tasks"]
 
 
@@ -39,10 +39,10 @@ def test_bucket_is_made_before_anything_else_if_asked_to():
     for document in documents(Places.of(platform(create_bucket=True), PROJECT, {})).values():
         tasks = document["tasks"]
         assert next(iter(tasks)) == MAKE_BUCKET
-        assert tasks[MAKE_BUCKET]["op_kwargs"] == {"storage": "s3://lake/prod"}
+        assert document["default_args"]["shared"]["storage"] == "s3://lake/prod"
         assert tasks[MAKE_BUCKET]["decorator"].endswith(".setup")
         assert tasks["open_workspace"]["dependencies"] == [MAKE_BUCKET]
-        first = [name for name, task in tasks.items() if not task["dependencies"]]
+        first = [name for name, task in tasks.items() if not task.get("dependencies")]
         assert first == [MAKE_BUCKET]
 
 
@@ -84,4 +84,4 @@ def test_airflow_builds_the_dag_with_both():
         assert making.is_setup, dag_id
         assert opening.upstream_task_ids == {MAKE_BUCKET}
         for task in dag.tasks:
-            assert task.storage_connection == "aws_lake", f"{dag_id}.{task.task_id}"
+            assert task.shared["storage_connection"] == "aws_lake", f"{dag_id}.{task.task_id}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from factory.airflow.tasks.workspace import folder
+from factory.airflow.task_run import TaskRun
 from factory.base.errors import FactoryError, TerminalError
 
 log = logging.getLogger(__name__)
@@ -19,83 +19,56 @@ class InterruptedTaskError(FactoryError):
     """The task was asked to end while its job was at work."""
 
 
-def start_training(
-    *,
-    model: str,
-    config: dict[str, Any],
-    backend: dict[str, Any],
-    storage: str,
-    workspace: str,
-    ti: Any,
-    price: float | None = None,
-) -> dict[str, Any]:
+def start_training(*, run: TaskRun) -> dict[str, Any]:
     """Check what the jobs would cost and whether they would be taken, and bring their data in place.
 
     Returns:
         Where the data lie.
     """
-    from factory.training.backends.dispatch import section_of
     from factory.training.backends.sections import SageMaker
     from factory.training.backends.settings import Settings
     from factory.training.backends.sweep import prepare, refuse_cost
     from factory.training.search.trial import Trial
 
-    trials = [Trial.from_json(trial) for trial in ti.xcom_pull(task_ids="plan_trials")]
-    section = section_of(backend)
-    refuse_cost(section, len(trials), price)
+    trials = [Trial.from_json(trial) for trial in run.result("plan_trials")]
+    backend = _section(run)
+    refuse_cost(backend, len(trials), run.shared.price)
     settings = Settings(
-        model=config,
-        split=ti.xcom_pull(task_ids="split")["split"],
-        processors="own" if isinstance(section, SageMaker) else "shared",
+        model=run.model.as_trained(),
+        split=run.result("split")["split"],
+        processors="own" if isinstance(backend, SageMaker) else "shared",
     )
     return prepare(
-        _backend(backend, model, storage, workspace, ti),
+        _jobs(run),
         settings,
-        folder(workspace, ti),
+        run.folder,
         trials=trials,
-        prefix=_prefix(model, storage, ti),
-        labels=_labels(model, ti),
+        prefix=_prefix(run),
+        labels=_labels(run),
     ).as_json()
 
 
-def fit(
-    *,
-    trial: dict[str, Any],
-    model: str,
-    backend: dict[str, Any],
-    storage: str,
-    workspace: str,
-    ti: Any,
-    price: float | None = None,
-) -> dict[str, Any]:
+def fit(*, run: TaskRun, trial: dict[str, Any]) -> dict[str, Any]:
     """Train one trial as a job, or wait on for the job that was started for it before."""
     from factory.training.backends.cost import cost_of
     from factory.training.backends.local_process import LocalProcesses
     from factory.training.backends.trial_jobs import TrialJobs
 
-    jobs: Any = _trial_jobs(TrialJobs, trial, model, backend, storage, workspace, ti)
-    name = ti.task.job or jobs.begin()
+    jobs: Any = _trial_jobs(TrialJobs, trial, run)
+    name = run.ti.task.job or jobs.begin()
     if isinstance(jobs.backend, LocalProcesses):
-        _wait_here(jobs, name, ti)
+        _wait_here(jobs, name, run.ti)
     elif (found := jobs.backend.describe(name)) is None or found.active:
-        _wait_elsewhere(jobs, name, backend, model, storage, ti)
+        _wait_elsewhere(jobs, name, run)
     fitted = jobs.finish(name)
-    billed = jobs.backend.describe(name).billed
+    billed, price = jobs.backend.describe(name).billed, run.shared.price
     if price is not None and billed is not None:
         fitted = fitted.model_copy(update={"cost_usd": cost_of(billed, price)})
     result: dict[str, Any] = fitted.as_json()
     return result
 
 
-def stop_training(
-    *,
-    model: str,
-    backend: dict[str, Any],
-    storage: str,
-    workspace: str,
-    ti: Any,
-    price: float | None = None,
-) -> dict[str, Any]:
+def stop_training(*, run: TaskRun) -> dict[str, Any]:
     """Stop the jobs of this run that are at work still, count what all of them cost, and clean up.
 
     Returns:
@@ -103,11 +76,11 @@ def stop_training(
     """
     from factory.training.backends.sweep import stop_all
 
-    place = _backend(backend, model, storage, workspace, ti)
-    spent = stop_all(place, price)
-    place.release()
+    jobs = _jobs(run)
+    spent = stop_all(jobs, run.shared.price)
+    jobs.release()
     if spent.cost is not None:
-        _log_cost(spent.cost, ti)
+        _log_cost(spent.cost, run)
     return {
         "jobs": spent.jobs,
         "stopped": list(spent.stopped),
@@ -116,40 +89,32 @@ def stop_training(
     }
 
 
-def _log_cost(cost: float, ti: Any) -> None:
+def _log_cost(cost: float, run: TaskRun) -> None:
     from factory.models.tracking import Tracking
 
     log.info("the training jobs of this run cost %.4f USD", cost)
-    sweep = ti.xcom_pull(task_ids="plan_trials", key="sweep")
+    sweep = run.result("plan_trials", "sweep")
     if sweep:
         Tracking().log(sweep["parent_run_id"], metrics={"cost_usd": cost})
 
 
-def _trial_jobs(
-    kind: type[Any],
-    trial: dict[str, Any],
-    model: str,
-    backend: dict[str, Any],
-    storage: str,
-    workspace: str,
-    ti: Any,
-) -> Any:
+def _trial_jobs(kind: type[Any], trial: dict[str, Any], run: TaskRun) -> Any:
     from factory.training.backends.protocol import TrainingData
     from factory.training.search.trial import Trial
 
-    prepared = ti.xcom_pull(task_ids="start_training")
+    prepared = run.result("start_training")
     if prepared is None:
         raise TerminalError(
             "there are no training data for jobs in this run: clear the DAG run from `split` on"
         )
     return kind(
-        backend=_backend(backend, model, storage, workspace, ti),
+        backend=_jobs(run),
         trial=Trial.from_json(trial),
         data=TrainingData.from_json(prepared),
-        prefix=_prefix(model, storage, ti),
-        image=backend.get("image", ""),
-        labels={**_labels(model, ti), "factory:trial": trial["name"]},
-        workspace=folder(workspace, ti),
+        prefix=_prefix(run),
+        image=getattr(_section(run), "image", ""),
+        labels={**_labels(run), "factory:trial": trial["name"]},
+        workspace=run.folder,
     )
 
 
@@ -172,23 +137,21 @@ def _show(printed: Iterator[str]) -> None:
         log.info("job: %s", line)
 
 
-def _wait_elsewhere(
-    jobs: Any, name: str, backend: dict[str, Any], model: str, storage: str, ti: Any
-) -> None:
+def _wait_elsewhere(jobs: Any, name: str, run: TaskRun) -> None:
     """Leave the worker; the triggerer asks on, and this task's function is called again."""
     from airflow.sdk.exceptions import TaskDeferred
 
     from factory.airflow.job_trigger import TrainingJobTrigger
 
-    if ti.task.is_asked_to_end:
-        _interrupted(jobs, name, ti)
+    if run.ti.task.is_asked_to_end:
+        _interrupted(jobs, name, run.ti)
     raise TaskDeferred(
         trigger=TrainingJobTrigger(
             job=name,
-            backend=backend,
-            storage=storage,
-            prefix=_prefix(model, storage, ti),
-            connection=ti.task.storage_connection,
+            backend=_section(run).model_dump(mode="json", exclude_defaults=True),
+            storage=run.shared.storage,
+            prefix=_prefix(run),
+            connection=run.shared.storage_connection,
         ),
         method_name="execute",
     )
@@ -216,22 +179,38 @@ def _interrupted(jobs: Any, name: str, ti: Any) -> None:
     )
 
 
-def _backend(backend: dict[str, Any], model: str, storage: str, workspace: str, ti: Any) -> Any:
-    from factory.training.backends.dispatch import backend_for, section_of
+def _section(run: TaskRun) -> Any:
+    """The model's section `backend`.
+
+    Raises:
+        TerminalError: It has none.
+    """
+    if run.model.backend is None:
+        raise TerminalError(f"{run.model_name} has no section `backend`")
+    return run.model.backend
+
+
+def _jobs(run: TaskRun) -> Any:
+    from factory.training.backends.dispatch import backend_for
 
     return backend_for(
-        section_of(backend),
-        storage=storage,
-        workspace=folder(workspace, ti),
-        prefix=_prefix(model, storage, ti),
+        _section(run), storage=run.shared.storage, workspace=run.folder, prefix=_prefix(run)
     )
 
 
-def _prefix(model: str, storage: str, ti: Any) -> str:
+def _prefix(run: TaskRun) -> str:
     from factory.training.backends.names import run_prefix
 
-    return run_prefix(model, storage=storage, dag_id=ti.dag_id, run_id=ti.run_id)
+    ti = run.ti
+    return run_prefix(
+        run.model_name, storage=run.shared.storage, dag_id=ti.dag_id, run_id=ti.run_id
+    )
 
 
-def _labels(model: str, ti: Any) -> dict[str, str]:
-    return {"factory:model": model, "factory:dag": ti.dag_id, "factory:run": ti.run_id}
+def _labels(run: TaskRun) -> dict[str, str]:
+    ti = run.ti
+    return {
+        "factory:model": run.model_name,
+        "factory:dag": ti.dag_id,
+        "factory:run": ti.run_id,
+    }

@@ -3,22 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from factory.airflow.task_run import TaskRun
 from factory.airflow.tasks import inputs as reading
 from factory.airflow.tasks.dataset import check, publish_rows
-from factory.airflow.tasks.inputs import references, versions
-from factory.airflow.tasks.workspace import folder
 
 __all__ = ["check", "inputs", "predict", "publish"]
 
 
-def inputs(
-    *,
-    model: str,
-    datasets: list[str],
-    storage: str,
-    params: Mapping[str, Any],
-    triggering_asset_events: Mapping[Any, Any],
-) -> dict[str, Any]:
+def inputs(*, run: TaskRun, triggering_asset_events: Mapping[Any, Any]) -> dict[str, Any]:
     """Decide which version of the model, and which snapshots, the whole run uses."""
     from factory.models.champion import champion_to_use
     from factory.models.tracking import Tracking
@@ -26,40 +18,30 @@ def inputs(
     promotions = [
         event
         for asset, found in triggering_asset_events.items()
-        if asset.name == model
+        if asset.name == run.model_name
         for event in found
     ]
     # The newest and not the highest: a rollback goes back to a lower version.
     promotions.sort(key=lambda event: event.timestamp)
     extras = [event.extra or {} for event in promotions]
-    version = champion_to_use(model, extras, tracking=Tracking())
-    decided = reading.inputs(
-        datasets=datasets,
-        storage=storage,
-        params=params,
-        triggering_asset_events=triggering_asset_events,
-    )
+    version = champion_to_use(run.model_name, extras, tracking=Tracking())
+    decided = reading.inputs(run=run, triggering_asset_events=triggering_asset_events)
     return {**decided, "model_version": version.number}
 
 
 def predict(
     *,
-    model: str,
+    run: TaskRun,
     model_task: str,
-    datasets: list[str],
     transforms: list[dict[str, Any]],
     absent: dict[str, str],
     keep: list[str],
     batch_rows: int,
-    storage: str,
-    workspace: str,
-    ti: Any,
 ) -> dict[str, Any]:
     """Ask the model about every row of the input."""
     from pydantic import TypeAdapter
 
     from factory.data.transforms.sections import Transform
-    from factory.lake.table import Lake
     from factory.models import registry
     from factory.models.prediction import Form, prediction_rows
     from factory.models.prediction import predict as step
@@ -67,52 +49,39 @@ def predict(
     from factory.training.rows import model_images
     from factory.training.tasks import TASKS
 
-    chosen, place, lake = versions(ti), folder(workspace, ti), Lake(storage)
+    datasets, folder, versions = run.shared.reads, run.folder, run.versions
     rows = prediction_rows(
         datasets,
         TypeAdapter(tuple[Transform, ...]).validate_python(transforms),
         absent=absent,
-        workspace=place,
-        lake=lake,
-        versions=chosen,
+        workspace=folder,
+        lake=run.lake,
+        versions=versions,
     )
-    form = Form(TASKS[model_task].name, keep, chosen[datasets[0]])
-    predictor = load_predictor(registry.version(model, _model_version(ti)))
-    file = place / "predictions.parquet"
-    images = model_images(datasets, workspace=place, lake=lake)
+    form = Form(TASKS[model_task].name, keep, versions[datasets[0]])
+    predictor = load_predictor(registry.version(run.model_name, _model_version(run)))
+    file = folder / "predictions.parquet"
+    images = model_images(datasets, workspace=folder, lake=run.lake)
     predicted = step(rows, predictor, form, batch_rows=batch_rows, file=file, images=images)
-    return {"rows": predicted.as_json(), "reads": references(ti)}
+    return {"rows": predicted.as_json(), "reads": run.references}
 
 
-def publish(
-    *,
-    model: str,
-    input_dataset: str,
-    dataset: str,
-    write: dict[str, Any],
-    storage: str,
-    params: Mapping[str, Any],
-    ti: Any,
-    outlet_events: Any,
-) -> dict[str, Any]:
+def publish(*, run: TaskRun, outlet_events: Any) -> dict[str, Any]:
     """Publish the predictions; the event names the model's version and that of the input too.
 
     Raises:
         AirflowSkipException: The predictions are what they were; a skipped task emits no event.
     """
+    predicted = run.shared.reads[0]
     return publish_rows(
-        dataset,
-        write,
-        storage,
-        params,
-        ti,
+        run,
         outlet_events,
-        model=model,
-        model_version=_model_version(ti),
-        input=input_dataset,
-        input_version=versions(ti)[input_dataset],
+        model=run.model_name,
+        model_version=_model_version(run),
+        input=predicted,
+        input_version=run.versions[predicted],
     )
 
 
-def _model_version(ti: Any) -> int:
-    return int(ti.xcom_pull(task_ids="inputs")["model_version"])
+def _model_version(run: TaskRun) -> int:
+    return int(run.result("inputs")["model_version"])

@@ -4,46 +4,35 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from factory.airflow.tasks.inputs import chosen
+from factory.airflow.task_run import TaskRun
 from factory.airflow.tasks.trigger import trigger_of
-from factory.airflow.tasks.workspace import folder
 
 __all__ = ["gate", "keep_champion", "promote", "retrain"]
 
 _NEXT = {"promote": "promote", "approve": "approve", "keep": "keep_champion"}
 
 
-def retrain(
-    *,
-    model: str,
-    rules: dict[str, Any],
-    storage: str,
-    ti: Any,
-    dag_run: Any,
-) -> bool:
+def retrain(*, run: TaskRun, rules: dict[str, Any], dag_run: Any) -> bool:
     """Go on only if it is worth it; why, or why not, is in the log and in the XCom `reason`."""
     from datetime import UTC, datetime
 
-    from factory.lake.table import Lake
     from factory.models import registry
     from factory.models.promotion import RetrainWhen
     from factory.models.retrain import retrain as step
 
     found = step(
         RetrainWhen.model_validate(rules),
-        registry.newest(model),
-        chosen(ti),
-        lake=Lake(storage),
-        trigger=trigger_of(model, dag_run),
+        registry.newest(run.model_name),
+        run.snapshots,
+        lake=run.lake,
+        trigger=trigger_of(run.model_name, dag_run),
         now=datetime.now(UTC),
     )
-    ti.xcom_push(key="reason", value=found.reason)
+    run.ti.xcom_push(key="reason", value=found.reason)
     return found.train
 
 
-def gate(
-    *, model: str, config: dict[str, Any], promotion: dict[str, Any], workspace: str, ti: Any
-) -> str:
+def gate(*, run: TaskRun, promotion: dict[str, Any]) -> str:
     """Compare the new version with the champion on the same rows.
 
     Returns:
@@ -53,47 +42,46 @@ def gate(
     from factory.models.promotion import Promotion
     from factory.models.tracking import Tracking
     from factory.training.holdout import FinalTest
-    from factory.training.model import Model
 
-    registered = ti.xcom_pull(task_ids="register")
+    registered = run.result("register")
     decision = step(
-        FinalTest.from_json(ti.xcom_pull(task_ids="test")),
-        Model.model_validate(config),
+        FinalTest.from_json(run.result("test")),
+        run.model,
         Promotion.model_validate(promotion),
-        folder(workspace, ti),
-        name=model,
+        run.folder,
+        name=run.model_name,
         version=int(registered["version"]),
         mlflow_run_id=registered["mlflow_run_id"],
         tracking=Tracking(),
     )
-    ti.xcom_push(key="decision", value=decision.as_json())
+    run.ti.xcom_push(key="decision", value=decision.as_json())
     if decision.verdict == "approve":
-        ti.xcom_push(
+        run.ti.xcom_push(
             key="approval",
             value={
-                "subject": f"Put {model} version {decision.version} into production?",
+                "subject": f"Put {run.model_name} version {decision.version} into production?",
                 "body": f"{decision.reason.capitalize()}.\n\n{decision.table()}",
             },
         )
     return _NEXT[decision.verdict]
 
 
-def promote(*, ti: Any, outlet_events: Any, within: int | None = None) -> dict[str, Any]:
+def promote(*, run: TaskRun, outlet_events: Any, within: int | None = None) -> dict[str, Any]:
     """Put the new version into production and emit the model's asset event."""
     from factory.models.promote import promote as step
     from factory.models.tracking import Tracking
 
     outcome, event = step(
-        _decision(ti),
-        _answer(ti, within),
-        by=f"Airflow run {ti.run_id} of {ti.dag_id}",
+        _decision(run),
+        _answer(run, within),
+        by=f"Airflow run {run.ti.run_id} of {run.ti.dag_id}",
         tracking=Tracking(),
     )
-    outlet_events[ti.task.outlets[0]].extra = event
+    outlet_events[run.ti.task.outlets[0]].extra = event
     return outcome.as_json()
 
 
-def keep_champion(*, model: str, ti: Any, within: int | None = None) -> dict[str, Any]:
+def keep_champion(*, run: TaskRun, within: int | None = None) -> dict[str, Any]:
     """Leave the version in production where it is, and say why.
 
     Raises:
@@ -102,23 +90,23 @@ def keep_champion(*, model: str, ti: Any, within: int | None = None) -> dict[str
     from factory.models.promote import keep as step
     from factory.models.tracking import Tracking
 
-    answer = _answer(ti, within)
+    answer = _answer(run, within)
     if answer is not None and answer.approved:
-        raise AirflowSkipException(f"{model}: {answer}, and promoted")
-    return step(_decision(ti), answer, tracking=Tracking()).as_json()
+        raise AirflowSkipException(f"{run.model_name}: {answer}, and promoted")
+    return step(_decision(run), answer, tracking=Tracking()).as_json()
 
 
-def _decision(ti: Any) -> Any:
+def _decision(run: TaskRun) -> Any:
     from factory.models.gate import Decision
 
-    return Decision.from_json(ti.xcom_pull(task_ids="gate", key="decision"))
+    return Decision.from_json(run.result("gate", "decision"))
 
 
-def _answer(ti: Any, within: int | None) -> Any:
+def _answer(run: TaskRun, within: int | None) -> Any:
     """What came of asking; None where nobody was asked."""
     from factory.models.promote import Answer
 
     if within is None:
         return None
-    answer = ti.xcom_pull(task_ids="approve", key="answer")
+    answer = run.result("approve", "answer")
     return Answer(**answer, within=within) if answer else None

@@ -1,32 +1,26 @@
-"""The scratch folder that the tasks of one run share."""
+"""The scratch folder that the tasks of one run share, and the lake's bucket."""
 
 from pathlib import Path
-from typing import Any
+
+from factory.airflow.task_run import TaskRun
 
 
-def folder(root: str, ti: Any) -> Path:
-    """The folder of the run that a task belongs to."""
-    from factory.base.workspace import workspace_path
-
-    return workspace_path(Path(root), ti.dag_id, ti.run_id)
-
-
-def open_workspace(*, root: str, ti: Any) -> None:
+def open_workspace(*, run: TaskRun) -> None:
     """Make the run's folder."""
     from factory.base import workspace
 
-    workspace.open_workspace(Path(root), ti.dag_id, ti.run_id)
+    workspace.open_workspace(Path(run.shared.workspace), run.ti.dag_id, run.ti.run_id)
 
 
-def make_bucket(*, storage: str) -> None:
+def make_bucket(*, run: TaskRun) -> None:
     """Make the lake's bucket in S3 if it is not there."""
     from factory.lake.storage import bucket
 
-    bucket.make_bucket(storage)
+    bucket.make_bucket(run.shared.storage)
 
 
-def close_workspace(*, root: str, ti: Any) -> None:
+def close_workspace(*, run: TaskRun) -> None:
     """Remove the run's folder, whether the run went well or not."""
     from factory.base import workspace
 
-    workspace.close_workspace(Path(root), ti.dag_id, ti.run_id)
+    workspace.close_workspace(Path(run.shared.workspace), run.ti.dag_id, run.ti.run_id)

@@ -1,0 +1,157 @@
+"""What a task's function works with: the facts of its DAG's document and of its run."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from factory.base.errors import TerminalError
+from factory.base.workspace import workspace_path
+from factory.documents.shared import Shared
+
+Section = TypeVar("Section")
+
+if TYPE_CHECKING:
+    from factory.lake.snapshot import Snapshot
+    from factory.lake.table import Lake
+    from factory.lake.write import Write
+    from factory.models.tracking import TrainingRun
+    from factory.monitoring.sections import Monitor
+    from factory.training.model import Model
+
+
+class TaskRun:
+    """One run of one task: what its document says once, its run's folder, what tasks before it returned.
+
+    The operators of steps hand it to functions with a parameter `run`. Everything is read when it is
+    first asked for, and once.
+    """
+
+    def __init__(self, shared: Mapping[str, Any], task: Any, context: Any) -> None:
+        self.shared = Shared.from_data(shared)
+        """The facts as the document has them, templates and all."""
+        self.ti: Any = context["ti"]
+        """Airflow's task instance."""
+        self.params: Mapping[str, Any] = context["params"]
+        """The run's params, as given when it was triggered, else as the DAG has them."""
+        self._task = task
+        self._context = context
+        self._results: dict[tuple[str, str], Any] = {}
+
+    @cached_property
+    def lake(self) -> "Lake":
+        """The lake."""
+        from factory.lake.table import Lake
+
+        return Lake(self.shared.storage)
+
+    @cached_property
+    def folder(self) -> Path:
+        """The scratch folder that all tasks of this run share."""
+        return workspace_path(Path(self.shared.workspace), self.ti.dag_id, self.ti.run_id)
+
+    @cached_property
+    def project(self) -> Path:
+        """The project's folder: the DAG file lies in dags/, one below it; DAG bundles move both."""
+        return Path(self._context["dag"].fileloc).resolve().parent.parent
+
+    @property
+    def dataset(self) -> str:
+        """The dataset that the DAG publishes, `team.dataset`."""
+        return str(self._fact("dataset"))
+
+    @property
+    def model_name(self) -> str:
+        """The model that the DAG is about, `team.model`."""
+        return str(self._fact("model"))
+
+    @property
+    def team(self) -> str:
+        """The team whose DAG it is."""
+        return str(self.ti.dag_id).partition(".")[0]
+
+    @cached_property
+    def model(self) -> "Model":
+        """The model's section."""
+        from factory.training.model import Model
+
+        return self._read(Model, "section")
+
+    @cached_property
+    def write(self) -> "Write":
+        """How the dataset's new rows meet the published ones."""
+        from factory.lake.write import Write
+
+        return self._read(Write, "write")
+
+    @cached_property
+    def monitor(self) -> "Monitor":
+        """The model's section `monitor`."""
+        from factory.monitoring.sections import Monitor
+
+        return self._read(Monitor, "monitor")
+
+    @cached_property
+    def deploy(self) -> Any:
+        """The model's section `deploy`."""
+        from factory.deploy.sections import Deploy
+
+        union: Any = Deploy
+        return self._read(union, "deploy")
+
+    def result(self, task_id: str, key: str = "return_value") -> Any:
+        """What another task of this run has returned, or pushed by a key; None if nothing."""
+        if (task_id, key) not in self._results:
+            self._results[task_id, key] = self.ti.xcom_pull(task_ids=task_id, key=key)
+        return self._results[task_id, key]
+
+    @cached_property
+    def snapshots(self) -> "dict[str, Snapshot]":
+        """The snapshots that `inputs` decided on, by dataset; none where the DAG has no such task."""
+        from factory.lake.snapshot import Snapshot
+
+        found = self.result("inputs") or {"snapshots": {}}
+        return {name: Snapshot.from_event(event) for name, event in found["snapshots"].items()}
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """The versions that `inputs` decided on, by dataset."""
+        return {name: snapshot.version for name, snapshot in self.snapshots.items()}
+
+    @property
+    def references(self) -> list[dict[str, Any]]:
+        """What lineage needs to know of the snapshots that `inputs` decided on."""
+        return [reference(snapshot.as_event()) for snapshot in self.snapshots.values()]
+
+    @cached_property
+    def training_run(self) -> "TrainingRun":
+        """Which training run this is, as MLflow knows it."""
+        from factory.airflow.tasks.trigger import trigger_of
+        from factory.models.tracking import TrainingRun
+
+        return TrainingRun(
+            model=self.model_name,
+            dag_id=self.ti.dag_id,
+            run_id=self.ti.run_id,
+            config_hash=self.model.config_hash,
+            trigger=trigger_of(self.model_name, self._context["dag_run"]),
+            snapshots=self.versions,
+        )
+
+    def _read(self, kind: type[Section], name: str) -> Section:
+        """A section that tasks share: its templates rendered, and validated."""
+        rendered = self._task.render_template(self._fact(name), self._context)
+        return TypeAdapter(kind).validate_python(rendered)
+
+    def _fact(self, name: str) -> Any:
+        found = getattr(self.shared, name)
+        if found is None:
+            raise TerminalError(f"the document of {self.ti.dag_id} has no `{name}` in `shared`")
+        return found
+
+
+def reference(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """What lineage needs to know of a snapshot."""
+    return {key: snapshot[key] for key in ("dataset", "uri", "version")}
