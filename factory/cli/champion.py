@@ -32,9 +32,11 @@ def champion(name: ModelArgument, project: ProjectOption = Path()) -> None:
             str(version.number),
             _aliases(version),
             _metrics(version),
-            "\n".join(f"{dataset} {number}" for dataset, number in version.snapshots.items()),
-            version.config_hash,
-            f"{version.registered_at:%Y-%m-%d %H:%M} UTC",
+            "\n".join(
+                f"{dataset} {number}" for dataset, number in version.record.snapshots.items()
+            ),
+            version.record.config_hash,
+            f"{version.record.registered_at:%Y-%m-%d %H:%M} UTC",
             Text(_why(version)),
         )
     console.print(table)
@@ -51,10 +53,12 @@ def _metrics(version: "Version") -> str:
     """The objective's metric first, where the gate has said which that is."""
     objective = version.tags.get("gate_metric", "").rpartition(" ")[2]
     names = sorted(
-        (name for name in version.metrics if name.startswith(_TEST)),
+        (name for name in version.record.metrics if name.startswith(_TEST)),
         key=lambda name: (name != objective, name),
     )
-    return ", ".join(f"{name.removeprefix(_TEST)} {version.metrics[name]:.4g}" for name in names)
+    return ", ".join(
+        f"{name.removeprefix(_TEST)} {version.record.metrics[name]:.4g}" for name in names
+    )
 
 
 def _why(version: "Version") -> str:

@@ -116,7 +116,7 @@ def labels_of(release: Release, content: str, *, with_model: bool) -> dict[str, 
             "org.opencontainers.image.version": str(release.version),
             "factory.model": release.model,
             "factory.version": str(release.version),
-            "factory.task": release.task,
+            "factory.task": release.task or "",
             "factory.estimator": release.estimator,
         }
         if release.sha256:

@@ -4,14 +4,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from factory.base.errors import TerminalError
 from factory.base.values import Result
-from factory.deploy.protocol import Deployed, Release, Target
+from factory.deploy.protocol import Deployed, Target
 from factory.models import registry
 from factory.models.champion import NoChampionError
+from factory.models.record import ModelRecord
 from factory.models.registry import Version
 from factory.models.tracking import Tracking
-from factory.training.tasks import TASKS
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +21,7 @@ RESTORED_BY = "restored_by"
 class Plan(Result):
     """What one run of a deployment is about."""
 
-    release: Release
+    release: ModelRecord
     before: Deployed | None
     """What the target ran when the run began."""
     is_new: bool
@@ -65,34 +64,12 @@ def plan(
     if own and newest.get("version") == champion.number:
         logger.info("%s runs already: this deployment has restored it", champion.uri)
         return None
-    release = release_of(champion)
+    release = champion.record
+    what = f"{champion.uri}, a {release.learning_task.name}"
     before = target.running(model)
     running = "nothing" if before is None else f"version {before.version} at {before.address}"
-    logger.info("deploys %s; until now there is %s", champion.uri, running)
+    logger.info("deploys %s; until now there is %s", what, running)
     return Plan(release=release, before=before, is_new=is_new(champion))
-
-
-def release_of(version: Version) -> Release:
-    """A registered version as what is deployed.
-
-    Raises:
-        TerminalError: The version was not registered by a training run.
-    """
-    task = TASKS.get(version.tags.get("task", ""))
-    if task is None:
-        raise TerminalError(
-            f"{version.model} version {version.number} has no tag `task`: it was not registered by a "
-            "training run; train the model again"
-        )
-    return Release(
-        model=version.model,
-        version=version.number,
-        uri=version.uri,
-        task=task.name,
-        estimator=version.tags.get("estimator", ""),
-        packages=tuple(filter(None, version.tags.get("packages", "").split(","))),
-        sha256=version.tags.get("sha256"),
-    )
 
 
 def is_new(version: Version) -> bool:

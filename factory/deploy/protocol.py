@@ -8,29 +8,10 @@ from typing import Any, Protocol
 from pydantic import Field
 
 from factory.base.values import Result
-from factory.training.tasks import TaskName
+from factory.models.record import ModelRecord
 
-
-class Release(Result):
-    """A version of a model that is to be deployed."""
-
-    model: str
-    """The full name, `team.model`."""
-    version: int
-    uri: str
-    """What MLflow loads it by: `models:/<model>/<version>`."""
-    task: TaskName
-    estimator: str = ""
-    """Its dotted path."""
-    packages: tuple[str, ...] = ()
-    """Packages whose types the model may hold."""
-    sha256: str | None = None
-    """Of the model's files, as the registry knows it; None for versions that were registered without."""
-
-    @property
-    def name(self) -> str:
-        """The model's name in lower case with dashes: what clusters and clouds take for a name."""
-        return self.model.replace(".", "-").replace("_", "-")
+Release = ModelRecord
+"""The version of a model that is to be deployed."""
 
 
 class Built(Result):

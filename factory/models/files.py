@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING
 
 from factory.base.digests import sha256_of_folder
 from factory.base.errors import TerminalError
+from factory.models.record import RELEASE_FILE
 
 if TYPE_CHECKING:
     import pandas as pd
-
-TAG = "sha256"
-"""The tag of a registered version that holds the digest of its files."""
-
-RELEASE_FILE = "release.json"
-"""What a model in a folder of its own says about itself, where no registry is asked."""
 
 # MLflow writes the first into every copy of a registered model, and we the other.
 _NOT_THE_MODEL = frozenset({"registered_model_meta", RELEASE_FILE})

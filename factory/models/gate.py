@@ -176,7 +176,7 @@ def _score(
 
     features, target = read_part(workspace, "test")
     try:
-        predictions = load_predictor(champion, tracking=tracking).predict(features)
+        predictions = load_predictor(champion.record, tracking=tracking).predict(features)
         scores = score(model.computed_metrics, target, predictions)
     except (TerminalError, TypeError, ValueError) as error:
         return {}, str(error)

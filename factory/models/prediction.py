@@ -29,11 +29,9 @@ from factory.training.tasks import TASKS, TaskName
 
 logger = logging.getLogger(__name__)
 
-# What a model's signature calls a picture's bytes, whose addresses rows have.
-_PICTURE = "binary"
-
-# What a model's signature calls a column, and the form that `learnable` gives such a column.
-_FORMS = {"string": TEXT, "datetime": TIME, _PICTURE: TEXT}
+# What a model's record calls a column, and the form that `learnable` gives such a column; of an image,
+# rows have the address.
+_FORMS = {"string": TEXT, "datetime": TIME, "binary": TEXT}
 _CLASSES = {
     "boolean": pa.bool_(),
     "integer": pa.int64(),
@@ -132,8 +130,8 @@ def predict(
         TerminalError: A column is missing or of another form than the model learned from, or the
             model refuses the rows.
     """
-    version = predictor.version
-    what = f"predictions of {version.model} version {version.number}"
+    record = predictor.record
+    what = f"predictions of {record.model} version {record.version}"
     names = rows.schema.names
     require_columns(predictor.features, names, f"{what}: features")
     require_columns(form.keep, names, f"{what}: keep")
@@ -181,28 +179,22 @@ def as_learned(
     Raises:
         TerminalError: A feature is missing, or a picture cannot be had.
     """
-    picture = picture_of(predictor)
-    if picture is None:
+    image = predictor.record.image_column
+    if image is None:
         yield batch, as_frame(_features(batch, predictor))
         return
     if images is None:
-        raise TerminalError(f"the pictures in {picture!r} lie in a lake: hand in `images`")
+        raise TerminalError(f"the images in {image!r} lie in a lake: hand in `images`")
     done = 0
-    for some in with_bytes(_features(batch, predictor), picture, images):
+    for some in with_bytes(_features(batch, predictor), image, images):
         yield batch.slice(done, some.num_rows), as_frame(pa.Table.from_batches([some]))
         done += some.num_rows
 
 
-def picture_of(predictor: Predictor) -> str | None:
-    """The column of pictures that a model learned from; None if it learned from none."""
-    inputs = predictor.signature.inputs.inputs
-    return next((column.name for column in inputs if column.type.name == _PICTURE), None)
-
-
 def _features(batch: pa.Table, predictor: Predictor) -> pa.Table:
     learned = learnable(batch, predictor.features)
-    for place, column in enumerate(predictor.signature.inputs.inputs):
-        form = _FORMS.get(column.type.name, pa.float64())
+    for place, column in enumerate(predictor.record.inputs):
+        form = _FORMS.get(column.type, pa.float64())
         found = learned.column(column.name)
         if found.type != form and pc.count(found, mode="only_valid").as_py() == 0:
             # Nothing tells what a column without any value holds; it may be read as texts.
@@ -222,12 +214,11 @@ def _piece(batch: pa.Table, said: Predictions, predictor: Predictor, form: Form)
     if "probability" in TASKS[form.task].prediction_columns:
         highest = None if said.probabilities is None else said.probabilities.max(axis=1)
         columns["probability"] = pa.nulls(rows, pa.float64()) if highest is None else highest
-    columns["model_version"] = pa.repeat(pa.scalar(predictor.version.number, pa.int64()), rows)
+    columns["model_version"] = pa.repeat(pa.scalar(predictor.record.version, pa.int64()), rows)
     columns["input_version"] = pa.repeat(pa.scalar(form.input_version, pa.int64()), rows)
     return pa.table(columns)
 
 
 def _prediction_type(predictor: Predictor) -> pa.DataType:
-    outputs = predictor.signature.outputs
-    name = outputs.input_types()[0].name if outputs is not None else ""
-    return _CLASSES.get(name, pa.float64())
+    outputs = predictor.record.outputs
+    return _CLASSES.get(outputs[0] if outputs else "", pa.float64())

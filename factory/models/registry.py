@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException, RestException
 
 from factory.base.errors import TerminalError
 from factory.base.texts import did_you_mean, one_of
+from factory.models.record import ModelRecord
 from factory.models.tracking import Tracking
 
 CHALLENGER = "challenger"
@@ -24,8 +26,6 @@ PREVIOUS = "previous"
 Reason = Literal["promotion", "rollback"]
 
 _MISSING = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
-_METRICS = ("validation_", "test_")
-_SNAPSHOT = "snapshot."
 
 
 class UnknownModelError(TerminalError):
@@ -40,48 +40,34 @@ class ChampionChangedError(TerminalError):
 class Version:
     """One version of a registered model."""
 
-    model: str
-    """The full name, `team.model`."""
-    number: int
+    record: ModelRecord
+    """What it is, and has been since it was registered."""
     aliases: tuple[str, ...]
     tags: Mapping[str, str]
-    run_id: str
-    """MLflow's id of the training run that registered it."""
-    registered_at: datetime
+    """What was done with it since: promotions, rollbacks, deployments, the gate's reasons."""
+
+    @property
+    def model(self) -> str:
+        """The full name, `team.model`."""
+        return self.record.model
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+        return self.record.version
 
     @property
     def uri(self) -> str:
         """What MLflow loads it by."""
-        return f"models:/{self.model}/{self.number}"
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The `validation_` and `test_` metrics that it was registered with."""
-        return {
-            name: float(value) for name, value in self.tags.items() if name.startswith(_METRICS)
-        }
-
-    @property
-    def snapshots(self) -> dict[str, int]:
-        """The versions of the datasets that it was trained on, by full name."""
-        return {
-            name.removeprefix(_SNAPSHOT): int(value)
-            for name, value in sorted(self.tags.items())
-            if name.startswith(_SNAPSHOT)
-        }
-
-    @property
-    def config_hash(self) -> str:
-        """Of the configuration that it was trained by."""
-        return self.tags.get("config_hash", "")
+        return self.record.uri
 
     def as_event(self, reason: Reason) -> dict[str, Any]:
         """The extra of the model's asset event, when this version goes into production."""
         return {
             "model": self.model,
             "version": self.number,
-            "metrics": self.metrics,
-            "snapshots": self.snapshots,
+            "metrics": self.record.metrics,
+            "snapshots": self.record.snapshots,
             "reason": reason,
         }
 
@@ -103,7 +89,7 @@ def with_alias(model: str, alias: str, *, tracking: Tracking | None = None) -> V
     """
     with (tracking or Tracking()).asked() as client:
         try:
-            return _version(client.get_model_version_by_alias(model, alias))
+            return as_version(client, client.get_model_version_by_alias(model, alias))
         except MlflowException as error:
             if error.error_code not in _MISSING:
                 raise
@@ -143,7 +129,7 @@ def versions(model: str, *, tracking: Tracking | None = None) -> list[Version]:
         if found:
             # The search leaves the aliases out.
             aliases = client.get_registered_model(model).aliases
-            known = [_version(one, aliases) for one in found]
+            known = [as_version(client, one, aliases) for one in found]
             return sorted(known, key=lambda one: -one.number)
         names = sorted(one.name for one in client.search_registered_models())
     there = f"there are {one_of(names)}" if names else "no model has been registered yet"
@@ -313,18 +299,40 @@ def _words(number: int | None) -> str:
     return "none" if number is None else f"version {number}"
 
 
-def _version(found: ModelVersion, aliases: Mapping[str, str] | None = None) -> Version:
-    """A version; `aliases` of the whole model where the version itself does not name its own."""
+def as_version(
+    client: MlflowClient, found: ModelVersion, aliases: Mapping[str, str] | None = None
+) -> Version:
+    """A version as MLflow hands it out.
+
+    Args:
+        client: Of the MLflow server that it comes from.
+        found: The version.
+        aliases: Those of the whole model, where the version itself does not name its own.
+    """
     own = (
         found.aliases
         if aliases is None
         else [alias for alias, number in aliases.items() if int(number) == int(found.version)]
     )
-    return Version(
+    tags = dict(found.tags or {})
+    record = ModelRecord.from_tags(
+        tags if "task" in tags else {**tags, **_task_of_run(client, found.run_id)},
         model=found.name,
-        number=int(found.version),
-        aliases=tuple(sorted(own or ())),
-        tags=dict(found.tags or {}),
-        run_id=found.run_id or "",
+        version=int(found.version),
         registered_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+        mlflow_run_id=found.run_id or "",
     )
+    return Version(record, tuple(sorted(own or ())), tags)
+
+
+def _task_of_run(client: MlflowClient, run_id: str | None) -> dict[str, str]:
+    """The tag `task` of a version that has none itself, as the first releases left it to the run."""
+    if not run_id:
+        return {}
+    try:
+        tags = client.get_run(run_id).data.tags
+    except MlflowException as error:
+        if error.error_code not in _MISSING:
+            raise
+        return {}
+    return {"task": tags["task"]} if "task" in tags else {}

@@ -88,7 +88,7 @@ def _checked(
             wanted = f"`rows_added` is {rules.rows_added:,}"
             yield added >= rules.rows_added, f"{added:,} rows were added {since}, {wanted}"
     if rules.days_since is not None:
-        days = (now - newest.registered_at).total_seconds() / 86_400
+        days = (now - newest.record.registered_at).total_seconds() / 86_400
         wanted = f"`days_since` is {rules.days_since}"
         yield days >= rules.days_since, f"{days:.1f} days have passed {since}, {wanted}"
 
@@ -98,7 +98,7 @@ def _rows_added(newest: Version, snapshots: Mapping[str, Snapshot], lake: Lake) 
     rows = 0
     for name, snapshot in snapshots.items():
         try:
-            rows += max(0, snapshot.rows - lake.snapshot(name, newest.snapshots[name]).rows)
+            rows += max(0, snapshot.rows - lake.snapshot(name, newest.record.snapshots[name]).rows)
         except (KeyError, NoSnapshotError):
             return None
     return rows

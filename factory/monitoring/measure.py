@@ -17,7 +17,7 @@ from factory.data.images.store import ImageStore
 from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
 from factory.models import registry
-from factory.models.prediction import as_learned, picture_of, prediction_rows
+from factory.models.prediction import as_learned, prediction_rows
 from factory.models.predictor import Predictor, load_predictor
 from factory.models.registry import Version
 from factory.models.tracking import Tracking
@@ -122,10 +122,11 @@ def measure(
         said = predicted.values
     else:
         version = _champion(watched.model, tracking)
-    predictor = load_predictor(version, tracking=tracking)
+    predictor = load_predictor(version.record, tracking=tracking)
     load = _Loading(watched, model, monitor.sample_rows, predictor, lake, workspace)
     reference, current = load.reference(), load.current(versions)
-    columns = _compare_columns(reference.table, current.table, monitor.drift, picture_of(predictor))
+    image = predictor.record.image_column
+    columns = _compare_columns(reference.table, current.table, monitor.drift, image)
     prediction = None
     if monitor.drift.prediction:
         now = None if said is None else said.column(PREDICTION).to_pandas()
@@ -135,7 +136,7 @@ def measure(
         model=watched.model,
         version=version.number,
         window={name: versions[name] for name in _window(watched)},
-        reference={name: version.snapshots[name] for name in watched.train_on},
+        reference={name: version.record.snapshots[name] for name in watched.train_on},
         reference_rows=reference.rows,
         current_rows=current.rows,
         columns=columns,
@@ -208,12 +209,12 @@ class _Loading:
 
     def reference(self) -> _Side:
         """What the version was trained on."""
-        version = self.predictor.version
-        unknown = [name for name in self.watched.train_on if name not in version.snapshots]
+        record = self.predictor.record
+        unknown = [name for name in self.watched.train_on if name not in record.snapshots]
         if unknown:
             raise TerminalError(
-                f"{version.model} version {version.number} was not trained on "
-                f"{', '.join(unknown)}, but on {', '.join(version.snapshots) or 'nothing known'}: "
+                f"{record.model} version {record.version} was not trained on "
+                f"{', '.join(unknown)}, but on {', '.join(record.snapshots) or 'nothing known'}: "
                 "train it again"
             )
         scratch = self._folder("reference")
@@ -222,14 +223,14 @@ class _Loading:
             self.model.transforms,
             workspace=scratch,
             lake=self.lake,
-            versions={name: version.snapshots[name] for name in self.watched.train_on},
+            versions={name: record.snapshots[name] for name in self.watched.train_on},
         )
         return self._side(rows, scratch, self.watched.train_on)
 
     def current(self, versions: Mapping[str, int]) -> _Side:
         """Today's rows."""
         first = self.watched.train_on[0]
-        trained_on = self.lake.snapshot(first, self.predictor.version.snapshots[first])
+        trained_on = self.lake.snapshot(first, self.predictor.record.snapshots[first])
         by_predict = self.watched.predictions is not None
         scratch = self._folder("current")
         rows = prediction_rows(

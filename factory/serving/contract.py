@@ -1,4 +1,4 @@
-"""What a model takes, as a pydantic model made from its MLflow signature.
+"""What a model takes, as a pydantic model made from the columns of its record.
 
 Rows are dictionaries, not objects: a feature may have any name, such as `petal length (cm)` or
 `class`, and a thousand rows are read by compiled code alone.
@@ -13,8 +13,6 @@ from typing import Annotated, Any
 
 import pandas as pd
 import pyarrow as pa
-from mlflow.models import ModelSignature
-from mlflow.types.schema import AnyType, ColSpec, DataType
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -32,6 +30,7 @@ from pydantic_core import PydanticKnownError
 from typing_extensions import TypedDict
 
 from factory.data.columns import TEXT, TIME, learnable
+from factory.models.record import Column, ModelRecord
 from factory.serving.refusals import UnfitVersionError
 
 Row = dict[str, Any]
@@ -46,33 +45,10 @@ _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
-class Feature:
-    """One column that a model takes."""
-
-    name: str
-    type: str
-    """MLflow's word for it: `double`, `string`, `datetime`, …"""
-    nullable: bool
-    """Whether it was ever null in training."""
-
-    @classmethod
-    def of(cls, column: ColSpec) -> "Feature":
-        """The feature that a column of a signature describes.
-
-        Raises:
-            UnfitVersionError: Its type has no form in JSON.
-        """
-        kind = column.type
-        if not isinstance(kind, DataType) or kind not in _PYTHON or column.name is None:
-            raise UnfitVersionError("its signature has a type that rows in JSON cannot carry")
-        return cls(column.name, kind.name, nullable=not column.required)
-
-
-@dataclass(frozen=True)
 class Contract:
     """What a request must hold, and how it becomes a table."""
 
-    features: tuple[Feature, ...]
+    features: tuple[Column, ...]
     outputs: tuple[str, ...]
     """The types of what is predicted."""
     request: type[BaseModel]
@@ -102,44 +78,43 @@ class Contract:
         return frame
 
 
-def contract_of(
-    name: str, signature: ModelSignature, example: pd.DataFrame, most_rows: int
-) -> Contract:
+def contract_of(record: ModelRecord, example: pd.DataFrame, most_rows: int) -> Contract:
     """The contract of a version.
 
     Args:
-        name: What its schemas are called in OpenAPI.
-        signature: The version's.
+        record: The version's.
         example: The version's input example.
         most_rows: Rows that one request may hold.
 
     Raises:
-        UnfitVersionError: The signature has types that rows in JSON cannot carry.
+        UnfitVersionError: Its columns have types that rows in JSON cannot carry.
     """
-    columns = signature.inputs.inputs if signature.inputs else []
-    if not columns or signature.inputs.is_tensor_spec():
+    if not record.inputs:
         raise UnfitVersionError("its signature names no columns")
-    features = tuple(map(Feature.of, columns))
+    if any(column.type not in _PYTHON for column in record.inputs):
+        raise UnfitVersionError("its signature has a type that rows in JSON cannot carry")
+    name = _title(record.model)
     shown = example_rows(example)
-    row: Any = _typed_dict(f"{name}Row", {each.name: _annotation(each, shown) for each in features})
+    row: Any = _typed_dict(
+        f"{name}Row", {each.name: _annotation(each, shown) for each in record.inputs}
+    )
     row.__pydantic_config__ = _STRICT
     return Contract(
-        features=features,
-        outputs=outputs_of(signature),
+        features=record.inputs,
+        outputs=record.outputs,
         request=create_model(
             f"{name}Request",
             __config__=ConfigDict(**_STRICT, json_schema_extra=_shown(shown)),
             rows=(Annotated[list[row], Field(min_length=1, max_length=most_rows)], ...),
         ),
         example=shown,
-        _schema=pa.schema([(each.name, _ARROW[DataType[each.type]]) for each in features]),
+        _schema=pa.schema([(each.name, _ARROW[each.type]) for each in record.inputs]),
     )
 
 
-def outputs_of(signature: ModelSignature) -> tuple[str, ...]:
-    """The types of what is predicted, in MLflow's words."""
-    outputs = signature.outputs.input_types() if signature.outputs else []
-    return tuple(getattr(kind, "name", str(kind)) for kind in outputs)
+def _title(model: str) -> str:
+    """What a model's schemas are called in OpenAPI."""
+    return "".join(part.capitalize() for part in model.replace(".", "_").split("_"))
 
 
 def example_rows(example: pd.DataFrame) -> list[Row]:
@@ -153,8 +128,8 @@ def _shown(rows: Sequence[Row]) -> JsonDict:
     return {"examples": [{"rows": list(rows)}]}
 
 
-def _annotation(feature: Feature, shown: Sequence[Row]) -> Any:
-    kind: Any = _PYTHON[DataType[feature.type]]
+def _annotation(feature: Column, shown: Sequence[Row]) -> Any:
+    kind: Any = _PYTHON[feature.type]
     if feature.nullable:
         kind = kind | None
     known = [row[feature.name] for row in shown if row.get(feature.name) is not None]
@@ -187,21 +162,21 @@ _Time = Annotated[
 _Int = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 _Long = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
-_PYTHON: dict[DataType | AnyType, Any] = {
-    DataType.double: float,
-    DataType.float: float,
-    DataType.long: _Long,
-    DataType.integer: _Int,
-    DataType.boolean: bool,
-    DataType.string: str,
-    DataType.datetime: _Time,
+_PYTHON: dict[str, Any] = {
+    "double": float,
+    "float": float,
+    "long": _Long,
+    "integer": _Int,
+    "boolean": bool,
+    "string": str,
+    "datetime": _Time,
 }
 _ARROW = {
-    DataType.double: pa.float64(),
-    DataType.float: pa.float64(),
-    DataType.long: pa.int64(),
-    DataType.integer: pa.int64(),
-    DataType.boolean: pa.bool_(),
-    DataType.string: TEXT,
-    DataType.datetime: TIME,
+    "double": pa.float64(),
+    "float": pa.float64(),
+    "long": pa.int64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+    "string": TEXT,
+    "datetime": TIME,
 }

@@ -9,10 +9,9 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from mlflow.models import ModelSignature
-from mlflow.types.schema import DataType
 
-from factory.serving.contract import Feature, Row
+from factory.models.record import IMAGE, Column, ModelRecord
+from factory.serving.contract import Row
 from factory.serving.images import check_image, refusal
 from factory.serving.limits import RequestImageLimits
 
@@ -34,9 +33,9 @@ class ImageContract:
     """None: an image is too long to be shown."""
 
     @property
-    def features(self) -> tuple[Feature, ...]:
+    def features(self) -> tuple[Column, ...]:
         """The one column that the model takes."""
-        return (Feature(self.column, DataType.binary.name, nullable=False),)
+        return (Column(name=self.column, type=IMAGE, nullable=False),)
 
     @property
     def most_bytes(self) -> int:
@@ -88,10 +87,6 @@ class ImageContract:
         return content
 
 
-def image_column_of(signature: ModelSignature) -> str | None:
+def image_column_of(record: ModelRecord) -> str | None:
     """The one column of bytes that a model takes; None for a model of rows."""
-    columns = signature.inputs.inputs if signature.inputs else []
-    if len(columns) != 1 or signature.inputs.is_tensor_spec():
-        return None
-    column = columns[0]
-    return str(column.name) if column.type == DataType.binary and column.name else None
+    return record.image_column if len(record.inputs) == 1 else None

@@ -13,7 +13,7 @@ from factory.base.errors import TerminalError
 from factory.models.predictor import Predictor, load_predictor
 from factory.models.registry import Version
 from factory.models.tracking import Tracking
-from factory.serving.contract import Contract, Row, contract_of, example_rows, outputs_of
+from factory.serving.contract import Contract, Row, contract_of, example_rows
 from factory.serving.image_contract import ImageContract, image_column_of
 from factory.serving.limits import ServingLimits
 from factory.serving.refusals import UnfitVersionError
@@ -71,14 +71,11 @@ def warmed_up(version: Version, predictor: Predictor, settings: ServingLimits) -
     if (example := predictor.example) is None:
         raise UnfitVersionError("it has no input example to try it with")
     contract: Contract | ImageContract
-    if column := image_column_of(predictor.signature):
-        contract = ImageContract(
-            column, outputs_of(predictor.signature), settings.most_rows, settings.images
-        )
+    record = predictor.record
+    if column := image_column_of(record):
+        contract = ImageContract(column, record.outputs, settings.most_rows, settings.images)
     else:
-        contract = contract_of(
-            _title(version.model), predictor.signature, example, settings.most_rows
-        )
+        contract = contract_of(record, example, settings.most_rows)
     served = LoadedVersion(version, contract, _warm_up(predictor, contract, example), predictor)
     logger.info("%s version %d is loaded", version.model, version.number)
     return served
@@ -87,7 +84,7 @@ def warmed_up(version: Version, predictor: Predictor, settings: ServingLimits) -
 def _load(version: Version, tracking: Tracking) -> Predictor:
     """The one place that serving gets models from."""
     # The command has set the threads of native libraries for the whole process.
-    return load_predictor(version, tracking=tracking, limit_threads=False)
+    return load_predictor(version.record, tracking=tracking, limit_threads=False)
 
 
 def _warm_up(
@@ -109,10 +106,6 @@ def _warm_up(
     if found := nonsense(predictions, len(rows)):
         raise UnfitVersionError(f"for its input example it predicts {found}")
     return predictions.classes is not None
-
-
-def _title(model: str) -> str:
-    return "".join(part.capitalize() for part in model.replace(".", "_").split("_"))
 
 
 def nonsense(predictions: Predictions, rows: int) -> str | None:

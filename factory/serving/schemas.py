@@ -93,6 +93,7 @@ class Details(Summary):
         if model.served is None:
             return cls(**summary)
         version, contract = model.served.version, model.served.contract
+        record = version.record
         inputs = [
             FeatureDetails(name=each.name, type=each.type, nullable=each.nullable)
             for each in contract.features
@@ -100,10 +101,10 @@ class Details(Summary):
         return cls(
             **summary,
             signature=Signature(inputs=inputs, outputs=list(contract.outputs)),
-            metrics=version.metrics,
-            snapshots=version.snapshots,
-            config_hash=version.config_hash or None,
-            registered_at=version.registered_at,
+            metrics=record.metrics,
+            snapshots=record.snapshots,
+            config_hash=record.config_hash or None,
+            registered_at=record.registered_at,
             promoted_at=_when(version.tags.get("promoted_at")),
             example=contract.example,
         )

@@ -7,12 +7,12 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.entities.model_registry import ModelVersion
 
 from factory.base.errors import TerminalError
 from factory.base.values import Result
 from factory.models import registry
-from factory.models.files import TAG, digest, downloaded
+from factory.models.files import digest, downloaded
+from factory.models.record import ModelFacts, ModelRecord
 from factory.models.registry import CHALLENGER
 from factory.models.tracking import Tracking
 from factory.models.training_run import TrainingRun
@@ -36,14 +36,9 @@ _VERIFIED_IMAGES = 100
 class Registration(Result):
     """A version of a registered model."""
 
-    name: str
-    version: int
+    record: ModelRecord
     alias: str | None
     """`challenger`, or None when a newer version is that already, or this one is in production."""
-    model_uri: str
-    mlflow_run_id: str
-    metrics: dict[str, float]
-    """`validation_` and `test_` metrics."""
     is_new: bool
     """False when an earlier try of this run had registered it."""
 
@@ -87,48 +82,45 @@ def register(
         # The calls below know no client, only the process's one server.
         mlflow.set_tracking_uri(tracking.uri)
         with tracking.asked():
-            uri, sha256 = _log_verified(selection, model, workspace, sweep)
+            facts = ModelFacts(
+                task=model.task,
+                estimator=selection.winner.fit.trial.estimator,
+                packages=_packages(model),
+                config_hash=run.config_hash,
+                snapshots=dict(run.snapshots),
+                metrics=metrics,
+            )
+            uri, facts = _log_verified(selection, model, workspace, sweep, facts)
             tags = {
                 **run.tags(),
                 **origin,
-                "estimator": selection.winner.fit.trial.estimator,
-                # What reading it back takes, long after the configuration has moved on.
-                "task": model.task,
-                "packages": ",".join(_packages(model)),
                 "trial_run": selection.winner.mlflow_run_id,
-                TAG: sha256,
-                **{name: repr(value) for name, value in metrics.items()},
+                **facts.as_tags(),
             }
-            version = mlflow.register_model(uri, run.model, tags=tags)
-    alias = _challenge(tracking, version)
-    tracking.log(sweep.parent_run_id, tags={"registered_version": str(version.version)})
+            found = mlflow.register_model(uri, run.model, tags=tags)
+            version = registry.as_version(tracking.client, found)
+    alias = _challenge(tracking, version.record)
+    tracking.log(sweep.parent_run_id, tags={"registered_version": str(version.number)})
     tracking.finish(sweep.parent_run_id)
-    logger.info("%s version %s is registered", run.model, version.version)
-    return Registration(
-        name=run.model,
-        version=int(version.version),
-        alias=alias,
-        model_uri=f"models:/{run.model}/{version.version}",
-        mlflow_run_id=sweep.parent_run_id,
-        metrics=metrics,
-        is_new=is_new,
-    )
+    logger.info("%s version %d is registered", version.model, version.number)
+    return Registration(record=version.record, alias=alias, is_new=is_new)
 
 
 def _find_version(
     tracking: Tracking, name: str, run_id: str, origin: Mapping[str, str]
-) -> ModelVersion | None:
+) -> registry.Version | None:
     """The version that this very run registered from the same trial, configuration and data."""
     with tracking.asked() as client:
         versions = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
-    same = [one for one in versions if origin.items() <= one.tags.items()]
-    return max(same, key=lambda one: int(one.version), default=None)
+        same = [one for one in versions if origin.items() <= one.tags.items()]
+        newest = max(same, key=lambda one: int(one.version), default=None)
+        return newest and registry.as_version(client, newest)
 
 
 def _log_verified(
-    selection: Selection, model: Model, workspace: Path, sweep: Sweep
-) -> tuple[str, str]:
-    """The URI of the logged model, and the digest of its files."""
+    selection: Selection, model: Model, workspace: Path, sweep: Sweep, facts: ModelFacts
+) -> tuple[str, ModelFacts]:
+    """The URI of the logged model, and the facts with what its files say."""
     fit = selection.winner.fit
     trainer = trainer_for(model, fit.trial.estimator)
     fitted = load_fitted(fit, model, workspace)
@@ -137,15 +129,17 @@ def _log_verified(
         LoggedModel(
             run_id=sweep.parent_run_id,
             features=_signature_rows(workspace),
-            packages=_packages(model),
+            packages=facts.packages,
             params={name: as_text(value) for name, value in fit.trial.params.items()},
         ),
     )
     rows, _ = read_part(workspace, "test", rows=_verified_rows(model))
     here = trainer.predict(fitted, rows).values
     with downloaded(uri) as folder:
-        sha256 = digest(folder)
-        read_back = trainer.load_logged(folder, _packages(model))
+        facts = facts.model_copy(update={"sha256": digest(folder)}).with_signature(
+            mlflow.models.Model.load(folder).signature
+        )
+        read_back = trainer.load_logged(folder, facts.packages)
     there = trainer.predict(read_back, rows).values
     agree = np.array_equal(here, there) if here.dtype.kind != "f" else np.allclose(here, there)
     if not agree:
@@ -154,7 +148,7 @@ def _log_verified(
             f"predicts otherwise for {np.sum(here != there)} of {len(rows)} rows; it is not "
             "registered"
         )
-    return uri, sha256
+    return uri, facts
 
 
 def _verified_rows(model: Model) -> int:
@@ -181,16 +175,16 @@ def _packages(model: Model) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path.partition(".")[0] for path in paths))
 
 
-def _challenge(tracking: Tracking, version: ModelVersion) -> str | None:
+def _challenge(tracking: Tracking, record: ModelRecord) -> str | None:
     """Make a version the challenger unless a newer one is, or it is in production already.
 
     Returns:
         What it became.
     """
-    number = int(version.version)
-    current = registry.with_alias(version.name, CHALLENGER, tracking=tracking)
-    champion = registry.champion(version.name, tracking=tracking)
+    name, number = record.model, record.version
+    current = registry.with_alias(name, CHALLENGER, tracking=tracking)
+    champion = registry.champion(name, tracking=tracking)
     if (current and current.number > number) or (champion and champion.number == number):
         return None
-    registry.set_alias(version.name, CHALLENGER, number, tracking=tracking)
+    registry.set_alias(name, CHALLENGER, number, tracking=tracking)
     return CHALLENGER

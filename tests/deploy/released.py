@@ -2,7 +2,6 @@
 
 import pytest
 
-from factory.deploy.deployment import release_of
 from factory.deploy.model_folder import fill_model_folder
 from factory.deploy.protocol import Release
 from factory.models import registry
@@ -21,7 +20,7 @@ def tracking(mlflow_server):
 def release(tmp_path_factory, mlflow_server, tracking) -> Release:
     """A classification of penguins, registered."""
     number = trained(tmp_path_factory.mktemp("released"), mlflow_server, NAME)
-    return release_of(registry.version(NAME, number, tracking=tracking))
+    return registry.version(NAME, number, tracking=tracking).record
 
 
 @pytest.fixture(scope="session")

@@ -17,17 +17,14 @@ from factory.deploy.build_context import Context, make_context
 from factory.deploy.builders import Job, build_image
 from factory.deploy.container_image import make_image
 from factory.deploy.container_image_section import Image
-from factory.deploy.protocol import Release
 from factory.deploy.requirements import FASTAI, SERVING, pinned
 from tests.deploy.stand_in import free_port, stand_in
+from tests.models.records import record
 
 REPOSITORY = "registry.example.org/ecology/species"
 DIGEST = f"sha256:{'d' * 64}"
-RELEASE = Release(
-    model="ecology.species",
+RELEASE = record(
     version=3,
-    uri="models:/ecology.species/3",
-    task="classification",
     estimator="sklearn.linear_model.LogisticRegression",
     packages=("sklearn",),
     sha256="a" * 64,
@@ -112,8 +109,8 @@ for name in [n for n in sys.modules if brought.get(n.partition(".")[0]) and not 
 sys.meta_path.insert(0, Nothing())
 import factory.cli.main, factory.serving.server
 from factory.serving.folder import load_folder
-from factory.serving.limits import Settings
-print(load_folder(Path(sys.argv[1]), Settings()).version.model)
+from factory.serving.limits import ServingLimits
+print(load_folder(Path(sys.argv[1]), ServingLimits()).version.model)
 """
 
 

@@ -8,18 +8,12 @@ from kubernetes_validate.utils import all_versions
 from pydantic import TypeAdapter
 
 from factory.deploy.manifests import manifests
-from factory.deploy.protocol import Release
 from factory.deploy.sections import Deploy
 from factory.deploy.targets.kubernetes import as_yaml
+from tests.models.records import record
 
 IMAGE = f"registry.example.org/pets/detector@sha256:{'a' * 64}"
-RELEASE = Release(
-    model="pets.cat_detector",
-    version=7,
-    uri="models:/pets.cat_detector/7",
-    task="classification",
-    estimator="fastai.vision.learner.vision_learner",
-)
+RELEASE = record("pets.cat_detector", 7, estimator="fastai.vision.learner.vision_learner")
 
 
 def section(**changes):

@@ -6,7 +6,7 @@ import pytest
 from factory.base.errors import FactoryError, TerminalError
 from factory.deploy.deployment import RESTORED_BY, Plan, plan
 from factory.deploy.outcome import confirm, restore
-from factory.deploy.protocol import Deployed, Release
+from factory.deploy.protocol import Deployed
 from factory.models import registry
 from factory.models.champion import NoChampionError
 from factory.models.tracking import Tracking
@@ -175,8 +175,3 @@ def test_a_champion_that_has_changed_meanwhile_is_left_alone(model):
     assert outcome.why.endswith("by now version 3 is in production")
     assert model.aliases() == {"champion": 3, "previous": 2}
     assert model.target.restored == [made.before]
-
-
-def test_a_release_has_a_name_that_clusters_take():
-    found = Release(model="big_team.my_model", version=3, uri="models:/x/3", task="classification")
-    assert found.name == "big-team-my-model"

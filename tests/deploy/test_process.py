@@ -16,9 +16,10 @@ from factory.deploy.targets.process import ProcessTarget
 from factory.deploy.targets.process_section import ProcessDeploy
 from factory.models import registry
 from factory.models.tracking import Tracking
+from tests.models.records import record
 from tests.serving.service import registered, serving
 
-RELEASE = Release(model="lab.mark", version=2, uri="models:/lab.mark/2", task="classification")
+RELEASE = record("lab.mark", 2)
 NOWHERE = Tracking("http://127.0.0.1:9")
 
 

@@ -11,10 +11,11 @@ from factory.deploy.protocol import Answer, Deployed, Release
 from factory.deploy.smoke import Answered, SmokeTestError, smoke_test
 from factory.models.tracking import Tracking
 from tests.deploy.fake_target import ADDRESS, MemoryTarget
+from tests.models.records import record
 from tests.serving.image_models import image
 
-RELEASE = Release(model="pets.detector", version=3, uri="models:/x/3", task="classification")
-PRICE = Release(model="homes.price", version=3, uri="models:/x/3", task="regression")
+RELEASE = record("pets.detector", 3)
+PRICE = record("homes.price", 3, task="regression")
 RUNNING = Deployed(model="pets.detector", version=3, address=ADDRESS)
 CAT = {"file": "cat.jpg", "expect": "cat"}
 

@@ -5,7 +5,6 @@ import pytest
 from factory.base.errors import TerminalError
 from factory.data.transforms.sections import SqlTransform
 from factory.lake.write import Write
-from factory.models import registry
 from factory.models.prediction import Form, predict, prediction_rows
 from factory.models.predictor import Predictor, load_predictor
 from tests.data.rows import lake_in, rows_of
@@ -18,8 +17,7 @@ FEATURES = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "sex"]
 def trained(rows, config, folder, mlflow_server):
     training = Training(rows, config, folder, mlflow_server)
     found = training.all()
-    version = registry.version(found.name, found.version, tracking=training.tracking)
-    return load_predictor(version, tracking=training.tracking)
+    return load_predictor(found.record, tracking=training.tracking)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +66,7 @@ def test_rows_are_what_is_kept_and_what_the_model_says(species, predicted):
     assert sum(right) / len(right) > 0.95
     assert table["island"].to_pylist() == penguins().column("island").to_pylist()
     assert all(1 / 3 <= one <= 1 for one in table["probability"].to_pylist())
-    assert set(table["model_version"].to_pylist()) == {species.version.number}
+    assert set(table["model_version"].to_pylist()) == {species.record.version}
     assert set(table["input_version"].to_pylist()) == {4}
 
 

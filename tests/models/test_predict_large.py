@@ -12,10 +12,10 @@ from tests.memory import REPOSITORY
 
 PREDICT = """
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.memory import peak_kilobytes
+from tests.models.records import record
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,6 @@ from mlflow.models import infer_signature
 
 from factory.lake.table import Lake
 from factory.models.predictor import Predictor
-from factory.models.registry import Version
 from factory.models.prediction import Form, predict, prediction_rows
 from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
 
@@ -32,8 +31,8 @@ features = pd.DataFrame(np.random.default_rng(0).normal(size=(500, 8)), columns=
 target = np.where(features.a > 0, "cod", "hake")
 trainer = ScikitLearnTrainer("classification")
 model = trainer.fit("sklearn.linear_model.LogisticRegression", {}, features, target, 0).model
-version = Version("lab.species", 1, (), {}, "", datetime.now(UTC))
-predictor = Predictor(version, infer_signature(features, pd.Series(target)), model, trainer)
+signature = infer_signature(features, pd.Series(target))
+predictor = Predictor(record("lab.species").with_signature(signature), model, trainer)
 rows = prediction_rows(
     ["sea.catches"], (), absent={}, workspace=folder, lake=Lake((folder / "lake").as_uri()),
     versions={"sea.catches": 0},

@@ -42,7 +42,7 @@ class Life:
         self.training.plan()
         selection = self.training.select([self.training.evaluate(0)])
         self.tested = self.training.test(selection)
-        self.version = self.training.register(selection, self.tested)
+        self.version = self.training.register(selection, self.tested).record
 
     def decide(self, **rules) -> Decision:
         found = gate(

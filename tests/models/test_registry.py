@@ -2,7 +2,6 @@
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import mlflow
 import pandas as pd
@@ -12,7 +11,7 @@ from mlflow.exceptions import RestException
 
 from factory.base.errors import TerminalError
 from factory.models import registry
-from factory.models.files import TAG, TamperedError
+from factory.models.files import TamperedError
 from factory.models.predictor import load_predictor
 from factory.models.registry import ChampionChangedError, UnknownModelError
 from factory.models.tracking import Tracking
@@ -167,8 +166,8 @@ def test_versions_come_newest_first_with_aliases_and_what_they_learned_from(name
     registry.promote(name, 2, instead_of=None, tracking=tracking, **BY)
     found = registry.versions(name, tracking=tracking)
     assert [(one.number, one.aliases) for one in found] == [(3, ()), (2, ("champion",)), (1, ())]
-    assert found[1].snapshots == {"marine.penguins": 3}
-    assert len(found[1].config_hash) == 12
+    assert found[1].record.snapshots == {"marine.penguins": 3}
+    assert len(found[1].record.config_hash) == 12
     assert registry.newest(name, tracking=tracking) == found[0]
 
 
@@ -179,7 +178,7 @@ def test_a_model_that_was_never_trained_has_no_champion_and_no_newest(trained):
 
 def test_a_loaded_version_predicts_as_the_fitted_model_did(trained):
     version = registry.version(trained.name, 1, tracking=trained.tracking)
-    predictor = load_predictor(version, tracking=trained.tracking)
+    predictor = load_predictor(version.record, tracking=trained.tracking)
     rows, target = read_part(trained.workspace, "test")
     found = predictor.predict(rows.assign(other=1))
     assert (found.values == target).mean() > 0.9
@@ -192,7 +191,7 @@ def test_loading_a_version_brings_its_input_example_and_leaves_no_file(
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     version = registry.version(trained.name, 1, tracking=trained.tracking)
-    predictor = load_predictor(version, tracking=trained.tracking)
+    predictor = load_predictor(version.record, tracking=trained.tracking)
     assert tuple(predictor.example.columns) == predictor.features
     assert len(predictor.predict(predictor.example).values) == len(predictor.example) > 0
     assert list(tmp_path.iterdir()) == []
@@ -200,7 +199,7 @@ def test_loading_a_version_brings_its_input_example_and_leaves_no_file(
 
 def test_rows_that_lack_a_feature_or_have_it_in_another_form_are_refused(trained):
     version = registry.version(trained.name, 1, tracking=trained.tracking)
-    predictor = load_predictor(version, tracking=trained.tracking)
+    predictor = load_predictor(version.record, tracking=trained.tracking)
     rows, _ = read_part(trained.workspace, "test")
     with pytest.raises(TerminalError) as refused:
         predictor.predict(rows.drop(columns="island").assign(sex=1.0, year="old"))
@@ -218,14 +217,14 @@ def test_a_version_with_types_of_other_packages_is_not_loaded(trained, monkeypat
     version = registry.version(trained.name, 1, tracking=trained.tracking)
     monkeypatch.setattr(skops.io, "get_untrusted_types", lambda file: ["os.system"])
     with pytest.raises(TerminalError, match=r"types that are not trusted: os\.system"):
-        load_predictor(version, tracking=trained.tracking)
+        load_predictor(version.record, tracking=trained.tracking)
 
 
 def test_a_version_whose_files_were_changed_is_not_loaded(trained):
     version = registry.version(trained.name, 1, tracking=trained.tracking)
-    assert len(version.tags[TAG]) == 64
-    other = replace(version, tags={**version.tags, TAG: "0" * 64})
-    with pytest.raises(TamperedError, match=f"hash to {version.tags[TAG]}, and 0000"):
+    assert len(version.record.sha256) == 64
+    other = version.record.model_copy(update={"sha256": "0" * 64})
+    with pytest.raises(TamperedError, match=f"hash to {version.record.sha256}, and 0000"):
         load_predictor(other, tracking=trained.tracking)
 
 
@@ -246,4 +245,4 @@ def test_a_version_that_is_stored_as_pickle_is_not_loaded(trained):
     registry.tag(name, 1, {"task": "classification"}, tracking=trained.tracking)
     version = registry.version(name, 1, tracking=trained.tracking)
     with pytest.raises(TerminalError, match="stored as cloudpickle, and reading that may run any"):
-        load_predictor(version, tracking=trained.tracking)
+        load_predictor(version.record, tracking=trained.tracking)

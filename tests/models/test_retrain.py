@@ -10,6 +10,7 @@ from factory.models.registry import Version
 from factory.models.retrain import retrain
 from factory.models.run_description import with_section
 from tests.data.rows import lake_in, rows_of
+from tests.models.records import record
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 
@@ -25,8 +26,10 @@ def lake(tmp_path):
 
 
 def trained(days: float = 1, **snapshots: int) -> Version:
-    tags = {f"snapshot.sea.{name}": str(version) for name, version in snapshots.items()}
-    return Version("sea.m", 4, (), tags, "run", NOW - timedelta(days=days))
+    learned_from = {f"sea.{name}": version for name, version in snapshots.items()}
+    registered_at = NOW - timedelta(days=days)
+    found = record("sea.m", 4, registered_at=registered_at, snapshots=learned_from)
+    return Version(found, aliases=(), tags={})
 
 
 def decide(lake, rules, newest, trigger="asset"):

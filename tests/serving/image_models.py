@@ -1,19 +1,18 @@
 """A model of images without a training: it tells light ones from dark ones."""
 
-from datetime import UTC, datetime
 from io import BytesIO
 
 import numpy as np
 import pandas as pd
-from mlflow.models import ModelSignature
-from mlflow.types.schema import ColSpec, DataType, Schema
 from PIL import Image
 
 from factory.base.errors import TerminalError
+from factory.models.record import IMAGE, Column
 from factory.models.registry import Version
 from factory.serving.limits import ServingLimits
 from factory.serving.loading import LoadedVersion, warmed_up
 from factory.trainers.trainer import Predictions
+from tests.models.records import record
 
 CLASSES = np.array(["dark", "light"])
 NAME = "pets.detector"
@@ -32,10 +31,7 @@ class Brightness:
     """A predictor that decodes images, as one of fastai does, and counts how often it is asked."""
 
     def __init__(self) -> None:
-        self.signature = ModelSignature(
-            inputs=Schema([ColSpec(DataType.binary, "image")]),
-            outputs=Schema([ColSpec(DataType.string)]),
-        )
+        self.record = version().record
         self.example = pd.DataFrame({"image": [image(10), image(250)]})
         self.asked: list[int] = []
 
@@ -53,8 +49,14 @@ def _brightness(content: bytes) -> float:
 
 
 def version(number: int = 1) -> Version:
-    tags = {"task": "classification", "estimator": "fastai.vision.learner.vision_learner"}
-    return Version(NAME, number, (), tags, "", datetime(2024, 1, 1, tzinfo=UTC))
+    found = record(
+        NAME,
+        number,
+        estimator="fastai.vision.learner.vision_learner",
+        inputs=(Column(name="image", type=IMAGE, nullable=False),),
+        outputs=("string",),
+    )
+    return Version(found, aliases=(), tags={})
 
 
 def served(

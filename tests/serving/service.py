@@ -23,7 +23,8 @@ import pyarrow as pa
 import skops.io
 from mlflow import MlflowClient
 
-from factory.models.files import TAG, digest, downloaded, read_example
+from factory.models.files import digest, downloaded, read_example
+from factory.models.record import RECORD
 from factory.models.tracking import Tracking
 from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
 from factory.trainers.trainer import LoggedModel
@@ -157,7 +158,7 @@ def trained(
             name=name,
         )
         .all()
-        .version
+        .record.version
     )
 
 
@@ -199,7 +200,9 @@ def broken(uri: str, name: str, number: int, breakage: Callable[[Any], bytes | N
             skops.io.dump(pipeline, file)
         client.log_model_artifact(logged.rpartition("/")[2], str(file))
     with downloaded(logged) as files:
-        tags = {**version.tags, TAG: digest(files)}
+        # Of the other version's record, nothing is true of this one but what its tags say too.
+        tags = {**version.tags, "sha256": digest(files)}
+        tags.pop(RECORD, None)
     return int(mlflow.register_model(logged, name, tags=tags).version)
 
 

@@ -12,7 +12,7 @@ from factory.base.errors import TerminalError
 from factory.serving.answers import answer_together
 from factory.serving.contract import contract_of
 from factory.trainers.trainer import Predictions
-from tests.serving.test_contract import EXAMPLE, ROW, SIGNATURE
+from tests.serving.test_contract import EXAMPLE, RECORD, ROW
 
 VERSION = SimpleNamespace(model="marine.weight", number=4, uri="models:/marine.weight/4")
 
@@ -21,7 +21,7 @@ class Doubling:
     """A version that doubles `count`, refuses -1, and breaks at -2."""
 
     version = VERSION
-    contract = contract_of("MarineWeight", SIGNATURE, EXAMPLE, 10)
+    contract = contract_of(RECORD, EXAMPLE, 10)
 
     def __init__(self):
         self.asked = []

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from factory.serving.contract import contract_of
 from factory.serving.refusals import MOST_FINDINGS, UnfitVersionError, findings
+from tests.models.records import record
 
 SIGNATURE = ModelSignature(
     inputs=Schema(
@@ -25,6 +26,7 @@ SIGNATURE = ModelSignature(
     ),
     outputs=Schema([ColSpec("string")]),
 )
+RECORD = record("marine.species").with_signature(SIGNATURE)
 EXAMPLE = pd.DataFrame(
     {
         "petal length (cm)": [1.5, 2.0],
@@ -49,7 +51,7 @@ ROW = {
 
 @pytest.fixture(scope="module")
 def contract():
-    return contract_of("MarineSpecies", SIGNATURE, EXAMPLE, 100)
+    return contract_of(RECORD, EXAMPLE, 100)
 
 
 def body(*rows, **changes):
@@ -64,7 +66,7 @@ def wrong(contract, content):
 
 def test_rows_become_what_training_saw(contract):
     frame = contract.frame(contract.parse(body({**ROW, "seen": "2024-01-31T01:00:00+01:00"})))
-    assert list(frame) == [column.name for column in SIGNATURE.inputs.inputs]
+    assert list(frame) == list(RECORD.features)
     assert frame["petal length (cm)"].tolist() == [1.5, 1.5]
     assert frame["width"].isna().all()
     assert frame["width"].dtype == "float64"
@@ -160,5 +162,6 @@ def test_findings_are_few_and_can_be_written_as_json(contract):
 
 def test_a_signature_that_json_cannot_carry_is_refused():
     signature = ModelSignature(inputs=Schema([ColSpec(Array(DataType.double), "pixels")]))
+    pixels = record().with_signature(signature)
     with pytest.raises(UnfitVersionError, match="rows in JSON cannot carry"):
-        contract_of("M", signature, EXAMPLE, 1)
+        contract_of(pixels, EXAMPLE, 1)

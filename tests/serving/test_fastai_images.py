@@ -8,11 +8,10 @@ import pytest
 from mlflow import MlflowClient
 
 from factory.deploy.common import SmokeTest
-from factory.deploy.deployment import release_of
 from factory.deploy.model_folder import fill_model_folder
 from factory.deploy.protocol import Release
 from factory.models import registry
-from factory.models.files import TAG, digest, downloaded
+from factory.models.files import digest, downloaded
 from factory.models.tracking import Tracking
 from factory.trainers.fastai.params import VISION
 from tests.serving.service import free_port, serving
@@ -38,10 +37,10 @@ def released(mlflow_server: str, promote) -> Release:
     run = client.create_run(Tracking(mlflow_server).ensure_experiment(NAME)).info.run_id
     uri = trainer.log_model(fitted.model, LoggedModel(run, features, ("fastai",), {}))
     with downloaded(uri) as files:
-        tags = {"task": "classification", "estimator": VISION, TAG: digest(files)}
+        tags = {"task": "classification", "estimator": VISION, "sha256": digest(files)}
     number = int(mlflow.register_model(uri, NAME, tags=tags).version)
     promote(NAME, number)
-    return release_of(registry.version(NAME, number, tracking=Tracking(mlflow_server)))
+    return registry.version(NAME, number, tracking=Tracking(mlflow_server)).record
 
 
 def right(address: str, path: str) -> int:

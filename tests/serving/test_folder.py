@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.deploy.deployment import release_of
 from factory.deploy.model_folder import fill_model_folder
 from factory.models import registry
+from factory.models.record import ModelRecord
 from factory.serving.app import create_app
-from factory.serving.folder import load_folder, models_of, read_note
+from factory.serving.folder import load_folder, models_of
 from factory.serving.limits import ServingLimits
 
 
@@ -19,12 +19,12 @@ from factory.serving.limits import ServingLimits
 def folder(tmp_path_factory, species, tracking):
     version = registry.champion(species, tracking=tracking)
     place = tmp_path_factory.mktemp("folder") / "model"
-    fill_model_folder(release_of(version), place, tracking)
+    fill_model_folder(version.record, place, tracking)
     return place
 
 
 def test_the_folder_says_what_it_holds(folder, species):
-    note = read_note(folder)
+    note = ModelRecord.read(folder)
     assert (note.model, note.version, note.task) == (species, 1, "classification")
     assert note.estimator == "sklearn.linear_model.LogisticRegression"
     assert (folder / "MLmodel").is_file()

@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from factory.models import registry
-from factory.models.files import TAG, TamperedError, downloaded
+from factory.models.files import TamperedError, downloaded
 from factory.models.predictor import load_predictor
 from factory.trainers.fastai.params import TABULAR, VISION
 from factory.training.project_files import copy_project_files, project_files
@@ -102,7 +102,7 @@ def test_each_epoch_is_a_step_of_the_trials_run(mixed):
 @pytest.mark.parametrize("which", ["mixed", "seen"])
 def test_a_registered_model_predicts_as_the_fitted_one_did(which, request):
     training = request.getfixturevalue(which)
-    predictor = load_predictor(version_of(training), tracking=training.tracking)
+    predictor = load_predictor(version_of(training).record, tracking=training.tracking)
     rows, target = read_part(training.workspace, "test")
     found = predictor.predict(rows)
     assert (found.values == target).mean() > 0.75
@@ -111,19 +111,19 @@ def test_a_registered_model_predicts_as_the_fitted_one_did(which, request):
 
 def test_mlflow_itself_asks_the_model_for_images(seen):
     mlflow.set_tracking_uri(seen.uri)
-    loaded = mlflow.pyfunc.load_model(seen.registered.model_uri)
+    loaded = mlflow.pyfunc.load_model(seen.registered.record.uri)
     features, _ = shapes(6, 9)
     rows = pd.DataFrame({"image": features["image"].astype(object)})
-    predictor = load_predictor(version_of(seen), tracking=seen.tracking)
+    predictor = load_predictor(version_of(seen).record, tracking=seen.tracking)
     assert (loaded.predict(rows) == predictor.predict(features).values).all()
     assert str(loaded.metadata.signature.inputs) == "['image': binary (required)]"
-    example = loaded.metadata.load_input_example(seen.registered.model_uri)
+    example = loaded.metadata.load_input_example(seen.registered.record.uri)
     assert isinstance(example["image"].iloc[0], bytes)
 
 
 def test_nothing_in_a_stored_model_is_a_pickle(seen):
     mlflow.set_tracking_uri(seen.uri)
-    with downloaded(seen.registered.model_uri) as folder:
+    with downloaded(seen.registered.record.uri) as folder:
         names = {file.name for file in folder.rglob("*") if file.is_file()}
         description = json.loads((folder / "data/learner/description.json").read_text())
     assert names >= {"weights.safetensors", "description.json", "MLmodel", "requirements.txt"}
@@ -141,7 +141,7 @@ def test_a_changed_file_of_a_registered_model_is_refused(seen, tmp_path, name):
     client = MlflowClient(seen.uri, seen.uri)
     source = client.get_model_version(version.model, str(version.number)).source
     model_id = source.rpartition("/")[2]
-    with downloaded(version.uri, version.tags[TAG]) as folder:
+    with downloaded(version.uri, version.record.sha256) as folder:
         content = (folder / name).read_bytes()
     changed = tmp_path / name
     changed.parent.mkdir(parents=True)
@@ -149,15 +149,15 @@ def test_a_changed_file_of_a_registered_model_is_refused(seen, tmp_path, name):
         changed.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         client.log_model_artifacts(model_id, str(tmp_path))
         with pytest.raises(TamperedError, match="somebody changed them, and they are not read"):
-            load_predictor(version, tracking=seen.tracking)
+            load_predictor(version.record, tracking=seen.tracking)
     finally:
         changed.write_bytes(content)
         client.log_model_artifacts(model_id, str(tmp_path))
-    load_predictor(version, tracking=seen.tracking)
+    load_predictor(version.record, tracking=seen.tracking)
 
 
 def test_rows_without_bytes_are_refused(seen):
-    predictor = load_predictor(version_of(seen), tracking=seen.tracking)
+    predictor = load_predictor(version_of(seen).record, tracking=seen.tracking)
     with pytest.raises(Exception, match="'image' holds texts, and it learned from pictures"):
         predictor.predict(pd.DataFrame({"image": ["pets/_files/ab/abcd.png"]}))
 
@@ -172,6 +172,6 @@ def test_weights_of_the_project_are_copied_to_the_trials_rows(tmp_path):
 
 
 def test_probabilities_of_images_add_up(seen):
-    predictor = load_predictor(version_of(seen), tracking=seen.tracking)
+    predictor = load_predictor(version_of(seen).record, tracking=seen.tracking)
     found = predictor.predict(shapes(20, 4)[0])
     assert np.allclose(found.probabilities.sum(axis=1), 1)

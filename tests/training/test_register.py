@@ -28,32 +28,36 @@ def versions(training):
 def test_the_winner_is_registered_with_all_that_one_needs_to_use_it(tmp_path, mlflow_server):
     training = Training(penguins(), model(search=GRID), tmp_path, mlflow_server)
     found = training.all()
-    assert (found.name, found.version, found.alias) == (training.name, 1, "challenger")
-    assert found.metrics["test_f1_macro"] > 0.9
+    assert (found.record.model, found.record.version, found.alias) == (
+        training.name,
+        1,
+        "challenger",
+    )
+    assert found.record.metrics["test_f1_macro"] > 0.9
 
     client = training.tracking.client
     version = client.get_model_version_by_alias(training.name, "challenger")
     assert version.tags["snapshot.marine.penguins"] == "3"
     assert version.tags["config_hash"] == training.run.config_hash
     assert version.tags["airflow.dag_id"] == training.run.dag_id
-    assert float(version.tags["test_f1_macro"]) == found.metrics["test_f1_macro"]
+    assert float(version.tags["test_f1_macro"]) == found.record.metrics["test_f1_macro"]
     assert version.run_id == training.planned.sweep.parent_run_id
 
     parent = client.get_run(version.run_id)
     assert parent.info.status == "FINISHED"
-    assert parent.data.metrics["test_f1_macro"] == found.metrics["test_f1_macro"]
+    assert parent.data.metrics["test_f1_macro"] == found.record.metrics["test_f1_macro"]
     assert {artifact.path for artifact in client.list_artifacts(version.run_id, "test")} == {
         "test/confusion_matrix.png",
         "test/roc_curve.png",
     }
 
-    served = mlflow.pyfunc.load_model(found.model_uri)
+    served = mlflow.pyfunc.load_model(found.record.uri)
     inputs = served.metadata.signature.inputs
     assert [kind.name for kind in served.metadata.signature.outputs.input_types()] == ["string"]
     assert inputs.input_names() == list(training.split.features)
     assert served.metadata.saved_input_example_info is not None
     features, target = read_part(tmp_path, "test")
-    assert np.mean(served.predict(features) == target) == found.metrics["test_accuracy"]
+    assert np.mean(served.predict(features) == target) == found.record.metrics["test_accuracy"]
     assert served.metadata.flavors["sklearn"]["serialization_format"] == "skops"
 
 
@@ -65,7 +69,7 @@ def test_a_retry_finds_the_version_and_makes_no_other(tmp_path, mlflow_server):
     first = training.register(selection, tested)
     again = training.register(selection, tested)
     assert (first.is_new, again.is_new) == (True, False)
-    assert again.version == first.version
+    assert again.record == first.record
     assert len(versions(training)) == 1
 
 
@@ -75,7 +79,7 @@ def test_another_run_registers_the_next_version(tmp_path, mlflow_server):
     second = Training(
         penguins(), model(), tmp_path / "b", mlflow_server, run_id="manual__2", name=first.name
     )
-    assert second.all().version == 2
+    assert second.all().record.version == 2
     current = first.tracking.client.get_model_version_by_alias(first.name, "challenger")
     assert int(current.version) == 2
 

@@ -59,7 +59,7 @@ def predict(
         versions=versions,
     )
     form = Form(TASKS[model_task].name, keep, versions[datasets[0]])
-    predictor = load_predictor(registry.version(run.model_name, _model_version(run)))
+    predictor = load_predictor(registry.version(run.model_name, _model_version(run)).record)
     file = folder / "predictions.parquet"
     images = model_images(datasets, workspace=folder, lake=run.lake)
     predicted = step(rows, predictor, form, batch_rows=batch_rows, file=file, images=images)

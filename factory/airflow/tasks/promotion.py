@@ -50,7 +50,7 @@ def gate(*, run: TaskRun, promotion: dict[str, Any]) -> str:
         Promotion.model_validate(promotion),
         run.folder,
         name=run.model_name,
-        version=int(registered["version"]),
+        version=registered["version"],
         mlflow_run_id=registered["mlflow_run_id"],
         tracking=Tracking(),
     )

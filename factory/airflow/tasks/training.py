@@ -149,14 +149,14 @@ def register(*, run: TaskRun) -> dict[str, Any]:
     )
     return {
         "model": run.model_name,
-        "version": str(registration.version),
+        "version": registration.record.version,
         "trials": selection.trials,
         "best_trial": selection.winner.fit.trial.name,
         "metric": selection.metric,
         "score": selection.score,
         "test_score": tested.metrics.get(selection.metric),
         "snapshots": run.versions,
-        "mlflow_run_id": registration.mlflow_run_id,
+        "mlflow_run_id": registration.record.mlflow_run_id,
     }
 
 

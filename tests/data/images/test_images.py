@@ -5,14 +5,11 @@ import json
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset
 import pytest
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, Schema
 from PIL import Image
 
 from factory.base.errors import TerminalError
@@ -23,7 +20,7 @@ from factory.data.transforms.sections import ImagesTransform
 from factory.lake.write import Write
 from factory.models.prediction import Form, predict, prediction_rows
 from factory.models.predictor import Predictor
-from factory.models.registry import Version
+from factory.models.record import IMAGE, Column
 from factory.trainers.trainer import Predictions
 from factory.training.model import Model
 from factory.training.rows import model_images, model_rows
@@ -32,6 +29,7 @@ from factory.training.split_files import read_part
 from tests.data.images.pictures import encoded, pets, picture, write
 from tests.data.rows import lake_in
 from tests.memory import REPOSITORY
+from tests.models.records import record
 
 COLORS = {"red": "cats", "blue": "dogs"}
 
@@ -91,10 +89,10 @@ class Eye:
 
 
 def predictor() -> tuple[Predictor, Eye]:
-    signature = ModelSignature(Schema([ColSpec("binary", "image")]), Schema([ColSpec("string")]))
-    version = Version("pets.detector", 3, (), {}, "run", datetime.now(UTC))
+    image = Column(name="image", type=IMAGE, nullable=False)
     eye = Eye()
-    return Predictor(version, signature, None, eye), eye
+    version = record("pets.detector", 3, inputs=(image,), outputs=("string",))
+    return Predictor(version, None, eye), eye
 
 
 def test_addresses_become_bytes_in_the_rows_order(lake, tmp_path):
@@ -241,6 +239,7 @@ import json, sys
 from pathlib import Path
 from tests.memory import peak_kilobytes
 from factory.training.split import split
+from tests.models.records import record
 from tests.data.rows import lake_in
 from tests.data.images.test_images import detector
 folder, count = Path(sys.argv[1]), int(sys.argv[2])
