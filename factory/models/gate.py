@@ -15,9 +15,10 @@ from factory.models.promotion import Bounds, Margin, Promotion
 from factory.models.registry import Version
 from factory.models.run_description import write_note
 from factory.models.tracking import Tracking
-from factory.training.holdout import FinalTest
+from factory.training.metrics import score
 from factory.training.model import Model
-from factory.training.split_files import read_part
+from factory.training.split import read_part
+from factory.training.sweep import FinalTest
 
 logger = logging.getLogger(__name__)
 
@@ -172,8 +173,6 @@ def _score(
     champion: Version, model: Model, workspace: Path, tracking: Tracking
 ) -> tuple[Mapping[str, float], str | None]:
     """The champion's metrics on the test rows; with them, or instead, why there is no comparison."""
-    from factory.training.metrics import score
-
     features, target = read_part(workspace, "test")
     try:
         predictions = load_predictor(champion.record, tracking=tracking).predict(features)

@@ -1,4 +1,4 @@
-"""Pictures for people: how a sweep went, and where a model is right and wrong."""
+"""Plots for people: how a sweep went, and where a model is right and wrong."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from factory.trainers.trainer import Predictions
-from factory.training.evaluate import Evaluation
 from factory.training.model import Model
+from factory.training.trial import Evaluation
 
 _MOST_TRIALS = 40
 _MOST_NUMBERS = 15
@@ -28,7 +28,7 @@ def save_sweep(ranking: Sequence[Evaluation], model: Model, file: Path) -> None:
     Args:
         ranking: Trials from best to worst; the first 40 are drawn.
         model: The model's section of the team file.
-        file: Where the picture goes.
+        file: Where the plot is stored.
     """
     shown, metric = ranking[:_MOST_TRIALS], model.objective.metric
     figure, axes = plt.subplots(figsize=(8, 1.5 + 0.3 * len(shown)), layout="constrained")
@@ -59,7 +59,7 @@ def save_learning_curves(history: Sequence[Mapping[str, float]], file: Path) -> 
 
     Args:
         history: The epochs, the first one first; each holds the same names.
-        file: Where the picture goes.
+        file: Where the plot is stored.
     """
     names = [name for name in history[0] if name != "seconds"]
     losses = [name for name in names if name.endswith("loss")]
@@ -88,12 +88,12 @@ def save_test_plots(
 
     Args:
         model: The model's section of the team file.
-        target: The truth, one value a row.
+        target: The true values, one a row.
         predictions: What the model says about the same rows.
-        folder: Where the pictures go.
+        folder: Where the plots are stored.
 
     Returns:
-        The pictures' files.
+        The files of the plots.
     """
     if not model.learning_task.has_classes:
         return [

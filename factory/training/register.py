@@ -18,13 +18,11 @@ from factory.models.tracking import Tracking
 from factory.models.training_run import TrainingRun
 from factory.trainers.dispatch import trainer_for
 from factory.trainers.trainer import LoggedModel
-from factory.training.fit import load_fitted
-from factory.training.holdout import FinalTest
 from factory.training.model import Model
 from factory.training.search.trial import as_text
-from factory.training.select import Selection
-from factory.training.split_files import read_part
-from factory.training.sweep import Sweep
+from factory.training.split import read_part
+from factory.training.sweep import FinalTest, Selection
+from factory.training.trial import Sweep, load_fitted
 
 logger = logging.getLogger(__name__)
 

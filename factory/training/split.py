@@ -1,6 +1,7 @@
-"""Divide rows into train, validation and test, once for all trials of a run."""
+"""Divide rows into train, validation and test, once for all trials of a run, and store the parts."""
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,23 +13,26 @@ import pyarrow.dataset
 from numpy.typing import NDArray
 
 from factory.base.errors import TerminalError
+from factory.base.files import whole_file
 from factory.base.values import Result
 from factory.data.columns import TEXT, is_numeric, learnable, require_columns
-from factory.data.images.frames import BYTES, bytes_schema, with_bytes
+from factory.data.images.frames import BYTES, as_frame, bytes_schema, with_bytes
 from factory.data.images.store import ImageStore
 from factory.lake.table import Lake
-from factory.training.model import Model
-from factory.training.model import Split as SplitConfig
-from factory.training.split_files import PARTS, Part, write_batches, write_part
+from factory.training.model import Model, Split
 
 logger = logging.getLogger(__name__)
+
+Part = Literal["train", "validation", "test"]
+"""One of the three into which rows are divided; a file in the workspace."""
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 Indices = NDArray[np.int64]
 Division = dict[Part, Indices]
 Values = NDArray[Any]
 
 
-class Split(Result):
+class DividedRows(Result):
     """What was divided and how; the rows themselves lie in the workspace."""
 
     target: str
@@ -50,7 +54,7 @@ def split(
     workspace: Path,
     *,
     images: Lake | ImageStore | None = None,
-) -> Split:
+) -> DividedRows:
     """Divide rows and store each part in the workspace, where trials map it into memory.
 
     The division depends on the rows' contents, the seed and the method, not on the order in which
@@ -171,7 +175,7 @@ def _divide(model: Model, prepared: pa.Table, values: Values | None) -> Division
     return division
 
 
-def _cut(order: Indices, config: SplitConfig) -> Division:
+def _cut(order: Indices, config: Split) -> Division:
     """The last rows of an order are test, those before them validation, the first train."""
     rows = len(order)
     test = round(rows * config.test)
@@ -192,9 +196,7 @@ def _by_time(values: Values | None) -> Indices:
     return np.argsort(values, kind="stable")
 
 
-def _stratified(
-    target: pa.ChunkedArray, config: SplitConfig, random: np.random.Generator
-) -> Division:
+def _stratified(target: pa.ChunkedArray, config: Split, random: np.random.Generator) -> Division:
     """Divide each class on its own; with three rows or more, it is in every part."""
     labels, codes = np.unique(target.to_numpy(), return_inverse=True)
     counts = np.bincount(codes)
@@ -215,7 +217,7 @@ def _stratified(
     return {part: np.sort(np.concatenate(pieces)) for part, pieces in parts.items()}
 
 
-def _group(values: Values | None, config: SplitConfig, random: np.random.Generator) -> Division:
+def _group(values: Values | None, config: Split, random: np.random.Generator) -> Division:
     """Deal whole groups out, in random order: first to test, then to validation, the rest to train."""
     groups, codes = np.unique(np.asarray(values), return_inverse=True)
     if len(groups) < len(PARTS):
@@ -244,7 +246,7 @@ def _store(
     dropped: int,
     workspace: Path,
     images: Lake | ImageStore | None,
-) -> Split:
+) -> DividedRows:
     classes: dict[Part, dict[str, int]] = {}
     for part in PARTS:
         rows = prepared.take(division[part])
@@ -261,7 +263,7 @@ def _store(
             f"split: all {len(division['train'])} training rows are of the class "
             f"{next(iter(classes['train']))!r}: use `method: stratified`, or another `split.column`"
         )
-    result = Split.model_validate(
+    result = DividedRows.model_validate(
         {
             "target": model.target,
             "features": features,
@@ -283,3 +285,54 @@ def _store(
 def _balance(target: pa.ChunkedArray) -> dict[str, int]:
     counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(target).to_pylist()}
     return {str(label): counts[label] for label in sorted(counts)}
+
+
+def write_part(rows: pa.Table, workspace: Path, part: Part) -> Path:
+    """Store rows, the target last, as one uncompressed Arrow file; a reader never sees half of it.
+
+    One record batch, so that a column without nulls is read without a copy.
+    """
+    return write_batches(rows.schema, rows.combine_chunks().to_batches(), workspace, part)
+
+
+def write_batches(
+    schema: pa.Schema, batches: Iterable[pa.RecordBatch], workspace: Path, part: Part
+) -> Path:
+    """Store rows as `write_part` does, as they come: they need not fit into memory."""
+    file = _file(workspace, part)
+    with (
+        whole_file(file) as unfinished,
+        pa.OSFile(str(unfinished), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+    ):
+        for batch in batches:
+            writer.write_batch(batch)
+    return file
+
+
+def read_part(
+    workspace: Path, part: Part, rows: int | None = None
+) -> tuple[pd.DataFrame, NDArray[Any]]:
+    """The features and the target of a part, or of its first `rows` rows.
+
+    Numbers and pictures are views of the file and must not be written to; a picture is `bytes`,
+    encoded as it was published, and in memory only once it is asked for.
+
+    Raises:
+        TerminalError: The part is not in the workspace.
+    """
+    file = _file(workspace, part)
+    try:
+        with pa.memory_map(str(file)) as source:
+            table = pa.ipc.open_file(source).read_all()
+    except FileNotFoundError:
+        raise TerminalError(
+            f"the {part} rows are not in the workspace any more: clear the DAG run from `split` on"
+        ) from None
+    table = table if rows is None else table.slice(0, rows)
+    features = as_frame(table.select(table.column_names[:-1]))
+    return features, table.column(table.num_columns - 1).to_numpy()
+
+
+def _file(workspace: Path, part: Part) -> Path:
+    return workspace / "split" / f"{part}.arrow"

@@ -1,28 +1,28 @@
-"""Begin a training run: expand its trials, and start its MLflow run."""
+"""The sweep of a training run: plan its trials, choose the best one, test that one."""
 
+import csv
+import io
 import logging
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
+from factory.base.errors import TerminalError
 from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
 from factory.models.tracking import Tracking
 from factory.models.training_run import TrainingRun
+from factory.trainers.dispatch import trainer_for
+from factory.training.metrics import score
 from factory.training.model import Model
-from factory.training.search.trial import Trial
-from factory.training.split import Split
+from factory.training.search.trial import Trial, as_text
+from factory.training.split import DividedRows, read_part
+from factory.training.trial import Evaluation, Sweep, load_fitted
 
 logger = logging.getLogger(__name__)
 
 
-class Sweep(Result):
-    """Where a training run is tracked."""
-
-    experiment_id: str
-    parent_run_id: str
-    """The MLflow run that stands for the whole training run."""
-
-
-class Plan(Result):
+class PlannedSweep(Result):
     """The trials of a training run, and where they are tracked."""
 
     sweep: Sweep
@@ -31,12 +31,12 @@ class Plan(Result):
 
 def plan_trials(
     model: Model,
-    split: Split,
+    split: DividedRows,
     *,
     tracking: Tracking,
     run: TrainingRun,
     snapshots: Sequence[Snapshot],
-) -> Plan:
+) -> PlannedSweep:
     """Expand the search, create the model's experiment if it is new, start the parent run.
 
     A retry finds the parent run of the first try.
@@ -72,4 +72,160 @@ def plan_trials(
         },
     )
     logger.info("%d trials, tracked in MLflow run %s", len(trials), parent)
-    return Plan(sweep=Sweep(experiment_id=experiment_id, parent_run_id=parent), trials=trials)
+    return PlannedSweep(
+        sweep=Sweep(experiment_id=experiment_id, parent_run_id=parent), trials=trials
+    )
+
+
+class Selection(Result):
+    """The winner of a sweep."""
+
+    winner: Evaluation
+    metric: str
+    score: float
+    trials: int
+    """How many were planned."""
+    failed: int
+
+
+def select_best(
+    evaluations: Sequence[Evaluation],
+    model: Model,
+    *,
+    planned: int,
+    tracking: Tracking,
+    sweep: Sweep,
+) -> Selection:
+    """Choose the best trial by the objective, and log the ranking to the parent run.
+
+    Args:
+        evaluations: The trials that were measured, in any order.
+        model: The model's section of the team file.
+        planned: How many trials were planned; those that are missing have failed.
+        tracking: The MLflow server.
+        sweep: Where the training run is tracked.
+
+    Raises:
+        TerminalError: More trials failed than `search.max_failed_trials` allows, or all.
+        TrackingError: The MLflow server does not answer.
+    """
+    failed = planned - len(evaluations)
+    if failed > model.search.max_failed_trials or not evaluations:
+        missing = sorted(set(range(planned)) - {one.fit.trial.index for one in evaluations})
+        raise TerminalError(
+            f"{failed} of {planned} trials failed (map indexes {', '.join(map(str, missing))}), and "
+            f"`search.max_failed_trials` is {model.search.max_failed_trials}: "
+            "see the logs of their tasks"
+        )
+    ranking = rank(evaluations, model)
+    winner, metric = ranking[0], model.objective.metric
+    _log(ranking, model, failed=failed, tracking=tracking, sweep=sweep)
+    logger.info(
+        "Best of %d trials: %s, %s %.6g",
+        planned,
+        winner.fit.trial.name,
+        metric,
+        winner.metrics[metric],
+    )
+    return Selection(
+        winner=winner,
+        metric=metric,
+        score=winner.metrics[metric],
+        trials=planned,
+        failed=failed,
+    )
+
+
+def rank(evaluations: Sequence[Evaluation], model: Model) -> list[Evaluation]:
+    """Trials from best to worst by the objective.
+
+    Of equal ones the earlier comes first: by habit the simpler sets are written first.
+    """
+    sign = -1 if model.goal == "maximize" else 1
+    metric = model.objective.metric
+    return sorted(evaluations, key=lambda one: (sign * one.metrics[metric], one.fit.trial.index))
+
+
+def _log(
+    ranking: Sequence[Evaluation],
+    model: Model,
+    *,
+    failed: int,
+    tracking: Tracking,
+    sweep: Sweep,
+) -> None:
+    # Importing matplotlib takes more than half a second.
+    from factory.training.plots import save_learning_curves, save_sweep
+
+    winner = ranking[0]
+    scores = {f"best_{name}": value for name, value in winner.metrics.items()}
+    tracking.log(
+        sweep.parent_run_id,
+        metrics={**scores, "trials_failed": failed},
+        tags={
+            "best_trial": winner.fit.trial.name,
+            "best_estimator": winner.fit.trial.estimator,
+            "best_run": winner.mlflow_run_id,
+        },
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        save_sweep(ranking, model, Path(folder) / "sweep.png")
+        if winner.fit.history:
+            save_learning_curves(winner.fit.history, Path(folder) / "learning_curves.png")
+        (Path(folder) / "sweep.csv").write_text(_table(ranking), encoding="utf-8")
+        tracking.log_files(sweep.parent_run_id, Path(folder), at="sweep")
+
+
+def _table(ranking: Sequence[Evaluation]) -> str:
+    metrics = sorted({name for one in ranking for name in one.metrics})
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["rank", "map_index", "trial", "params", *metrics, "fit_seconds"])
+    for place, one in enumerate(ranking, start=1):
+        values = [one.metrics.get(name, "") for name in metrics]
+        trial = one.fit.trial
+        writer.writerow(
+            [place, trial.index, trial.name, as_text(trial.params), *values, one.fit.fit_seconds]
+        )
+    return text.getvalue()
+
+
+class FinalTest(Result):
+    """The winner's metrics on the test rows."""
+
+    metrics: dict[str, float]
+    rows: int
+
+
+def final_test(
+    selection: Selection, model: Model, workspace: Path, *, tracking: Tracking, sweep: Sweep
+) -> FinalTest:
+    """Measure the winner on the test rows; metrics and plots go to the parent run.
+
+    Args:
+        selection: The winner.
+        model: The model's section of the team file.
+        workspace: The run's scratch folder.
+        tracking: The MLflow server.
+        sweep: Where the training run is tracked.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+    """
+    from factory.training.plots import save_test_plots
+
+    fitted = load_fitted(selection.winner.fit, model, workspace)
+    features, target = read_part(workspace, "test")
+    predictions = trainer_for(model, selection.winner.fit.trial.estimator).predict(fitted, features)
+    scores = score(model.computed_metrics, target, predictions)
+    for name, why in scores.skipped.items():
+        logger.warning("No test_%s: %s", name, why)
+    tracking.log(
+        sweep.parent_run_id,
+        metrics={f"test_{name}": value for name, value in scores.values.items()},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        save_test_plots(model, target, predictions, Path(folder))
+        tracking.log_files(sweep.parent_run_id, Path(folder), at="test")
+    logger.info("On %d test rows: %s", len(target), scores.values)
+    return FinalTest(metrics=scores.values, rows=len(target))

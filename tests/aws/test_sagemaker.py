@@ -10,9 +10,9 @@ from factory.base.errors import FactoryError, TerminalError
 from factory.training.backends.failures import JobFailedError, JobRefusedError
 from factory.training.backends.protocol import Description
 from factory.training.backends.sweep import stop_all
-from factory.training.fit import load_fitted
 from factory.training.project_files import project_files
-from factory.training.split_files import read_part
+from factory.training.split import read_part
+from factory.training.trial import load_fitted
 from tests.aws.server import AwsServer
 from tests.aws.training import TrainingJobs
 from tests.training.backends.run import SAGEMAKER, SLOW, TREE, Run, a_run

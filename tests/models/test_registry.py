@@ -15,7 +15,7 @@ from factory.models.files import TamperedError
 from factory.models.predictor import load_predictor
 from factory.models.registry import ChampionChangedError, UnknownModelError
 from factory.models.tracking import Tracking
-from factory.training.split_files import read_part
+from factory.training.split import read_part
 from tests.training.models import model, penguins
 from tests.training.training import Training
 

@@ -22,7 +22,7 @@ def test_a_sweep_may_mix_libraries():
 
 def test_scikit_learn_needs_no_torch():
     code = (
-        "import sys, factory.training.fit, factory.training.register, factory.trainers.dispatch, factory.models.predictor\n"
+        "import sys, factory.training.trial, factory.training.register, factory.trainers.dispatch, factory.models.predictor\n"
         "factory.trainers.dispatch.trainer_of('classification', 'sklearn.svm.SVC')\n"
         "print([name for name in ('torch', 'fastai', 'timm', 'torchvision') if name in sys.modules])"
     )

@@ -14,8 +14,7 @@ from factory.models.files import TamperedError, downloaded
 from factory.models.predictor import load_predictor
 from factory.trainers.fastai.params import TABULAR, VISION
 from factory.training.project_files import copy_project_files, project_files
-from factory.training.split import Split
-from factory.training.split_files import PARTS, read_part, write_part
+from factory.training.split import PARTS, DividedRows, read_part, write_part
 from factory.training.sweep import plan_trials
 from tests.trainers.shapes import shapes
 from tests.training.models import model, one_trial, penguins
@@ -33,7 +32,7 @@ class OfImages(Training):
             features, target = shapes(count, seed)
             columns = {"image": pa.array(features["image"], pa.large_binary()), "label": target}
             write_part(pa.table(columns), self.workspace, part)
-        self.split = Split.model_validate(
+        self.split = DividedRows.model_validate(
             {
                 "target": "label",
                 "features": ("image",),

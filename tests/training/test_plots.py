@@ -5,7 +5,7 @@ from matplotlib.image import imread
 from factory.trainers.trainer import Predictions
 from factory.training.plots import save_sweep, save_test_plots
 from tests.training.models import model, regression
-from tests.training.test_select import evaluation
+from tests.training.test_sweep import evaluation
 
 
 def is_drawn(file):

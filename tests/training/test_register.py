@@ -5,7 +5,7 @@ import pytest
 
 from factory.base.errors import TerminalError
 from factory.training import register as register_step
-from factory.training.split_files import read_part, write_part
+from factory.training.split import read_part, write_part
 from tests.training.models import diabetes, model, one_trial, penguins, regression, wine
 from tests.training.training import Training
 

@@ -7,8 +7,7 @@ import pyarrow.dataset
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.training.split import Split, split
-from factory.training.split_files import PARTS, read_part, write_part
+from factory.training.split import PARTS, DividedRows, read_part, split, write_part
 from tests.training.models import diabetes, model, penguins, regression
 
 
@@ -152,7 +151,7 @@ def test_whole_floats_become_integer_classes(tmp_path):
 
 def test_a_result_survives_json(tmp_path):
     result = split(penguins(), model(), tmp_path)
-    assert Split.from_json(result.as_json()) == result
+    assert DividedRows.from_json(result.as_json()) == result
 
 
 def test_reading_a_part_that_is_gone_says_what_to_do(tmp_path):

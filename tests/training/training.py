@@ -7,14 +7,18 @@ from uuid import uuid4
 import pyarrow as pa
 
 from factory.models.tracking import Tracking, TrainingRun
-from factory.training.evaluate import Evaluation, evaluate
-from factory.training.fit import fit
-from factory.training.holdout import FinalTest, final_test
 from factory.training.model import Model
 from factory.training.register import Registration, register
-from factory.training.select import Selection, select_best
-from factory.training.split import Split, split
-from factory.training.sweep import Plan, plan_trials
+from factory.training.split import DividedRows, split
+from factory.training.sweep import (
+    FinalTest,
+    PlannedSweep,
+    Selection,
+    final_test,
+    plan_trials,
+    select_best,
+)
+from factory.training.trial import Evaluation, evaluate, fit
 
 
 @dataclass
@@ -38,12 +42,12 @@ class Training:
             snapshots={"marine.penguins": 3},
         )
 
-    def plan(self) -> Plan:
-        self.split = Split.from_json(split(self.rows, self.model, self.workspace).as_json())
+    def plan(self) -> PlannedSweep:
+        self.split = DividedRows.from_json(split(self.rows, self.model, self.workspace).as_json())
         planned = plan_trials(
             self.model, self.split, tracking=self.tracking, run=self.run, snapshots=[]
         )
-        self.planned = Plan.from_json(planned.as_json())
+        self.planned = PlannedSweep.from_json(planned.as_json())
         return self.planned
 
     def evaluate(self, index: int, attempt: int = 1) -> Evaluation:

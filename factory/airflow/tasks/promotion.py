@@ -41,7 +41,7 @@ def gate(*, run: TaskRun, promotion: dict[str, Any]) -> str:
     from factory.models.gate import gate as step
     from factory.models.promotion import Promotion
     from factory.models.tracking import Tracking
-    from factory.training.holdout import FinalTest
+    from factory.training.sweep import FinalTest
 
     registered = run.result("register")
     decision = step(

@@ -65,8 +65,8 @@ def trial(trial: dict[str, Any]) -> None:
 
 def fit(*, run: TaskRun, trial: dict[str, Any]) -> dict[str, Any]:
     """Train one trial."""
-    from factory.training.fit import fit as step
     from factory.training.search.trial import Trial
+    from factory.training.trial import fit as step
 
     return step(Trial.from_json(trial), _split(run), run.model, run.folder).as_json()
 
@@ -78,8 +78,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure one trial on the validation rows and log it to MLflow."""
     from factory.models.tracking import Tracking
-    from factory.training.evaluate import evaluate as step
-    from factory.training.fit import Fit
+    from factory.training.trial import Fit
+    from factory.training.trial import evaluate as step
 
     fitted = run.ti.xcom_pull(task_ids="trial.fit", map_indexes=run.ti.map_index)
     return step(
@@ -96,8 +96,8 @@ def evaluate(
 def select_best(*, run: TaskRun) -> dict[str, Any]:
     """Rank the trials and choose the best."""
     from factory.models.tracking import Tracking
-    from factory.training.evaluate import Evaluation
-    from factory.training.select import select_best as step
+    from factory.training.sweep import select_best as step
+    from factory.training.trial import Evaluation
 
     # As a list of one task id, so that one trial comes back as a list too.
     results = run.ti.xcom_pull(task_ids=["trial.evaluate"])
@@ -113,8 +113,7 @@ def select_best(*, run: TaskRun) -> dict[str, Any]:
 def test(*, run: TaskRun) -> dict[str, Any]:
     """Measure the winner once, on rows that no trial has seen."""
     from factory.models.tracking import Tracking
-    from factory.training.holdout import final_test
-    from factory.training.select import Selection
+    from factory.training.sweep import Selection, final_test
 
     return final_test(
         Selection.from_json(run.result("select_best")),
@@ -132,9 +131,8 @@ def register(*, run: TaskRun) -> dict[str, Any]:
         What a person wants to know of the run: the winner, its scores, its version, its data.
     """
     from factory.models.tracking import Tracking
-    from factory.training.holdout import FinalTest
     from factory.training.register import register as step
-    from factory.training.select import Selection
+    from factory.training.sweep import FinalTest, Selection
 
     selection = Selection.from_json(run.result("select_best"))
     tested = FinalTest.from_json(run.result("test"))
@@ -181,12 +179,12 @@ def _say_why(run: TaskRun, mlflow_run_id: str, dag_run: Any) -> None:
 
 
 def _split(run: TaskRun) -> Any:
-    from factory.training.split import Split
+    from factory.training.split import DividedRows
 
-    return Split.from_json(run.result("split")["split"])
+    return DividedRows.from_json(run.result("split")["split"])
 
 
 def _sweep(run: TaskRun) -> Any:
-    from factory.training.sweep import Sweep
+    from factory.training.trial import Sweep
 
     return Sweep.from_json(run.result("plan_trials", "sweep"))

@@ -63,7 +63,7 @@ def train(layout: Layout) -> None:
     # Late: a process that is asked to end while it imports these for seconds can say so.
     from factory.training.backends.results import leave
     from factory.training.backends.settings import read_settings, read_trial
-    from factory.training.fit import fit
+    from factory.training.trial import fit
 
     try:
         given = json.loads(layout.hyperparameters.read_bytes())

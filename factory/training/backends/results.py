@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.files import copy_file, write_json
-from factory.training.fit import Fit
 from factory.training.search.trial import Trial
+from factory.training.trial import Fit
 
 FIT = "fit.json"
 _PACKAGE = "ml-dag-factory"

@@ -13,8 +13,7 @@ from factory.training.backends.layout import SETTINGS, SPLIT, Layout
 from factory.training.model import Model
 from factory.training.project_files import project_files
 from factory.training.search.trial import Trial
-from factory.training.split import Split
-from factory.training.split_files import Part
+from factory.training.split import DividedRows, Part
 
 PARTS: tuple[Part, ...] = ("train", "validation")
 """What a job may see: never the test rows."""
@@ -28,7 +27,7 @@ class Settings(Result):
 
     model: dict[str, object]
     """The model's section, without what does not change what is trained."""
-    split: Split
+    split: DividedRows
     processors: Literal["own", "shared"]
     """Whether a job has its machine to itself, or shares it with the others of its sweep."""
 

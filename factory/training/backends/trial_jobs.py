@@ -12,8 +12,8 @@ from factory.base.files import write_json
 from factory.training.backends.names import job_base
 from factory.training.backends.protocol import Backend, Description, Job, TrainingData
 from factory.training.backends.results import take
-from factory.training.fit import Fit
 from factory.training.search.trial import Trial
+from factory.training.trial import Fit
 
 logger = logging.getLogger(__name__)
 

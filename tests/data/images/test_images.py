@@ -24,8 +24,7 @@ from factory.models.record import IMAGE, Column
 from factory.trainers.trainer import Predictions
 from factory.training.model import Model
 from factory.training.rows import model_images, model_rows
-from factory.training.split import split
-from factory.training.split_files import read_part
+from factory.training.split import read_part, split
 from tests.data.images.pictures import encoded, pets, picture, write
 from tests.data.rows import lake_in
 from tests.memory import REPOSITORY

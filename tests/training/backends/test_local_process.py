@@ -16,8 +16,8 @@ import pytest
 from factory.base.errors import FactoryError, TerminalError
 from factory.training.backends.failures import JobFailedError, JobRefusedError
 from factory.training.backends.sweep import stop_all
-from factory.training.fit import fit, load_fitted
-from factory.training.split_files import read_part
+from factory.training.split import read_part
+from factory.training.trial import fit, load_fitted
 from tests.training.backends.run import LOCAL, SLOW, TREE, Run, a_run
 
 WAIT = 60.0

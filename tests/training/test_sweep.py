@@ -4,10 +4,9 @@ from pathlib import Path
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.training.evaluate import Evaluation
-from factory.training.fit import Fit
 from factory.training.search.trial import Trial
-from factory.training.select import rank
+from factory.training.sweep import rank
+from factory.training.trial import Evaluation, Fit
 from tests.training.models import model, penguins
 from tests.training.training import Training
 

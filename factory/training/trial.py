@@ -1,0 +1,189 @@
+"""One trial: train its model, measure it on the validation rows, log it to MLflow."""
+
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from factory.base.digests import sha256_of_file
+from factory.base.errors import TerminalError
+from factory.base.values import Result
+from factory.models.training_run import TrainingRun
+from factory.trainers.dispatch import trainer_for
+from factory.trainers.trainer import TrainedModel
+from factory.training.metrics import Scores, score
+from factory.training.model import Model
+from factory.training.project_files import project_files
+from factory.training.search.trial import Trial, as_text
+from factory.training.split import DividedRows, read_part
+
+if TYPE_CHECKING:
+    # Fitting needs no MLflow, and importing it takes more than a second.
+    from factory.models.tracking import Tracking
+
+logger = logging.getLogger(__name__)
+
+
+class Fit(Result):
+    """A trained model: a file in the workspace, and how its training went."""
+
+    trial: Trial
+    model_file: str
+    """Below the workspace."""
+    sha256: str
+    fit_seconds: float
+    started_at: int
+    """Milliseconds since 1970, as MLflow counts."""
+    warnings: tuple[str, ...]
+    history: tuple[dict[str, float], ...] = ()
+    """What was measured after each epoch, the first one first."""
+    cost_usd: float | None = None
+    """What its training job was billed; None where it was trained on a machine of our own."""
+
+
+def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
+    """Train a trial on the training rows and store the model in the workspace.
+
+    Raises:
+        TerminalError: The estimator does not exist, or refuses its parameters or the rows.
+    """
+    trainer = trainer_for(model, trial.estimator, files=project_files(workspace))
+    features, target = read_part(workspace, "train")
+    validation = read_part(workspace, "validation") if trainer.watches_validation else None
+    started_at = time.time_ns() // 1_000_000
+    start = time.perf_counter()
+    try:
+        fitted = trainer.fit(
+            trial.estimator, trial.params, features, target, split.seed, validation
+        )
+    except TerminalError as error:
+        raise TerminalError(f"trial {trial.index} ({trial.name}): {error}") from error
+    seconds = time.perf_counter() - start
+    file = workspace / "trials" / f"{trial.index}{trainer.suffix}"
+    trainer.save(fitted.model, file)
+    logger.info("Trained %s on %d rows in %.2f s", trial.name, len(features), seconds)
+    return Fit(
+        trial=trial,
+        model_file=str(file.relative_to(workspace)),
+        sha256=sha256_of_file(file),
+        fit_seconds=seconds,
+        started_at=started_at,
+        warnings=fitted.warnings,
+        history=tuple(dict(epoch) for epoch in fitted.history),
+    )
+
+
+def load_fitted(fit: Fit, model: Model, workspace: Path) -> TrainedModel:
+    """The model that `fit` stored.
+
+    Raises:
+        TerminalError: The file is gone, or is not the one that was stored.
+    """
+    file = workspace / fit.model_file
+    if not file.exists():
+        raise TerminalError(
+            f"the model of trial {fit.trial.index} is not in the workspace any more: "
+            "clear the DAG run from `split` on"
+        )
+    # Loading runs code from the file, so only the very bytes that were stored will do.
+    if sha256_of_file(file) != fit.sha256:
+        raise TerminalError(
+            f"the model of trial {fit.trial.index} changed after it was stored: "
+            "clear its `fit` task to train it again"
+        )
+    return trainer_for(model, fit.trial.estimator).load(file)
+
+
+class Sweep(Result):
+    """Where a training run is tracked in MLflow."""
+
+    experiment_id: str
+    parent_run_id: str
+    """The MLflow run that stands for the whole training run."""
+
+
+class Evaluation(Result):
+    """A trial with its metrics on the validation rows."""
+
+    fit: Fit
+    metrics: dict[str, float]
+    mlflow_run_id: str
+
+
+def evaluate(
+    fit: Fit,
+    model: Model,
+    workspace: Path,
+    *,
+    tracking: "Tracking",
+    run: TrainingRun,
+    sweep: Sweep,
+    attempt: int = 1,
+) -> Evaluation:
+    """Measure a trial on the validation rows and log it as a child run.
+
+    Args:
+        fit: The trained model.
+        model: The model's section of the team file.
+        workspace: The run's scratch folder.
+        tracking: The MLflow server.
+        run: Which training run this is.
+        sweep: Where it is tracked.
+        attempt: Which try of this task it is, from 1; a later one replaces what an earlier one
+            logged.
+
+    Raises:
+        TerminalError: The objective's metric cannot be computed; the child run then says FAILED.
+        TrackingError: The MLflow server does not answer.
+    """
+    fitted = load_fitted(fit, model, workspace)
+    features, target = read_part(workspace, "validation")
+    trainer = trainer_for(model, fit.trial.estimator)
+    scores = score(model.computed_metrics, target, trainer.predict(fitted, features))
+    for name, why in scores.skipped.items():
+        logger.warning("%s: no %s: %s", fit.trial.name, name, why)
+    failure = _failure(fit, model, scores)
+
+    place = {**run.identity(), "airflow.map_index": str(fit.trial.index)}
+    if attempt > 1:
+        tracking.delete_child(sweep.experiment_id, sweep.parent_run_id, place)
+    run_id = tracking.log_child(
+        sweep.experiment_id,
+        sweep.parent_run_id,
+        name=fit.trial.name,
+        tags={**run.tags(), **place, "role": "trial", **_warning_tags(fit)},
+        params={
+            "estimator": fit.trial.estimator,
+            **{name: as_text(value) for name, value in fit.trial.params.items()},
+        },
+        metrics={**scores.values, **_spent(fit)},
+        history=fit.history,
+        started_at=fit.started_at,
+        status="FAILED" if failure else "FINISHED",
+    )
+    if failure:
+        raise TerminalError(failure)
+    logger.info("%s: %s", fit.trial.name, scores.values)
+    return Evaluation(fit=fit, metrics=scores.values, mlflow_run_id=run_id)
+
+
+def _failure(fit: Fit, model: Model, scores: Scores) -> str | None:
+    metric = model.objective.metric
+    if metric in scores.values:
+        return None
+    others = ", ".join(sorted(scores.values)) or "none"
+    return (
+        f"trial {fit.trial.index} ({fit.trial.name}): the objective {metric!r} cannot be computed: "
+        f"{scores.skipped[metric]}. Metrics that can be, and that `objective.metric` may name: "
+        f"{others}"
+    )
+
+
+def _spent(fit: Fit) -> dict[str, float]:
+    """The seconds and the money that the training took, as metrics."""
+    cost = {} if fit.cost_usd is None else {"cost_usd": fit.cost_usd}
+    return {"fit_seconds": fit.fit_seconds, **cost}
+
+
+def _warning_tags(fit: Fit) -> dict[str, str]:
+    return {"warnings": "\n".join(fit.warnings)[:5000]} if fit.warnings else {}
