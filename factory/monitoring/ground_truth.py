@@ -12,7 +12,7 @@ from factory.lake.engine import columns_of, quote
 from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
 from factory.models.promotion import Bounds
-from factory.monitoring.sections import Truth
+from factory.monitoring.sections import GroundTruth
 from factory.trainers.trainer import Predictions
 from factory.training.metrics import score
 from factory.training.model import Model
@@ -44,7 +44,7 @@ class Quality(Result):
 
 def measure_quality(
     model: Model,
-    truth: Truth,
+    truth: GroundTruth,
     limits: dict[str, Bounds],
     *,
     truth_snapshot: Snapshot,

@@ -28,7 +28,7 @@ _LONGEST_TAG = 5000
 
 
 @dataclass(frozen=True)
-class Window:
+class MeasuredWindow:
     """One window as it is remembered."""
 
     mlflow_run_id: str
@@ -48,7 +48,7 @@ class Window:
         return datetime.fromtimestamp(self.at / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
-class Recorded(Result):
+class RecordedWindow(Result):
     """A window in MLflow."""
 
     experiment_id: str
@@ -57,7 +57,7 @@ class Recorded(Result):
     """The report, in MLflow's page."""
 
 
-class Decision(Result):
+class WindowDecision(Result):
     """What a window comes to, together with those before it."""
 
     breached: bool
@@ -73,7 +73,7 @@ def record(
     run_id: str,
     tracking: Tracking,
     files: Path,
-) -> Recorded:
+) -> RecordedWindow:
     """Log a window as a run of the model's experiment; a second try replaces the first one's.
 
     Args:
@@ -99,7 +99,7 @@ def record(
     tracking.log(mlflow_run_id, metrics=_metrics(found))
     tracking.log_files(mlflow_run_id, files, at="monitor")
     tracking.finish(mlflow_run_id)
-    return Recorded(
+    return RecordedWindow(
         experiment_id=experiment_id,
         mlflow_run_id=mlflow_run_id,
         url=f"{tracking.public_uri}/#/experiments/{experiment_id}/runs/{mlflow_run_id}/artifacts",
@@ -148,7 +148,7 @@ def _metric(name: str) -> str:
     return "".join(one if one.isalnum() or one in "_-. " else "_" for one in name)
 
 
-def recent(model: str, version: int, most: int, *, tracking: Tracking) -> list[Window]:
+def recent(model: str, version: int, most: int, *, tracking: Tracking) -> list[MeasuredWindow]:
     """The last windows that were measured for a version, the newest first.
 
     A window that was measured more than once is there once, as it was measured last.
@@ -164,16 +164,16 @@ def recent(model: str, version: int, most: int, *, tracking: Tracking) -> list[W
     """
     experiment_id = tracking.ensure_experiment(model)
     tags = {**_ROLE, "model_version": str(version)}
-    windows: dict[str, Window] = {}
+    windows: dict[str, MeasuredWindow] = {}
     for run in tracking.find_runs(experiment_id, tags, most=_LOOKED_THROUGH):
         window = _window(run)
         windows.setdefault(window.label, window)
     return list(windows.values())[:most]
 
 
-def _window(run: Run) -> Window:
+def _window(run: Run) -> MeasuredWindow:
     tags = run.data.tags
-    return Window(
+    return MeasuredWindow(
         mlflow_run_id=run.info.run_id,
         version=int(tags["model_version"]),
         label=tags.get("window", ""),
@@ -186,12 +186,12 @@ def _window(run: Run) -> Window:
 
 def act(
     found: Measurement,
-    recorded: Recorded,
+    recorded: RecordedWindow,
     monitor: Monitor,
     *,
     newest: Mapping[str, int],
     tracking: Tracking,
-) -> Decision:
+) -> WindowDecision:
     """Decide what a recorded window comes to; a request for a training is remembered in MLflow.
 
     Args:
@@ -224,13 +224,13 @@ def act(
 
 def decide(
     found: Measurement,
-    windows: Sequence[Window],
+    windows: Sequence[MeasuredWindow],
     monitor: Monitor,
     *,
     champion: Version | None,
     newest: Mapping[str, int],
     asked_before: bool,
-) -> Decision:
+) -> WindowDecision:
     """Whether enough of the last windows were bad, and whether to train.
 
     There is no training that cannot help: for a version that is no longer in production, or while
@@ -251,14 +251,14 @@ def decide(
         reason = "; ".join(found.findings) if found.breached else _calm(found)
         needed = f"it takes {monitor.windows.breach} of {monitor.windows.of}"
         text = f"{reason} ({share}, {needed})" if found.breached else reason
-        return Decision(breached=False, retrain=False, why=text)
+        return WindowDecision(breached=False, retrain=False, why=text)
     why = "; ".join(found.findings) + (f" ({share})" if monitor.windows.of > 1 else "")
     if not monitor.retrains:
-        return Decision(breached=True, retrain=False, why=why)
+        return WindowDecision(breached=True, retrain=False, why=why)
     obstacle = _obstacle(found, champion, newest, asked_before=asked_before)
     if obstacle:
-        return Decision(breached=True, retrain=False, why=f"{why}. No training: {obstacle}")
-    return Decision(breached=True, retrain=True, why=why)
+        return WindowDecision(breached=True, retrain=False, why=f"{why}. No training: {obstacle}")
+    return WindowDecision(breached=True, retrain=True, why=why)
 
 
 def _calm(found: Measurement) -> str:
@@ -282,7 +282,7 @@ def _obstacle(
 
 
 def _asked_before(
-    model: str, recorded: Recorded, newest: Mapping[str, int], tracking: Tracking
+    model: str, recorded: RecordedWindow, newest: Mapping[str, int], tracking: Tracking
 ) -> bool:
     """Whether another window has asked for a training on just these snapshots."""
     tags = {**_ROLE, "model": model, _ASKED: _as_text(newest)}

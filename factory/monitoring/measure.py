@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 PREDICTION = "prediction"
 
 
-class Watched(Result):
+class MonitoredData(Result):
     """Which datasets a monitor looks at, by full name."""
 
     model: str
@@ -79,7 +79,7 @@ class Measurement(Result):
 
 
 def measure(
-    watched: Watched,
+    watched: MonitoredData,
     model: Model,
     monitor: Monitor,
     snapshots: Mapping[str, Snapshot],
@@ -150,7 +150,7 @@ def measure(
 
 
 def _quality(
-    watched: Watched,
+    watched: MonitoredData,
     model: Model,
     monitor: Monitor,
     snapshots: Mapping[str, Snapshot],
@@ -184,7 +184,7 @@ class _Side:
     images: ImageStore
 
 
-def _window(watched: Watched) -> tuple[str, ...]:
+def _window(watched: MonitoredData) -> tuple[str, ...]:
     names = (watched.predictions, watched.current[0])
     return tuple(name for name in names if name is not None)
 
@@ -200,7 +200,7 @@ def _champion(model: str, tracking: Tracking) -> Version:
 class _Loading:
     """Reads both sides in the form that the model learned from."""
 
-    watched: Watched
+    watched: MonitoredData
     model: Model
     most: int
     predictor: Predictor

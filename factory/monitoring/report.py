@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib import pyplot as plt
 
 from factory.monitoring.drift import ColumnDrift
-from factory.monitoring.history import Window, label_of
+from factory.monitoring.history import MeasuredWindow, label_of
 from factory.monitoring.measure import Measurement
 
 REPORT = "report.html"
@@ -23,7 +23,7 @@ _MOST_PICTURES = 20
 _LONGEST_LABEL = 14
 
 
-def write_report(found: Measurement, windows: Sequence[Window], folder: Path) -> None:
+def write_report(found: Measurement, windows: Sequence[MeasuredWindow], folder: Path) -> None:
     """Write `report.html`, and `measurement.json` with the same for programs.
 
     Args:

@@ -23,7 +23,7 @@ class EmptyWindowError(TerminalError):
 
 
 @dataclass(frozen=True)
-class Predicted:
+class NewestPredictions:
     """The newest predictions in a snapshot: one model's, about one snapshot."""
 
     model_version: int
@@ -35,7 +35,7 @@ class Predicted:
 
 def newest_predictions(
     lake: Lake, dataset: str, version: int, most: int, scratch: Path
-) -> Predicted:
+) -> NewestPredictions:
     """The predictions that were made last, of all that a snapshot holds.
 
     Args:
@@ -62,7 +62,7 @@ def newest_predictions(
             f"where input_version = {input_version} and model_version = {model_version})"
         )
         values = _draw(connection, ["prediction"], chosen, most)
-    return Predicted(model_version, input_version, rows, values)
+    return NewestPredictions(model_version, input_version, rows, values)
 
 
 def sample(

@@ -82,7 +82,7 @@ class Drift(Section):
         return self
 
 
-class Truth(Section):
+class GroundTruth(Section):
     """Where it is published, sooner or later, what would have been right."""
 
     dataset: Reference
@@ -121,7 +121,7 @@ class Monitor(Section):
     input: Reference | None = None
     """The dataset with today's rows; `predict.input`, or the first of `train_on`, when left out."""
     drift: Drift = Drift()
-    truth: Truth | None = None
+    truth: GroundTruth | None = None
     quality: dict[Text, Bounds] | None = Field(default=None, min_length=1)
     """Limits of metrics, by scikit-learn's names; needs `truth`."""
     windows: Windows = Windows()
@@ -241,7 +241,7 @@ def _check_column(column: str, target: str, features: tuple[str, ...] | None, at
         )
 
 
-def _check_truth(truth: Truth, predictions: tuple[str, ...] | None) -> None:
+def _check_truth(truth: GroundTruth, predictions: tuple[str, ...] | None) -> None:
     if predictions is None:
         raise PydanticCustomError(
             "truth",

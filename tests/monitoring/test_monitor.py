@@ -20,8 +20,8 @@ from factory.models import registry
 from factory.models.prediction import Form, predict
 from factory.models.predictor import load_predictor
 from factory.models.tracking import Tracking
-from factory.monitoring.history import Decision, Recorded, act, recent, record
-from factory.monitoring.measure import Measurement, Watched, measure
+from factory.monitoring.history import RecordedWindow, WindowDecision, act, recent, record
+from factory.monitoring.measure import Measurement, MonitoredData, measure
 from factory.monitoring.report import write_report
 from factory.monitoring.rows import EmptyWindowError
 from factory.monitoring.sections import Monitor
@@ -74,7 +74,7 @@ class World:
         section = Monitor.model_validate({"min_rows": 50, **monitor})
         workspace = self.folder / "run"
         workspace.mkdir(exist_ok=True)
-        watched = Watched(
+        watched = MonitoredData(
             model=self.name,
             train_on=(TRAINING,),
             current=(BIRDS,),
@@ -92,7 +92,9 @@ class World:
         )
         return Measurement.from_json(found.as_json())
 
-    def decide(self, found: Measurement, run_id: str, **monitor) -> tuple[Decision, Recorded]:
+    def decide(
+        self, found: Measurement, run_id: str, **monitor
+    ) -> tuple[WindowDecision, RecordedWindow]:
         """Record a window and act on it, as the tasks do."""
         tracking = self.tracking
         files = self.folder / "report"
@@ -239,7 +241,7 @@ def test_model_without_champion_or_predictions_is_nothing_to_watch(world):
 
 def test_version_that_was_trained_on_another_dataset_is_refused(world):
     predictions = world.predict(heavier())
-    watched = Watched(
+    watched = MonitoredData(
         model=world.name, train_on=("sea.other",), current=(BIRDS,), predictions=PREDICTIONS
     )
     with pytest.raises(TerminalError, match=r"was not trained on sea.other, but on sea.known"):

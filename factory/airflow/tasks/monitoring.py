@@ -42,13 +42,13 @@ def measure(*, run: TaskRun, watched: dict[str, Any]) -> dict[str, Any]:
         AirflowSkipException: There is no champion yet, or there are no predictions.
     """
     from factory.models.tracking import Tracking
-    from factory.monitoring.measure import Watched
+    from factory.monitoring.measure import MonitoredData
     from factory.monitoring.measure import measure as step
     from factory.monitoring.rows import EmptyWindowError
 
     try:
         found = step(
-            Watched.from_json(watched),
+            MonitoredData.from_json(watched),
             run.model,
             run.monitor,
             run.snapshots,
@@ -100,11 +100,11 @@ def breach(
             emits no event. What it would have returned is there as XCom all the same.
     """
     from factory.models.tracking import Tracking
-    from factory.monitoring.history import Recorded, act
+    from factory.monitoring.history import RecordedWindow, act
     from factory.monitoring.measure import Measurement
 
     found: Measurement = _measured(run)
-    recorded = Recorded.from_json(run.result("report"))
+    recorded = RecordedWindow.from_json(run.result("report"))
     newest = {name: run.lake.newest(name).version for name in train_on}
     decision = act(found, recorded, run.monitor, newest=newest, tracking=Tracking())
     result = {**decision.as_json(), "report": recorded.url}
