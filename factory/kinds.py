@@ -89,6 +89,17 @@ SOURCE = Family(
     },
 )
 
+TRANSFORM = Family(
+    "transform",
+    key="type",
+    base="factory.data.transforms.transform:Transform",
+    builtin={
+        "sql": "factory.data.transforms.sql:SqlTransform",
+        "python": "factory.data.transforms.python:PythonTransform",
+        "images": "factory.data.transforms.images:ImagesTransform",
+    },
+)
+
 CHECK = Family(
     "check",
     key="check",
@@ -153,6 +164,7 @@ FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
         SOURCE,
+        TRANSFORM,
         CHECK,
         METRIC,
         SEARCH_STRATEGY,

@@ -8,7 +8,7 @@ from factory.base.section import ListOf, Name, Reference, Section, Text
 from factory.data.checks.check import AnyCheck
 from factory.data.database_load import Load
 from factory.data.sources.source import AnySource
-from factory.data.transforms.sections import ImagesTransform, Transform
+from factory.data.transforms.transform import AnyTransform
 from factory.lake.write import Write
 from factory.team.notify import DatasetNotify
 from factory.team.resources import Resources, check_resources
@@ -23,7 +23,7 @@ class Dataset(Section):
     source: AnySource
     reads: ListOf[Reference] = ()
     """Further datasets that SQL transforms read, as tables `team.dataset`."""
-    transforms: ListOf[Transform] = ()
+    transforms: ListOf[AnyTransform] = ()
     columns: dict[str, Text] | None = Field(default=None, min_length=1)
     """The promised schema, column to DuckDB type; checked before publishing."""
     checks: ListOf[AnyCheck] = ()
@@ -55,9 +55,10 @@ class Dataset(Section):
         """Its columns, where they are declared or the source tells them; None where only a run does."""
         if self.columns is not None:
             return tuple(self.columns)
-        if all(isinstance(step, ImagesTransform) for step in self.transforms):
-            return self.source.known_columns()
-        return None
+        columns = self.source.known_columns()
+        for step in self.transforms:
+            columns = step.known_columns(columns)
+        return columns
 
     @property
     def inputs(self) -> tuple[str, ...]:

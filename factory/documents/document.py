@@ -5,7 +5,7 @@ from typing import Any
 
 from factory.base.section import Section, qualify
 from factory.data.dataset import Dataset
-from factory.data.transforms.sections import SqlTransform, Transform
+from factory.data.transforms.transform import Transform
 from factory.documents.installation import Places
 from factory.documents.notification import on_failure
 from factory.documents.shared import Shared
@@ -120,14 +120,7 @@ def _at_times_or(cron: str, condition: dict[str, Any]) -> dict[str, Any]:
 
 def transforms(steps: Sequence[Transform], places: Places) -> list[dict[str, Any]]:
     """Transforms as plain data, the text of SQL files in place of their paths."""
-    return [dump(_with_text(step, places)) for step in steps]
-
-
-def _with_text(step: Transform, places: Places) -> Transform:
-    if isinstance(step, SqlTransform) and step.file is not None:
-        text = (places.project / step.file).read_text(encoding="utf-8")
-        return SqlTransform(type="sql", query=text)
-    return step
+    return [dump(step.for_document(places.project)) for step in steps]
 
 
 def task(

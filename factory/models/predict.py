@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from factory.base.section import ListOf, Name, Reference, Section, Text
 from factory.data.checks.check import AnyCheck
-from factory.data.transforms.sections import Transform
+from factory.data.transforms.transform import AnyTransform
 from factory.lake.write import Write
 from factory.team.schedule import Schedule, ScheduleField
 from factory.training.tasks import TASKS, LearningTask
@@ -27,7 +27,7 @@ class Predict(Section):
     input: Reference
     """The dataset whose rows are predicted."""
     schedule: ScheduleField | None = None
-    transforms: ListOf[Transform] | None = None
+    transforms: ListOf[AnyTransform] | None = None
     """What happens to the rows first; the model's own transforms when left out."""
     reads: ListOf[Reference] | None = None
     """Further datasets that SQL transforms read; for the model's own transforms, when left out,

@@ -18,7 +18,8 @@ from factory.data.columns import TEXT, TIME, learnable, require_columns
 from factory.data.images.frames import as_frame, with_bytes
 from factory.data.images.store import ImageStore
 from factory.data.sql import Rows, SqlError
-from factory.data.transforms.sections import SqlTransform, Transform
+from factory.data.transforms.sql import SqlTransform
+from factory.data.transforms.transform import Transform
 from factory.lake import engine
 from factory.lake.engine import quote
 from factory.lake.table import Lake

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from factory.base.digests import sha256
 from factory.base.section import DottedPath, ListOf, NotTrained, Section, Surroundings, Text
-from factory.data.transforms.sections import Transform
+from factory.data.transforms.transform import AnyTransform
 from factory.deploy.common import check_deploy
 from factory.deploy.sections import Deploy
 from factory.kinds import METRIC
@@ -74,7 +74,7 @@ class Model(Section):
     task: TaskName
     train_on: InputsField
     schedule: Annotated[ScheduleField | None, NotTrained()] = None
-    transforms: ListOf[Transform] = ()
+    transforms: ListOf[AnyTransform] = ()
     target: Text
     features: ListOf[Text] | None = Field(default=None, min_length=1)
     """The columns to learn from; all but the target (and the split's column) when left out."""
@@ -252,7 +252,7 @@ class Model(Section):
         return self.split.method or self.learning_task.default_split
 
     @property
-    def prediction_transforms(self) -> tuple[Transform, ...]:
+    def prediction_transforms(self) -> tuple[AnyTransform, ...]:
         """What happens to rows before they are predicted: as written, else as in training."""
         if self.predict is None or self.predict.transforms is None:
             return self.transforms

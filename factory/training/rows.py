@@ -8,8 +8,8 @@ import pyarrow.dataset
 from factory.data.images.store import ImageStore
 from factory.data.sources.dataset import DatasetSource
 from factory.data.sources.source import IngestContext
-from factory.data.transform import transform
-from factory.data.transforms.sections import Transform
+from factory.data.transforms.run import transform
+from factory.data.transforms.transform import Transform
 from factory.lake.table import Lake
 
 

@@ -27,11 +27,11 @@ from factory.data.checks.check import AnyCheck
 from factory.lake.write import Write
 from factory.data.sources.csv import CsvSource
 from factory.data.sources.source import IngestContext
-from factory.data.transforms.sections import SqlTransform
+from factory.data.transforms.sql import SqlTransform
 from factory.lake.table import Lake
 from factory.data.checks.run import check
 from factory.data.publish import publish
-from factory.data.transform import transform
+from factory.data.transforms.run import transform
 
 project = Path(sys.argv[1])
 lake = Lake((project / "lake").as_uri())
@@ -56,7 +56,7 @@ source = CsvSource(type="csv", path="all.csv")
 rows = timed("ingest", lambda: source.ingest(IngestContext(project, project, "a", lake)))
 query = "select * exclude (a, b), a + b as total from source where mass is not null"
 rows = timed("transform", lambda: transform(
-    [SqlTransform(type="sql", query=query)], rows, workspace=project, lake=lake, versions={}))
+    [SqlTransform(type="sql", query=query)], rows, workspace=project, lake=lake, versions={}, team="a"))
 report = timed("check", lambda: check(
     checks, rows, columns=None, write=write, lake=lake, dataset="a.b"))
 published = timed("publish", lambda: publish(

@@ -3,7 +3,7 @@ import pyarrow.dataset
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.data.transforms.sections import SqlTransform
+from factory.data.transforms.sql import SqlTransform
 from factory.lake.write import Write
 from factory.models.prediction import Form, predict, prediction_rows
 from factory.models.predictor import Predictor, load_predictor

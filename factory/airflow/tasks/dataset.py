@@ -42,11 +42,11 @@ def transform(*, run: TaskRun, transforms: list[dict[str, Any]]) -> dict[str, An
     from pydantic import TypeAdapter
 
     from factory.data.sql import Rows
-    from factory.data.transform import transform as step
-    from factory.data.transforms.sections import Transform
+    from factory.data.transforms.run import transform as step
+    from factory.data.transforms.transform import AnyTransform
 
     rows = step(
-        TypeAdapter(tuple[Transform, ...]).validate_python(transforms),
+        TypeAdapter(tuple[AnyTransform, ...]).validate_python(transforms),
         Rows.from_json(run.result("ingest")["rows"]),
         workspace=run.folder,
         lake=run.lake,

@@ -41,7 +41,7 @@ def predict(
     """Ask the model about every row of the input."""
     from pydantic import TypeAdapter
 
-    from factory.data.transforms.sections import Transform
+    from factory.data.transforms.transform import AnyTransform
     from factory.models import registry
     from factory.models.prediction import Form, prediction_rows
     from factory.models.prediction import predict as step
@@ -52,7 +52,7 @@ def predict(
     datasets, folder, versions = run.shared.reads, run.folder, run.versions
     rows = prediction_rows(
         datasets,
-        TypeAdapter(tuple[Transform, ...]).validate_python(transforms),
+        TypeAdapter(tuple[AnyTransform, ...]).validate_python(transforms),
         absent=absent,
         workspace=folder,
         lake=run.lake,

@@ -9,8 +9,9 @@ from factory.data.images.store import read_from
 from factory.data.publish import publish
 from factory.data.sources.dataset import DatasetSource
 from factory.data.sources.source import IngestContext
-from factory.data.transform import transform
-from factory.data.transforms.sections import ImagesTransform, SqlTransform
+from factory.data.transforms.images import ImagesTransform
+from factory.data.transforms.run import transform
+from factory.data.transforms.sql import SqlTransform
 from factory.lake.snapshot import NoSnapshotError
 from factory.lake.storage.errors import StorageError
 from factory.lake.storage.files import Files

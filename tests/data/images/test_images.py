@@ -16,7 +16,7 @@ from factory.base.errors import TerminalError
 from factory.data.images.frames import bytes_schema, with_bytes
 from factory.data.images.publish import publish_images
 from factory.data.images.store import ImageError, TamperedImageError
-from factory.data.transforms.sections import ImagesTransform
+from factory.data.transforms.images import ImagesTransform
 from factory.lake.write import Write
 from factory.models.prediction import Form, predict, prediction_rows
 from factory.models.predictor import Predictor

@@ -2,8 +2,9 @@ import pytest
 
 from factory.base.errors import TerminalError
 from factory.data.sql import Rows, SqlError
-from factory.data.transform import transform
-from factory.data.transforms.sections import PythonTransform, SqlTransform
+from factory.data.transforms.python import PythonTransform
+from factory.data.transforms.run import transform
+from factory.data.transforms.sql import SqlTransform
 from factory.lake.write import Write
 from tests.data.rows import lake_in, read, rows_of
 
@@ -27,7 +28,8 @@ def python(function: str, **arguments) -> PythonTransform:
 def run(source: Rows, *transforms, versions=None) -> Rows:
     folder = source.file.parent
     lake = lake_in(folder)
-    return transform(transforms, source, workspace=folder, lake=lake, versions=versions or {})
+    versions = versions or {}
+    return transform(transforms, source, workspace=folder, lake=lake, versions=versions, team="a")
 
 
 def test_no_transform_leaves_the_rows(source):

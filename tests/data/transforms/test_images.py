@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 from factory.base.errors import TerminalError
-from factory.data.images.store import ImageError, TamperedImageError
-from factory.data.transform import transform
-from factory.data.transforms.sections import ImagesTransform, SqlTransform
+from factory.data.images.store import TamperedImageError
+from factory.data.transforms.images import ImagesTransform
+from factory.data.transforms.run import transform
+from factory.data.transforms.sql import SqlTransform
 from tests.data.images.pictures import COLUMNS, PETS, encoded, pets, picture, write
 from tests.data.rows import lake_in, read
 
@@ -259,16 +260,3 @@ def test_pictures_of_another_dataset_come_from_the_lake_and_are_verified(tmp_pat
     lake.files.upload(tmp_path / "there", address)
     with pytest.raises(TamperedImageError, match="other bytes"):
         run()
-
-
-def test_new_pictures_need_a_team(tmp_path):
-    write(tmp_path / "pets", PETS)
-    with pytest.raises(TerminalError, match="team"):
-        transform(
-            [step(convert="png")],
-            pets(tmp_path),
-            workspace=tmp_path / "workspace",
-            lake=lake_in(tmp_path),
-            versions={},
-        )
-    assert issubclass(ImageError, TerminalError)

@@ -1,0 +1,50 @@
+"""`transforms: [{type: python}]`."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from factory.base.errors import TerminalError
+from factory.base.objects import import_object
+from factory.base.section import DottedPath
+from factory.data.transforms.transform import Transform, TransformContext
+
+if TYPE_CHECKING:
+    from factory.data.sql import Rows
+
+
+class PythonTransform(Transform):
+    """A function that takes the rows so far as a pandas DataFrame and returns one; held in memory."""
+
+    type: Literal["python"]
+    call: DottedPath
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+    def describe(self) -> str:
+        """The function."""
+        return self.call
+
+    def apply(self, context: TransformContext) -> "Rows":
+        """The rows that the function returns."""
+        import pandas as pd
+        import pyarrow.parquet as pq
+
+        from factory.data.chunks import as_table, unwritable_values
+        from factory.data.sql import write_rows
+        from factory.lake import engine
+
+        rows, what = context.rows, context.what
+        function = import_object(self.call)
+        before = pq.read_table(rows.file).to_pandas()
+        try:
+            after = function(before, **self.arguments)
+        except Exception as error:
+            error.add_note(f"raised in {what}, given {rows.rows} rows of {', '.join(rows.columns)}")
+            raise
+        if not isinstance(after, pd.DataFrame):
+            raise TerminalError(
+                f"{what} returned {type(after).__name__}: let it return a pandas DataFrame"
+            )
+        table = as_table(after, what)
+        with engine.connect(context.file.parent) as connection, unwritable_values(what):
+            return write_rows(connection.from_arrow(table), context.file)

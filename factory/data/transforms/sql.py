@@ -1,0 +1,51 @@
+"""`transforms: [{type: sql}]`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.errors import TerminalError
+from factory.base.section import ProjectFile, Text
+from factory.data.transforms.transform import Transform, TransformContext
+
+if TYPE_CHECKING:
+    from factory.data.sql import Rows
+
+
+class SqlTransform(Transform):
+    """A DuckDB query; `source` is the rows so far, other datasets that are read are `team.dataset`."""
+
+    type: Literal["sql"]
+    query: Text | None = None
+    file: ProjectFile | None = None
+
+    @model_validator(mode="after")
+    def _one_text(self) -> "SqlTransform":
+        if (self.query is None) == (self.file is None):
+            raise PydanticCustomError("sql", "write either `query` or `file`")
+        return self
+
+    def apply(self, context: TransformContext) -> "Rows":
+        """The rows that the query gives, in a sandbox."""
+        from factory.data.sql import dataset_tables, sandbox, select, sql_errors, write_rows
+
+        if self.query is None:
+            raise TerminalError(
+                f"{context.what}: the text of {self.file} has not been read into `query`"
+            )
+        tables = {
+            "source": [context.rows.file],
+            **dataset_tables(context.lake, context.versions),
+        }
+        with sandbox(tables, context.file.parent) as connection:
+            relation = select(connection, self.query, context.what)
+            with sql_errors(connection, self.query, context.what):
+                return write_rows(relation, context.file)
+
+    def for_document(self, project: Path) -> "SqlTransform":
+        """The query in place of its file."""
+        if self.file is None:
+            return self
+        return SqlTransform(type="sql", query=(project / self.file).read_text(encoding="utf-8"))

@@ -1,0 +1,85 @@
+"""What every kind of transform has in common, and what it is given."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from factory.base.section import Section
+from factory.kinds import TRANSFORM, KindOf
+
+if TYPE_CHECKING:
+    from factory.data.chunks import Piece
+    from factory.data.sql import Rows
+    from factory.lake.table import Lake
+
+
+@dataclass(frozen=True)
+class TransformContext:
+    """What a transform is given to make new rows of the rows so far."""
+
+    rows: "Rows"
+    """The rows so far, in a parquet file that stays as it is."""
+    file: Path
+    """The parquet file for the new rows; its folder is the run's scratch folder."""
+    what: str
+    """What the transform is called in errors, such as `transform 2 (sql)`."""
+    team: str
+    """The team whose dataset or model this is."""
+    lake: "Lake"
+    """Where further datasets are read."""
+    versions: Mapping[str, int]
+    """The version to read of each further dataset, by its full name."""
+
+    def write(self, pieces: "Iterable[Piece]") -> "Rows":
+        """Stream rows into `file`, in types that fit the values of every piece.
+
+        Args:
+            pieces: pandas DataFrames, pyarrow Tables or RecordBatches, all with the same columns.
+                One piece is held in memory at a time.
+
+        Raises:
+            TerminalError: Values cannot be brought into one type; names the column.
+        """
+        from factory.data.chunks import write_pieces
+
+        return write_pieces(pieces, self.what, self.file)
+
+
+class Transform(Section, ABC):
+    """Something that happens to rows on their way.
+
+    A kind of transform is a subclass with `type: Literal["its_name"]`, a docstring that says what
+    it does, the fields that a team may write, and `apply`.
+    """
+
+    type: str
+
+    @abstractmethod
+    def apply(self, context: TransformContext) -> "Rows":
+        """The new rows, in the file `context.file`: as a rule by `context.write`.
+
+        Raises:
+            TerminalError: The transform cannot be used, or not on these rows.
+        """
+
+    def describe(self) -> str:
+        """What the transform is called in errors, beside its number."""
+        return self.type
+
+    def for_document(self, project: Path) -> "Transform":  # noqa: ARG002
+        """The transform as a DAG's document holds it: texts of the project's files in place of paths."""
+        return self
+
+    def known_columns(self, before: tuple[str, ...] | None) -> tuple[str, ...] | None:  # noqa: ARG002
+        """The columns after it, where the section alone tells them; None where only a run does.
+
+        Args:
+            before: The columns before it, where they are known.
+        """
+        return None
+
+
+AnyTransform = Annotated[Transform, KindOf(TRANSFORM)]
+"""Any kind of transform."""
