@@ -160,6 +160,16 @@ NOTIFIER = Family(
     },
 )
 
+BACKEND = Family(
+    "backend",
+    key="type",
+    base="factory.training.backends.backend:Backend",
+    builtin={
+        "local-process": "factory.training.backends.local_process:LocalProcess",
+        "sagemaker": "factory.training.backends.sagemaker:SageMaker",
+    },
+)
+
 FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
@@ -168,6 +178,7 @@ FAMILIES: Mapping[str, Family] = {
         CHECK,
         METRIC,
         SEARCH_STRATEGY,
+        BACKEND,
         NOTIFIER,
     )
 }

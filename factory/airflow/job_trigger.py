@@ -3,11 +3,15 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from factory.base.errors import FactoryError
+
+if TYPE_CHECKING:
+    from factory.training.backends.backend import Backend, JobRun
 
 _MOST_FAILURES = 5
 """Questions without an answer, one after the other, after which the task is to ask itself."""
@@ -70,12 +74,12 @@ class TrainingJobTrigger(BaseTrigger):  # type: ignore[misc]
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Ask every `poll` seconds how the job is getting on."""
-        jobs = await asyncio.to_thread(self._jobs)
+        """Ask every `poll_seconds` how the job is getting on."""
+        backend, run = await asyncio.to_thread(self._backend_and_run)
         failures, detail = 0, ""
         while True:
             try:
-                found = await asyncio.to_thread(jobs.describe, self.job)
+                found = await asyncio.to_thread(backend.describe, run, self.job)
             except FactoryError as error:
                 failures += 1
                 self.log.warning("%s", error)
@@ -92,7 +96,7 @@ class TrainingJobTrigger(BaseTrigger):  # type: ignore[misc]
                     detail = found.detail
                     self.log.info("training job %s: %s", self.job, detail)
             # Not all trials of a sweep at the same moment.
-            await asyncio.sleep(jobs.config.poll * random.uniform(0.8, 1.2))  # noqa: S311
+            await asyncio.sleep(backend.poll_seconds * random.uniform(0.8, 1.2))  # noqa: S311
 
     async def on_kill(self) -> None:
         """Stop the job of a task that a person marked as failed, or that they do not want any more."""
@@ -103,17 +107,25 @@ class TrainingJobTrigger(BaseTrigger):  # type: ignore[misc]
         state = task_state(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
         if wants_it_stopped(state):
             self.log.info("the task was marked as %s: stopping the training job", state)
-            self._jobs().stop(self.job)
+            backend, run = self._backend_and_run()
+            backend.stop(run, self.job)
         else:
             self.log.info("the task is to run again: the training job %s goes on", self.job)
 
-    def _jobs(self) -> Any:
-        from factory.airflow.storage_access import access_of
-        from factory.lake.storage.access import Access
-        from factory.training.backends.dispatch import section_of
-        from factory.training.backends.sagemaker import SageMakerJobs
+    def _backend_and_run(self) -> "tuple[Backend, JobRun]":
+        from pydantic import TypeAdapter
 
-        section: Any = section_of(self.backend)
-        # Its own: the triggerer waits for many teams' jobs in one process.
-        access = access_of(self.connection) if self.connection else Access.from_environment()
-        return SageMakerJobs.of(section, self.storage, self.prefix, access)
+        from factory.airflow.storage_access import access_of
+        from factory.base.aws import AwsClients
+        from factory.lake.storage.access import Access
+        from factory.training.backends.backend import AnyBackend, JobRun
+
+        def session(_: str | None) -> Any:
+            # Its own: the triggerer waits for many teams' jobs in one process.
+            own = access_of(self.connection) if self.connection else Access.from_environment()
+            return own.session
+
+        backend: Backend = TypeAdapter(AnyBackend).validate_python(self.backend)
+        # There is no workspace here, and none is needed to ask about jobs.
+        run = JobRun(self.prefix, self.storage, Path(), AwsClients(session))
+        return backend, run

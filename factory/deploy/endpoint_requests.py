@@ -49,10 +49,7 @@ def model_request(
         "Tags": _tags(section, release),
     }
     if section.vpc is not None:
-        request["VpcConfig"] = {
-            "Subnets": list(section.vpc.subnets),
-            "SecurityGroupIds": list(section.vpc.security_groups),
-        }
+        request["VpcConfig"] = section.vpc.as_request()
     return _checked("CreateModel", {"ModelName": _name(release, request), **request})
 
 

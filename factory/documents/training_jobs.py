@@ -5,7 +5,6 @@ from typing import Any
 
 from factory.documents import document as parts
 from factory.documents.installation import Places
-from factory.training.backends.sections import SageMaker
 from factory.training.model import Model
 
 OPERATOR = "factory.airflow.job_operator.TrainingJobOperator"
@@ -37,9 +36,8 @@ def with_jobs(tasks: Mapping[str, Any], model: Model) -> dict[str, Any]:
 
 def price(model: Model, places: Places) -> float | None:
     """USD an hour of the machines that a model is trained on; None if that is not known."""
-    if isinstance(model.backend, SageMaker):
-        return places.prices.get(model.backend.instance_type)
-    return None
+    priced_as = None if model.backend is None else model.backend.priced_as
+    return None if priced_as is None else places.prices.get(priced_as)
 
 
 def _as_jobs(group: Mapping[str, Any]) -> dict[str, Any]:

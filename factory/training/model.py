@@ -18,7 +18,7 @@ from factory.team.notify import Notify
 from factory.team.resources import Resources, check_resources
 from factory.team.schedule import InputsField, Schedule, ScheduleField
 from factory.trainers.fastai.params import IMAGE_COLUMN, is_fastai, is_vision
-from factory.training.backends.sections import Backend
+from factory.training.backends.backend import AnyBackend
 from factory.training.metrics import Goal, Metric, check_metric, find_metric, known_metrics
 from factory.training.search.strategy import AnySearch
 from factory.training.tasks import TASKS, LearningTask, TaskName
@@ -96,7 +96,7 @@ class Model(Section):
     """How the model is watched once it is in use."""
     deploy: Annotated[Deploy | None, NotTrained()] = None
     """Where the champion answers."""
-    backend: Annotated[Backend | None, NotTrained()] = None
+    backend: Annotated[AnyBackend | None, NotTrained()] = None
     """Where trials are trained; in their tasks when left out."""
     resources: Annotated[Resources, NotTrained()] = Field(default_factory=dict)
     """What is created for a training run and destroyed with it."""

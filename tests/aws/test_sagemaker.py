@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.training.backends.failures import JobFailedError, JobRefusedError
-from factory.training.backends.protocol import Description
-from factory.training.backends.sweep import stop_all
+from factory.training.backends.backend import JobFailedError, JobRefusedError, JobStatus
 from factory.training.project_files import project_files
 from factory.training.split import read_part
 from factory.training.trial import load_fitted
@@ -21,11 +19,11 @@ STORAGE = "s3://lake/data"
 WAIT = 90.0
 
 
-def ended(run: Run, name: str) -> Description:
+def ended(run: Run, name: str) -> JobStatus:
     return until(lambda: _unless_active(run, name))
 
 
-def _unless_active(run: Run, name: str) -> Description | None:
+def _unless_active(run: Run, name: str) -> JobStatus | None:
     found = run.backend.describe(name)
     return None if found is None or found.active else found
 
@@ -76,7 +74,7 @@ def test_rows_are_uploaded_once_and_taken_away_while_models_stay(tmp_path, aws, 
     assert len([one for one in aws.requests if one.method == "PUT"]) == uploads
     name = run.jobs().begin()
     ended(run, name)
-    stop_all(run.backend, None)
+    run.backend.stop_all()
     run.backend.release()
     run.backend.release()
     (left,) = aws.keys("data/_training/")
@@ -181,12 +179,12 @@ def test_credentials_that_may_not_are_terminal_and_name_what_to_allow(tmp_path, 
 def test_stopping_leaves_nothing_running_and_counts_the_cost(slow, tmp_path, training):
     name = slow.jobs().begin()
     begun(tmp_path)
-    spent = stop_all(slow.backend, price=3600.0)
+    spent = slow.backend.stop_all(price=3600.0)
     assert spent.stopped == (name,)
     assert training.active == []
     assert spent.billed >= 1
     assert spent.cost == pytest.approx(spent.billed)
-    assert stop_all(slow.backend, price=None).stopped == ()
+    assert slow.backend.stop_all().stopped == ()
 
 
 def test_interrupted_spot_job_begins_anew_by_itself(tmp_path, training):

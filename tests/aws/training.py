@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factory.training.backends.layout import Layout
-from factory.training.backends.rules import InvalidRequestError, check_request
+from factory.training.backends.sagemaker_rules import InvalidRequestError, check_request
 
 if TYPE_CHECKING:
     from tests.aws.server import AwsServer, Operation

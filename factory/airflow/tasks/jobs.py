@@ -2,12 +2,16 @@
 
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from factory.airflow.task_run import TaskRun
 from factory.base.errors import FactoryError, TerminalError
+
+if TYPE_CHECKING:
+    from factory.training.backends.backend import Backend, JobRun
+    from factory.training.backends.trial_jobs import TrialJobs
 
 log = logging.getLogger(__name__)
 
@@ -25,45 +29,41 @@ def start_training(*, run: TaskRun) -> dict[str, Any]:
     Returns:
         Where the data lie.
     """
-    from factory.training.backends.sections import SageMaker
-    from factory.training.backends.settings import Settings
+    from factory.training.backends.job_files import JobSettings
     from factory.training.backends.sweep import prepare, refuse_cost
     from factory.training.search.trial import Trial
 
     trials = [Trial.from_json(trial) for trial in run.result("plan_trials")]
-    backend = _section(run)
+    backend = _backend(run)
     refuse_cost(backend, len(trials), run.shared.price)
-    settings = Settings(
+    settings = JobSettings(
         model=run.model.as_trained(),
         split=run.result("split")["split"],
-        processors="own" if isinstance(backend, SageMaker) else "shared",
+        processors="own" if backend.own_machine else "shared",
     )
     return prepare(
-        _jobs(run),
+        backend,
+        _job_run(run),
         settings,
-        run.folder,
         trials=trials,
-        prefix=_prefix(run),
         labels=_labels(run),
     ).as_json()
 
 
 def fit(*, run: TaskRun, trial: dict[str, Any]) -> dict[str, Any]:
     """Train one trial as a job, or wait on for the job that was started for it before."""
-    from factory.training.backends.cost import cost_of
-    from factory.training.backends.local_process import LocalProcesses
-    from factory.training.backends.trial_jobs import TrialJobs
+    from factory.training.backends.backend import cost_of
 
-    jobs: Any = _trial_jobs(TrialJobs, trial, run)
+    jobs = _trial_jobs(trial, run)
     name = run.ti.task.job or jobs.begin()
-    if isinstance(jobs.backend, LocalProcesses):
+    if jobs.backend.waits_in_task:
         _wait_here(jobs, name, run.ti)
-    elif (found := jobs.backend.describe(name)) is None or found.active:
+    elif (found := jobs.status(name)) is None or found.active:
         _wait_elsewhere(jobs, name, run)
     fitted = jobs.finish(name)
-    billed, price = jobs.backend.describe(name).billed, run.shared.price
-    if price is not None and billed is not None:
-        fitted = fitted.model_copy(update={"cost_usd": cost_of(billed, price)})
+    ended, price = jobs.status(name), run.shared.price
+    if price is not None and ended is not None and ended.billed is not None:
+        fitted = fitted.model_copy(update={"cost_usd": cost_of(ended.billed, price)})
     result: dict[str, Any] = fitted.as_json()
     return result
 
@@ -76,9 +76,9 @@ def stop_training(*, run: TaskRun) -> dict[str, Any]:
     """
     from factory.training.backends.sweep import stop_all
 
-    jobs = _jobs(run)
-    spent = stop_all(jobs, run.shared.price)
-    jobs.release()
+    backend, job_run = _backend(run), _job_run(run)
+    spent = stop_all(backend, job_run, run.shared.price)
+    backend.release(job_run)
     if spent.cost is not None:
         _log_cost(spent.cost, run)
     return {
@@ -98,8 +98,9 @@ def _log_cost(cost: float, run: TaskRun) -> None:
         Tracking().log(sweep["parent_run_id"], metrics={"cost_usd": cost})
 
 
-def _trial_jobs(kind: type[Any], trial: dict[str, Any], run: TaskRun) -> Any:
-    from factory.training.backends.protocol import TrainingData
+def _trial_jobs(trial: dict[str, Any], run: TaskRun) -> "TrialJobs":
+    from factory.training.backends.backend import TrainingData
+    from factory.training.backends.trial_jobs import TrialJobs
     from factory.training.search.trial import Trial
 
     prepared = run.result("start_training")
@@ -107,22 +108,20 @@ def _trial_jobs(kind: type[Any], trial: dict[str, Any], run: TaskRun) -> Any:
         raise TerminalError(
             "there are no training data for jobs in this run: clear the DAG run from `split` on"
         )
-    return kind(
-        backend=_jobs(run),
+    return TrialJobs(
+        backend=_backend(run),
+        run=_job_run(run),
         trial=Trial.from_json(trial),
         data=TrainingData.from_json(prepared),
-        prefix=_prefix(run),
-        image=getattr(_section(run), "image", ""),
         labels={**_labels(run), "factory:trial": trial["name"]},
-        workspace=run.folder,
     )
 
 
-def _wait_here(jobs: Any, name: str, ti: Any) -> None:
+def _wait_here(jobs: "TrialJobs", name: str, ti: Any) -> None:
     """Wait for a process; what it prints goes into the task's log."""
-    printed: Iterator[str] = jobs.backend.printed(name)
+    printed: Iterator[str] = jobs.backend.printed(jobs.run, name)
     try:
-        while not jobs.backend.wait(name, _POLL):
+        while not jobs.backend.wait(jobs.run, name, _POLL):
             _show(printed)
             if ti.task.is_asked_to_end:
                 _interrupted(jobs, name, ti)
@@ -137,7 +136,7 @@ def _show(printed: Iterator[str]) -> None:
         log.info("job: %s", line)
 
 
-def _wait_elsewhere(jobs: Any, name: str, run: TaskRun) -> None:
+def _wait_elsewhere(jobs: "TrialJobs", name: str, run: TaskRun) -> None:
     """Leave the worker; the triggerer asks on, and this task's function is called again."""
     from airflow.sdk.exceptions import TaskDeferred
 
@@ -148,16 +147,16 @@ def _wait_elsewhere(jobs: Any, name: str, run: TaskRun) -> None:
     raise TaskDeferred(
         trigger=TrainingJobTrigger(
             job=name,
-            backend=_section(run).model_dump(mode="json", exclude_defaults=True),
-            storage=run.shared.storage,
-            prefix=_prefix(run),
+            backend=jobs.backend.model_dump(mode="json", exclude_defaults=True),
+            storage=jobs.run.storage,
+            prefix=jobs.run.prefix,
             connection=run.shared.storage_connection,
         ),
         method_name="execute",
     )
 
 
-def _interrupted(jobs: Any, name: str, ti: Any) -> None:
+def _interrupted(jobs: "TrialJobs", name: str, ti: Any) -> None:
     """Decide what becomes of the job of a task that is asked to end.
 
     A person who marks the task or its run as failed or successful wants the job gone. A worker that
@@ -179,7 +178,7 @@ def _interrupted(jobs: Any, name: str, ti: Any) -> None:
     )
 
 
-def _section(run: TaskRun) -> Any:
+def _backend(run: TaskRun) -> "Backend":
     """The model's section `backend`.
 
     Raises:
@@ -190,20 +189,18 @@ def _section(run: TaskRun) -> Any:
     return run.model.backend
 
 
-def _jobs(run: TaskRun) -> Any:
-    from factory.training.backends.dispatch import backend_for
+def _job_run(run: TaskRun) -> "JobRun":
+    from factory.base.aws import AwsClients
+    from factory.lake.storage import access
+    from factory.training.backends.backend import JobRun
+    from factory.training.backends.sweep import run_prefix
 
-    return backend_for(
-        _section(run), storage=run.shared.storage, workspace=run.folder, prefix=_prefix(run)
-    )
-
-
-def _prefix(run: TaskRun) -> str:
-    from factory.training.backends.names import run_prefix
-
-    ti = run.ti
-    return run_prefix(
-        run.model_name, storage=run.shared.storage, dag_id=ti.dag_id, run_id=ti.run_id
+    ti, storage = run.ti, run.shared.storage
+    return JobRun(
+        prefix=run_prefix(run.model_name, storage=storage, dag_id=ti.dag_id, run_id=ti.run_id),
+        storage=storage,
+        workspace=run.folder,
+        aws=AwsClients(lambda _: access.current().session),
     )
 
 

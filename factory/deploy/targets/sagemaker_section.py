@@ -5,20 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from factory.base.aws_section import InstanceType, RoleArn, S3Address, Tags, Vpc
 from factory.base.section import ListOf, Seconds, Section, Text
 from factory.deploy.common import DeploySection
 from factory.deploy.container_image_section import Image, ImageReference
-from factory.training.backends.sections import (
-    InstanceType,
-    RoleArn,
-    S3Address,
-    TagKey,
-    TagValue,
-    Vpc,
-)
-
-_MOST_TAGS = 45
-"""SageMaker takes 50; some are the factory's own."""
 
 AlarmName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 
@@ -82,7 +72,7 @@ class SageMakerDeploy(DeploySection):
     """The Airflow connection of type `aws`; storage's credentials when left out."""
     region: Text | None = None
     """The connection's when left out."""
-    tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=_MOST_TAGS)
+    tags: Tags
     vpc: Vpc | None = None
     network_isolation: bool = False
     """Whether the container is kept from every network."""

@@ -16,8 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from factory.base.errors import TerminalError
-from factory.training.backends.failures import as_reason
-from factory.training.backends.layout import SPLIT, Layout
+from factory.training.backends.layout import SPLIT, Layout, as_reason
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +60,7 @@ def train(layout: Layout) -> None:
         TerminalError: The input is not what it should be, or the trial refuses to be trained.
     """
     # Late: a process that is asked to end while it imports these for seconds can say so.
-    from factory.training.backends.results import leave
-    from factory.training.backends.settings import read_settings, read_trial
+    from factory.training.backends.job_files import leave, read_settings, read_trial
     from factory.training.trial import fit
 
     try:

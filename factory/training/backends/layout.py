@@ -1,10 +1,14 @@
-"""SageMaker's folders in a training container."""
+"""The contract of a training job: SageMaker's folders, and how a failure says its reason.
+
+Light, since `factory-train` imports it before anything else.
+"""
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from factory.base.errors import FactoryError, TerminalError
 from factory.base.files import write_json
 
 BASE_VARIABLE = "FACTORY_TRAIN_BASE"
@@ -14,7 +18,10 @@ SPLIT = "split"
 """The channel with the rows: `train.arrow`, `validation.arrow`."""
 SETTINGS = "settings"
 """The channel with `settings.json`."""
+FIT = "fit.json"
+"""The last file that a job puts into its model folder: it describes the model."""
 
+_TERMINAL = f"{TerminalError.__name__}: "
 _LONGEST_REASON = 1024
 """As much of a failure's text as SageMaker keeps."""
 
@@ -62,3 +69,20 @@ class Layout:
         if len(reason) > _LONGEST_REASON:
             reason = f"{reason[: _LONGEST_REASON - 2]} …"
         self.failure.write_text(reason, encoding="utf-8")
+
+
+def as_reason(error: BaseException) -> str:
+    """What a job leaves as its reason for an error."""
+    if isinstance(error, TerminalError):
+        return f"{_TERMINAL}{error}"
+    if isinstance(error, FactoryError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def read_reason(reason: str) -> tuple[str, bool]:
+    """What `as_reason` wrote: the reason, and whether another job would fail likewise."""
+    text = reason.strip().rstrip(".")
+    if text.startswith(_TERMINAL):
+        return text.removeprefix(_TERMINAL), True
+    return text or "it left no reason", False

@@ -1,4 +1,4 @@
-"""Jobs as processes of this machine, which outlive the task that started them.
+"""`backend: {type: local-process}`: jobs as processes of this machine, which outlive their task.
 
 Each has a folder in the workspace that stands for /opt/ml, and beside SageMaker's files there:
 `process.json` says which process it is (id and creation time, since ids are used again), `lock` is held
@@ -15,19 +15,31 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import psutil
 
 from factory.base.errors import FactoryError
 from factory.base.files import write_json
 from factory.base.processes import end, kill
-from factory.training.backends.failures import STOPPED, Failure, from_reason
-from factory.training.backends.layout import BASE_VARIABLE, SETTINGS, SPLIT, Layout
-from factory.training.backends.protocol import Description, Job, TrainingData
-from factory.training.backends.results import FIT
-from factory.training.backends.settings import data_digest, hyperparameters
+from factory.training.backends.backend import (
+    STOPPED,
+    Backend,
+    Failure,
+    JobRun,
+    JobStatus,
+    TrainingData,
+    TrainingJob,
+)
+from factory.training.backends.layout import (
+    BASE_VARIABLE,
+    FIT,
+    SETTINGS,
+    SPLIT,
+    Layout,
+    read_reason,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -53,29 +65,32 @@ class OtherMachineError(FactoryError):
     """A job runs on another machine, where nothing of it can be seen or done from here."""
 
 
-@dataclass(frozen=True)
-class LocalProcesses:
-    """The jobs of one run; see `factory.training.backends.protocol.Backend`."""
+class LocalProcess(Backend):
+    """Each trial is a process of its own on the worker's machine: what SageMaker does, rehearsed."""
 
-    workspace: Path
-    """The run's scratch folder."""
-    prefix: str
-    """What the names of this run's jobs begin with."""
+    type: Literal["local-process"]
 
-    def prepare(self, workspace: Path, settings: Path) -> TrainingData:
-        """See `Backend.prepare`; the rows stay where they are."""
-        return TrainingData(address=str(workspace), digest=data_digest(workspace, settings))
+    own_machine: ClassVar[bool] = False
+    waits_in_task: ClassVar[bool] = True
 
-    def release(self) -> None:
-        """See `Backend.release`; the workspace goes at the end of the run."""
+    def prepare(self, run: JobRun, settings: Path) -> TrainingData:
+        """See `Backend.prepare`; the rows stay where they are, and go with the workspace."""
+        from factory.training.backends.job_files import data_digest
 
-    def check(self, job: Job) -> None:
+        digest = data_digest(run.workspace, settings)
+        return TrainingData(address=str(run.workspace), digest=digest)
+
+    def check(self, run: JobRun, job: TrainingJob) -> None:  # noqa: ARG002 - every run takes it
         """See `Backend.check`; what SageMaker would not take is not taken here either."""
+        from factory.training.backends.job_files import hyperparameters
+
         hyperparameters(job.trial)
 
-    def start(self, job: Job) -> None:
+    def start(self, run: JobRun, job: TrainingJob) -> None:
         """See `Backend.start`."""
-        layout = self._layout(job.name)
+        from factory.training.backends.job_files import hyperparameters
+
+        layout = _layout(run, job.name)
         layout.make(hyperparameters(job.trial))
         with _locked(layout.base) as lock:
             if lock is None or _record(layout.base).exists():
@@ -85,37 +100,25 @@ class LocalProcesses:
             process = _launch(layout.base, lock)
         logger.info("training job %s is process %d, in %s", job.name, process.pid, layout.base)
 
-    def describe(self, name: str) -> Description | None:
+    def describe(self, run: JobRun, name: str) -> JobStatus | None:
         """See `Backend.describe`.
 
         Raises:
             OtherMachineError: It was started on another machine.
         """
-        folder = self._layout(name).base
+        folder = _layout(run, name).base
         if not folder.is_dir():
             return None
         if _is_alive(folder):
-            return Description(name, "running", detail="training")
+            return JobStatus(name, "running", detail="training")
         if (folder / "stopped").exists():
-            return Description(name, "stopped", failure=STOPPED)
-        return self._ended(name)
+            return JobStatus(name, "stopped", failure=STOPPED)
+        return _ended(name, _layout(run, name))
 
-    def _ended(self, name: str) -> Description | None:
-        layout = self._layout(name)
-        if (layout.model / FIT).exists():
-            return Description(name, "completed")
-        if layout.failure.exists():
-            reason = layout.failure.read_text(encoding="utf-8")
-            return Description(name, "failed", failure=from_reason(reason))
-        if not _record(layout.base).exists():
-            return None  # its folder was made, and then whoever was about to start it ended
-        lost = "its process ended without a word: it was killed, or ran out of memory"
-        return Description(name, "failed", failure=Failure(lost))
-
-    def wait(self, name: str, seconds: float) -> bool:
-        """Wait for a job's end for at most so many seconds; returns whether it has ended."""
+    def wait(self, run: JobRun, name: str, seconds: float) -> bool:
+        """See `Backend.wait`."""
         deadline = time.monotonic() + seconds
-        folder = self._layout(name).base
+        folder = _layout(run, name).base
         process = _process(folder)
         try:
             if process is not None:
@@ -126,9 +129,9 @@ class LocalProcesses:
         kill(_members(folder))
         return _is_over(folder, deadline)
 
-    def stop(self, name: str) -> None:
+    def stop(self, run: JobRun, name: str) -> None:
         """See `Backend.stop`; returns when no process of the job is left."""
-        folder = self._layout(name).base
+        folder = _layout(run, name).base
         if not folder.is_dir() or not _is_alive(folder):
             return
         (folder / "stopped").touch()
@@ -137,34 +140,44 @@ class LocalProcesses:
         _is_over(folder, time.monotonic() + GRACE)
         logger.info("training job %s is stopped", name)
 
-    def collect(self, name: str, folder: Path) -> Path:  # noqa: ARG002 - it is on this disk
+    def collect(self, run: JobRun, name: str, folder: Path) -> Path:  # noqa: ARG002 - it is on this disk
         """See `Backend.collect`."""
-        return self._layout(name).model
+        return _layout(run, name).model
 
-    def names(self) -> list[str]:
+    def names(self, run: JobRun) -> list[str]:
         """See `Backend.names`."""
-        folders = self._folder.iterdir() if self._folder.is_dir() else ()
-        return sorted(one.name for one in folders if one.name.startswith(self.prefix))
+        jobs = run.workspace / "jobs"
+        folders = jobs.iterdir() if jobs.is_dir() else ()
+        return sorted(one.name for one in folders if one.name.startswith(run.prefix))
 
-    def where(self, name: str) -> str:
+    def where(self, run: JobRun, name: str) -> str:
         """See `Backend.where`: the last lines themselves, since the file goes with the run."""
-        file = self._layout(name).base / "log.txt"
+        file = _layout(run, name).base / "log.txt"
         lines = file.read_text(errors="replace").splitlines() if file.exists() else []
         shown = "\n".join(lines[-_SHOWN_LINES:])
         return f"The end of its log:\n{shown}" if shown else "It left no log"
 
-    def printed(self, name: str) -> Iterator[str]:
-        """What a job prints, line by line, as far as it has; never ends by itself."""
-        with (self._layout(name).base / "log.txt").open(errors="replace") as file:
+    def printed(self, run: JobRun, name: str) -> Iterator[str]:
+        """See `Backend.printed`; never ends by itself."""
+        with (_layout(run, name).base / "log.txt").open(errors="replace") as file:
             while True:
                 yield file.readline().rstrip("\n")
 
-    @property
-    def _folder(self) -> Path:
-        return self.workspace / "jobs"
 
-    def _layout(self, name: str) -> Layout:
-        return Layout(self._folder / name)
+def _layout(run: JobRun, name: str) -> Layout:
+    return Layout(run.workspace / "jobs" / name)
+
+
+def _ended(name: str, layout: Layout) -> JobStatus | None:
+    if (layout.model / FIT).exists():
+        return JobStatus(name, "completed")
+    if layout.failure.exists():
+        failure = Failure(*read_reason(layout.failure.read_text(encoding="utf-8")))
+        return JobStatus(name, "failed", failure=failure)
+    if not _record(layout.base).exists():
+        return None  # its folder was made, and then whoever was about to start it ended
+    lost = "its process ended without a word: it was killed, or ran out of memory"
+    return JobStatus(name, "failed", failure=Failure(lost))
 
 
 def _record(folder: Path) -> Path:

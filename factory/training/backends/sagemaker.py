@@ -1,31 +1,45 @@
-"""Jobs on Amazon SageMaker."""
+"""`backend: {type: sagemaker}`: jobs on Amazon SageMaker."""
 
 import logging
-from dataclasses import dataclass
-from functools import cached_property
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from factory.base.aws import calling, client_of, described
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.aws import calling, described
+from factory.base.aws_section import InstanceType, RoleArn, S3Address, Tags, Vpc
 from factory.base.errors import TerminalError
-from factory.data.archives import Limits, extract
-from factory.lake.storage.access import Access, current
+from factory.base.section import Seconds, Section, Text
 from factory.lake.storage.address import is_s3
-from factory.lake.storage.files import Files
-from factory.training.backends.failures import STOPPED, Failure, from_sagemaker
-from factory.training.backends.layout import SETTINGS
-from factory.training.backends.protocol import Description, Job, State, TrainingData
-from factory.training.backends.request import training_request
-from factory.training.backends.rules import check_request
-from factory.training.backends.sections import SageMaker
-from factory.training.backends.settings import data_digest, given_files
+from factory.training.backends.backend import (
+    HOUR,
+    STOPPED,
+    Backend,
+    CostProblem,
+    Failure,
+    JobRun,
+    JobState,
+    JobStatus,
+    TrainingData,
+    TrainingJob,
+    cost_of,
+)
+from factory.training.backends.layout import SETTINGS, SPLIT, read_reason
+
+if TYPE_CHECKING:
+    from factory.lake.storage.files import Files
 
 logger = logging.getLogger(__name__)
 
+ENTRY_POINT = "factory-train"
 FOLDER = "_training"
 """The folder of the storage that the jobs' data and models lie in."""
 
-_STATES: dict[str, State] = {
+_DAYS_28 = 28 * 24 * 3600
+"""SageMaker's longest training job, in seconds."""
+_STATES: dict[str, JobState] = {
     "InProgress": "running",
     "Stopping": "stopping",
     "Completed": "completed",
@@ -48,100 +62,217 @@ _HINTS = {
     "throttled": "lower `parallel_trials`, or raise `poll`",
     "ResourceLimitExceeded": "raise the account's quota at Service Quotas, or lower `parallel_trials`",
 }
-_MODEL_LIMITS = Limits(
-    max_files=1_000, max_file_bytes=20_000_000_000, max_total_bytes=20_000_000_000, max_ratio=1_000
-)
+_MOST_MODEL_BYTES = 20_000_000_000
+_BY_THE_CODE = re.compile(r"AlgorithmError: (?P<text>.*?),? ?exit code: (?P<code>\d+)", re.DOTALL)
+_KILLED = 137
+"""The exit code of a process that was ended from outside, which here is for want of memory."""
+_NOT_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
+_LONGEST_TAG = 256
 
 
-@dataclass(frozen=True)
-class SageMakerJobs:
-    """The jobs of one run; see `factory.training.backends.protocol.Backend`."""
+class Spot(Section):
+    """Spare capacity at a discount, which AWS may take back: a job then begins anew."""
 
-    config: SageMaker
-    storage: str
-    """An address in S3."""
-    prefix: str
-    """What the names of this run's jobs begin with."""
-    access: Access | None = None
-    """How AWS is reached; as everything in this process does if left out."""
+    max_wait: Seconds
+    """How long a job may take in all, waiting for capacity included."""
 
-    @classmethod
-    def of(
-        cls, config: SageMaker, storage: str, prefix: str, access: Access | None = None
-    ) -> "SageMakerJobs":
-        """The jobs of a run.
 
-        Args:
-            config: The section of the team file.
-            storage: The lake's address, unless the section has one of its own.
-            prefix: What the names of this run's jobs begin with.
-            access: How AWS is reached; as everything in this process does if left out.
+class SageMaker(Backend):
+    """Each trial is a training job on Amazon SageMaker."""
 
-        Raises:
-            TerminalError: Their data would not lie in S3.
-        """
-        where = config.storage or storage
-        if not is_s3(where):
-            raise TerminalError(
-                f"SageMaker reads training data from S3, and storage is {where}: set `storage` of "
-                "the backend, or that in configs/_defaults.yaml, to s3://bucket/prefix"
+    type: Literal["sagemaker"]
+    role: RoleArn
+    """What the jobs may do: read the training data and write the models."""
+    image: Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
+    """The training image, with `factory-train` in it; see docker/training/Dockerfile."""
+    instance_type: InstanceType
+    volume_gb: int = Field(default=30, ge=1, le=16384)
+    """The disk beside the instance, in gigabytes."""
+    max_runtime: Seconds = Field(default=3600)
+    """How long a job may train before SageMaker stops it."""
+    spot: Spot | None = None
+    tags: Tags
+    vpc: Vpc | None = None
+    network_isolation: bool = False
+    """Whether the training container is kept from every network."""
+    kms_key: Text | None = None
+    """The key that disks and models are encrypted with; SageMaker's own when left out."""
+    region: Text | None = None
+    """Where jobs run; the region of the credentials when left out."""
+    storage: S3Address | None = None
+    """Where the jobs' data and models lie; the lake's storage when left out."""
+    max_cost: float | None = Field(default=None, gt=0)
+    """The most that a sweep may cost, in USD; needs the instance type's price in `_defaults.yaml`."""
+    poll: Seconds = Field(default=30)
+    """How often a job is asked how it is getting on."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "SageMaker":
+        if not 1 <= self.max_runtime <= _DAYS_28:
+            raise PydanticCustomError(
+                "max_runtime",
+                "SageMaker trains between 1s and 28d: `max_runtime` cannot be {value}s",
+                {"value": self.max_runtime, "at": ("max_runtime",)},
             )
-        return cls(config, f"{where}/{FOLDER}", prefix, access)
+        if self.spot is not None and self.spot.max_wait < self.max_runtime:
+            raise PydanticCustomError(
+                "spot",
+                "`max_wait` ({wait}s) counts the training too, so it cannot be shorter than "
+                "`max_runtime` ({runtime}s)",
+                {
+                    "wait": self.spot.max_wait,
+                    "runtime": self.max_runtime,
+                    "at": ("spot", "max_wait"),
+                    "advice": f"write `max_wait: {self.max_runtime}s` or more",
+                },
+            )
+        if self.poll < 1:
+            raise PydanticCustomError("poll", "`poll` must be 1s or longer", {"at": ("poll",)})
+        return self
 
-    def prepare(self, workspace: Path, settings: Path) -> TrainingData:
+    @property
+    def poll_seconds(self) -> int:
+        """See `Backend.poll_seconds`."""
+        return self.poll
+
+    @property
+    def container_image(self) -> str:
+        """See `Backend.container_image`."""
+        return self.image
+
+    @property
+    def priced_as(self) -> str:
+        """See `Backend.priced_as`: the instance type."""
+        return self.instance_type
+
+    def most_cost(self, trials: int, price: float) -> float:
+        """See `Backend.most_cost`; if each trial is trained once and for as long as it may.
+
+        Spot instances are reckoned at the full price: how much cheaper they are is not known before.
+        Storage and transfer are left out; they are cents beside the instances.
+        """
+        return trials * cost_of(self.max_runtime, price)
+
+    def cost_problem(self, trials: int, price: float | None) -> CostProblem | None:
+        """See `Backend.cost_problem`."""
+        if self.max_cost is None:
+            return None
+        if price is None:
+            return CostProblem(
+                f"`max_cost` needs the price of {self.instance_type}",
+                f"write `prices: {{{self.instance_type}: <USD an hour>}}` into "
+                "configs/_defaults.yaml",
+            )
+        cost = self.most_cost(trials, price)
+        if cost <= self.max_cost:
+            return None
+        return CostProblem(
+            f"{trials} trial{'s' if trials > 1 else ''} of up to {self.max_runtime / HOUR:.4g} h at "
+            f"{price:.4g} USD an hour may cost {cost:.2f} USD, more than `max_cost` "
+            f"({self.max_cost:.2f} USD)",
+            "raise it, shorten `max_runtime`, or try fewer sets",
+        )
+
+    def prepare(self, run: JobRun, settings: Path) -> TrainingData:
         """See `Backend.prepare`; the rows are uploaded once for all jobs of the run."""
-        digest = data_digest(workspace, settings)
-        folder = f"{self._run}/{digest[:16]}"
-        for file in given_files(workspace):
-            self._upload(file, f"{folder}/{file.relative_to(workspace).as_posix()}")
-        self._upload(settings, f"{folder}/{SETTINGS}/{settings.name}")
-        return TrainingData(address=self._files.uri(folder), digest=digest)
+        from factory.training.backends.job_files import data_digest, given_files
 
-    def _upload(self, file: Path, name: str) -> None:
-        # The folder's name follows from the content: what is there is what would be put there.
-        if not self._files.exists(name):
-            self._files.upload(file, name)
+        files = self._files(run)
+        digest = data_digest(run.workspace, settings)
+        folder = f"{_folder(run)}/{digest[:16]}"
+        given = {
+            f"{folder}/{file.relative_to(run.workspace).as_posix()}": file
+            for file in given_files(run.workspace)
+        }
+        for name, file in {**given, f"{folder}/{SETTINGS}/{settings.name}": settings}.items():
+            # The folder's name follows from the content: what is there is what would be put there.
+            if not files.exists(name):
+                files.upload(file, name)
+        return TrainingData(address=files.uri(folder), digest=digest)
 
-    def release(self) -> None:
+    def release(self, run: JobRun) -> None:
         """See `Backend.release`; the models stay, beside what MLflow has."""
-        for name in list(self._files.names(f"{self._run}/")):
-            if not name.startswith(f"{self._run}/models/"):
-                self._files.delete(name)
+        files = self._files(run)
+        for name in list(files.names(f"{_folder(run)}/")):
+            if not name.startswith(f"{_folder(run)}/models/"):
+                files.delete(name)
 
-    def check(self, job: Job) -> None:
+    def check(self, run: JobRun, job: TrainingJob) -> None:
         """See `Backend.check`.
 
         Raises:
             InvalidRequestError: AWS would refuse it.
         """
-        self._request(job)
+        self.request(run, job)
 
-    def _request(self, job: Job) -> dict[str, Any]:
-        request = training_request(self.config, job, self._files.uri(f"{self._run}/models"))
+    def request(self, run: JobRun, job: TrainingJob) -> dict[str, Any]:
+        """What `CreateTrainingJob` is asked for a job.
+
+        Raises:
+            InvalidRequestError: AWS would refuse it.
+        """
+        from factory.training.backends.job_files import hyperparameters
+        from factory.training.backends.sagemaker_rules import check_request
+
+        request = {
+            "TrainingJobName": job.name,
+            "HyperParameters": hyperparameters(job.trial),
+            "AlgorithmSpecification": {
+                "TrainingImage": self.image,
+                "TrainingInputMode": "File",
+                "ContainerEntrypoint": [ENTRY_POINT],
+            },
+            "RoleArn": self.role,
+            "InputDataConfig": [
+                _channel(name, f"{job.data.address}/{name}/") for name in (SPLIT, SETTINGS)
+            ],
+            "OutputDataConfig": {
+                # SageMaker puts `<job>/output/model.tar.gz` below it.
+                "S3OutputPath": f"{self._address(run)}/{_folder(run)}/models",
+                **({"KmsKeyId": self.kms_key} if self.kms_key else {}),
+            },
+            "ResourceConfig": {
+                "InstanceType": self.instance_type,
+                "InstanceCount": 1,
+                "VolumeSizeInGB": self.volume_gb,
+                **({"VolumeKmsKeyId": self.kms_key} if self.kms_key else {}),
+            },
+            "StoppingCondition": {
+                "MaxRuntimeInSeconds": self.max_runtime,
+                **({"MaxWaitTimeInSeconds": self.spot.max_wait} if self.spot else {}),
+            },
+            "EnableManagedSpotTraining": self.spot is not None,
+            "EnableNetworkIsolation": self.network_isolation,
+            "Tags": [
+                {"Key": key, "Value": _NOT_IN_TAGS.sub("_", value)[:_LONGEST_TAG]}
+                for key, value in {**job.labels, **self.tags}.items()
+            ],
+            **({"VpcConfig": self.vpc.as_request()} if self.vpc else {}),
+        }
         check_request(request)
         return request
 
-    def start(self, job: Job) -> None:
+    def start(self, run: JobRun, job: TrainingJob) -> None:
         """See `Backend.start`.
 
         Raises:
             AwsError: SageMaker did not take the job.
         """
-        request = self._request(job)
+        request = self.request(run, job)
         with calling(
             f"start the training job {job.name}", hints=_HINTS, ignored=("ResourceInUse",)
         ):
-            self._client.create_training_job(**request)
-            logger.info("training job %s is created. %s", job.name, self.where(job.name))
+            self._client(run).create_training_job(**request)
+            logger.info("training job %s is created. %s", job.name, self.where(run, job.name))
 
-    def describe(self, name: str) -> Description | None:
+    def describe(self, run: JobRun, name: str) -> JobStatus | None:
         """See `Backend.describe`."""
-        found = self._described(name)
+        found = self._described(run, name)
         if found is None:
             return None
         state = _STATES[found["TrainingJobStatus"]]
         secondary = found.get("SecondaryStatus", "")
-        return Description(
+        return JobStatus(
             name,
             state,
             detail=_detail(found),
@@ -149,72 +280,123 @@ class SageMakerJobs:
             billed=found.get("BillableTimeInSeconds"),
         )
 
-    def stop(self, name: str) -> None:
+    def stop(self, run: JobRun, name: str) -> None:
         """See `Backend.stop`; SageMaker takes up to two minutes to do it."""
-        described = self.describe(name)
+        described = self.describe(run, name)
         if described is None or described.state != "running":
             return
         # It may have ended since it was described: that is refused, and all right.
         with calling(
             f"stop the training job {name}", hints=_HINTS, ignored=("ValidationException",)
         ):
-            self._client.stop_training_job(TrainingJobName=name)
+            self._client(run).stop_training_job(TrainingJobName=name)
             logger.info("training job %s was asked to stop", name)
 
-    def collect(self, name: str, folder: Path) -> Path:
+    def collect(self, run: JobRun, name: str, folder: Path) -> Path:
         """See `Backend.collect`."""
-        found = self._described(name) or {}
+        from factory.data.archives import Limits, extract
+
+        limits = Limits(
+            max_files=1_000,
+            max_file_bytes=_MOST_MODEL_BYTES,
+            max_total_bytes=_MOST_MODEL_BYTES,
+            max_ratio=1_000,
+        )
+        found = self._described(run, name) or {}
         address = found.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")
-        if not address.startswith(f"{self.storage}/"):
+        storage = self._address(run)
+        if not address.startswith(f"{storage}/"):
             raise TerminalError(
                 f"training job {name} left its model at {address or 'no place'}, which is not below "
-                f"{self.storage}: clear the task to train it again"
+                f"{storage}: clear the task to train it again"
             )
         archive = folder / "model.tar.gz"
-        self._files.download(address.removeprefix(f"{self.storage}/"), archive)
-        extract(archive, folder / "model", _MODEL_LIMITS)
+        self._files(run).download(address.removeprefix(f"{storage}/"), archive)
+        extract(archive, folder / "model", limits)
         return folder / "model"
 
-    def names(self) -> list[str]:
+    def names(self, run: JobRun) -> list[str]:
         """See `Backend.names`."""
         with calling("list the training jobs of this run", hints=_HINTS):
-            pages = self._client.get_paginator("list_training_jobs").paginate(
-                NameContains=self.prefix, PaginationConfig={"PageSize": 100}
+            pages = (
+                self._client(run)
+                .get_paginator("list_training_jobs")
+                .paginate(NameContains=run.prefix, PaginationConfig={"PageSize": 100})
             )
             names = [
                 job["TrainingJobName"] for page in pages for job in page["TrainingJobSummaries"]
             ]
-        return sorted(name for name in names if name.startswith(self.prefix))
+        return sorted(name for name in names if name.startswith(run.prefix))
 
-    def where(self, name: str) -> str:
+    def where(self, run: JobRun, name: str) -> str:  # noqa: ARG002 - of every run
         """See `Backend.where`."""
         return f"Its log is in CloudWatch: group /aws/sagemaker/TrainingJobs, streams {name}/…"
 
-    @property
-    def _run(self) -> str:
-        return self.prefix.rstrip("-")
+    def _address(self, run: JobRun) -> str:
+        """The address in S3 of what belongs to training jobs.
 
-    @cached_property
-    def _files(self) -> Files:
-        return Files.at(self.storage)
+        Raises:
+            TerminalError: Their data would not lie in S3.
+        """
+        where = self.storage or run.storage
+        if not is_s3(where):
+            raise TerminalError(
+                f"SageMaker reads training data from S3, and storage is {where}: set `storage` of "
+                "the backend, or that in configs/_defaults.yaml, to s3://bucket/prefix"
+            )
+        return f"{where}/{FOLDER}"
 
-    @cached_property
-    def _client(self) -> Any:
-        access = self.access or current()
-        return client_of(access.session, "sagemaker", self.config.region)
+    def _files(self, run: JobRun) -> "Files":
+        from factory.lake.storage.files import Files
 
-    def _described(self, name: str) -> dict[str, Any] | None:
+        return Files.at(self._address(run))
+
+    def _client(self, run: JobRun) -> Any:
+        return run.aws.get("sagemaker", region=self.region)
+
+    def _described(self, run: JobRun, name: str) -> dict[str, Any] | None:
         return described(
             f"describe the training job {name}",
-            self._client.describe_training_job,
+            self._client(run).describe_training_job,
             {"TrainingJobName": name},
             hints=_HINTS,
         )
 
 
-def _failure(state: State, secondary: str, reason: str) -> Failure | None:
+def _folder(run: JobRun) -> str:
+    return run.prefix.rstrip("-")
+
+
+def _channel(name: str, address: str) -> dict[str, Any]:
+    return {
+        "ChannelName": name,
+        "DataSource": {
+            "S3DataSource": {
+                "S3DataType": "S3Prefix",
+                "S3Uri": address,
+                "S3DataDistributionType": "FullyReplicated",
+            }
+        },
+    }
+
+
+def failure_of(reason: str) -> Failure:
+    """SageMaker's `FailureReason`: the job's own words where it had any, else Amazon's.
+
+    `AlgorithmError` is the container's, `ClientError` the request's (an image or data that cannot be
+    had), and the others, such as `CapacityError` and `InternalServerError`, are for trying again.
+    """
+    found = _BY_THE_CODE.match(reason)
+    if found and found["text"].strip():
+        return Failure(*read_reason(found["text"]))
+    if found and int(found["code"]) == _KILLED:
+        return Failure("it ran out of memory: use a larger `instance_type`", terminal=True)
+    return Failure(reason.strip().rstrip("."), terminal=reason.startswith("ClientError"))
+
+
+def _failure(state: JobState, secondary: str, reason: str) -> Failure | None:
     if state == "failed":
-        return from_sagemaker(reason)
+        return failure_of(reason)
     if state == "stopped":
         return _OUT_OF_TIME.get(secondary) or STOPPED
     return None

@@ -9,9 +9,15 @@ from pathlib import Path
 
 from factory.base.errors import FactoryError, TerminalError
 from factory.base.files import write_json
-from factory.training.backends.names import job_base
-from factory.training.backends.protocol import Backend, Description, Job, TrainingData
-from factory.training.backends.results import take
+from factory.training.backends.backend import (
+    Backend,
+    JobRun,
+    JobStatus,
+    TrainingData,
+    TrainingJob,
+)
+from factory.training.backends.job_files import take
+from factory.training.backends.sweep import job_base
 from factory.training.search.trial import Trial
 from factory.training.trial import Fit
 
@@ -35,14 +41,10 @@ class TrialJobs:
     """
 
     backend: Backend
+    run: JobRun
     trial: Trial
     data: TrainingData
-    prefix: str
-    """What the names of this run's jobs begin with."""
-    image: str
-    """What they run in; part of what decides what comes out."""
     labels: Mapping[str, str]
-    workspace: Path
 
     def begin(self) -> str:
         """Start the trial's job, or find the one that was started before; returns its name.
@@ -52,7 +54,7 @@ class TrialJobs:
         """
         waited_for = self._memory.get("waiting_for", "")
         if waited_for.startswith(self._base):
-            left = self.backend.describe(waited_for)
+            left = self.status(waited_for)
             if left is None:
                 self._start(waited_for)
                 return waited_for
@@ -77,18 +79,21 @@ class TrialJobs:
                 be used.
             FactoryError: The job has not ended.
         """
-        found = self.backend.describe(name)
+        found = self.status(name)
         if found is None or found.active:
             raise FactoryError(
                 f"training job {name} is {found.state if found else 'not there any more'}: try again"
             )
         if found.failure is not None:
             self._remember(waiting_for="")
-            raise found.failure.error(name, self.backend.where(name))
+            raise found.failure.error(name, self.backend.where(self.run, name))
         try:
             with tempfile.TemporaryDirectory(prefix="factory-job-") as folder:
                 fit = take(
-                    name, self.backend.collect(name, Path(folder)), self.trial, self.workspace
+                    name,
+                    self.backend.collect(self.run, name, Path(folder)),
+                    self.trial,
+                    self.run.workspace,
                 )
         except TerminalError:
             self._reject(name)
@@ -97,22 +102,26 @@ class TrialJobs:
         logger.info("training job %s is completed%s", name, _billed(found))
         return fit
 
+    def status(self, name: str) -> JobStatus | None:
+        """How a job is getting on; None if there is none of this name."""
+        return self.backend.describe(self.run, name)
+
     def abandon(self, name: str) -> None:
         """Stop a job, and wait for it no more."""
-        self.backend.stop(name)
+        self.backend.stop(self.run, name)
         self._remember(waiting_for="")
 
     @property
     def _base(self) -> str:
-        content = [self.trial.as_json(), self.data.digest, self.image]
-        return job_base(self.prefix, self.trial.index, content)
+        content = [self.trial.as_json(), self.data.digest, self.backend.container_image]
+        return job_base(self.run.prefix, self.trial.index, content)
 
-    def _next(self) -> tuple[str, Description | None]:
+    def _next(self) -> tuple[str, JobStatus | None]:
         """The first job that has not ended badly; None with it if it is not there yet."""
         rejected = self._memory.get("rejected", "").split()
         for number in range(1, _MOST + 1):
             name = f"{self._base}-{number}"
-            found = self.backend.describe(name)
+            found = self.status(name)
             if found is None or (found.usable and name not in rejected):
                 return name, found
         raise TooManyJobsError(
@@ -121,7 +130,9 @@ class TrialJobs:
         )
 
     def _start(self, name: str) -> None:
-        self.backend.start(Job(name=name, trial=self.trial, data=self.data, labels=self.labels))
+        self.backend.start(
+            self.run, TrainingJob(name=name, trial=self.trial, data=self.data, labels=self.labels)
+        )
 
     def _reject(self, name: str) -> None:
         rejected = {*self._memory.get("rejected", "").split(), name}
@@ -129,7 +140,7 @@ class TrialJobs:
 
     @property
     def _file(self) -> Path:
-        return self.workspace / "jobs" / "trials" / f"{self.trial.index}.json"
+        return self.run.workspace / "jobs" / "trials" / f"{self.trial.index}.json"
 
     @property
     def _memory(self) -> dict[str, str]:
@@ -144,5 +155,5 @@ class TrialJobs:
         write_json(self._file, {**self._memory, **changes})
 
 
-def _billed(found: Description) -> str:
+def _billed(found: JobStatus) -> str:
     return "" if found.billed is None else f", {found.billed} s are billed"

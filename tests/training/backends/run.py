@@ -1,14 +1,22 @@
 """A training run whose trials are jobs, as its tasks do it."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from factory.training.backends.dispatch import backend_for, section_of
-from factory.training.backends.names import run_prefix
-from factory.training.backends.protocol import Backend, TrainingData
-from factory.training.backends.settings import Settings
-from factory.training.backends.sweep import prepare
+from pydantic import TypeAdapter
+
+from factory.base.aws import AwsClients
+from factory.lake.storage import access
+from factory.training.backends.backend import (
+    AnyBackend,
+    JobRun,
+    JobStatus,
+    TrainingData,
+)
+from factory.training.backends.job_files import JobSettings
+from factory.training.backends.sweep import Spent, prepare, run_prefix, stop_all
 from factory.training.backends.trial_jobs import TrialJobs
 from factory.training.model import Model
 from factory.training.search.trial import Trial
@@ -29,6 +37,28 @@ TREE = "sklearn.tree.DecisionTreeClassifier"
 SLOW = "tests.training.backends.estimators.Slow"
 
 
+def session(_: str | None) -> Any:
+    return access.current().session
+
+
+@dataclass(frozen=True)
+class RunBackend:
+    """A backend that is asked about the jobs of one run."""
+
+    kind: Any
+    run: JobRun
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(getattr(self.kind, name), self.run)
+
+    def describe(self, name: str) -> JobStatus | None:
+        found: JobStatus | None = self.kind.describe(self.run, name)
+        return found
+
+    def stop_all(self, price: float | None = None) -> Spent:
+        return stop_all(self.kind, self.run, price)
+
+
 @dataclass
 class Run:
     """One run of a training DAG."""
@@ -44,14 +74,10 @@ class Run:
         return run_prefix(MODEL, storage=self.storage, dag_id=f"{MODEL}.train", run_id=self.run_id)
 
     @property
-    def backend(self) -> Backend:
+    def backend(self) -> "RunBackend":
         """Made anew each time, as by tasks in processes of their own."""
-        return backend_for(
-            section_of(self.section),
-            storage=self.storage,
-            workspace=self.workspace,
-            prefix=self.prefix,
-        )
+        run = JobRun(self.prefix, self.storage, self.workspace, AwsClients(session))
+        return RunBackend(TypeAdapter(AnyBackend).validate_python(self.section), run)
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -60,30 +86,27 @@ class Run:
     def prepare(self) -> TrainingData:
         self.workspace.mkdir(exist_ok=True)
         self.split = divided = split(penguins(), self.model, self.workspace)
-        settings = Settings(
+        settings = JobSettings(
             model=self.model.model_dump(mode="json", exclude_defaults=True),
             split=divided,
             processors="shared",
         )
         self.data = prepare(
-            self.backend,
+            self.backend.kind,
+            self.backend.run,
             settings,
-            self.workspace,
             trials=self.trials,
-            prefix=self.prefix,
             labels={"factory:model": MODEL},
         )
         return self.data
 
     def jobs(self, index: int = 0) -> TrialJobs:
         return TrialJobs(
-            backend=self.backend,
+            backend=self.backend.kind,
+            run=self.backend.run,
             trial=self.trials[index],
             data=self.data,
-            prefix=self.prefix,
-            image=self.section.get("image", ""),
             labels={"factory:model": MODEL},
-            workspace=self.workspace,
         )
 
 

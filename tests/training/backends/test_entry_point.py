@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from factory.training.backends.job_files import hyperparameters
 from factory.training.backends.layout import BASE_VARIABLE, Layout
-from factory.training.backends.settings import hyperparameters
 from tests.training.backends.run import LOCAL, SLOW, TREE, a_run
 
 FACTORY_TRAIN = [sys.executable, "-m", "factory.training.backends.entry_point"]

@@ -3,7 +3,9 @@
 import pytest
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.training.backends.failures import Failure, as_reason, from_reason, from_sagemaker
+from factory.training.backends.backend import Failure
+from factory.training.backends.layout import as_reason, read_reason
+from factory.training.backends.sagemaker import failure_of
 
 
 @pytest.mark.parametrize(
@@ -16,9 +18,9 @@ from factory.training.backends.failures import Failure, as_reason, from_reason, 
 )
 def test_error_of_a_job_comes_out_as_it_went_in(error, text, terminal):
     reason = as_reason(error)
-    assert from_reason(reason) == Failure(text, terminal)
+    assert read_reason(reason) == (text, terminal)
     wrapped = f"AlgorithmError: {reason}, exit code: {2 if terminal else 1}"
-    assert from_sagemaker(wrapped) == Failure(text, terminal)
+    assert failure_of(wrapped) == Failure(text, terminal)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,7 @@ def test_error_of_a_job_comes_out_as_it_went_in(error, text, terminal):
     ],
 )
 def test_reason_of_amazon_tells_whether_trying_again_can_help(reason, terminal, said):
-    found = from_sagemaker(reason)
+    found = failure_of(reason)
     assert found.terminal is terminal
     assert said in found.text
 

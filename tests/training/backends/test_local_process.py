@@ -14,8 +14,7 @@ import psutil
 import pytest
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.training.backends.failures import JobFailedError, JobRefusedError
-from factory.training.backends.sweep import stop_all
+from factory.training.backends.backend import JobFailedError, JobRefusedError, TrainingJob
 from factory.training.split import read_part
 from factory.training.trial import fit, load_fitted
 from tests.training.backends.run import LOCAL, SLOW, TREE, Run, a_run
@@ -35,7 +34,7 @@ def slow(tmp_path: Path) -> Iterator[Run]:
         begun=str(tmp_path / "begun"),
     )
     yield run
-    stop_all(run.backend, None)
+    run.backend.stop_all()
 
 
 def begun(run: Run) -> list[int]:
@@ -101,25 +100,23 @@ def test_job_whose_record_was_never_written_is_found_by_its_environment(slow):
     (pid,) = begun(slow)
     (slow.workspace / "jobs" / name / "process.json").unlink()
     assert slow.backend.describe(name).state == "running"
-    jobs.backend.start(_job(slow, name))
+    slow.backend.start(_job(slow, name))
     slow.backend.stop(name)
     assert not psutil.pid_exists(pid)
 
 
 def _job(run: Run, name: str):
-    from factory.training.backends.protocol import Job
-
-    return Job(name=name, trial=run.trials[0], data=run.data, labels={})
+    return TrainingJob(name=name, trial=run.trials[0], data=run.data, labels={})
 
 
 def test_stopping_ends_every_process_of_a_job_and_may_be_repeated(slow):
     jobs = slow.jobs()
     name = jobs.begin()
     (pid,) = begun(slow)
-    spent = stop_all(slow.backend, None)
+    spent = slow.backend.stop_all()
     assert spent.stopped == (name,)
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    assert stop_all(slow.backend, None).stopped == ()
+    assert slow.backend.stop_all().stopped == ()
     assert slow.backend.describe(name).state == "stopped"
 
 

@@ -1,14 +1,15 @@
 """Requests that AWS would refuse, refused here before they are sent."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from factory.training.backends.protocol import Job, TrainingData
-from factory.training.backends.request import training_request
-from factory.training.backends.rules import InvalidRequestError, check_request
-from factory.training.backends.sections import SageMaker
+from factory.base.aws import AwsClients
+from factory.training.backends.backend import JobRun, TrainingData, TrainingJob
+from factory.training.backends.sagemaker import SageMaker
+from factory.training.backends.sagemaker_rules import InvalidRequestError, check_request
 from factory.training.search.trial import Trial
 from tests.training.backends.run import SAGEMAKER
 
@@ -16,14 +17,15 @@ TRIAL = Trial(index=0, name="Ridge", estimator="sklearn.linear_model.Ridge", par
 
 
 def request(**section: Any) -> dict[str, Any]:
-    job = Job(
+    job = TrainingJob(
         name="ecology-species-0123456789-0-01234567-1",
         trial=TRIAL,
         data=TrainingData(address="s3://lake/data/_training/run/1", digest="1"),
         labels={"factory:run": "manual__2026-01-01T00:00:00+00:00 <by hand>"},
     )
     backend = SageMaker.model_validate({**SAGEMAKER, **section})
-    return training_request(backend, job, "s3://lake/data/_training/run/models")
+    run = JobRun("run-", "s3://lake/data", Path(), AwsClients(lambda _: None))
+    return backend.request(run, job)
 
 
 def problems(changed: dict[str, Any]) -> str:
@@ -93,7 +95,8 @@ def test_request_that_aws_would_refuse_is_refused_with_the_reason(change, said):
 
 
 def test_instance_type_that_is_not_known_says_what_may_be_the_matter():
-    assert "update boto3 if it is new" in problems(request(instance_type="ml.m5.huge"))
+    with pytest.raises(InvalidRequestError, match="update boto3 if it is new"):
+        request(instance_type="ml.m5.huge")
 
 
 def test_patterns_of_the_description_are_understood_by_python():

@@ -1,28 +1,39 @@
-"""What a job is told: `settings.json`, the same for all jobs of a run, and its hyperparameters."""
+"""What a job is told and what it leaves.
+
+Told: `settings.json`, the same for all jobs of a run, and its hyperparameters. Left: the model's file,
+and `fit.json` that describes it.
+"""
 
 import json
+import shutil
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
 from factory.base.digests import sha256, sha256_of_file
 from factory.base.errors import TerminalError
-from factory.base.files import write_json
+from factory.base.files import copy_file, write_json
 from factory.base.values import Result
-from factory.training.backends.layout import SETTINGS, SPLIT, Layout
+from factory.training.backends.layout import FIT, SETTINGS, SPLIT, Layout
 from factory.training.model import Model
 from factory.training.project_files import project_files
 from factory.training.search.trial import Trial
 from factory.training.split import DividedRows, Part
+from factory.training.trial import Fit
 
-PARTS: tuple[Part, ...] = ("train", "validation")
+_PARTS: tuple[Part, ...] = ("train", "validation")
 """What a job may see: never the test rows."""
 
-LONGEST_VALUE = 2500
+_LONGEST_VALUE = 2500
 """SageMaker's limit for one hyperparameter."""
+_PACKAGE = "ml-dag-factory"
+_AGAIN = "clear the task to train it again"
 
 
-class Settings(Result):
+class JobSettings(Result):
     """What all jobs of a run have in common."""
 
     model: dict[str, object]
@@ -40,7 +51,7 @@ class Settings(Result):
         return model.model_copy(update={"search": alone})
 
 
-def write_settings(settings: Settings, workspace: Path) -> Path:
+def write_settings(settings: JobSettings, workspace: Path) -> Path:
     """Write `settings.json` into the workspace, in the folder of its channel."""
     file = workspace / "jobs" / SETTINGS / "settings.json"
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -48,7 +59,7 @@ def write_settings(settings: Settings, workspace: Path) -> Path:
     return file
 
 
-def read_settings(layout: Layout) -> Settings:
+def read_settings(layout: Layout) -> JobSettings:
     """The settings that a job was given.
 
     Raises:
@@ -56,7 +67,7 @@ def read_settings(layout: Layout) -> Settings:
     """
     file = layout.channel(SETTINGS) / "settings.json"
     try:
-        return Settings.from_json(json.loads(file.read_bytes()))
+        return JobSettings.from_json(json.loads(file.read_bytes()))
     except (OSError, ValueError) as error:
         raise TerminalError(
             f"the channel `{SETTINGS}` has no readable settings.json: {error}"
@@ -65,7 +76,7 @@ def read_settings(layout: Layout) -> Settings:
 
 def given_files(workspace: Path) -> tuple[Path, ...]:
     """The files of a workspace that a run's jobs may see: rows, and what parameters name."""
-    parts = (workspace / SPLIT / f"{part}.arrow" for part in PARTS)
+    parts = (workspace / SPLIT / f"{part}.arrow" for part in _PARTS)
     named = project_files(workspace).rglob("*")
     return (*parts, *sorted(file for file in named if file.is_file()))
 
@@ -90,10 +101,10 @@ def hyperparameters(trial: Trial) -> dict[str, str]:
         "params": json.dumps(described["params"]),
     }
     for name, text in texts.items():
-        if len(text) > LONGEST_VALUE:
+        if len(text) > _LONGEST_VALUE:
             raise TerminalError(
                 f"trial {trial.index} ({trial.name}): its {name} are {len(text):,} characters as "
-                f"JSON, and a training job takes {LONGEST_VALUE:,}: write fewer or shorter ones"
+                f"JSON, and a training job takes {_LONGEST_VALUE:,}: write fewer or shorter ones"
             )
     return texts
 
@@ -115,3 +126,61 @@ def read_trial(given: Mapping[str, str]) -> Trial:
         )
     except (KeyError, ValueError) as error:
         raise TerminalError(f"the hyperparameters describe no trial: {error!r}") from error
+
+
+class WrongResultError(TerminalError):
+    """What a job left is not what its trial should have become."""
+
+
+def leave(fit: Fit, workspace: Path, folder: Path) -> None:
+    """Put a trained model into a job's model folder; `fit.json` last, as its end."""
+    file = workspace / fit.model_file
+    shutil.move(file, folder / file.name)
+    write_json(folder / FIT, {"factory": version(_PACKAGE), "fit": fit.as_json()})
+
+
+def take(name: str, folder: Path, trial: Trial, workspace: Path) -> Fit:
+    """Bring a job's model into the workspace, as if it had been trained there.
+
+    Args:
+        name: The job's.
+        folder: What it left.
+        trial: What it was to train.
+        workspace: The run's scratch folder.
+
+    Raises:
+        WrongResultError: It is not whole, of another trial, or of another version of the factory.
+    """
+    fit = _read(name, folder)
+    if fit.trial != trial:
+        raise WrongResultError(
+            f"training job {name} left the model of the trial {fit.trial.name!r}, not of "
+            f"{trial.name!r}: {_AGAIN}"
+        )
+    file = folder / Path(fit.model_file).name
+    if not file.is_file() or sha256_of_file(file) != fit.sha256:
+        raise WrongResultError(
+            f"the model that training job {name} left is not the one that it trained (its SHA-256 "
+            f"differs from that in {FIT}): {_AGAIN}"
+        )
+    target = workspace / fit.model_file
+    copy_file(file, target)
+    return fit
+
+
+def _read(name: str, folder: Path) -> Fit:
+    try:
+        content = json.loads((folder / FIT).read_bytes())
+    except (OSError, ValueError) as error:
+        raise WrongResultError(
+            f"training job {name} left no readable {FIT} ({error}): does its image run "
+            "`factory-train`?"
+        ) from error
+    try:
+        return Fit.from_json(content["fit"])
+    except (KeyError, TypeError, ValidationError) as error:
+        theirs = content.get("factory") if isinstance(content, dict) else None
+        raise WrongResultError(
+            f"training job {name} describes its model in another way than this version of the "
+            f"factory ({version(_PACKAGE)}; the job's: {theirs}): build the training image anew"
+        ) from error
