@@ -21,8 +21,8 @@ from factory.cli.watch import follow, promised_dags, say_failure, wait_until_par
 from factory.runtime.airflow_models import AssetEvent
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.follow import (
-    Follower,
-    Progress,
+    FollowedRuns,
+    RunFollower,
     RunProgress,
     start_producers,
     training_result,
@@ -102,14 +102,14 @@ def drive(runtime: EmbeddedRuntime, signals: StopSignals, timeout: float) -> boo
     dags = wait_until_parsed(runtime, expected)
     before = frozenset((run.dag_id, run.dag_run_id) for run in airflow.runs())
     producers = start_producers(airflow, dags)
-    follower = Follower(airflow, expected, before, producers)
+    follower = RunFollower(airflow, expected, before, producers)
     with Board() as board:
         progress = follow(runtime, follower, board, signals, timeout)
     _say_outcome(runtime, follower, progress)
     return progress.failed
 
 
-def _say_outcome(runtime: EmbeddedRuntime, follower: Follower, progress: Progress) -> None:
+def _say_outcome(runtime: EmbeddedRuntime, follower: RunFollower, progress: FollowedRuns) -> None:
     trained = plain_table(
         "dataset event", "rows", "started", "trials", "best (validation)", "registered"
     )
@@ -154,7 +154,7 @@ def _rows_of(event: AssetEvent) -> str:
     return f"{rows:,}" if isinstance(rows, int) else ""
 
 
-def _say_quiet_producers(follower: Follower, progress: Progress) -> None:
+def _say_quiet_producers(follower: RunFollower, progress: FollowedRuns) -> None:
     for each in progress.runs:
         is_producer = each.run.dag_id in follower.producers
         if is_producer and each.run.state == "success" and not follower.events(each.run):

@@ -11,8 +11,8 @@ from rich.markup import escape
 
 from factory.cli.console import ProjectOption, console, errors
 from factory.cli.registry import ModelArgument, registry_of
-from factory.runtime.announced import announced
 from factory.runtime.errors import EmbeddedRuntimeError
+from factory.runtime.lock import addresses_of
 
 if TYPE_CHECKING:
     from factory.models.registry import Switch
@@ -55,7 +55,7 @@ def rollback(
         switch = registry.rollback(name, to, by=by or getpass.getuser(), why=why, tracking=tracking)
     console.print(f"[green]{_said(name, switch)}[/]")
     event = switch.now.as_event("rollback")
-    running = announced(project)
+    running = addresses_of(project)
     address = airflow_url or (running.airflow if running else None)
     if address is None:
         _say_how(name, event, "no Airflow runs in this project, and none is named by --airflow-url")

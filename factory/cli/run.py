@@ -13,6 +13,7 @@ from factory.cli.console import ProjectOption, console, errors, failures_explain
 from factory.cli.selection import dag_of, healthy_team
 from factory.cli.storage import check_storage, reaching
 from factory.runtime import foreground
+from factory.runtime.home import Home
 from factory.runtime.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _run_all(
     project: Path, dag_ids: list[str], pause: Callable[[float], None]
 ) -> list[dict[str, Any]]:
     """Run the DAGs one after the other, showing their tasks; what each run came to."""
-    logs = project / ".factory" / "logs"
+    logs = Home.of(project).logs
     log, report = logs / "run.log", logs / "run.jsonl"
     logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     report.write_text("", encoding="utf-8")

@@ -10,7 +10,8 @@ from factory.cli.console import Board, console
 from factory.cli.timeline import as_table, timeline
 from factory.cli.watch import follow, promised_dags, say_failure, wait_until_parsed
 from factory.runtime.embedded import EmbeddedRuntime
-from factory.runtime.follow import Follower
+from factory.runtime.follow import RunFollower
+from factory.runtime.home import Home
 from factory.runtime.signals import StopSignals
 from factory.scenarios.story import Chapter, Story, make_project
 
@@ -25,7 +26,7 @@ class Scenario(StrEnum):
 def story_of(scenario: Scenario, project: Path) -> Story:
     """A story; what it needs from outside is kept below the caller's project for the next time."""
     package = import_module(f"factory.scenarios.{scenario}.story")
-    story: Story = package.story(project.resolve() / ".factory" / "downloads")
+    story: Story = package.story(Home.of(project).downloads)
     return story
 
 
@@ -38,7 +39,7 @@ def scenario_project(project: Path, scenario: Scenario, story: Story) -> Path:
         story: Its story, whose environment holds from now on, unless another one is set.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    folder = project.resolve() / ".factory" / "scenarios" / f"{scenario}-{stamp}"
+    folder = Home.of(project).scenarios / f"{scenario}-{stamp}"
     make_project(folder, project / "dags", package=f"factory.scenarios.{scenario}")
     story.prepare(folder)
     if story.environment is not None:
@@ -83,7 +84,7 @@ def _happen(
         airflow.unpause(dag_id)
     before = frozenset((run.dag_id, run.dag_run_id) for run in airflow.runs())
     airflow.trigger(chapter.producer)
-    follower = Follower(airflow, chapter.awake, before, frozenset({chapter.producer}))
+    follower = RunFollower(airflow, chapter.awake, before, frozenset({chapter.producer}))
     with Board() as board:
         progress = follow(runtime, follower, board, signals, timeout)
     for each in progress.runs:

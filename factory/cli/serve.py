@@ -1,6 +1,5 @@
 """`factory serve`: models in production, asked over HTTP."""
 
-import json
 import logging
 import os
 import re
@@ -13,7 +12,7 @@ from factory.base.errors import TerminalError
 from factory.base.section import NAME
 from factory.cli.console import ProjectOption
 from factory.cli.selection import failed
-from factory.runtime.home import Home
+from factory.runtime.lock import addresses_of
 from factory.serving.limits import RequestImageLimits, ServingLimits
 
 _FULL_NAME = re.compile(rf"{NAME.pattern}\.{NAME.pattern}")
@@ -120,8 +119,5 @@ def _registry(project: Path) -> str | None:
     """The address that is set, or that of the MLflow which runs for this project."""
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
         return uri
-    try:
-        announced = json.loads(Home(project.resolve() / ".factory").lock.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return announced.get("mlflow") if isinstance(announced, dict) else None
+    running = addresses_of(project)
+    return running.mlflow if running else None

@@ -20,7 +20,7 @@ def missing_extra(project: Path) -> str | None:
     """
     from factory.documents.installation import Places
     from factory.lake.storage.extras import missing_for
-    from factory.runtime.environment import ARTIFACTS
+    from factory.runtime.variables import ARTIFACTS
     from factory.team.environment import active_environment
     from factory.team.problems import ReadFailed
     from factory.team.reader import read_platform

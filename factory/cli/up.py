@@ -65,7 +65,7 @@ def running(project: Path, ports: Ports, signals: StopSignals) -> Iterator[Embed
             ports=ports,
             pause=signals.pause,
             hurried=signals.hurried,
-            report=startup.report,
+            on_state=startup.show,
         )
         try:
             runtime.start()
@@ -95,7 +95,7 @@ class Startup:
         self._board = board
         self._states: dict[str, tuple[str, float]] = {}
 
-    def report(self, component: str, state: str, seconds: float) -> None:
+    def show(self, component: str, state: str, seconds: float) -> None:
         """Note a component's state and show them all."""
         self._states[component] = (state, seconds)
         table = plain_table("component", "state", "after")

@@ -10,7 +10,7 @@ from factory.cli.console import Board, errors, plain_table, state_text
 from factory.runtime.airflow_models import Dag
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.errors import EmbeddedRuntimeError
-from factory.runtime.follow import Follower, Progress, RunProgress, last_lines
+from factory.runtime.follow import FollowedRuns, RunFollower, RunProgress, last_lines
 from factory.runtime.signals import StopSignals
 
 _PARSED = 90.0
@@ -61,11 +61,11 @@ def wait_until_parsed(runtime: EmbeddedRuntime, expected: frozenset[str]) -> lis
 
 def follow(
     runtime: EmbeddedRuntime,
-    follower: Follower,
+    follower: RunFollower,
     board: Board,
     signals: StopSignals,
     timeout: float,
-) -> Progress:
+) -> FollowedRuns:
     """Show how far the runs are until all have ended.
 
     Raises:
@@ -85,7 +85,7 @@ def follow(
         signals.pause(0.7)
 
 
-def _rows(progress: Progress) -> tuple[Table, dict[str, str]]:
+def _rows(progress: FollowedRuns) -> tuple[Table, dict[str, str]]:
     table = plain_table("DAG", "started by", "state", "tasks", "elapsed")
     lines = {}
     for each in progress.runs:

@@ -16,31 +16,31 @@ from typing import Self
 
 from factory.base.processes import end, family
 from factory.runtime.airflow_api import AirflowClient
-from factory.runtime.environment import environment
+from factory.runtime.components import (
+    MIGRATION,
+    SERVING,
+    command,
+    components_of,
+    healthy_components,
+)
 from factory.runtime.errors import (
     ComponentDiedError,
     EmbeddedRuntimeError,
     MissingDependencyError,
     NotHealthyError,
 )
-from factory.runtime.health import healthy_components
 from factory.runtime.home import Home
 from factory.runtime.lock import HomeLock
-from factory.runtime.ports import HOST, Ports
+from factory.runtime.ports import Ports
 from factory.runtime.processes import POLL, Component, Mark, sweep
-from factory.runtime.serving import SERVING, is_wanted
-from factory.runtime.serving import command as serving_command
+from factory.runtime.variables import variables
 
-MIGRATION = "database"
-COMPONENTS = ("mlflow", "api-server", "scheduler", "dag-processor", "triggerer")
-"""What `up` waits for; the names of their logs. A project may want SERVING besides."""
-
-Report = Callable[[str, str, float], None]
+OnState = Callable[[str, str, float], None]
 """Called with a component, `starting` or `healthy`, and the seconds since the start."""
 
 
 def _say_nothing(component: str, state: str, seconds: float) -> None:
-    """The report when nobody listens."""
+    """What is called when nobody listens."""
 
 
 class EmbeddedRuntime:
@@ -60,7 +60,7 @@ class EmbeddedRuntime:
         environment: Mapping[str, str] | None = None,
         pause: Callable[[float], None] = time.sleep,
         hurried: Callable[[], bool] = lambda: False,
-        report: Report = _say_nothing,
+        on_state: OnState = _say_nothing,
         deadline: float = 240,
         components: tuple[str, ...] | None = None,
     ) -> None:
@@ -73,17 +73,17 @@ class EmbeddedRuntime:
             environment: Further variables for all components, stronger than anything else.
             pause: Waits that many seconds; may raise to end the runtime.
             hurried: Whether stopping shall not wait for tasks and servers to end properly.
-            report: Told about each component.
+            on_state: Told about each component.
             deadline: Seconds until all components must be healthy.
-            components: What to start; when left out all, and SERVING where the project wants it.
+            components: What to start; what the project wants when left out.
         """
         self.project = project.resolve()
-        self.home = Home((home or project / ".factory").resolve())
+        self.home = Home(home.resolve()) if home else Home.of(self.project)
         self.ports = ports or Ports.free()
         self._extra = dict(environment or {})
         self._pause = pause
         self._hurried = hurried
-        self._report = report
+        self._on_state = on_state
         self._deadline = deadline
         self._components_wanted = components
         self._mark = Mark(uuid.uuid4().hex, self.home.folder)
@@ -106,7 +106,7 @@ class EmbeddedRuntime:
         if self._components_wanted is not None:
             return self._components_wanted
         environment = {**os.environ, **self._extra}.get("FACTORY_ENVIRONMENT")
-        return (*COMPONENTS, SERVING) if is_wanted(self.project, environment) else COMPONENTS
+        return components_of(self.project, environment)
 
     def __enter__(self) -> Self:
         try:
@@ -142,7 +142,7 @@ class EmbeddedRuntime:
         self.ports.check(serving=self.serves)
         self.home.prepare()
         self._lock.announce(self.ports, serving=self.serves)
-        self._environment = environment(
+        self._variables = variables(
             home=self.home,
             project=self.project,
             ports=self.ports,
@@ -154,22 +154,15 @@ class EmbeddedRuntime:
         )
         self._started = time.time()
         self._start_watchdog()
-        if "mlflow" in self._wanted:
-            self._launch("mlflow", "mlflow", *self._mlflow_arguments())
-        if self.serves:
-            self._launch(SERVING, "factory.runtime.restart", *serving_command(self.ports.serving))
-        if self._wanted != ("mlflow",):
-            self._launch_airflow()
+        servers = [name for name in self._wanted if name in ("mlflow", SERVING)]
+        airflow = [name for name in self._wanted if name not in servers]
+        for name in servers:
+            self._launch(name)
+        if airflow:
+            self._migrate()
+        for name in airflow:
+            self._launch(name)
         self._wait_until_healthy()
-
-    def _launch_airflow(self) -> None:
-        self._migrate()
-        # One machine, one file system: logs are read from disk. The log servers, which would
-        # listen on every interface, are not needed.
-        self._launch("api-server", "airflow", "api-server")
-        self._launch("scheduler", "factory.runtime.scheduler", "--skip-serve-logs")
-        self._launch("dag-processor", "airflow", "dag-processor")
-        self._launch("triggerer", "airflow", "triggerer", "--skip-serve-logs")
 
     def check(self) -> None:
         """Raise if a component has ended.
@@ -210,40 +203,32 @@ class EmbeddedRuntime:
         self._stop_watchdog()
         self._lock.release()
 
-    def _launch(self, name: str, module: str, *arguments: str) -> Component:
+    def _launch(self, name: str) -> Component:
         log = self.home.logs / f"{name}.log"
         component = Component.launch(
             name,
-            [sys.executable, "-P", "-m", module, *arguments],
+            command(name, self.ports),
             folder=self.project,
             log=log,
-            environment=self._environment,
+            environment=self._variables,
         )
         self._components[name] = component
-        self._report(name, "starting", time.time() - self._started)
+        self._on_state(name, "starting", time.time() - self._started)
         return component
-
-    def _mlflow_arguments(self) -> tuple[str, ...]:
-        return (
-            "server",
-            *("--host", HOST),
-            *("--port", str(self.ports.mlflow)),
-            *("--workers", "1"),
-        )
 
     def _migrate(self) -> None:
         """Bring Airflow's database to the installed version; no component may start before."""
         version = importlib.metadata.version("apache-airflow-core")
         if self.home.migrated.is_file() and self.home.migrated.read_text() == version:
             return
-        component = self._launch(MIGRATION, "airflow", "db", "migrate")
+        component = self._launch(MIGRATION)
         while component.process.poll() is None:
             self._pause(POLL)
         if component.process.returncode:
             self.check()
         del self._components[MIGRATION]
         self.home.migrated.write_text(version)
-        self._report(MIGRATION, "healthy", time.time() - self._started)
+        self._on_state(MIGRATION, "healthy", time.time() - self._started)
 
     def _wait_until_healthy(self) -> None:
         waiting = set(self._wanted)
@@ -253,7 +238,7 @@ class EmbeddedRuntime:
             for name in self._wanted:
                 if name in waiting & healthy:
                     waiting.remove(name)
-                    self._report(name, "healthy", time.time() - self._started)
+                    self._on_state(name, "healthy", time.time() - self._started)
             if not waiting:
                 return
             if time.time() - self._started > self._deadline:

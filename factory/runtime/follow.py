@@ -40,7 +40,7 @@ class Silence:
 
 
 @dataclass(frozen=True)
-class Progress:
+class FollowedRuns:
     """The state of everything that is followed."""
 
     runs: tuple[RunProgress, ...]
@@ -87,7 +87,7 @@ def start_producers(airflow: AirflowClient, dags: Iterable[Dag]) -> frozenset[st
 
 
 @dataclass
-class Follower:
+class RunFollower:
     """Asks Airflow, again and again, how far everything is."""
 
     airflow: AirflowClient
@@ -100,7 +100,7 @@ class Follower:
     _ended: dict[tuple[str, str], RunProgress] = field(default_factory=dict)
     _quiet_since: float | None = None
 
-    def poll(self) -> Progress:
+    def poll(self) -> FollowedRuns:
         """How far everything is now."""
         runs = tuple(
             self._progress(run)
@@ -110,20 +110,20 @@ class Follower:
         missing = self.producers - {each.run.dag_id for each in runs}
         if missing or not all(each.run.ended for each in runs):
             self._quiet_since = None
-            return Progress(runs, missing)
+            return FollowedRuns(runs, missing)
         unheard = self._unheard(runs)
         if not unheard:
-            return Progress(runs, frozenset(), finished=True)
+            return FollowedRuns(runs, frozenset(), finished=True)
         if self._quiet_since is None:
             self._quiet_since = self.clock()
         expected = frozenset(consumer for _, consumer in unheard)
         if self.clock() - self._quiet_since < self.settle:
-            return Progress(runs, expected)
+            return FollowedRuns(runs, expected)
         silences = tuple(
             Silence(event, consumer, self.airflow.queued_assets(consumer) > 0)
             for event, consumer in unheard
         )
-        return Progress(runs, expected, silences, finished=True)
+        return FollowedRuns(runs, expected, silences, finished=True)
 
     def events(self, run: DagRun) -> list[AssetEvent]:
         """The events that a run emitted."""

@@ -2,19 +2,19 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from factory.base.processes import end, family
+from factory.runtime.components import MIGRATION, command
 from factory.runtime.embedded import EmbeddedRuntime
-from factory.runtime.environment import environment
 from factory.runtime.errors import AlreadyRunningError, EmbeddedRuntimeError
 from factory.runtime.home import Home
 from factory.runtime.ports import Ports
 from factory.runtime.processes import POLL
+from factory.runtime.variables import variables
 
 Pause = Callable[[float], None]
 
@@ -46,8 +46,8 @@ def tracking(project: Path, pause: Pause) -> Iterator[Mapping[str, str]]:
         runtime.stop()
 
 
-def run(command: Sequence[str], variables: Mapping[str, str], log: Path, pause: Pause) -> int:
-    """Run a command to its end, its output going to `log`; it is ended when `pause` raises.
+def run(program: Sequence[str], environ: Mapping[str, str], log: Path, pause: Pause) -> int:
+    """Run a program to its end, its output going to `log`; it is ended when `pause` raises.
 
     Returns:
         Its exit code.
@@ -55,8 +55,8 @@ def run(command: Sequence[str], variables: Mapping[str, str], log: Path, pause: 
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            command,
-            env=dict(variables),
+            program,
+            env=dict(environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -71,33 +71,31 @@ def run(command: Sequence[str], variables: Mapping[str, str], log: Path, pause: 
     return process.returncode
 
 
-def migrate(project: Path, variables: Mapping[str, str], log: Path, pause: Pause) -> None:
+def migrate(project: Path, environ: Mapping[str, str], log: Path, pause: Pause) -> None:
     """Make the database, or bring it to the installed Airflow's version.
 
     Raises:
         EmbeddedRuntimeError: It cannot be done; names the log.
     """
     airflow_home(project).mkdir(parents=True, exist_ok=True, mode=0o700)
-    command = [sys.executable, "-P", "-m", "airflow", "db", "migrate"]
-    if run(command, variables, log, pause):
+    if run(command(MIGRATION, Ports()), environ, log, pause):
         raise EmbeddedRuntimeError(f"Airflow's database cannot be made: see {log}")
 
 
 def airflow_home(project: Path) -> Path:
     """AIRFLOW_HOME of what runs here."""
-    return Home(_folder(project)).airflow
-
-
-def _folder(project: Path) -> Path:
-    return project / ".factory" / "foreground"
+    return Home.of(project).foreground.airflow
 
 
 def _variables(project: Path, ports: Ports, serving: str | None = None) -> dict[str, str]:
-    """As those of the embedded runtime, but for Airflow's own files: two Airflows on one database
-    would run each other's tasks. `serving` is where the server of models answers, if one does.
-    """  # noqa: D205
-    shared, own = Home(project / ".factory"), Home(_folder(project))
-    return environment(
+    """Those of the embedded runtime, with other files for Airflow.
+
+    Two Airflows on one database would run each other's tasks. `serving` is where the server of models
+    answers, if one does.
+    """
+    shared = Home.of(project)
+    own = shared.foreground
+    return variables(
         home=shared,
         project=project,
         ports=ports,

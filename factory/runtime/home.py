@@ -36,6 +36,26 @@ class Home:
 
     folder: Path
 
+    @classmethod
+    def of(cls, project: Path) -> "Home":
+        """The home of a project, unless another is asked for."""
+        return cls(project.resolve() / ".factory")
+
+    @property
+    def foreground(self) -> "Home":
+        """Where `factory run` keeps an Airflow of its own."""
+        return Home(self.folder / "foreground")
+
+    @property
+    def downloads(self) -> Path:
+        """What scenarios have downloaded."""
+        return self.folder / "downloads"
+
+    @property
+    def scenarios(self) -> Path:
+        """The projects of scenarios that were told."""
+        return self.folder / "scenarios"
+
     @property
     def airflow(self) -> Path:
         """AIRFLOW_HOME."""

@@ -4,10 +4,12 @@ import fcntl
 import json
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from factory.runtime.errors import AlreadyRunningError
+from factory.runtime.home import Home
 from factory.runtime.ports import Ports
 
 
@@ -30,7 +32,7 @@ class HomeLock:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             file.seek(0)
-            holder = read_holder(file.read())
+            holder = _holder(file.read())
             file.close()
             raise AlreadyRunningError(
                 self._path.parent,
@@ -65,7 +67,36 @@ class HomeLock:
         self._file.flush()
 
 
-def read_holder(text: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Addresses:
+    """Where a runtime answers."""
+
+    airflow: str
+    mlflow: str
+
+
+def addresses_of(project: Path) -> Addresses | None:
+    """Where the `factory up` or `factory demo` that runs in a project answers; None without one.
+
+    What a killed runtime left written down does not count: its lock is gone with it.
+    """
+    try:
+        file = Home.of(project).lock.open("r", encoding="utf-8")
+    except OSError:
+        return None
+    with file:
+        try:
+            # Shared: others may ask at the same time.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            holder = _holder(file.read())
+        else:
+            return None
+    airflow, mlflow = holder.get("airflow"), holder.get("mlflow")
+    return Addresses(airflow, mlflow) if airflow and mlflow else None
+
+
+def _holder(text: str) -> dict[str, Any]:
     """What the lock file says of its holder; empty where it says nothing."""
     with suppress(ValueError):
         if isinstance(holder := json.loads(text), dict):

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from factory.base.processes import GRACE, end
-from factory.runtime.environment import MARKER
+from factory.runtime.variables import MARKER
 
 POLL = 0.2
 """Seconds between two questions to a server or about a process."""

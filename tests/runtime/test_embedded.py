@@ -12,7 +12,13 @@ from factory.runtime.airflow_api import AirflowClient, AirflowRefusedError, NotI
 from factory.runtime.airflow_models import DagRun
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.errors import AlreadyRunningError
-from factory.runtime.follow import Follower, Progress, last_lines, start_producers, training_result
+from factory.runtime.follow import (
+    FollowedRuns,
+    RunFollower,
+    last_lines,
+    start_producers,
+    training_result,
+)
 from factory.runtime.processes import members
 
 pytestmark = pytest.mark.end_to_end
@@ -21,13 +27,13 @@ DAGS = frozenset({"team.numbers", "team.letters", "team.model.train", "team.pair
 
 
 @pytest.fixture(scope="module")
-def followed(runtime: EmbeddedRuntime) -> tuple[Follower, Progress]:
+def followed(runtime: EmbeddedRuntime) -> tuple[RunFollower, FollowedRuns]:
     airflow = runtime.airflow
     dags = [dag for dag in airflow.dags() if dag.dag_id in DAGS]
     producers = start_producers(airflow, dags)
-    follower = Follower(airflow, DAGS, frozenset(), producers, settle=3)
+    follower = RunFollower(airflow, DAGS, frozenset(), producers, settle=3)
 
-    def finished() -> Progress | None:
+    def finished() -> FollowedRuns | None:
         runtime.check()
         progress = follower.poll()
         return progress if progress.finished else None
@@ -36,7 +42,7 @@ def followed(runtime: EmbeddedRuntime) -> tuple[Follower, Progress]:
 
 
 @pytest.fixture(scope="module")
-def training(followed: tuple[Follower, Progress]) -> DagRun:
+def training(followed: tuple[RunFollower, FollowedRuns]) -> DagRun:
     (run,) = (each.run for each in followed[1].runs if each.run.dag_id == "team.model.train")
     return run
 
@@ -78,7 +84,7 @@ def test_the_training_run_reports_what_it_registered(
 
 
 def test_a_consumer_that_waits_for_further_datasets_is_no_failure(
-    followed: tuple[Follower, Progress],
+    followed: tuple[RunFollower, FollowedRuns],
 ) -> None:
     (silence,) = followed[1].silences
     assert (silence.consumer, silence.event.name) == ("team.pair.train", "team.numbers")
@@ -86,7 +92,7 @@ def test_a_consumer_that_waits_for_further_datasets_is_no_failure(
 
 
 def test_a_failed_run_fails_the_whole_and_its_log_says_why(
-    runtime: EmbeddedRuntime, followed: tuple[Follower, Progress]
+    runtime: EmbeddedRuntime, followed: tuple[RunFollower, FollowedRuns]
 ) -> None:
     _, progress = followed
     (failed,) = (each for each in progress.runs if each.run.state == "failed")
@@ -98,7 +104,7 @@ def test_a_failed_run_fails_the_whole_and_its_log_says_why(
 
 
 def test_the_log_of_a_task_is_readable_without_a_log_server(
-    runtime: EmbeddedRuntime, followed: tuple[Follower, Progress]
+    runtime: EmbeddedRuntime, followed: tuple[RunFollower, FollowedRuns]
 ) -> None:
     (run,) = (each.run for each in followed[1].runs if each.run.dag_id == "team.numbers")
     (task,) = runtime.airflow.tasks(run.dag_id, run.dag_run_id)

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from factory.base.processes import end
-from factory.runtime.environment import MARKER
 from factory.runtime.processes import Component, Mark, members, sweep, tail
+from factory.runtime.variables import MARKER
 
 # Announces itself through its log, then waits for the end.
 STUBBORN = """

@@ -1,11 +1,14 @@
-"""Where a runtime answers, as other commands find out."""
+"""Who may use a home, and where its runtime answers, as other commands find out."""
 
 import subprocess
 import sys
+from pathlib import Path
 
-from factory.runtime.announced import Announced, announced
+import pytest
+
+from factory.runtime.errors import AlreadyRunningError
 from factory.runtime.home import Home
-from factory.runtime.lock import HomeLock
+from factory.runtime.lock import Addresses, HomeLock, addresses_of
 from factory.runtime.ports import Ports
 
 HOLDER = """
@@ -23,7 +26,7 @@ sys.stdin.read()
 
 def test_the_runtime_that_runs_is_found_until_it_ends_or_is_killed(tmp_path):
     lock = Home(tmp_path / ".factory").lock
-    assert announced(tmp_path) is None
+    assert addresses_of(tmp_path) is None
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(lock)],
         stdin=subprocess.PIPE,
@@ -32,12 +35,12 @@ def test_the_runtime_that_runs_is_found_until_it_ends_or_is_killed(tmp_path):
     )
     assert holder.stdout
     assert holder.stdout.readline() == "held\n"
-    assert announced(tmp_path) == Announced("http://127.0.0.1:18080", "http://127.0.0.1:15000")
+    assert addresses_of(tmp_path) == Addresses("http://127.0.0.1:18080", "http://127.0.0.1:15000")
     holder.kill()
     holder.wait()
     # What it wrote is still there, and it is not there any more.
     assert "18080" in lock.read_text()
-    assert announced(tmp_path) is None
+    assert addresses_of(tmp_path) is None
 
 
 def test_asking_takes_no_lock_from_whoever_starts_then(tmp_path):
@@ -45,6 +48,17 @@ def test_asking_takes_no_lock_from_whoever_starts_then(tmp_path):
     lock.acquire()
     lock.announce(Ports(18080, 15000))
     lock.release()
-    assert announced(tmp_path) is None
+    assert addresses_of(tmp_path) is None
     lock.acquire()
     lock.release()
+
+
+def test_a_held_lock_names_the_holders_addresses(tmp_path: Path) -> None:
+    first, second = HomeLock(tmp_path / "lock"), HomeLock(tmp_path / "lock")
+    first.acquire()
+    first.announce(Ports(1, 2))
+    with pytest.raises(AlreadyRunningError, match=r"Airflow http://127.0.0.1:1, MLflow http://"):
+        second.acquire()
+    first.release()
+    second.acquire()
+    second.release()

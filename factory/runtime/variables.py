@@ -1,4 +1,4 @@
-"""The environment of the supervised processes: every setting of the embedded Airflow and MLflow."""
+"""The environment variables of supervised processes: every setting of the embedded Airflow and MLflow."""
 
 import json
 import os
@@ -16,7 +16,7 @@ ARTIFACTS = "FACTORY_ARTIFACTS"
 """Where MLflow keeps models and plots: a folder, or an address such as `s3://bucket/artifacts`."""
 
 
-def environment(
+def variables(
     *,
     home: Home,
     project: Path,
@@ -70,7 +70,7 @@ def _preferences(cores: int) -> dict[str, str]:
 
 def _data(home: Home, project: Path) -> dict[str, str]:
     """The lake and the workspace go with a home of its own; else `_defaults.yaml` says where."""
-    if home.folder == project / ".factory":
+    if home == Home.of(project):
         return {}
     return {
         "FACTORY_STORAGE": (home.folder / "lake").as_uri(),
