@@ -7,6 +7,7 @@ from typing import Any
 from factory.data.checks.report import CheckReport
 from factory.data.images.publish import publish_images
 from factory.data.sql import Rows
+from factory.lake import publishing
 from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
 from factory.lake.write import Write
@@ -35,7 +36,7 @@ def publish(
     report: CheckReport,
     emit_unchanged: bool = False,
 ) -> Published:
-    """Publish rows whose checks passed; see `Lake.publish` for what counts as a change.
+    """Publish rows whose checks passed; see `factory.lake.publishing` for what counts as a change.
 
     The bytes of new pictures go first, so that no snapshot names what is not there.
 
@@ -53,8 +54,8 @@ def publish(
         StorageError: when pictures cannot be uploaded; the next try goes on from there.
     """
     publish_images(dataset, rows, lake)
-    publication = lake.publish(
-        dataset, rows.file, write, run_id=run_id, emit_unchanged=emit_unchanged
+    publication = publishing.publish(
+        lake, dataset, rows.file, write, run_id=run_id, emit_unchanged=emit_unchanged
     )
     snapshot = publication.snapshot
     log.info(

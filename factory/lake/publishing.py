@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -22,13 +22,10 @@ from factory.lake.snapshot import (
     LakeError,
     MergeKeyError,
     NoSnapshotError,
-    Publication,
     Snapshot,
 )
+from factory.lake.table import Lake
 from factory.lake.write import Write
-
-if TYPE_CHECKING:
-    from factory.lake.table import Lake
 
 _ATTEMPTS = 50
 
@@ -62,10 +59,46 @@ class _Plan:
     """The content hash of the new rows alone: tells a retry from a run with other rows."""
 
 
+@dataclass(frozen=True)
+class Publication:
+    """What publishing came to."""
+
+    snapshot: Snapshot
+    changed: bool
+    """Whether consumers should hear of it."""
+
+
 def publish(
-    lake: "Lake", dataset: str, rows: Path, write: Write, *, run_id: str, emit_unchanged: bool
+    lake: Lake,
+    dataset: str,
+    rows: Path,
+    write: Write,
+    *,
+    run_id: str,
+    emit_unchanged: bool = False,
 ) -> Publication:
-    """See `factory.lake.Lake.publish`."""
+    """Publish prepared rows as a new snapshot; readers see all of it or nothing.
+
+    Publishing what the newest snapshot already contains makes no new version and is not a
+    change; with `emit_unchanged` it makes no version either, but counts as a change. A run that
+    publishes the same rows again (a retry after the commit) gets the snapshot that it made,
+    as a change, since its event may not have gone out. Publishers that meet each other go
+    one after the other.
+
+    Args:
+        lake: Where to.
+        dataset: The full name, `team.dataset`.
+        rows: A parquet file in the lake's types, as `factory.data.sql.write_rows` makes it.
+        write: Whether the rows replace, append to or merge with the published ones.
+        run_id: The run that publishes.
+        emit_unchanged: Whether consumers should hear of unchanged content.
+
+    Raises:
+        SchemaMismatchError: when appended or merged rows do not fit the published ones.
+        MergeKeyError: when keys are null or not unique among the new rows.
+        AlreadyAppendedError: when this run has already appended other rows.
+        LakeError: when others kept on publishing all the time, or storage failed.
+    """
     with engine.connect(rows.parent) as connection:
         engine.create_view(connection, "source", [rows])
         publisher = _Publisher(lake, dataset, write, run_id, connection)
@@ -84,7 +117,7 @@ class _Publisher:
     """One publication; every attempt starts from what is newest by then."""
 
     def __init__(
-        self, lake: "Lake", dataset: str, write: Write, run_id: str, connection: DuckDBPyConnection
+        self, lake: Lake, dataset: str, write: Write, run_id: str, connection: DuckDBPyConnection
     ) -> None:
         self.lake = lake
         self.dataset = dataset
@@ -270,7 +303,7 @@ def check_keys(rows: DuckDBPyRelation, keys: tuple[str, ...], dataset: str) -> N
 
 
 @contextmanager
-def _failures_of(lake: "Lake", dataset: str, *, creating: bool) -> Iterator[None]:
+def _failures_of(lake: Lake, dataset: str, *, creating: bool) -> Iterator[None]:
     overtaken = f"{dataset}: others kept on publishing to {lake.uri(dataset)}; run it again"
     try:
         with lake.reached(dataset):

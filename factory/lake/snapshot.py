@@ -62,12 +62,3 @@ class Snapshot:
                 "Run the producer's DAG: its `publish` task emits complete events"
             )
         return cls(**{field.name: extra[field.name] for field in fields(cls)})
-
-
-@dataclass(frozen=True)
-class Publication:
-    """What publishing came to."""
-
-    snapshot: Snapshot
-    changed: bool
-    """Whether consumers should hear of it."""

@@ -20,14 +20,13 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
-from factory.lake import publishing, remote
-from factory.lake.snapshot import LakeError, NoSnapshotError, Publication, Snapshot
+from factory.lake import remote
+from factory.lake.snapshot import LakeError, NoSnapshotError, Snapshot
 from factory.lake.storage import access
 from factory.lake.storage import address as storage
 from factory.lake.storage.errors import NoFileError
 from factory.lake.storage.files import Files
 from factory.lake.storage.s3_errors import explain_text
-from factory.lake.write import Write
 
 # Reader features under which a version's rows are the rows of its parquet files.
 _PLAIN_FEATURES = frozenset({"timestampNtz"})
@@ -146,40 +145,6 @@ class Lake:
             return self._scan(dataset, table)
         # Local files come as paths that are quoted as in an address.
         return [Path(unquote(file.removeprefix("file://"))) for file in files]
-
-    def publish(
-        self,
-        dataset: str,
-        rows: Path,
-        write: Write,
-        *,
-        run_id: str,
-        emit_unchanged: bool = False,
-    ) -> Publication:
-        """Publish prepared rows as a new snapshot; readers see all of it or nothing.
-
-        Publishing what the newest snapshot already contains makes no new version and is not a
-        change; with `emit_unchanged` it makes no version either, but counts as a change. A run that
-        publishes the same rows again (a retry after the commit) gets the snapshot that it made,
-        as a change, since its event may not have gone out. Publishers that meet each other go
-        one after the other.
-
-        Args:
-            dataset: The full name, `team.dataset`.
-            rows: A parquet file in the lake's types, as `factory.data.sql.write_rows` makes it.
-            write: Whether the rows replace, append to or merge with the published ones.
-            run_id: The run that publishes.
-            emit_unchanged: Whether consumers should hear of unchanged content.
-
-        Raises:
-            SchemaMismatchError: when appended or merged rows do not fit the published ones.
-            MergeKeyError: when keys are null or not unique among the new rows.
-            AlreadyAppendedError: when this run has already appended other rows.
-            LakeError: when others kept on publishing all the time, or storage failed.
-        """
-        return publishing.publish(
-            self, dataset, rows, write, run_id=run_id, emit_unchanged=emit_unchanged
-        )
 
     def uri(self, dataset: str) -> str:
         """The address of `team.dataset`."""

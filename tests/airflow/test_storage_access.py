@@ -15,6 +15,7 @@ from factory.airflow.operators import (
 )
 from factory.airflow.storage_access import access_of, aws_session, storage_access
 from factory.base.errors import TerminalError
+from factory.lake import publishing
 from factory.lake.storage import access
 from factory.lake.storage.errors import AccessDeniedError, StorageError
 from factory.lake.table import Lake
@@ -51,7 +52,7 @@ def publish(tmp_path):
     from factory.lake.write import Write
 
     file = rows_of("select 1 as id", tmp_path, "rows").file
-    return Lake("s3://lake/a").publish(DATASET, file, Write(), run_id="first").snapshot
+    return publishing.publish(Lake("s3://lake/a"), DATASET, file, Write(), run_id="first").snapshot
 
 
 def test_lake_and_files_use_the_connections_credentials(connection, tmp_path):

@@ -8,6 +8,7 @@ import typer
 from factory.catalog import Project, read_all
 from factory.cli.run import missing_datasets
 from factory.cli.selection import dag_of
+from factory.lake import publishing
 from factory.lake.write import Write
 from tests.data.rows import rows_of
 from tests.team.folder import Folder, make_folder
@@ -90,5 +91,5 @@ def test_datasets_that_were_published_are_not_produced_again(project, tmp_path):
 
     lake = Lake(Places.of(project.platform, tmp_path).storage)
     rows = rows_of("select 1 as id", tmp_path)
-    lake.publish("lab.species_predictions", rows.file, Write(), run_id="run")
+    publishing.publish(lake, "lab.species_predictions", rows.file, Write(), run_id="run")
     assert missing_datasets(project, tmp_path, "lab.landed") == []

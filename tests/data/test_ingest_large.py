@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from factory.lake import publishing
 from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
 from tests.memory import REPOSITORY
@@ -75,11 +76,12 @@ from pathlib import Path
 
 from tests.memory import peak_kilobytes
 
+from factory.lake import publishing
 from factory.lake.write import Write
 from factory.lake.table import Lake
 
 start = time.monotonic()
-published = Lake(sys.argv[2]).publish(
+published = publishing.publish(Lake(sys.argv[2]),
     "a.b", Path(sys.argv[1]) / "new.parquet", Write(mode="merge", keys=("id",)), run_id="merge")
 print(json.dumps({
     "rows": published.snapshot.rows,
@@ -101,7 +103,7 @@ def test_ten_million_rows_pass_within_two_gigabytes(tmp_path, capsys):
 def test_ten_million_rows_merge_within_two_gigabytes(tmp_path, capsys):
     lake = lake_in(tmp_path)
     old = rows_of(_rows(0, ROWS), tmp_path, "old")
-    lake.publish("a.b", old.file, Write(), run_id="first")
+    publishing.publish(lake, "a.b", old.file, Write(), run_id="first")
     rows_of(_rows(ROWS // 10, ROWS + ROWS // 10), tmp_path, "new")
 
     figures = _run(MERGE, tmp_path, capsys, lake.storage)

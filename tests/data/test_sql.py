@@ -7,7 +7,7 @@ import pytest
 
 from factory.base.errors import FactoryError, TerminalError
 from factory.data.sql import Rows, SqlError, sandbox, select, sql_errors, write_rows
-from factory.lake import engine
+from factory.lake import engine, publishing
 from factory.lake.write import Write
 from tests.data.rows import lake_in, read, rows_of
 
@@ -170,7 +170,9 @@ def test_types_that_the_lake_does_not_hold_are_cast(tmp_path, value, kind, kept)
     rows = rows_of(f"select {value} as x", tmp_path)
     assert rows.columns == {"x": kind}
     assert read(rows) == [(kept,)]
-    snapshot = lake_in(tmp_path).publish("a.b", rows.file, Write(), run_id="run").snapshot
+    snapshot = publishing.publish(
+        lake_in(tmp_path), "a.b", rows.file, Write(), run_id="run"
+    ).snapshot
     assert snapshot.columns == {"x": kind}
 
 

@@ -6,9 +6,10 @@ import sys
 import textwrap
 from pathlib import Path
 
-from factory.lake import engine
+from factory.lake import engine, publishing
 from factory.lake.fingerprint import fingerprint
-from factory.lake.snapshot import Publication, Snapshot
+from factory.lake.publishing import Publication
+from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
 from factory.lake.write import Write
 from tests.data.rows import lake_in, read_snapshot, rows_of
@@ -34,7 +35,7 @@ class Publisher:
         self.runs += 1
         run_id = how.pop("run_id", f"run {self.runs}")
         rows = rows_of(query, self.folder, f"rows {self.runs}").file
-        return self.lake.publish(DATASET, rows, write, run_id=run_id, **how)
+        return publishing.publish(self.lake, DATASET, rows, write, run_id=run_id, **how)
 
     def rows(self, version: int) -> list:
         return read_snapshot(self.lake, DATASET, version)
@@ -49,10 +50,12 @@ def hash_of_stored_rows(publish: Publisher, snapshot: Snapshot) -> str:
 def in_process(lake: Lake, file: Path, write: Write, **environment: str) -> subprocess.Popen[str]:
     code = f"""
         from pathlib import Path
+        from factory.lake import publishing
         from factory.lake.write import Write
         from factory.lake.table import Lake
-        Lake({lake.storage!r}).publish(
-            {DATASET!r}, Path({str(file)!r}), Write(mode={write.mode!r}), run_id={file.name!r}
+        publishing.publish(
+            Lake({lake.storage!r}), {DATASET!r}, Path({str(file)!r}), Write(mode={write.mode!r}),
+            run_id={file.name!r}
         )
     """
     return subprocess.Popen(

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from factory.lake import engine
+from factory.lake import engine, publishing
 from factory.lake.fingerprint import fingerprint
 from factory.lake.snapshot import LakeError
 from tests.data.rows import lake_in, rows_of
@@ -47,7 +47,10 @@ def test_killed_publisher_leaves_the_earlier_snapshot_newest(publish):
     assert set(data.glob("*.parquet")) - before, "it died before it wrote anything"
     assert publish.lake.newest(DATASET) == first
     assert publish.rows(0) == [(1, "a"), (2, "b")]
-    assert publish.lake.publish(DATASET, big.file, REPLACE, run_id="big").snapshot.rows == 3_000_000
+    assert (
+        publishing.publish(publish.lake, DATASET, big.file, REPLACE, run_id="big").snapshot.rows
+        == 3_000_000
+    )
 
 
 def test_arrow_and_files_give_the_same_rows(publish):

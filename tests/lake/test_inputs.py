@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from factory.base.errors import TerminalError
+from factory.lake import publishing
 from factory.lake.inputs import resolve_inputs
 from factory.lake.snapshot import NoSnapshotError, Snapshot
 from factory.lake.table import Lake
@@ -18,7 +19,7 @@ def lake(tmp_path) -> Lake:
     for dataset in ("marine.penguins", "fishery.catches"):
         for number in range(3):
             file = rows_of(f"select {number} as id", tmp_path).file
-            lake.publish(dataset, file, Write(), run_id=f"run {number}")
+            publishing.publish(lake, dataset, file, Write(), run_id=f"run {number}")
     return lake
 
 

@@ -7,6 +7,7 @@ import pytest
 from deltalake import write_deltalake
 
 from factory.base.errors import TerminalError
+from factory.lake import publishing
 from factory.lake.snapshot import (
     AlreadyAppendedError,
     LakeError,
@@ -250,7 +251,7 @@ def test_appends_at_once_all_land(publish):
     ]
     with ThreadPoolExecutor(8) as pool:
         tasks = [
-            pool.submit(publish.lake.publish, DATASET, file, APPEND, run_id=file.name)
+            pool.submit(publishing.publish, publish.lake, DATASET, file, APPEND, run_id=file.name)
             for file in files
         ]
         versions = sorted(task.result().snapshot.version for task in tasks)
@@ -279,7 +280,7 @@ def test_replacements_at_once_go_one_after_the_other(publish):
     files = [rows_of(f"select {n} as id", publish.folder, f"part {n}").file for n in range(4)]
     with ThreadPoolExecutor(4) as pool:
         tasks = [
-            pool.submit(publish.lake.publish, DATASET, file, REPLACE, run_id=file.name)
+            pool.submit(publishing.publish, publish.lake, DATASET, file, REPLACE, run_id=file.name)
             for file in files
         ]
         by_version = {task.result().snapshot.version: task.result().snapshot for task in tasks}

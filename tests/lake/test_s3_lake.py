@@ -8,7 +8,7 @@ import pytest
 
 from factory.base.errors import FactoryError, TerminalError
 from factory.data.sql import dataset_tables, sandbox, select, sql_errors, write_rows
-from factory.lake import engine
+from factory.lake import engine, publishing
 from factory.lake.snapshot import NoSnapshotError
 from factory.lake.storage.access import Access
 from factory.lake.storage.errors import AccessDeniedError, NoBucketError, StorageError
@@ -93,14 +93,17 @@ def test_error_in_the_middle_of_a_large_upload_leaves_nothing_published(s3, publ
     file = many_rows(publish)
     s3.fail(lambda request: request.is_part and "partNumber=2" in request.query)
     with pytest.raises(StorageError):
-        publish.lake.publish(DATASET, file, REPLACE, run_id="nightly")
+        publishing.publish(publish.lake, DATASET, file, REPLACE, run_id="nightly")
 
     assert any(request.is_part and "partNumber=1" in request.query for request in s3.requests)
     with pytest.raises(NoSnapshotError):
         publish.lake.newest(DATASET)
     assert not [key for key in s3.keys("") if key.endswith(".json")]
     s3.heal()
-    assert publish.lake.publish(DATASET, file, REPLACE, run_id="nightly").snapshot.rows == 400_000
+    assert (
+        publishing.publish(publish.lake, DATASET, file, REPLACE, run_id="nightly").snapshot.rows
+        == 400_000
+    )
 
 
 def test_commit_whose_answer_was_lost_is_not_made_twice(s3, publish):
@@ -150,7 +153,7 @@ def test_wrong_key_names_the_bucket_and_not_the_key(s3, publish, monkeypatch):
 def test_read_that_fails_half_way_may_be_tried_again_and_shows_no_key(s3, publish, monkeypatch):
     monkeypatch.setenv("AWS_SESSION_TOKEN", TOKEN)
     publish.lake = Lake(publish.lake.storage)
-    publish.lake.publish(DATASET, many_rows(publish), REPLACE, run_id="first")
+    publishing.publish(publish.lake, DATASET, many_rows(publish), REPLACE, run_id="first")
     tables = dataset_tables(publish.lake, {DATASET: 0})
     query = f"select sum(id) as total, max(name) as last from {DATASET}"
     with sandbox(tables, publish.folder) as connection:
@@ -173,7 +176,7 @@ def test_missing_bucket_says_so_and_not_that_nothing_was_published(s3, tmp_path)
         Lake("s3://other/lake").newest(DATASET)
     file = rows_of(TWO_ROWS, tmp_path, "rows").file
     with pytest.raises(NoBucketError, match="no bucket 'other'"):
-        Lake("s3://other/lake").publish(DATASET, file, REPLACE, run_id="first")
+        publishing.publish(Lake("s3://other/lake"), DATASET, file, REPLACE, run_id="first")
 
 
 def test_two_publishers_at_once_lose_nothing(publish):
@@ -185,7 +188,7 @@ def test_two_publishers_at_once_lose_nothing(publish):
     processes = [in_process(publish.lake, file, APPEND) for file in files[:2]]
     with ThreadPoolExecutor(4) as pool:
         tasks = [
-            pool.submit(publish.lake.publish, DATASET, file, APPEND, run_id=file.name)
+            pool.submit(publishing.publish, publish.lake, DATASET, file, APPEND, run_id=file.name)
             for file in files[2:]
         ]
         assert all(task.result().changed for task in tasks)

@@ -4,6 +4,7 @@ import pytest
 
 from factory.base.errors import TerminalError
 from factory.data.transforms.sql import SqlTransform
+from factory.lake import publishing
 from factory.lake.write import Write
 from factory.models.prediction import Form, predict, prediction_rows
 from factory.models.predictor import Predictor, load_predictor
@@ -137,7 +138,7 @@ def after(tmp_path):
     """Rows of a snapshot without the column `species`, after SQL that was written for training."""
     lake = lake_in(tmp_path)
     rows = rows_of("select i as id, i * 2.0 as mass from range(5) t(i)", tmp_path)
-    lake.publish("sea.new", rows.file, Write(), run_id="run")
+    publishing.publish(lake, "sea.new", rows.file, Write(), run_id="run")
 
     def run(*queries, absent=None):
         found = prediction_rows(

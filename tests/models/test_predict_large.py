@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from factory.lake import publishing
 from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
 from tests.memory import REPOSITORY
@@ -49,7 +50,7 @@ def peak(rows: int, folder: Path) -> int:
     columns = ", ".join(f"random() - 0.5 as {name}" for name in "abcdefgh")
     folder.mkdir()
     source = rows_of(f"select i as id, {columns} from range({rows}) t(i)", folder)
-    lake_in(folder).publish("sea.catches", source.file, Write(), run_id="run")
+    publishing.publish(lake_in(folder), "sea.catches", source.file, Write(), run_id="run")
     command = [sys.executable, "-W", "ignore", "-c", PREDICT, str(folder)]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

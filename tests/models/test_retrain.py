@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from factory.lake import publishing
 from factory.lake.write import Write
 from factory.models.promotion import RetrainWhen
 from factory.models.registry import Version
@@ -21,7 +22,7 @@ def lake(tmp_path):
     lake = lake_in(tmp_path)
     for version, count in enumerate((100, 130)):
         rows = rows_of(f"select * from range({count}) as t(n)", tmp_path, f"rows{version}")
-        lake.publish("sea.catches", rows.file, Write(), run_id=str(version))
+        publishing.publish(lake, "sea.catches", rows.file, Write(), run_id=str(version))
     return lake
 
 

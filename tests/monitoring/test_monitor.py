@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from factory.base.errors import TerminalError
+from factory.lake import publishing
 from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
 from factory.lake.write import Write
@@ -49,8 +50,8 @@ class World:
         self.runs += 1
         file = self.folder / f"{self.runs}.parquet"
         pq.write_table(rows, file)
-        published = self.lake.publish(
-            dataset, file, Write(), run_id=f"run {self.runs}", emit_unchanged=True
+        published = publishing.publish(
+            self.lake, dataset, file, Write(), run_id=f"run {self.runs}", emit_unchanged=True
         )
         return published.snapshot
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from factory.base.errors import TerminalError
 from factory.data.checks.check import AnyCheck, Check
 from factory.data.checks.run import CheckFailedError, CheckReport, check
+from factory.lake import publishing
 from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
 
@@ -232,7 +233,9 @@ def test_broken_promise_names_every_column(failing):
 
 def publish(tmp_path, query: str) -> None:
     lake = lake_in(tmp_path)
-    lake.publish("marine.penguins", rows_of(query, tmp_path).file, Write(), run_id="earlier")
+    publishing.publish(
+        lake, "marine.penguins", rows_of(query, tmp_path).file, Write(), run_id="earlier"
+    )
 
 
 TWO = "select * from (values (1, 'a'), (2, 'b')) as t(id, name)"

@@ -17,6 +17,7 @@ from factory.data.images.frames import bytes_schema, with_bytes
 from factory.data.images.publish import publish_images
 from factory.data.images.store import ImageError, TamperedImageError
 from factory.data.transforms.images import ImagesTransform
+from factory.lake import publishing
 from factory.lake.write import Write
 from factory.models.prediction import Form, predict, prediction_rows
 from factory.models.predictor import Predictor
@@ -48,7 +49,7 @@ def lake(tmp_path):
     write(tmp_path / "pets", photos())
     rows = pets(tmp_path, tmp_path / "made", lake)
     publish_images("pets.photos", rows, lake)
-    lake.publish("pets.photos", rows.file, Write(), run_id="1")
+    publishing.publish(lake, "pets.photos", rows.file, Write(), run_id="1")
     return lake
 
 
@@ -261,7 +262,7 @@ def test_memory_of_a_split_does_not_grow_with_pictures(tmp_path):
         write(tmp_path / "pets" / ("cats", "dogs")[number % 2], {f"{number}.bmp": image})
     rows = pets(tmp_path, tmp_path / "made", lake)
     publish_images("pets.photos", rows, lake)
-    lake.publish("pets.photos", rows.file, Write(), run_id="1")
+    publishing.publish(lake, "pets.photos", rows.file, Write(), run_id="1")
     used = {}
     for count in (100, 400):
         done = subprocess.run(

@@ -9,6 +9,7 @@ import pytest
 
 from factory.base.errors import TerminalError
 from factory.data.images.store import ImageError
+from factory.lake import publishing
 from factory.lake.write import Write
 from tests.data.archives import tar_of, zip_of
 from tests.data.images.pictures import COLUMNS, PETS, bomb, encoded, pets, picture, source, write
@@ -61,7 +62,9 @@ def test_rows_do_not_depend_on_the_order_of_the_file_system(tmp_path, monkeypatc
     monkeypatch.undo()
     assert read(found[0]) == read(found[1])
     hashes = {
-        lake.publish(f"a.b{number}", rows.file, Write(), run_id="run").snapshot.content_hash
+        publishing.publish(
+            lake, f"a.b{number}", rows.file, Write(), run_id="run"
+        ).snapshot.content_hash
         for number, rows in enumerate(found)
     }
     assert len(hashes) == 1

@@ -19,6 +19,7 @@ from factory.data.sources.python import PythonSource
 from factory.data.sources.source import IngestContext, NoConnections
 from factory.data.sources.sql import SqlSource
 from factory.data.sql import Rows, SqlError
+from factory.lake import publishing
 from factory.lake.write import Write
 from tests.data.rows import lake_in, read, rows_of
 
@@ -177,7 +178,7 @@ def test_parquet_is_read_in_the_lakes_types(read_in):
 def test_dataset_source_reads_the_version_that_is_given(read_in, tmp_path):
     for number in range(2):
         file = rows_of(f"select {number} as id", tmp_path).file
-        read_in.lake.publish("a.b", file, Write(), run_id=f"run {number}")
+        publishing.publish(read_in.lake, "a.b", file, Write(), run_id=f"run {number}")
     source = DatasetSource(type="dataset", dataset="a.b")
     assert read(read_in(source, versions={"a.b": 0})) == [(0,)]
     with pytest.raises(TerminalError, match=r"no version of a.b is given; known: c.d"):

@@ -5,6 +5,7 @@ from factory.data.sql import Rows, SqlError
 from factory.data.transforms.python import PythonTransform
 from factory.data.transforms.run import transform
 from factory.data.transforms.sql import SqlTransform
+from factory.lake import publishing
 from factory.lake.write import Write
 from tests.data.rows import lake_in, read, rows_of
 
@@ -54,7 +55,7 @@ def test_sql_reads_other_datasets_at_the_version_that_is_given(tmp_path, source)
     lake = lake_in(tmp_path)
     for number in range(2):
         file = rows_of(f"select 1 as id, {number} as weight", tmp_path, "other").file
-        lake.publish("fishery.catches", file, Write(), run_id=f"run {number}")
+        publishing.publish(lake, "fishery.catches", file, Write(), run_id=f"run {number}")
     joined = sql("select name, weight from source join fishery.catches using (id)")
     for version in (0, 1):
         after = run(source, joined, versions={"fishery.catches": version})
@@ -62,7 +63,7 @@ def test_sql_reads_other_datasets_at_the_version_that_is_given(tmp_path, source)
 
 
 def test_sql_does_not_see_datasets_that_are_not_read(tmp_path, source):
-    lake_in(tmp_path).publish("a.b", source.file, Write(), run_id="run")
+    publishing.publish(lake_in(tmp_path), "a.b", source.file, Write(), run_id="run")
     with pytest.raises(SqlError, match=r"a\.b"):
         run(source, sql("select * from a.b"))
 
