@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from factory.base.errors import TerminalError
 from factory.base.workspace import workspace_path
 from factory.documents.shared import Shared
+from factory.team.environment import project_folder
 
 Section = TypeVar("Section")
 
@@ -54,8 +55,8 @@ class TaskRun:
 
     @cached_property
     def project(self) -> Path:
-        """The project's folder: the DAG file lies in dags/, one below it; DAG bundles move both."""
-        return Path(self._context["dag"].fileloc).resolve().parent.parent
+        """The project's folder, found from the DAG file: DAG bundles move both."""
+        return project_folder(Path(self._context["dag"].fileloc))
 
     @property
     def dataset(self) -> str:

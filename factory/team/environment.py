@@ -1,4 +1,4 @@
-"""Which configuration is in force: the folder of team files and the environment."""
+"""Which configuration is in force: the folder of team files, the project's around it, the environment."""
 
 import os
 from pathlib import Path
@@ -18,3 +18,8 @@ def configs_folder(dag_file: Path) -> Path:
     """
     chosen = os.environ.get("FACTORY_CONFIGS")
     return Path(chosen) if chosen else dag_file.resolve().parent.parent / "configs"
+
+
+def project_folder(dag_file: Path) -> Path:
+    """The project's folder, which paths in team files start from: the one with the team files' folder."""
+    return configs_folder(dag_file).resolve().parent

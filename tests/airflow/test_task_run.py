@@ -120,7 +120,8 @@ def test_results_of_other_tasks_are_asked_for_once():
     assert run.ti.pulls == [("inputs", "return_value")]
 
 
-def test_project_lies_above_the_folder_of_the_dag_file(tmp_path):
+def test_project_lies_above_the_folder_of_the_dag_file(tmp_path, monkeypatch):
+    monkeypatch.delenv("FACTORY_CONFIGS", raising=False)
     of = dag()
     of.fileloc = str(tmp_path / "dags" / "teams.py")
     assert run_of(of).project == tmp_path.resolve()
