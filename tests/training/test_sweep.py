@@ -7,6 +7,7 @@ from factory.base.errors import TerminalError
 from factory.training.search.trial import Trial
 from factory.training.sweep import rank
 from factory.training.trial import Evaluation, Fit
+from tests.plugins import installed
 from tests.training.models import model, penguins
 from tests.training.training import Training
 
@@ -80,3 +81,27 @@ def test_a_sweep_of_failed_trials_alone_is_terminal(training):
     training.model = model(search={**model().search.model_dump(), "max_failed_trials": 9})
     with pytest.raises(TerminalError, match="2 of 2 trials failed"):
         training.select([])
+
+
+COST = """
+from factory.training.metrics import Metric
+
+def _cost(target, predicted):
+    return 5.0 * float((target != predicted).sum())
+
+COST = Metric("acme_cost", ("classification",), "minimize", _cost)
+"""
+
+
+def test_a_metric_of_a_plugin_ranks_the_trials_and_is_registered(tmp_path, mlflow_server):
+    with installed(tmp_path, "acme_cost", COST, metric={"acme_cost": "COST"}):
+        config = model(objective={"metric": "acme_cost"})
+        training = Training(penguins(), config, tmp_path / "run", mlflow_server)
+        training.plan()
+        trials = [training.evaluate(0), training.evaluate(1)]
+        selection = training.select(trials)
+        assert selection.score == min(trial.metrics["acme_cost"] for trial in trials)
+        tested = training.test(selection)
+        registered = training.register(selection, tested)
+        assert registered.record.metrics["test_acme_cost"] == tested.metrics["acme_cost"]
+        assert "accuracy" in tested.metrics
