@@ -124,13 +124,20 @@ METRIC = Family(
     "metric",
     base="factory.training.metrics:Metric",
     builtin={
-        name: f"factory.training.metrics:{name.upper()}"
-        for name in (
-            *("accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "log_loss"),
-            *("precision_macro", "recall_macro", "roc_auc"),
-            *("max_error", "mean_absolute_error", "mean_absolute_percentage_error"),
-            *("median_absolute_error", "r2", "root_mean_squared_error"),
-        )
+        "accuracy": "factory.training.metrics:ACCURACY",
+        "balanced_accuracy": "factory.training.metrics:BALANCED_ACCURACY",
+        "f1_macro": "factory.training.metrics:F1_MACRO",
+        "f1_weighted": "factory.training.metrics:F1_WEIGHTED",
+        "log_loss": "factory.training.metrics:LOG_LOSS",
+        "precision_macro": "factory.training.metrics:PRECISION_MACRO",
+        "recall_macro": "factory.training.metrics:RECALL_MACRO",
+        "roc_auc": "factory.training.metrics:ROC_AUC",
+        "max_error": "factory.training.metrics:MAX_ERROR",
+        "mean_absolute_error": "factory.training.metrics:MEAN_ABSOLUTE_ERROR",
+        "mean_absolute_percentage_error": "factory.training.metrics:MEAN_ABSOLUTE_PERCENTAGE_ERROR",
+        "median_absolute_error": "factory.training.metrics:MEDIAN_ABSOLUTE_ERROR",
+        "r2": "factory.training.metrics:R2",
+        "root_mean_squared_error": "factory.training.metrics:ROOT_MEAN_SQUARED_ERROR",
     },
 )
 

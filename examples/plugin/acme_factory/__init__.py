@@ -1,0 +1,1 @@
+"""Kinds of Acme's own for ml-dag-factory."""
