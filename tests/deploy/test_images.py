@@ -17,7 +17,8 @@ from factory.deploy.build_context import Context, make_context
 from factory.deploy.builders import Job, build_image
 from factory.deploy.container_image import make_image
 from factory.deploy.container_image_section import Image
-from factory.deploy.requirements import FASTAI, SERVING, pinned
+from factory.deploy.requirements import SERVING, pinned
+from factory.trainers.fastai.trainer import FastaiTrainer
 from tests.deploy.stand_in import free_port, stand_in
 from tests.models.records import record
 
@@ -91,6 +92,7 @@ ONLY = """
 import importlib.abc, sys
 from importlib import metadata
 from pathlib import Path
+from factory.trainers.fastai.trainer import FastaiTrainer
 from factory.deploy.requirements import SERVING, pinned
 from packaging.utils import canonicalize_name as plain
 
@@ -124,7 +126,7 @@ def test_what_the_image_installs_is_enough_to_serve(model_folder):
 
 def test_models_of_fastai_bring_torch_unless_the_base_has_it(tmp_path, files):
     release = RELEASE.model_copy(update={"estimator": "fastai.vision.learner.vision_learner"})
-    brought = pinned((*SERVING, *FASTAI))
+    brought = pinned((*SERVING, *FastaiTrainer.serving_distributions))
     folder = tmp_path / "context"
     made = make_context(
         folder, image(provided=("torch*", "nvidia-*", "cuda-*", "triton")), release, files
