@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from factory.base.errors import TerminalError
 
 if TYPE_CHECKING:
-    from factory.data.chunks import Chunk
     from factory.data.download import Login
+    from factory.data.rows import Chunk
 
 
 def query_chunks(connection: str, query: str, chunk_rows: int) -> Iterator["Chunk"]:
@@ -21,7 +21,7 @@ def query_chunks(connection: str, query: str, chunk_rows: int) -> Iterator["Chun
     Raises:
         TerminalError: The connection is not of a database.
     """
-    from factory.data.chunks import read_chunks
+    from factory.data.rows import read_chunks
 
     engine = database(connection).get_sqlalchemy_engine()
     # Without parameters, and not as SQLAlchemy's text: `%` and `:name` in a query mean themselves.

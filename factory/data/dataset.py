@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from factory.base.section import ListOf, Name, Reference, Section, Text
 from factory.data.checks.check import AnyCheck
-from factory.data.database_load import Load
+from factory.data.load import Load
 from factory.data.sources.source import AnySource
 from factory.data.transforms.transform import AnyTransform
 from factory.lake.write import Write

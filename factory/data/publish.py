@@ -1,18 +1,26 @@
-"""Checked rows into the lake, and what consumers are told."""
+"""Checked rows into the lake, after the bytes of the images that they name, and what consumers are told."""
 
 import logging
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
+
+from factory.base.parallel import in_order
 from factory.data.checks.report import CheckReport
-from factory.data.images.publish import publish_images
-from factory.data.sql import Rows
-from factory.lake import publishing
-from factory.lake.snapshot import Snapshot
+from factory.data.images.store import ADDRESS
+from factory.data.rows import Rows
+from factory.lake import engine, publishing
+from factory.lake.engine import literal, quote
+from factory.lake.snapshot import NoSnapshotError, Snapshot
 from factory.lake.table import Lake
 from factory.lake.write import Write
 
 log = logging.getLogger(__name__)
+
+_AT_ONCE = 8
+_REPORTED = 1000
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ def publish(
 ) -> Published:
     """Publish rows whose checks passed; see `factory.lake.publishing` for what counts as a change.
 
-    The bytes of new pictures go first, so that no snapshot names what is not there.
+    The bytes of new images go first, so that no snapshot names what is not there.
 
     Args:
         dataset: The full name, `team.dataset`.
@@ -51,7 +59,7 @@ def publish(
 
     Raises:
         LakeError: when the rows cannot be published.
-        StorageError: when pictures cannot be uploaded; the next try goes on from there.
+        StorageError: when images cannot be uploaded; the next try goes on from there.
     """
     publish_images(dataset, rows, lake)
     publication = publishing.publish(
@@ -68,3 +76,81 @@ def publish(
     )
     event = {**snapshot.as_event(), "checks": report.as_event()}
     return Published(snapshot, publication.changed, event)
+
+
+def publish_images(dataset: str, rows: Rows, lake: Lake) -> int:
+    """Bring the images' bytes that rows name and that this run has made into the lake.
+
+    What the lake has stays as it is: bytes that the newest snapshot names are there, and of others
+    the lake is asked. After a failure in the middle, the next try goes on where this one stopped.
+
+    Args:
+        dataset: The full name, `team.dataset`.
+        rows: The rows that are about to be published; new bytes lie beside their file.
+        lake: Where to.
+
+    Returns:
+        How many files were uploaded.
+    """
+    folder = rows.file.parent / "files"
+    if not folder.is_dir():
+        return 0
+    new = (name for name in _named(dataset, rows, lake) if (folder / name).is_file())
+    uploaded = known = size = 0
+
+    def upload(address: str) -> int:
+        if lake.files.exists(address):
+            return -1
+        lake.files.upload(folder / address, address)
+        return (folder / address).stat().st_size
+
+    for _, count in in_order(new, upload, at_once=_AT_ONCE):
+        if count < 0:
+            known += 1
+            continue
+        uploaded, size = uploaded + 1, size + count
+        if uploaded % _REPORTED == 0:
+            log.info("%s: %s pictures uploaded so far", dataset, f"{uploaded:,}")
+    log.info(
+        "%s: %s new pictures uploaded (%s bytes); %s more were there already",
+        dataset,
+        f"{uploaded:,}",
+        f"{size:,}",
+        f"{known:,}",
+    )
+    return uploaded
+
+
+def _named(dataset: str, rows: Rows, lake: Lake) -> Iterator[str]:
+    """The addresses in the rows that the newest snapshot does not name, each once."""
+    columns = [name for name, kind in rows.columns.items() if kind == "VARCHAR"]
+    with engine.connect(rows.file.parent) as connection:
+        engine.create_view(connection, "source", [rows.file])
+        before = _view_newest(connection, dataset, lake)
+        for column in columns:
+            found = _addresses(connection.table("source"), column)
+            if column in before:
+                found = found.except_(_addresses(connection.table("published"), column))
+            for batch in found.order("address").to_arrow_reader(10_000):
+                yield from batch.column(0).to_pylist()
+
+
+def _view_newest(
+    connection: duckdb.DuckDBPyConnection, dataset: str, lake: Lake
+) -> Collection[str]:
+    """Make the newest snapshot readable as `published`, and say which columns it has."""
+    try:
+        newest = lake.newest(dataset)
+    except NoSnapshotError:
+        return ()
+    engine.create_view(connection, "published", lake.rows(dataset, newest.version))
+    return newest.columns
+
+
+def _addresses(rows: duckdb.DuckDBPyRelation, column: str) -> duckdb.DuckDBPyRelation:
+    name = quote(column)
+    return (
+        rows.filter(f"regexp_full_match({name}::varchar, {literal(ADDRESS)})")
+        .project(f"{name} as address")
+        .distinct()
+    )

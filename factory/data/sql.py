@@ -1,22 +1,18 @@
-"""Teams' SQL in a sandbox, and the one way in which rows get into a parquet file."""
+"""Teams' SQL in a sandbox."""
 
 import glob
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset
-import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.base.files import whole_file
 from factory.lake import engine
-from factory.lake.engine import columns_of, literal
+from factory.lake.engine import literal
 from factory.lake.table import Lake
 
 Tables = Mapping[str, Sequence[Path] | pyarrow.dataset.Dataset]
@@ -24,47 +20,6 @@ Tables = Mapping[str, Sequence[Path] | pyarrow.dataset.Dataset]
 
 class SqlError(TerminalError):
     """A query that cannot run, or that fails on these rows."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows on their way: a parquet file in the workspace, in the lake's types."""
-
-    file: Path
-    rows: int
-    columns: dict[str, str]
-    """Column to DuckDB type, in their order."""
-
-    def as_json(self) -> dict[str, Any]:
-        """The reference that tasks hand to each other."""
-        return {"file": str(self.file), "rows": self.rows, "columns": self.columns}
-
-    @classmethod
-    def from_json(cls, reference: Mapping[str, Any]) -> Self:
-        """The rows that another task has referred to."""
-        return cls(Path(reference["file"]), reference["rows"], dict(reference["columns"]))
-
-
-def write_rows(relation: DuckDBPyRelation, file: Path) -> Rows:
-    """Stream a DuckDB relation into a parquet file, which appears only when it is whole.
-
-    Args:
-        relation: The rows; columns whose types the lake does not hold are cast.
-        file: The file to make or to replace.
-
-    Raises:
-        SqlError: when two columns have the same name.
-    """
-    check_names(relation.columns, file.stem)
-    kept = engine.storable(relation)
-    columns = columns_of(kept)
-    stream = engine.batches(kept, f"writing {file.name}")
-    rows = 0
-    with whole_file(file) as unfinished, pq.ParquetWriter(unfinished, stream.schema) as writer:
-        for batch in stream:
-            writer.write_batch(batch)
-            rows += batch.num_rows
-    return Rows(file, rows, columns)
 
 
 def dataset_tables(lake: Lake, versions: Mapping[str, int]) -> Tables:
@@ -155,20 +110,3 @@ def _describe_tables(connection: DuckDBPyConnection) -> str:
         "group by 1 order by 1"
     ).fetchall()
     return "\n".join(f"  {table}: {', '.join(columns)}" for table, columns in found)
-
-
-def check_names(columns: Sequence[str], what: str) -> None:
-    """Check that a table's columns have different names, upper and lower case being the same.
-
-    Raises:
-        SqlError: when two have the same; DuckDB would read the first one for both.
-    """
-    seen: dict[str, str] = {}
-    for name in columns:
-        if name.lower() in seen:
-            raise SqlError(
-                f"{what}: the columns {seen[name.lower()]!r} and {name!r} have the same name: "
-                "rename one (`select a.id as a_id`), leave it out (`select b.* exclude (id)`), "
-                "or join with `using (id)`"
-            )
-        seen[name.lower()] = name

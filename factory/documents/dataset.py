@@ -3,8 +3,8 @@
 from typing import Any
 
 from factory.base.section import qualify
-from factory.data.database_load import Load
 from factory.data.dataset import Dataset
+from factory.data.load import Load
 from factory.documents import document as parts
 from factory.documents.document import Document
 from factory.documents.installation import Places

@@ -88,7 +88,7 @@ def publish(
     Args:
         lake: Where to.
         dataset: The full name, `team.dataset`.
-        rows: A parquet file in the lake's types, as `factory.data.sql.write_rows` makes it.
+        rows: A parquet file in the lake's types, as `factory.data.rows.write_rows` makes it.
         write: Whether the rows replace, append to or merge with the published ones.
         run_id: The run that publishes.
         emit_unchanged: Whether consumers should hear of unchanged content.

@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.dataset
 
 from factory.base.errors import TerminalError
-from factory.data.chunks import write_pieces
 from factory.data.columns import TEXT, TIME, learnable, require_columns
 from factory.data.images.frames import as_frame, with_bytes
 from factory.data.images.store import ImageStore
-from factory.data.sql import Rows, SqlError
+from factory.data.rows import Rows, write_pieces
+from factory.data.sql import SqlError
 from factory.data.transforms.sql import SqlTransform
 from factory.data.transforms.transform import Transform
 from factory.lake import engine

@@ -7,7 +7,7 @@ import pytest
 
 from factory.airflow.connections import http_login, query_chunks
 from factory.base.errors import TerminalError
-from factory.data.chunks import Chunk, write_pieces
+from factory.data.rows import Chunk, write_pieces
 
 
 @pytest.fixture

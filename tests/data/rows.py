@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from factory.data.sql import Rows, write_rows
+from factory.data.rows import Rows, write_rows
 from factory.lake import engine
 from factory.lake.storage import address as storage
 from factory.lake.table import Lake

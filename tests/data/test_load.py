@@ -5,9 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from factory.data.database_load import Load
-from factory.data.load import LoadError, load
-from factory.data.sql import Rows
+from factory.data.load import Load, LoadError
+from factory.data.rows import Rows
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def stored(database) -> list:
 
 def test_rows_replace_those_of_the_table_and_come_back_as_it_holds_them(tmp_path, database):
     given = rows(tmp_path, height=[1.26, 2.0, None], name=["Alba", "Damascena", "Gallica"])
-    loaded = load(given, SECTION, database, tmp_path / "loaded.parquet")
+    loaded = SECTION.run(given, database, tmp_path / "loaded.parquet")
     assert stored(database) == [("Alba", 1.26), ("Damascena", 2.0), ("Gallica", None)]
     assert loaded.rows == 3
     back = pq.read_table(loaded.file)
@@ -50,13 +49,13 @@ def test_rows_replace_those_of_the_table_and_come_back_as_it_holds_them(tmp_path
 def test_second_load_comes_to_the_same(tmp_path, database):
     given = rows(tmp_path, name=["Alba", "Gallica"], height=[1.0, 2.0])
     for _ in range(2):
-        load(given, SECTION, database, tmp_path / "loaded.parquet")
+        SECTION.run(given, database, tmp_path / "loaded.parquet")
     assert stored(database) == [("Alba", 1), ("Gallica", 2)]
 
 
 def test_no_rows_empty_the_table_and_keep_the_columns(tmp_path, database):
     given = rows(tmp_path, name=pa.array([], pa.string()), height=pa.array([], pa.float64()))
-    loaded = load(given, SECTION, database, tmp_path / "loaded.parquet")
+    loaded = SECTION.run(given, database, tmp_path / "loaded.parquet")
     assert (loaded.rows, stored(database)) == (0, [])
     assert list(loaded.columns) == ["name", "height"]
 
@@ -64,14 +63,14 @@ def test_no_rows_empty_the_table_and_keep_the_columns(tmp_path, database):
 def test_table_that_is_not_there_and_column_that_it_lacks_are_named(tmp_path, database):
     given = rows(tmp_path, name=["Alba"], scent=["strong"])
     with pytest.raises(LoadError, match="roses has no column 'scent'; it has name, height"):
-        load(given, SECTION, database, tmp_path / "loaded.parquet")
+        SECTION.run(given, database, tmp_path / "loaded.parquet")
     missing = SECTION.model_copy(update={"table": "tulips"})
     with pytest.raises(LoadError, match="there is no table tulips: let a resource create it"):
-        load(given, missing, database, tmp_path / "loaded.parquet")
+        missing.run(given, database, tmp_path / "loaded.parquet")
 
 
 def test_rows_that_the_table_refuses_leave_it_as_it_was(tmp_path, database):
     given = rows(tmp_path, name=["Alba", None], height=[1.0, 2.0])
     with pytest.raises(sa.exc.IntegrityError):
-        load(given, SECTION, database, tmp_path / "loaded.parquet")
+        SECTION.run(given, database, tmp_path / "loaded.parquet")
     assert stored(database) == [("Old Blush", 1)]

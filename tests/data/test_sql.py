@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.data.sql import Rows, SqlError, sandbox, select, sql_errors, write_rows
+from factory.data.rows import Rows, write_rows
+from factory.data.sql import SqlError, sandbox, select, sql_errors
 from factory.lake import engine, publishing
 from factory.lake.write import Write
 from tests.data.rows import lake_in, read, rows_of

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.data.sql import dataset_tables, sandbox, select, sql_errors, write_rows
+from factory.data.rows import write_rows
+from factory.data.sql import dataset_tables, sandbox, select, sql_errors
 from factory.lake import engine, publishing
 from factory.lake.snapshot import NoSnapshotError
 from factory.lake.storage.access import Access

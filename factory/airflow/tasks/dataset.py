@@ -41,7 +41,7 @@ def transform(*, run: TaskRun, transforms: list[dict[str, Any]]) -> dict[str, An
     """Apply the transforms, in order."""
     from pydantic import TypeAdapter
 
-    from factory.data.sql import Rows
+    from factory.data.rows import Rows
     from factory.data.transforms.run import transform as step
     from factory.data.transforms.transform import AnyTransform
 
@@ -59,14 +59,13 @@ def transform(*, run: TaskRun, transforms: list[dict[str, Any]]) -> dict[str, An
 def load(*, run: TaskRun, load: dict[str, Any]) -> dict[str, Any]:
     """Bring the rows into a table of a database; what it then holds is checked and published."""
     from factory.airflow import connections
-    from factory.data.database_load import Load
-    from factory.data.load import load as step
+    from factory.data.load import Load
 
     section = Load.model_validate(load)
     database = connections.database(section.connection).get_sqlalchemy_engine()
     try:
         file = run.folder / "loaded.parquet"
-        return {"rows": step(_latest_rows(run), section, database, file).as_json()}
+        return {"rows": section.run(_latest_rows(run), database, file).as_json()}
     finally:
         database.dispose()
 
@@ -130,7 +129,7 @@ def publish_rows(run: TaskRun, outlet_events: Any, **origin: Any) -> dict[str, A
 
 
 def _latest_rows(run: TaskRun) -> Any:
-    from factory.data.sql import Rows
+    from factory.data.rows import Rows
 
     made = (run.result(name) for name in ("predict", "load", "transform", "ingest"))
     return Rows.from_json(next(result for result in made if result)["rows"])

@@ -11,7 +11,8 @@ from duckdb import DuckDBPyConnection
 from factory.base.texts import hint
 from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
 from factory.data.checks.report import CheckFailedError, CheckReport, CheckResult
-from factory.data.sql import Rows, sandbox
+from factory.data.rows import Rows
+from factory.data.sql import sandbox
 from factory.lake import engine
 from factory.lake.engine import quote
 from factory.lake.fitting import fit

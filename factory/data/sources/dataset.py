@@ -7,7 +7,7 @@ from factory.base.section import Reference
 from factory.data.sources.source import IngestContext, Source
 
 if TYPE_CHECKING:
-    from factory.data.sql import Rows
+    from factory.data.rows import Rows
 
 
 class DatasetSource(Source):
@@ -18,7 +18,7 @@ class DatasetSource(Source):
 
     def read(self, context: IngestContext) -> "Rows":
         """The rows of the version that the run reads; `dataset` is the full name here."""
-        from factory.data.sql import write_rows
+        from factory.data.rows import write_rows
         from factory.lake import engine
 
         if self.dataset not in context.versions:

@@ -14,7 +14,7 @@ from factory.data.sources.source import IngestContext, Source
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from factory.data.sql import Rows
+    from factory.data.rows import Rows
 
 SAMPLE_ROWS = 200_000
 """How many rows decide on the type of a column that is not declared."""
@@ -61,7 +61,7 @@ class FileSource(Source):
         import duckdb
         import pyarrow as pa
 
-        from factory.data.sql import write_rows
+        from factory.data.rows import write_rows
         from factory.lake import engine
 
         options = {} if compressed else {"compression": "none"}

@@ -11,7 +11,7 @@ from factory.data.sources.parquet import ParquetSource
 from factory.data.sources.source import IngestContext, Source
 
 if TYPE_CHECKING:
-    from factory.data.sql import Rows
+    from factory.data.rows import Rows
 
 
 class HttpSource(Source):

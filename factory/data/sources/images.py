@@ -18,7 +18,7 @@ from factory.data.images.store import Found, ImageError, ImageStore
 from factory.data.sources.source import IngestContext, Source
 
 if TYPE_CHECKING:
-    from factory.data.sql import Rows
+    from factory.data.rows import Rows
 
 log = logging.getLogger(__name__)
 

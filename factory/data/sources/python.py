@@ -11,8 +11,7 @@ from factory.base.section import DottedPath, Text
 from factory.data.sources.source import IngestContext, Source
 
 if TYPE_CHECKING:
-    from factory.data.chunks import Piece
-    from factory.data.sql import Rows
+    from factory.data.rows import Piece, Rows
 
 
 class PythonSource(Source):

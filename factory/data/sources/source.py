@@ -12,9 +12,8 @@ from factory.base.section import Section, qualify
 from factory.kinds import SOURCE, KindOf
 
 if TYPE_CHECKING:
-    from factory.data.chunks import Chunk, Piece
     from factory.data.download import Login
-    from factory.data.sql import Rows
+    from factory.data.rows import Chunk, Piece, Rows
     from factory.lake.table import Lake
 
 log = logging.getLogger(__name__)
@@ -83,7 +82,7 @@ class IngestContext:
         Raises:
             TerminalError: Values cannot be brought into one type; names the column.
         """
-        from factory.data.chunks import write_pieces
+        from factory.data.rows import write_pieces
 
         return write_pieces(pieces, what, self.file)
 

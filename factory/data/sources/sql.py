@@ -8,7 +8,7 @@ from factory.base.section import Text
 from factory.data.sources.source import IngestContext, Source
 
 if TYPE_CHECKING:
-    from factory.data.sql import Rows
+    from factory.data.rows import Rows
 
 
 class SqlSource(Source):

@@ -16,7 +16,7 @@ from factory.data.transforms.transform import Transform, TransformContext
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from factory.data.sql import Rows
+    from factory.data.rows import Rows
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class ImagesTransform(Transform):
         import pyarrow.parquet as pq
 
         from factory.data.columns import require_columns
-        from factory.data.sql import write_rows
+        from factory.data.rows import write_rows
         from factory.lake import engine
 
         rows, file = context.rows, context.file

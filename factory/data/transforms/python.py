@@ -10,7 +10,7 @@ from factory.base.section import DottedPath
 from factory.data.transforms.transform import Transform, TransformContext
 
 if TYPE_CHECKING:
-    from factory.data.sql import Rows
+    from factory.data.rows import Rows
 
 
 class PythonTransform(Transform):
@@ -29,8 +29,7 @@ class PythonTransform(Transform):
         import pandas as pd
         import pyarrow.parquet as pq
 
-        from factory.data.chunks import as_table, unwritable_values
-        from factory.data.sql import write_rows
+        from factory.data.rows import as_table, unwritable_values, write_rows
         from factory.lake import engine
 
         rows, what = context.rows, context.what

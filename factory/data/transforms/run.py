@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from factory.data.sql import Rows
+from factory.data.rows import Rows
 from factory.data.transforms.transform import Transform, TransformContext
 from factory.lake.table import Lake
 

@@ -11,7 +11,7 @@ from factory.base.section import ProjectFile, Text
 from factory.data.transforms.transform import Transform, TransformContext
 
 if TYPE_CHECKING:
-    from factory.data.sql import Rows
+    from factory.data.rows import Rows
 
 
 class SqlTransform(Transform):
@@ -29,7 +29,8 @@ class SqlTransform(Transform):
 
     def apply(self, context: TransformContext) -> "Rows":
         """The rows that the query gives, in a sandbox."""
-        from factory.data.sql import dataset_tables, sandbox, select, sql_errors, write_rows
+        from factory.data.rows import write_rows
+        from factory.data.sql import dataset_tables, sandbox, select, sql_errors
 
         if self.query is None:
             raise TerminalError(

@@ -10,8 +10,7 @@ from factory.base.section import Section
 from factory.kinds import TRANSFORM, KindOf
 
 if TYPE_CHECKING:
-    from factory.data.chunks import Piece
-    from factory.data.sql import Rows
+    from factory.data.rows import Piece, Rows
     from factory.lake.table import Lake
 
 
@@ -42,7 +41,7 @@ class TransformContext:
         Raises:
             TerminalError: Values cannot be brought into one type; names the column.
         """
-        from factory.data.chunks import write_pieces
+        from factory.data.rows import write_pieces
 
         return write_pieces(pieces, self.what, self.file)
 

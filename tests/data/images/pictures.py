@@ -9,9 +9,9 @@ from typing import Any
 
 from PIL import Image
 
+from factory.data.rows import Rows
 from factory.data.sources.images import ImagesSource
 from factory.data.sources.source import IngestContext
-from factory.data.sql import Rows
 from factory.lake.table import Lake
 from tests.data.rows import lake_in
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from factory.base.errors import TerminalError
 from factory.data.images.frames import bytes_schema, with_bytes
-from factory.data.images.publish import publish_images
 from factory.data.images.store import ImageError, TamperedImageError
+from factory.data.publish import publish_images
 from factory.data.transforms.images import ImagesTransform
 from factory.lake import publishing
 from factory.lake.write import Write

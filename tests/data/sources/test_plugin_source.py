@@ -46,7 +46,7 @@ def plugin(tmp_path):
 
 class Warehouse(NoConnections):
     def query_chunks(self, connection, query, chunk_rows):
-        from factory.data.chunks import Chunk
+        from factory.data.rows import Chunk
 
         return iter([Chunk(("harbour", "level"), [(connection, 2.5)])])
 

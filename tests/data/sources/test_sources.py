@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy
 
 from factory.base.errors import TerminalError
-from factory.data.chunks import Chunk, UnusableValuesError, read_chunks
+from factory.data.rows import Chunk, Rows, UnusableValuesError, read_chunks
 from factory.data.sources.csv import CsvSource
 from factory.data.sources.dataset import DatasetSource
 from factory.data.sources.files import UnreadableFileError
@@ -18,7 +18,7 @@ from factory.data.sources.parquet import ParquetSource
 from factory.data.sources.python import PythonSource
 from factory.data.sources.source import IngestContext, NoConnections
 from factory.data.sources.sql import SqlSource
-from factory.data.sql import Rows, SqlError
+from factory.data.sql import SqlError
 from factory.lake import publishing
 from factory.lake.write import Write
 from tests.data.rows import lake_in, read, rows_of

@@ -1,7 +1,8 @@
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.data.sql import Rows, SqlError
+from factory.data.rows import Rows
+from factory.data.sql import SqlError
 from factory.data.transforms.python import PythonTransform
 from factory.data.transforms.run import transform
 from factory.data.transforms.sql import SqlTransform

@@ -1,22 +1,50 @@
-"""Rows that come out of Python in pieces whose types differ: nulls first, whole numbers then not."""
+"""Rows on their way through a run: a parquet file, written from a query, from Python or from a database.
+
+What Python and databases give comes in pieces whose types may differ: nulls first, or whole numbers
+first and then others.
+"""
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
+from duckdb import DuckDBPyRelation
 
 from factory.base.errors import TerminalError
-from factory.data.sql import Rows, check_names, write_rows
+from factory.base.files import whole_file
+from factory.data.sql import SqlError
 from factory.lake import engine
+from factory.lake.engine import columns_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows on their way: a parquet file in the workspace, in the lake's types."""
+
+    file: Path
+    rows: int
+    columns: dict[str, str]
+    """Column to DuckDB type, in their order."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The reference that tasks hand to each other."""
+        return {"file": str(self.file), "rows": self.rows, "columns": self.columns}
+
+    @classmethod
+    def from_json(cls, reference: Mapping[str, Any]) -> Self:
+        """The rows that another task has referred to."""
+        return cls(Path(reference["file"]), reference["rows"], dict(reference["columns"]))
 
 
 class UnusableValuesError(TerminalError):
@@ -41,7 +69,29 @@ class QueryResult(Protocol):
         """The rows, so many at a time."""
 
 
-Piece: TypeAlias = Chunk | pd.DataFrame | pa.Table | pa.RecordBatch
+Piece: TypeAlias = "Chunk | pd.DataFrame | pa.Table | pa.RecordBatch"
+
+
+def write_rows(relation: DuckDBPyRelation, file: Path) -> Rows:
+    """Stream a DuckDB relation into a parquet file, which appears only when it is whole.
+
+    Args:
+        relation: The rows; columns whose types the lake does not hold are cast.
+        file: The file to make or to replace.
+
+    Raises:
+        SqlError: when two columns have the same name.
+    """
+    check_names(relation.columns, file.stem)
+    kept = engine.storable(relation)
+    columns = columns_of(kept)
+    stream = engine.batches(kept, f"writing {file.name}")
+    rows = 0
+    with whole_file(file) as unfinished, pq.ParquetWriter(unfinished, stream.schema) as writer:
+        for batch in stream:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return Rows(file, rows, columns)
 
 
 def read_chunks(result: QueryResult, chunk_rows: int) -> Iterator[Chunk]:
@@ -95,10 +145,12 @@ def as_table(piece: object, what: str) -> pa.Table:
         return pa.Table.from_batches([piece])
     if isinstance(piece, pa.Table):
         return piece
-    if isinstance(piece, pd.DataFrame):
-        return _frame_table(piece, what)
     if isinstance(piece, Chunk):
         return _chunk_table(piece, what)
+    import pandas as pd
+
+    if isinstance(piece, pd.DataFrame):
+        return _frame_table(piece, what)
     raise UnusableValuesError(
         f"{what}: found {type(piece).__name__} where rows are expected: return a pandas DataFrame, "
         "a pyarrow Table, or an iterable of either"
@@ -160,7 +212,7 @@ def _common_schema(schemas: list[pa.Schema], what: str) -> pa.Schema:
         ) from error
 
 
-def _frame_table(frame: pd.DataFrame, what: str) -> pa.Table:
+def _frame_table(frame: "pd.DataFrame", what: str) -> pa.Table:
     named = frame.rename(columns=str)
     if not named.columns.is_unique:
         _check_columns(None, list(named.columns), what)
@@ -201,3 +253,20 @@ def _plain(value: object) -> object:
     if isinstance(value, Decimal) and not value.is_finite():
         return None
     return value
+
+
+def check_names(columns: Sequence[str], what: str) -> None:
+    """Check that a table's columns have different names, upper and lower case being the same.
+
+    Raises:
+        SqlError: when two have the same; DuckDB would read the first one for both.
+    """
+    seen: dict[str, str] = {}
+    for name in columns:
+        if name.lower() in seen:
+            raise SqlError(
+                f"{what}: the columns {seen[name.lower()]!r} and {name!r} have the same name: "
+                "rename one (`select a.id as a_id`), leave it out (`select b.* exclude (id)`), "
+                "or join with `using (id)`"
+            )
+        seen[name.lower()] = name
