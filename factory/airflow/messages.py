@@ -1,10 +1,28 @@
-"""What a task has brought about, in words: from its result to a message."""
+"""Messages to people: what a task has brought about in words, and sending that.
 
-from collections.abc import Callable, Mapping
-from typing import Any
+Whatever becomes of a message, no run fails for it.
+"""
 
-from factory.airflow.links import run_url
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow.sdk import BaseNotifier, Context
+
 from factory.notifiers.message import Event, Message
+
+if TYPE_CHECKING:
+    from factory.notifiers.notifier import AirflowNotifier
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 40.0
+"""Seconds that all notifiers of a message together may take; Airflow ends callbacks after 50."""
+_WEBHOOKS_PATIENCE = 10.0
+"""Seconds that the receiver of a webhook may take to connect, and to answer."""
 
 Result = Mapping[str, Any]
 
@@ -71,3 +89,154 @@ _WORDS: dict[Event, Callable[[Result], _Words]] = {
     "on_promotion": _promotion,
     "on_kept_champion": _kept,
 }
+
+
+def run_url(dag_id: str, run_id: str) -> str:
+    """The page of a run."""
+    from airflow.sdk.configuration import conf
+
+    base = conf.get("api", "base_url", fallback="http://localhost:8080/").rstrip("/")
+    return f"{base}/dags/{dag_id}/runs/{quote(run_id)}"
+
+
+def log_url(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str:
+    """The page with the log of a task instance."""
+    mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
+    return f"{run_url(dag_id, run_id)}/tasks/{task_id}{mapped}"
+
+
+def send(
+    message: Message,
+    notifiers: Sequence[Mapping[str, Any]],
+    context: Mapping[str, Any] | None = None,
+    *,
+    patience: float = _PATIENCE,
+) -> int:
+    """Give a message to each notifier, all at once.
+
+    Never raises: what cannot be delivered, or not in time, is logged.
+
+    Args:
+        message: What to say.
+        notifiers: Sections of `notify` as plain data, as documents carry them.
+        context: Airflow's context where there is one, for notifiers of other packages.
+        patience: Seconds to wait for them all together.
+
+    Returns:
+        How many notifiers have taken it.
+    """
+    delivered: list[int] = []
+
+    def deliver(number: int, section: Mapping[str, Any]) -> None:
+        try:
+            _deliver(message, section, context or {})
+        except Exception:
+            log.exception("%s: the notifier `%s` failed", message.subject, section["type"])
+        else:
+            delivered.append(number)
+
+    # Daemons: one that hangs shall not keep the process from its end.
+    threads = [
+        threading.Thread(target=deliver, args=(number, section), daemon=True)
+        for number, section in enumerate(notifiers)
+    ]
+    for thread in threads:
+        thread.start()
+    _wait_for(threads, patience)
+    for section, thread in zip(notifiers, threads, strict=True):
+        if thread.is_alive():
+            log.error(
+                "%s: the notifier `%s` is not waited for any longer (%.0f s)",
+                message.subject,
+                section["type"],
+                patience,
+            )
+    return len(delivered)
+
+
+def _wait_for(threads: Sequence[threading.Thread], patience: float) -> None:
+    end = time.monotonic() + patience
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+
+
+def _deliver(message: Message, section: Mapping[str, Any], context: Mapping[str, Any]) -> None:
+    from pydantic import TypeAdapter
+
+    from factory.base.errors import TerminalError
+    from factory.notifiers.notifier import AnyNotifier, Notifier, is_installed
+
+    kind: Notifier = TypeAdapter(AnyNotifier).validate_python(section)
+    for package in kind.PACKAGES:
+        if not is_installed(package):
+            raise TerminalError(
+                f"the notifier `{kind.type}` needs the package {package}: install it"
+            )
+    airflows = kind.through_airflow(message)
+    if airflows is None:
+        kind.send(message)
+    elif airflows.has_templates:
+        # What templates are filled with is not rendered again. A word of our own for the message:
+        # a notifier's arguments hide what is called like them.
+        notification = {**message.as_json(), "text": message.text}
+        _made(airflows)({**context, "notification": notification})
+    else:
+        # Not called, which would render the message: an error's text is no template.
+        _made(airflows).notify(dict(context))
+    log.info("%s: told `%s`", message.subject, kind.type)
+
+
+def _made(notifier: "AirflowNotifier") -> BaseNotifier:
+    from factory.base.errors import TerminalError
+    from factory.base.objects import import_object
+
+    found = import_object(notifier.path)
+    if not (isinstance(found, type) and issubclass(found, BaseNotifier)):
+        raise TerminalError(f"{notifier.path} is no notifier: name a subclass of BaseNotifier")
+    return found(**notifier.arguments)
+
+
+class PostJson(BaseNotifier):  # type: ignore[misc]
+    """Posts a JSON object.
+
+    Args:
+        body: The object.
+        url: Where to; an address that is a secret belongs into a connection.
+        connection: An Airflow HTTP connection: its address, login and headers.
+    """
+
+    def __init__(
+        self, *, body: Mapping[str, Any], url: str | None = None, connection: str | None = None
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.url = url
+        self.connection = connection
+
+    def notify(self, context: Context) -> None:  # noqa: ARG002 - the message is complete
+        """Post it.
+
+        Raises:
+            httpx.HTTPError: It could not be delivered, or was not accepted.
+        """
+        import httpx
+
+        from factory.airflow import connections
+
+        url, login = self.url, None
+        if self.connection:
+            url, login = connections.http_address(self.connection)
+        answer = httpx.post(
+            str(url),
+            json=dict(self.body),
+            headers=login.headers if login else None,
+            auth=(login.user or "", login.password or "") if login and login.user else None,
+            timeout=_WEBHOOKS_PATIENCE,
+        )
+        if not answer.is_success:
+            # httpx's own message shows the address, which may be a secret.
+            raise httpx.HTTPStatusError(
+                f"the receiver answered {answer.status_code}",
+                request=answer.request,
+                response=answer,
+            )

@@ -88,7 +88,7 @@ class StepOperator(_Step, PythonOperator):  # type: ignore[misc]
     `{"dataset", "uri", "version"}`, has these versions named in its OpenLineage events.
 
     With `notify`, `{"event", "targets"}`, those targets are told of its success: see
-    `factory.airflow.listener`.
+    `factory.airflow.plugin`.
     """
 
     def __init__(self, *, notify: Mapping[str, Any] | None = None, **arguments: Any) -> None:

@@ -1,12 +1,85 @@
-"""What Airflow loads from this package by itself, in each of its processes: keep it light."""
+"""What Airflow loads from this package by itself, in each of its processes: keep it light.
 
+Airflow calls the functions here when a task has brought something about, and when a person stops a run.
+"""
+
+import logging
+import sys
+from typing import Any
+
+from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 
-from factory.airflow import listener
+log = logging.getLogger(__name__)
+
+PATIENCE = 15.0
+"""Seconds that all notifiers together may take; Airflow ends a task's process 20 s after its success."""
+
+
+@hookimpl  # type: ignore[untyped-decorator]
+def on_task_instance_success(task_instance: Any) -> None:
+    """Send the message that the task's `notify` asks for; costs one look at the task if it does not.
+
+    Called in the task's own process, once its success and its asset events are stored. So a message is
+    never about something that did not come to pass, and a notifier cannot fail the task.
+
+    A task that a person marks as successful has brought nothing about: Airflow calls this for it too,
+    in the API server and with a task that has no such attribute.
+    """
+    notify = getattr(getattr(task_instance, "task", None), "notify", None)
+    if not notify:
+        return
+    from factory.airflow.messages import announcement, send
+
+    try:
+        message = announcement(
+            notify["event"],
+            task_instance.xcom_pull(task_ids=task_instance.task_id) or {},
+            task_instance,
+        )
+    except Exception:
+        log.exception("%s: the message about it cannot be made", notify["event"])
+        return
+    send(message, notify["targets"], task_instance.get_template_context(), patience=PATIENCE)
+
+
+@hookimpl  # type: ignore[untyped-decorator]
+def on_dag_run_failed(dag_run: Any) -> None:
+    """Let a run that a person marks as failed end as failed, once its teardowns are through.
+
+    Called in Airflow's API server before that is committed, and by the scheduler for runs that have failed
+    by themselves. When a person stops a run that has teardowns, Airflow skips what waits and leaves the run's
+    state to the scheduler, to which skipped tasks are no failure: it would call the run successful. So our
+    tasks that were skipped get the state that a failure before them would have given them.
+    """
+    if dag_run.state == "failed":
+        return
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.state import TaskInstanceState
+    from sqlalchemy import update
+    from sqlalchemy.orm import object_session
+
+    teardowns = [task.task_id for task in dag_run.dag.tasks if task.is_teardown]
+    session = object_session(dag_run)
+    if session is None:
+        log.error("%s %s: it may end as successful", dag_run.dag_id, dag_run.run_id)
+        return
+    session.execute(
+        update(TaskInstance)
+        .where(
+            TaskInstance.dag_id == dag_run.dag_id,
+            TaskInstance.run_id == dag_run.run_id,
+            TaskInstance.state == TaskInstanceState.SKIPPED,
+            TaskInstance.operator == "StepOperator",
+            TaskInstance.task_id.not_in(teardowns),
+        )
+        .values(state=TaskInstanceState.UPSTREAM_FAILED)
+        .execution_options(synchronize_session=False)
+    )
 
 
 class FactoryPlugin(AirflowPlugin):  # type: ignore[misc]
     """Messages about what tasks bring about, and the right end of runs that a person stops."""
 
     name = "factory"
-    listeners = [listener]  # noqa: RUF012 - as Airflow's class has it
+    listeners = [sys.modules[__name__]]  # noqa: RUF012 - as Airflow's class has it

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from factory.airflow.links import log_url, run_url
-from factory.airflow.notify import send
+from factory.airflow.messages import log_url, run_url, send
 from factory.notifiers.message import Message
 
 log = logging.getLogger(__name__)
@@ -62,7 +61,7 @@ class FailedTask:
 
 
 def run_failed(context: Mapping[str, Any], *, targets: Sequence[Mapping[str, Any]]) -> None:
-    """Tell the targets that a run has failed; a DAG's `on_failure_callback`. Never raises.
+    """Tell people that a run has failed; a DAG's `on_failure_callback`. Never raises.
 
     Args:
         context: Airflow's context of a DAG's callback.

@@ -122,7 +122,7 @@ def _run_all(
 
         with foreground.tracking(project, pause) as variables:
             foreground.migrate(project, variables, log, pause)
-            command = [sys.executable, "-P", "-m", "factory.airflow.foreground", str(report)]
+            command = [sys.executable, "-P", "-m", "factory.airflow.run_dags", str(report)]
             code = foreground.run([*command, *dag_ids], variables, log, watch)
             show()
     if code and not any(outcome["state"] != "success" for outcome in outcomes):

@@ -44,7 +44,7 @@ class WebhookNotifier(Notifier):
     def through_airflow(self, message: Message) -> AirflowNotifier:
         """A notifier of ours, which knows Airflow's connections."""
         return AirflowNotifier(
-            "factory.airflow.webhook.PostJson",
+            "factory.airflow.messages.PostJson",
             {
                 "body": message.as_json(),
                 "url": str(self.url) if self.url else None,

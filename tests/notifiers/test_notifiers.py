@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.airflow.notify import send
+from factory.airflow.messages import send
 from factory.notifiers.message import Message
 from tests.plugins import installed
 

@@ -142,7 +142,7 @@ def _tell(found: Any, result: Mapping[str, Any], targets: Sequence[Mapping[str, 
     """Tell people of a breach."""
     if not targets:
         return
-    from factory.airflow.notify import send
+    from factory.airflow.messages import send
     from factory.monitoring.history import label_of
     from factory.notifiers.message import Message
 

@@ -1,6 +1,6 @@
 """One DAG after the other in this process, through Airflow's own `dag.test()`.
 
-Run as `python -m factory.airflow.foreground REPORT DAG_ID…`; stops at the first run that fails. REPORT is a
+Run as `python -m factory.airflow.run_dags REPORT DAG_ID…`; stops at the first run that fails. REPORT is a
 file that gets one JSON object a line: `{"dag_id", "task", "state", …}` when a task begins or ends, and
 `{"dag_id", "state", "result"}` when a run ends. The environment names a migrated Airflow database.
 """

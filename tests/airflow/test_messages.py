@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from pydantic import TypeAdapter
 
-from factory.airflow.listener import on_task_instance_success
-from factory.airflow.notify import _made, send
+from factory.airflow.messages import _made, send
+from factory.airflow.plugin import on_task_instance_success
 from factory.airflow.run_failures import FailedTask, _counted, _instance, describe
 from factory.base.errors import TerminalError
 from factory.notifiers import notifier
