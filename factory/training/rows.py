@@ -45,7 +45,7 @@ def model_rows(
 
 
 def model_images(datasets: Sequence[str], *, workspace: Path, lake: Lake) -> ImageStore:
-    """Where the pictures lie that the rows of `model_rows` name: the lake, and what transforms made.
+    """The images that the rows of `model_rows` name: those of the lake, and what transforms made.
 
     Args:
         datasets: As for `model_rows`.

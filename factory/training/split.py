@@ -38,7 +38,7 @@ class DividedRows(Result):
     target: str
     features: tuple[str, ...]
     columns: dict[str, str]
-    """Each feature's form: `double`, `large_string`, `timestamp[us]` or, of pictures, `large_binary`."""
+    """Each feature's form: `double`, `large_string`, `timestamp[us]`, and `large_binary` for images."""
     method: Literal["random", "stratified", "time", "group"]
     seed: int
     rows: dict[Part, int]
@@ -64,21 +64,24 @@ def split(
         rows: The model's input, transforms applied. Only columns in use are read.
         model: The model's section of the team file.
         workspace: The run's scratch folder.
-        images: Where pictures lie, for a model that learns from them.
+        images: Where the images lie, for a model that learns from them.
 
     Raises:
-        TerminalError: A column is missing or of no use, a picture cannot be had, or there are too few rows to divide.
+        TerminalError: A column is missing or of no use, an image is not there, or there are too few
+            rows to divide.
     """
     names = rows.schema.names
     target, column = model.target, model.split.column
     require_columns([target], names, "target")
     require_columns(model.features or (), names, "features")
     require_columns([column] if column else (), names, "split.column")
-    pictures = model.image_column
-    if pictures is not None and images is None:
-        raise TerminalError(f"the pictures in {pictures!r} lie in a lake: hand in `images`")
-    features = model.features or ((pictures,) if pictures else None)
-    features = features or tuple(name for name in names if name not in (target, column))
+    if model.image_column is None:
+        others = tuple(name for name in names if name not in (target, column))
+        features = model.features or others
+    elif images is None:
+        raise TerminalError(f"the images in {model.image_column!r} lie in a lake: hand in `images`")
+    else:
+        features = (model.image_column,)
     require_columns(features, names, "features")
     if not features:
         raise TerminalError(f"features: the rows hold nothing but {', '.join(names)}: add columns")
@@ -95,9 +98,9 @@ def split(
 
 
 def _with_target(rows: pa.Table, model: Model) -> tuple[pa.Table, int]:
-    """The rows whose target is known, the target made fit for the task, and how many rows fell out.
+    """The rows whose target is known, and how many others there are; NaN counts as unknown.
 
-    NaN counts as unknown.
+    The target has the form that the task's trainers take.
 
     Raises:
         TerminalError: The target has no value at all, or does not fit the task.
@@ -315,8 +318,8 @@ def read_part(
 ) -> tuple[pd.DataFrame, NDArray[Any]]:
     """The features and the target of a part, or of its first `rows` rows.
 
-    Numbers and pictures are views of the file and must not be written to; a picture is `bytes`,
-    encoded as it was published, and in memory only once it is asked for.
+    Numbers and images are views of the file and must not be written to; an image is `bytes`, encoded
+    as it was published, and in memory only once it is asked for.
 
     Raises:
         TerminalError: The part is not in the workspace.

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from factory.kinds import plugin_problems
 from factory.trainers.trainer import Predictions
 from factory.training.metrics import Metric, score
 from factory.training.tasks import TASKS
+from tests.plugins import installed
 
 CLASSIFICATION, REGRESSION = (TASKS[name].metrics for name in ("classification", "regression"))
 TRUTH = np.array(["a", "b", "c", "a", "b", "c"], dtype=object)
@@ -74,3 +76,14 @@ def test_a_metric_that_names_its_function_by_path_gets_its_options():
     found = score([metric], TRUTH, Predictions(SAID)).values
     assert found == {"f2": metrics.fbeta_score(TRUTH, SAID, beta=2, average="macro")}
     assert metric.summary == "maximize for a classification; 0 to inf"
+
+
+def test_a_plugin_s_metric_is_found_by_the_name_that_it_calls_itself(tmp_path):
+    code = """
+from factory.training.metrics import Metric
+GAIN = Metric("gain", ("regression",), "maximize", "sklearn.metrics:r2_score")
+"""
+    with installed(tmp_path, "acme_gain", code, metric={"profit": "GAIN"}):
+        [(place, problem)] = plugin_problems(["acme_gain"])
+    assert place == 0
+    assert "acme_gain:GAIN calls itself 'gain'" in problem.message
