@@ -14,13 +14,13 @@ from factory.base.digests import sha256_of_folder
 from factory.deploy.container_image_section import Image
 from factory.deploy.protocol import Release
 from factory.deploy.requirements import (
+    FASTAI,
     SERVING,
     distributions_of,
     own_code,
     pinned,
     python_version,
 )
-from factory.trainers.dispatch import trainer_class_of
 
 MODEL = "model"
 """The folder of the context that holds the model."""
@@ -88,10 +88,9 @@ def requirements(release: Release, provided: Iterable[str] = ()) -> list[str]:
     Raises:
         TerminalError: A package is not installed here.
     """
-    trainer = trainer_class_of(release)
-    # A plug-in's trainer comes in its own distribution.
-    packages = (*release.packages, trainer.__module__)
-    roots = [*SERVING, *distributions_of(packages), *trainer.serving_distributions]
+    roots = [*SERVING, *distributions_of(release.packages)]
+    if release.estimator.startswith("fastai."):
+        roots += FASTAI
     patterns = tuple(provided)
     return [
         line

@@ -20,7 +20,7 @@ from factory.lake.storage import access
 from factory.lake.storage.errors import AccessDeniedError, StorageError
 from factory.lake.table import Lake
 from tests.data.rows import rows_of
-from tests.s3 import ACCESS_KEY, REGION, SECRET_KEY
+from tests.harness.s3 import ACCESS_KEY, REGION, SECRET_KEY
 
 DATASET = "marine.penguins"
 OF_CONNECTION = "AKIACONNECTIONKEY001"

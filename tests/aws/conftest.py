@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.aws.server import AwsServer, running_aws
-from tests.aws.training import TrainingJobs
+from tests.harness.aws.server import AwsServer, running_aws
+from tests.harness.aws.training_jobs import TrainingJobs
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from factory.deploy.protocol import Question
 from factory.deploy.sections import Deploy
 from factory.deploy.targets.sagemaker import EndpointError, SageMakerTarget
 from factory.models.files import downloaded, read_example
-from tests.aws.endpoints import Endpoints
 from tests.deploy.released import model_folder, release, tracking
+from tests.harness.aws.endpoints import Endpoints
 
 __all__ = ["model_folder", "release", "tracking"]
 

@@ -11,8 +11,8 @@ from factory.training.backends.backend import JobFailedError, JobRefusedError, J
 from factory.training.project_files import project_files
 from factory.training.split import read_part
 from factory.training.trial import load_fitted
-from tests.aws.server import AwsServer
-from tests.aws.training import TrainingJobs
+from tests.harness.aws.server import AwsServer
+from tests.harness.aws.training_jobs import TrainingJobs
 from tests.training.backends.run import SAGEMAKER, SLOW, TREE, Run, a_run
 
 STORAGE = "s3://lake/data"

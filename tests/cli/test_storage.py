@@ -11,7 +11,7 @@ from factory.cli.storage import check_storage, missing_extra, reaching
 from factory.documents.installation import Places
 from factory.lake.storage import access
 from factory.runtime.errors import EmbeddedRuntimeError
-from tests.s3 import S3Server
+from tests.harness.s3 import S3Server
 
 TEAM = """\
 version: 1
@@ -49,6 +49,7 @@ def test_missing_extra_is_said_before_anything_starts(project, without_boto3, co
     assert not (project / ".factory").exists()
 
 
+@pytest.mark.extras
 def test_extra_that_is_there_is_not_missed(project):
     assert missing_extra(project) is None
     assert CliRunner().invoke(app, ["validate", "--project", str(project)]).exit_code == 0

@@ -18,12 +18,12 @@ from factory.base.processes import end
 from factory.runtime.home import Home
 from factory.runtime.ports import HOST, Ports
 from factory.runtime.processes import members
-from tests import processes
+from tests.harness import processes
 
 pytestmark = pytest.mark.end_to_end
 
 FACTORY = Path(sys.executable).with_name("factory")
-DAGS = Path(__file__).parents[1] / "runtime" / "project" / "dags"
+CHAIN = Path(__file__).parents[1] / "runtime" / "chain.py"
 
 
 class Up:
@@ -64,7 +64,8 @@ def wait_until(condition: Callable[[], object], seconds: float) -> None:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("up") / "project"
-    shutil.copytree(DAGS, folder / "dags")
+    (folder / "dags").mkdir(parents=True)
+    shutil.copy(CHAIN, folder / "dags")
     return folder
 
 

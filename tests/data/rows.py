@@ -10,7 +10,7 @@ from factory.data.rows import Rows, write_rows
 from factory.lake import engine
 from factory.lake.storage import address as storage
 from factory.lake.table import Lake
-from tests.s3 import BUCKET, STORAGE
+from tests.harness.s3 import BUCKET, STORAGE
 
 
 def rows_of(query: str, folder: Path, name: str = "rows") -> Rows:

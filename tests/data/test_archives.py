@@ -12,7 +12,7 @@ import pytest
 from factory.base.errors import TerminalError
 from factory.data.archives import ArchiveError, Limits, extract, members
 from tests.data.archives import add, special, tar_of, zip_entry, zip_of
-from tests.memory import REPOSITORY, peak_kilobytes
+from tests.harness.memory import REPOSITORY, peak_kilobytes
 
 CONTENT = {"cats/1.jpg": b"one", "cats/deep/2.jpg": b"two" * 1000, "dogs/ä 3.jpg": b""}
 ESCAPES = [
@@ -261,7 +261,7 @@ def test_many_files_take_little_memory(tmp_path):
 import sys
 from pathlib import Path
 from factory.data.archives import Limits, members
-from tests.memory import peak_kilobytes
+from tests.harness.memory import peak_kilobytes
 before = peak_kilobytes()
 count = sum(1 for _ in members(Path(sys.argv[1]), Limits()))
 print(count, peak_kilobytes() - before)

@@ -12,7 +12,7 @@ import pytest
 from factory.lake import publishing
 from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
-from tests.memory import REPOSITORY
+from tests.harness.memory import REPOSITORY
 
 ROWS = 10_000_000
 
@@ -20,7 +20,7 @@ PRODUCE = """
 import json, sys, time
 from pathlib import Path
 
-from tests.memory import peak_kilobytes
+from tests.harness.memory import peak_kilobytes
 
 from pydantic import TypeAdapter
 
@@ -74,7 +74,7 @@ MERGE = """
 import json, sys, time
 from pathlib import Path
 
-from tests.memory import peak_kilobytes
+from tests.harness.memory import peak_kilobytes
 
 from factory.lake import publishing
 from factory.lake.write import Write

@@ -16,7 +16,8 @@ from factory.deploy.protocol import Built, Question, Release
 from factory.deploy.sections import Deploy
 from factory.deploy.targets.container import NotReadyError
 from factory.models.tracking import Tracking
-from tests.deploy.stand_in import free_port, stand_in
+from tests.harness.programs import stand_in
+from tests.harness.servers import free_port
 
 NAME = "ecology-species"
 ENGINE = """

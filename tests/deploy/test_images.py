@@ -17,9 +17,9 @@ from factory.deploy.build_context import Context, make_context
 from factory.deploy.builders import Job, build_image
 from factory.deploy.container_image import make_image
 from factory.deploy.container_image_section import Image
-from factory.deploy.requirements import SERVING, pinned
-from factory.trainers.fastai.trainer import FastaiTrainer
-from tests.deploy.stand_in import free_port, stand_in
+from factory.deploy.requirements import FASTAI, SERVING, pinned
+from tests.harness.programs import stand_in
+from tests.harness.servers import free_port
 from tests.models.records import record
 
 REPOSITORY = "registry.example.org/ecology/species"
@@ -92,7 +92,6 @@ ONLY = """
 import importlib.abc, sys
 from importlib import metadata
 from pathlib import Path
-from factory.trainers.fastai.trainer import FastaiTrainer
 from factory.deploy.requirements import SERVING, pinned
 from packaging.utils import canonicalize_name as plain
 
@@ -124,9 +123,10 @@ def test_what_the_image_installs_is_enough_to_serve(model_folder):
     assert done.stdout.strip().endswith("ecology.species")
 
 
+@pytest.mark.extras
 def test_models_of_fastai_bring_torch_unless_the_base_has_it(tmp_path, files):
     release = RELEASE.model_copy(update={"estimator": "fastai.vision.learner.vision_learner"})
-    brought = pinned((*SERVING, *FastaiTrainer.serving_distributions))
+    brought = pinned((*SERVING, *FASTAI))
     folder = tmp_path / "context"
     made = make_context(
         folder, image(provided=("torch*", "nvidia-*", "cuda-*", "triton")), release, files

@@ -5,30 +5,103 @@ The tests build on each other, as days in the life of one installation do.
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 
 import pytest
 from mlflow import MlflowClient
 
-from tests.end_to_end.conftest import CONSUMER, PRODUCER, TRIALS, Chain, Installation
+from factory.runtime.airflow_models import AssetEvent, DagRun
+from tests.harness.airflow import Installation
+from tests.harness.project import flowers
+
+SEA = """\
+version: 1
+team: sea
+owner: sea@example.org
+datasets:
+  catches:
+    source: {type: csv, path: data/catches.csv}
+    checks:
+      - {check: not_null, columns: [species]}
+      - {check: row_count, min: 50}
+    share_with: [lab]
+"""
+
+LAB = """\
+version: 1
+team: lab
+owner: lab@example.org
+models:
+  species:
+    task: classification
+    train_on: sea.catches
+    target: species
+    search:
+      strategy: grid
+      candidates:
+        - {estimator: sklearn.linear_model.LogisticRegression, params: {C: [0.1, 1.0, 10.0]}}
+        - {estimator: sklearn.tree.DecisionTreeClassifier, params: {max_depth: 2}}
+    objective: {metric: f1_macro}
+"""
+
+PRODUCER = "sea.catches"
+CONSUMER = "lab.species.train"
+TRIALS = 4
 
 
-def mlflow_of(installation: Installation) -> MlflowClient:
-    url = installation.runtime.ports.mlflow_url
-    return MlflowClient(tracking_uri=url, registry_uri=url)
+class Lab(Installation):
+    """Teams `sea` and `lab` on the shared Airflow."""
+
+    def write_rows(self, **changes: tuple[int, object]) -> None:
+        """Write the source file: flowers, with some cells changed, as `column=(row, value)`."""
+        frame = flowers()
+        for column, (row, value) in changes.items():
+            frame.loc[row, column] = value
+        frame.to_csv(self.project / "data" / "catches.csv", index=False)
+
+    def produced(self) -> list[AssetEvent]:
+        """Everything that the producer has emitted."""
+        return self.events(PRODUCER)
 
 
-def test_dataset_starts_training_and_training_reads_the_events_snapshot(
-    installation: Installation, first: Chain
-):
+@dataclass
+class Chain:
+    """A producer's run, the event that it emitted and the training run that this started."""
+
+    producer: DagRun
+    event: AssetEvent
+    training: DagRun
+
+
+@pytest.fixture(scope="module")
+def lab(installation: Installation) -> Lab:
+    rows = flowers().to_csv(index=False)
+    installation.add({"data/catches.csv": rows, "configs/sea.yaml": SEA, "configs/lab.yaml": LAB})
+    return Lab.of(installation)
+
+
+@pytest.fixture(scope="module")
+def first(lab: Lab) -> Chain:
+    """The first publication and what follows from it."""
+    producer = lab.run(PRODUCER)
+    (event,) = lab.produced()
+    return Chain(producer, event, lab.started_by(event, CONSUMER))
+
+
+def mlflow_of(lab: Lab) -> MlflowClient:
+    return lab.tracking.client
+
+
+def test_dataset_starts_training_and_training_reads_the_events_snapshot(lab: Lab, first: Chain):
     assert (first.producer.state, first.training.state) == ("success", "success")
     assert first.training.run_type == "asset_triggered"
-    (upstream,) = installation.airflow.upstream_asset_events(CONSUMER, first.training.dag_run_id)
+    (upstream,) = lab.airflow.upstream_asset_events(CONSUMER, first.training.dag_run_id)
     assert upstream.id == first.event.id
     assert first.event.extra["version"] == 0
     assert first.event.extra["rows"] == 150
     assert first.event.extra["checks"]["passed"] == 2
 
-    mlflow = mlflow_of(installation)
+    mlflow = mlflow_of(lab)
     experiment = mlflow.get_experiment_by_name("lab.species")
     runs = mlflow.search_runs([experiment.experiment_id])
     roles = Counter(run.data.tags["role"] for run in runs)
@@ -37,10 +110,8 @@ def test_dataset_starts_training_and_training_reads_the_events_snapshot(
     assert {run.data.tags["trigger"] for run in runs} == {"asset"}
 
 
-def test_each_hyperparameter_set_is_one_instance_of_the_mapped_group(
-    installation: Installation, first: Chain
-):
-    tasks = installation.airflow.tasks(CONSUMER, first.training.dag_run_id)
+def test_each_hyperparameter_set_is_one_instance_of_the_mapped_group(lab: Lab, first: Chain):
+    tasks = lab.airflow.tasks(CONSUMER, first.training.dag_run_id)
     for name in ("trial.fit", "trial.evaluate"):
         instances = [task for task in tasks if task.task_id == name]
         assert sorted(task.map_index for task in instances) == list(range(TRIALS))
@@ -49,29 +120,28 @@ def test_each_hyperparameter_set_is_one_instance_of_the_mapped_group(
         assert any("C=0.1" in label for label in labels)
 
 
-def test_winner_is_registered_with_its_data_and_can_be_loaded(
-    installation: Installation, first: Chain
-):
-    result = installation.airflow.xcom(CONSUMER, first.training.dag_run_id, "register")
+def test_winner_is_registered_with_its_data_and_can_be_loaded(lab: Lab, first: Chain):
+    result = lab.airflow.xcom(CONSUMER, first.training.dag_run_id, "register")
     assert result["model"] == "lab.species"
     assert result["trials"] == TRIALS
     assert result["score"] > 0.8
-    version = mlflow_of(installation).get_model_version("lab.species", result["version"])
+    version = mlflow_of(lab).get_model_version("lab.species", result["version"])
     assert version.tags["snapshot.sea.catches"] == "0"
-    assert mlflow_of(installation).get_model_version_by_alias("lab.species", "champion")
+    assert mlflow_of(lab).get_model_version_by_alias("lab.species", "champion")
 
 
-def test_workspaces_are_gone_when_runs_have_ended(installation: Installation, first: Chain):
+def test_workspaces_are_gone_when_runs_have_ended(lab: Lab, first: Chain):
     left = [
-        path for path in (installation.project / ".factory/workspace").rglob("*") if path.is_file()
+        path
+        for dag_id in (PRODUCER, CONSUMER)
+        for path in (lab.project / ".factory/workspace" / dag_id).rglob("*")
+        if path.is_file()
     ]
     assert left == []
 
 
-def test_lineage_events_name_the_dataset_and_the_version(installation: Installation, first: Chain):
-    events = [
-        json.loads(line) for line in installation.runtime.home.lineage.read_text().splitlines()
-    ]
+def test_lineage_events_name_the_dataset_and_the_version(lab: Lab, first: Chain):
+    events = [json.loads(line) for line in lab.runtime.home.lineage.read_text().splitlines()]
     completed = {
         event["job"]["name"]: event for event in events if event["eventType"] == "COMPLETE"
     }
@@ -84,33 +154,33 @@ def test_lineage_events_name_the_dataset_and_the_version(installation: Installat
 
 
 @pytest.fixture(scope="module")
-def unchanged(installation: Installation, first: Chain):
-    return installation.produce()
+def unchanged(lab: Lab, first: Chain):
+    return lab.run(PRODUCER)
 
 
-def test_republishing_unchanged_content_emits_no_event(installation: Installation, unchanged):
+def test_republishing_unchanged_content_emits_no_event(lab: Lab, unchanged):
     assert unchanged.state == "success"
-    tasks = installation.airflow.tasks(PRODUCER, unchanged.dag_run_id)
+    tasks = lab.airflow.tasks(PRODUCER, unchanged.dag_run_id)
     states = {task.task_id: task.state for task in tasks}
     assert states["publish"] == "skipped"
     assert states["close_workspace"] == "success"
-    assert len(installation.events()) == 1
+    assert len(lab.produced()) == 1
 
 
 @pytest.fixture(scope="module")
-def refused(installation: Installation, unchanged):
-    installation.write_rows(species=(7, None))
-    return installation.produce()
+def refused(lab: Lab, unchanged):
+    lab.write_rows(species=(7, None))
+    return lab.run(PRODUCER)
 
 
-def test_failing_check_emits_no_event_and_starts_no_training(installation: Installation, refused):
+def test_failing_check_emits_no_event_and_starts_no_training(lab: Lab, refused):
     assert refused.state == "failed"
-    tasks = installation.airflow.tasks(PRODUCER, refused.dag_run_id)
+    tasks = lab.airflow.tasks(PRODUCER, refused.dag_run_id)
     states = {task.task_id: task.state for task in tasks}
     assert (states["check"], states["publish"]) == ("failed", "upstream_failed")
     assert states["close_workspace"] == "success"
-    assert len(installation.events()) == 1
-    log = installation.log_of(refused, "check")
+    assert len(lab.produced()) == 1
+    log = lab.log_of(refused, "check")
     assert "not_null" in log
     assert "1 row" in log
     # No retry can mend bad rows: the task has failed at its first attempt.
@@ -118,34 +188,32 @@ def test_failing_check_emits_no_event_and_starts_no_training(installation: Insta
 
 
 @pytest.fixture(scope="module")
-def second(installation: Installation, refused) -> Chain:
-    installation.write_rows(petal_length=(3, 1.9))
-    producer = installation.produce()
-    _, event = installation.events()
-    return Chain(producer, event, installation.training_after(event))
+def second(lab: Lab, refused) -> Chain:
+    lab.write_rows(petal_length=(3, 1.9))
+    producer = lab.run(PRODUCER)
+    _, event = lab.produced()
+    return Chain(producer, event, lab.started_by(event, CONSUMER))
 
 
 def test_changed_rows_make_a_new_snapshot_a_new_run_and_a_new_model_version(
-    installation: Installation, first: Chain, second: Chain
+    lab: Lab, first: Chain, second: Chain
 ):
     assert second.event.extra["version"] == 1
     assert second.event.extra["content_hash"] != first.event.extra["content_hash"]
     assert second.training.state == "success"
     # One training run an event: neither the unchanged nor the refused rows have started one.
-    assert len(installation.airflow.runs(CONSUMER)) == 2
+    assert len(lab.airflow.runs(CONSUMER)) == 2
     results = [
-        installation.airflow.xcom(CONSUMER, chain.training.dag_run_id, "register")
+        lab.airflow.xcom(CONSUMER, chain.training.dag_run_id, "register")
         for chain in (first, second)
     ]
     assert [result["version"] for result in results] == ["1", "2"]
     assert [result["snapshots"] for result in results] == [{"sea.catches": 0}, {"sea.catches": 1}]
 
 
-def test_broken_team_takes_nothing_away_and_shows_its_line(
-    installation: Installation, second: Chain
-):
-    airflow = installation.airflow
-    broken = installation.project / "configs" / "reef.yaml"
+def test_broken_team_takes_nothing_away_and_shows_its_line(lab: Lab, second: Chain):
+    airflow = lab.airflow
+    broken = lab.project / "configs" / "reef.yaml"
     broken.write_text(
         "version: 1\nteam: reef\nowner: reef@example.org\n"
         "datasets:\n  corals:\n    source: {type: csv, paht: data/corals.csv}\n"
@@ -158,7 +226,7 @@ def test_broken_team_takes_nothing_away_and_shows_its_line(
         # The healthy teams have been parsed beside it, and run as before.
         for dag_id in (PRODUCER, CONSUMER):
             airflow.reparse(dag_id)
-        assert installation.produce().state == "success"
+        assert lab.run(PRODUCER).state == "success"
         dags = {dag.dag_id: dag for dag in airflow.dags()}
         assert {PRODUCER, CONSUMER} <= set(dags)
         assert not dags[PRODUCER].is_stale

@@ -2,40 +2,26 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
-from email import message_from_bytes, policy
-from pathlib import Path
-from queue import Queue
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from sklearn.datasets import load_iris
 
 from factory.runtime.airflow_models import DagRun
-from factory.runtime.ports import HOST, Ports
-from tests.end_to_end.sink import Sink
-from tests.end_to_end.workshop import Workshop, workshop
+from tests.harness.airflow import Installation
+from tests.harness.messages import Box, Mailbox, Message, Webhooks
+from tests.harness.project import flowers
+from tests.harness.shared import SECRET
 
-SECRET = "correct-horse-battery"
 BOT = "Basic " + b64encode(f"bot:{SECRET}".encode()).decode()
 
-DEFAULTS = """\
+FLORIST = """\
 version: 1
-python_packages: [sklearn, stubborn]
-notify:
-  on_failure: [{type: smtp, to: [nobody@example.org]}]
-"""
-
-LAB = """\
-version: 1
-team: lab
-owner: lab@example.org
+team: florist
+owner: florist@example.org
 defaults: {retries: 1, retry_delay: 1s}
 notify:
   on_failure:
     - {type: webhook, url: "http://127.0.0.1:9/nobody-listens"}
-    - {type: smtp, to: [ops@example.org, lab@example.org]}
+    - {type: smtp, to: [ops@example.org, florist@example.org]}
     - {type: webhook, connection: sink}
   on_promotion: [{type: webhook, connection: sink}]
   on_kept_champion: [{type: webhook, connection: sink}]
@@ -68,99 +54,62 @@ models:
     objective: {metric: accuracy}
 """
 
-Message = dict[str, Any]
 
-
-class Mailbox:
-    """What the SMTP server hands its mails to."""
-
-    def __init__(self) -> None:
-        self.mails: Queue[Message] = Queue()
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        mail = message_from_bytes(envelope.content, policy=policy.default)
-        body = mail.get_body(("html",))
-        self.mails.put(
-            {"to": envelope.rcpt_tos, "subject": mail["subject"], "html": body.get_content()}
-        )
-        return "250 Message accepted for delivery"
+@pytest.fixture(scope="module")
+def mails(mailbox: Mailbox) -> Box:
+    """The mails about this team's DAGs."""
+    return mailbox.box("florist")
 
 
 @pytest.fixture(scope="module")
-def mailbox() -> Iterator[tuple[Mailbox, int]]:
-    """A real SMTP server."""
-    box = Mailbox()
-    port = Ports.free().airflow
-    controller = Controller(box, hostname=HOST, port=port)
-    controller.start()
-    try:
-        yield box, port
-    finally:
-        controller.stop()
+def posts(webhooks: Webhooks) -> Box:
+    """What was posted to the connection `sink`."""
+    return webhooks.box("/hook")
 
 
 @pytest.fixture(scope="module")
-def lab(
-    tmp_path_factory: pytest.TempPathFactory, mailbox: tuple[Mailbox, int], sink: Sink
-) -> Iterator[Workshop]:
-    """Airflow with a connection to each of the servers, and rows in the lake."""
-    smtp = {"disable_tls": True, "disable_ssl": True, "from_email": "factory@example.org"}
-    connections = {
-        "SMTP_DEFAULT": {"conn_type": "smtp", "host": HOST, "port": mailbox[1], "extra": smtp},
-        "SINK": {
-            "conn_type": "http",
-            "host": f"{sink.url}/hook",
-            "login": "bot",
-            "password": SECRET,
-        },
-    }
-    rows = load_iris(as_frame=True).frame.rename(columns={"target": "species"}).to_csv(index=False)
-    files = {
-        "configs/_defaults.yaml": DEFAULTS,
-        "configs/lab.yaml": LAB,
-        "data/flowers.csv": rows,
-        "data/weeds.csv": rows,
-    }
-    environment = {f"AIRFLOW_CONN_{name}": json.dumps(made) for name, made in connections.items()}
-    project = tmp_path_factory.mktemp("lab")
-    code = Path(__file__).with_name("stubborn.py")
-    with workshop(project, files, code=code, environment=environment) as found:
-        assert found.run("lab.weeds").state == "success"
-        yield found
+def florist(installation: Installation) -> Installation:
+    """Team `florist` on the shared Airflow, and rows in the lake."""
+    rows = flowers().to_csv(index=False)
+    installation.add(
+        {"data/flowers.csv": rows, "data/weeds.csv": rows, "configs/florist.yaml": FLORIST}
+    )
+    assert installation.run("florist.weeds").state == "success"
+    return installation
 
 
 @pytest.fixture(scope="module")
-def failed(lab: Workshop) -> DagRun:
-    return lab.run("lab.stubborn.train")
+def failed(florist: Installation) -> DagRun:
+    return florist.run("florist.stubborn.train")
 
 
 @pytest.fixture(scope="module")
-def mail(mailbox: tuple[Mailbox, int], failed: DagRun) -> Message:
-    return mailbox[0].mails.get(timeout=60)
+def mail(mails: Box, failed: DagRun) -> Message:
+    return mails.get(timeout=60)
 
 
 @pytest.fixture(scope="module")
-def post(failed: DagRun, sink: Sink) -> Message:
-    return sink.posts.get(timeout=60)
+def post(failed: DagRun, posts: Box) -> Message:
+    return posts.get(timeout=60)
 
 
 def test_failed_run_of_several_failed_trials_and_retries_sends_one_mail(
-    lab: Workshop, failed: DagRun, mail: Message
+    florist: Installation, failed: DagRun, mail: Message
 ):
     assert failed.state == "failed"
     fits = [
         task
-        for task in lab.airflow.tasks(failed.dag_id, failed.dag_run_id)
+        for task in florist.airflow.tasks(failed.dag_id, failed.dag_run_id)
         if task.task_id == "trial.fit"
     ]
     assert [(fit.state, fit.try_number) for fit in fits].count(("failed", 2)) == 3
     # The team's targets replace the platform's.
-    assert mail["to"] == ["ops@example.org", "lab@example.org"]
-    assert mail["subject"] == "lab.stubborn.train failed"
-    for part in (failed.dag_run_id, "lab@example.org", "trial.fit (3 mapped: 1, 2, 3)"):
+    assert mail["to"] == ["ops@example.org", "florist@example.org"]
+    assert mail["subject"] == "florist.stubborn.train failed"
+    for part in (failed.dag_run_id, "florist@example.org", "trial.fit (3 mapped: 1, 2, 3)"):
         assert part in mail["html"]
     assert (
-        f"/dags/lab.stubborn.train/runs/{failed.dag_run_id.replace(':', '%3A')[:20]}"
+        f"/dags/florist.stubborn.train/runs/{failed.dag_run_id.replace(':', '%3A')[:20]}"
         in (mail["html"])
     )
 
@@ -174,44 +123,46 @@ def test_errors_text_is_quoted_as_it_is_and_without_secrets(mail: Message, post:
 def test_webhook_of_a_connection_gets_the_message_with_its_login(failed: DagRun, post: Message):
     assert (post["path"], post["login"]) == ("/hook", BOT)
     assert post["event"] == "on_failure"
-    assert post["subject"] == "lab.stubborn.train failed"
-    assert post["facts"]["owner"] == "lab@example.org"
+    assert post["subject"] == "florist.stubborn.train failed"
+    assert post["facts"]["owner"] == "florist@example.org"
     assert "trial.fit" in post["facts"]["log"]
     assert post["url"].startswith("http://127.0.0.1:")
 
 
-def test_notifier_that_fails_is_logged_and_disturbs_no_other(lab: Workshop, post: Message):
+def test_notifier_that_fails_is_logged_and_disturbs_no_other(florist: Installation, post: Message):
     def logged() -> bool:
-        files = (lab.runtime.home.airflow / "logs" / "dag_processor").rglob("*.log")
+        files = (florist.runtime.home.airflow / "logs" / "dag_processor").rglob("*.log")
         found = [file.read_text() for file in files if file.is_file()]
         return any("the notifier `webhook` failed" in text for text in found)
 
-    assert lab.airflow.wait_until(logged, "the error in the DAG processor's log", seconds=30)
+    assert florist.airflow.wait_until(logged, "the error in the DAG processor's log", seconds=30)
 
 
 @pytest.fixture(scope="module")
-def published(lab: Workshop, mail: Message, post: Message) -> DagRun:
-    return lab.run("lab.flowers")
+def published(florist: Installation, mail: Message, post: Message) -> DagRun:
+    return florist.run("florist.flowers")
 
 
-def test_new_snapshot_is_told_once_by_the_listener(lab: Workshop, published: DagRun, sink: Sink):
-    told = sink.posts.get(timeout=60)
+def test_new_snapshot_is_told_once_by_the_listener(
+    florist: Installation, published: DagRun, posts: Box
+):
+    told = posts.get(timeout=60)
     assert told["event"] == "on_dataset"
-    assert told["subject"] == "lab.flowers has a new snapshot"
+    assert told["subject"] == "florist.flowers has a new snapshot"
     assert (told["facts"]["version"], told["facts"]["rows"]) == ("0", "150")
-    unchanged = lab.run("lab.flowers")
-    assert lab.states(unchanged)["publish"] == "skipped"
+    unchanged = florist.run("florist.flowers")
+    assert florist.states(unchanged)["publish"] == "skipped"
 
 
 def test_promotion_is_told_and_nothing_else_has_been_sent(
-    lab: Workshop, mailbox: tuple[Mailbox, int], published: DagRun, sink: Sink
+    florist: Installation, mails: Box, published: DagRun, posts: Box
 ):
     """Messages are taken in the order of events: one too many would come out here."""
-    run = lab.run("lab.willing.train")
+    run = florist.run("florist.willing.train")
     assert run.state == "success"
-    told = sink.posts.get(timeout=60)
+    told = posts.get(timeout=60)
     assert told["event"] == "on_promotion"
-    assert told["subject"] == "lab.willing version 1 is in production"
+    assert told["subject"] == "florist.willing version 1 is in production"
     assert "accuracy" in told["detail"]
-    assert sink.posts.empty()
-    assert mailbox[0].mails.empty()
+    assert posts.empty()
+    assert mails.empty()

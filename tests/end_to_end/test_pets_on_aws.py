@@ -30,9 +30,9 @@ from factory.scenarios.pets.story import (
     write_cat,
 )
 from factory.scenarios.story import Chapter, Story, make_project
-from tests.aws.endpoints import Endpoints
-from tests.aws.server import AwsServer, running_aws
-from tests.aws.training import TrainingJobs
+from tests.harness.aws.endpoints import Endpoints
+from tests.harness.aws.server import AwsServer, running_aws
+from tests.harness.aws.training_jobs import TrainingJobs
 
 REPOSITORY = Path(__file__).parents[2]
 EACH = 150

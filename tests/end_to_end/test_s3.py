@@ -6,15 +6,13 @@ S3 is a moto server; its bucket does not exist before the first run makes it.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from sklearn.datasets import load_iris
 
 from factory.lake.table import Lake
-from tests.end_to_end import chores
-from tests.end_to_end.workshop import Workshop, workshop
-from tests.s3 import ACCESS_KEY, REGION, SECRET_KEY, S3Server, running_s3
+from tests.harness.airflow import Installation, running
+from tests.harness.project import flowers, make_project
+from tests.harness.s3 import ACCESS_KEY, REGION, SECRET_KEY, S3Server, running_s3
 
 BUCKET = "far-away"
 KEY_OF_CONNECTION = "AKIACONNECTIONKEY001"
@@ -53,7 +51,7 @@ models:
 class Site:
     """The running project and its S3."""
 
-    shop: Workshop
+    shop: Installation
     s3: S3Server
 
 
@@ -73,13 +71,10 @@ def _connection(s3: S3Server) -> str:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    project = tmp_path_factory.mktemp("far")
-    frame = load_iris(as_frame=True).frame.rename(columns=lambda name: name.split(" (")[0])
-    frame["species"] = frame.pop("target").map({0: "cod", 1: "hake", 2: "ling"})
     files = {
         "configs/_defaults.yaml": DEFAULTS,
         "configs/lab.yaml": TEAM,
-        "data/weeds.csv": frame.to_csv(index=False),
+        "data/weeds.csv": flowers().to_csv(index=False),
     }
     with running_s3() as s3:
         s3.reset()
@@ -89,8 +84,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "AIRFLOW_CONN_AWS_LAKE": _connection(s3),
             "FACTORY_ARTIFACTS": "s3://artifacts/mlflow",
         }
-        code = Path(chores.__file__)
-        with workshop(project, files, code=code, environment=environment) as shop:
+        project = make_project(tmp_path_factory.mktemp("far"), files)
+        with running(project, environment) as shop:
+            shop.wake(["lab"])
             yield Site(shop, s3)
 
 
@@ -139,12 +135,7 @@ def test_wrong_credentials_fail_at_once_name_the_bucket_and_show_no_key(site, tr
     assert run.state == "failed"
     states = site.shop.states(run)
     assert states["make_bucket"] == "failed"
-    (task,) = [
-        task
-        for task in site.shop.airflow.tasks("lab.weeds", run.dag_run_id)
-        if task.task_id == "make_bucket"
-    ]
-    log = "\n".join(site.shop.airflow.log(task))
+    log = site.shop.log_of(run, "make_bucket")
     assert "aws_lake" in log
     assert "AccessDeniedError" in log or "AirflowFailException" in log
     for secret in (SECRET_OF_CONNECTION, KEY_OF_CONNECTION):

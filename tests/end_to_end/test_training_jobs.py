@@ -6,30 +6,18 @@ A model learns once its gate, a file, is there: so a test can do something in th
 import json
 import os
 import signal
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import psutil
 import pytest
-from mlflow import MlflowClient
-from sklearn.datasets import load_iris
 
 from factory.runtime.airflow_models import DagRun, TaskInstance
-from tests.aws.server import AwsServer, running_aws
-from tests.aws.training import TrainingJobs
-from tests.end_to_end.conftest import LONG
-from tests.end_to_end.sink import Sink
-from tests.end_to_end.workshop import Workshop, workshop
-from tests.training.backends import estimators
-
-DEFAULTS = """\
-version: 1
-python_packages: [sklearn, estimators]
-prices: {ml.m5.large: 0.115}
-"""
+from tests.harness.airflow import LONG, Installation
+from tests.harness.aws.server import AwsServer
+from tests.harness.aws.training_jobs import TrainingJobs
+from tests.harness.messages import Box, Webhooks
+from tests.harness.project import flowers
 
 MODEL = """\
   {name}:
@@ -44,14 +32,14 @@ MODEL = """\
     backend: {backend}
 """
 
-LAB = """\
+WORKSHOP = """\
 version: 1
-team: lab
-owner: lab@example.org
+team: workshop
+owner: workshop@example.org
 defaults: {{retries: 1, retry_delay: 1s}}
 notify: {{on_failure: [{{type: webhook, url: "{sink}"}}]}}
 datasets:
-  weeds: {{source: {{type: csv, path: data/weeds.csv}}}}
+  weeds: {{source: {{type: csv, path: data/workshop.csv}}}}
 models:
 """
 
@@ -68,14 +56,12 @@ def model(name: str, backend: str, *trials: dict[str, Any], estimator: str) -> s
     return MODEL.format(name=name, trials=listed, backend=backend)
 
 
-@dataclass
-class Site:
-    """A project with three models, and what a test does with it."""
+class Site(Installation):
+    """Team `workshop` on the shared Airflow, whose three models wait for their gates."""
 
-    shop: Workshop
     aws: AwsServer
     training: TrainingJobs
-    messages: "Queue[dict[str, Any]]"
+    messages: Box
     folder: Path
 
     def start(self, name: str) -> DagRun:
@@ -83,17 +69,17 @@ class Site:
         gate, begun = self.gate(name), self.folder / f"{name}-begun"
         gate.unlink(missing_ok=True)
         begun.unlink(missing_ok=True)
-        run = self.shop.airflow.trigger(f"lab.{name}.train")
+        run = self.airflow.trigger(f"workshop.{name}.train")
 
         def has_begun() -> bool:
             return begun.exists() or self._failed(run)
 
-        self.shop.airflow.wait_until(has_begun, "the training", seconds=LONG)
+        self.airflow.wait_until(has_begun, "the training", seconds=LONG)
         assert not self._failed(run), self.logs(run)
         return run
 
     def _failed(self, run: DagRun) -> bool:
-        return self.shop.airflow.run(run.dag_id, run.dag_run_id).ended
+        return self.airflow.run(run.dag_id, run.dag_run_id).ended
 
     def gate(self, name: str) -> Path:
         return self.folder / f"{name}-gate"
@@ -102,12 +88,8 @@ class Site:
         """The processes that have begun to learn."""
         return [int(line) for line in (self.folder / f"{name}-begun").read_text().split()]
 
-    def finish(self, run: DagRun) -> DagRun:
-        return self.shop.airflow.wait_for_run(run.dag_id, run.dag_run_id, seconds=LONG)
-
     def trials(self, run: DagRun) -> list[TaskInstance]:
-        tasks = self.shop.airflow.tasks(run.dag_id, run.dag_run_id)
-        return [task for task in tasks if task.task_id == "trial.fit"]
+        return self.tasks(run, "trial.fit")
 
     def wait_until_deferred(self, run: DagRun, *, attempts: int = 2) -> None:
         """Wait until the two trials wait for their jobs, after so many attempts together."""
@@ -120,24 +102,25 @@ class Site:
                 and len(self.training.active) == 2
             )
 
-        self.shop.airflow.wait_until(deferred, "the waiting", seconds=LONG)
-
-    def xcom(self, run: DagRun, task_id: str) -> Any:
-        return self.shop.airflow.xcom(run.dag_id, run.dag_run_id, task_id)
+        self.airflow.wait_until(deferred, "the waiting", seconds=LONG)
 
     def logs(self, run: DagRun) -> str:
         lines = [
             line
-            for task in self.shop.airflow.tasks(run.dag_id, run.dag_run_id)
+            for task in self.airflow.tasks(run.dag_id, run.dag_run_id)
             if task.state in ("failed", "up_for_retry")
-            for line in self.shop.airflow.log(task)
+            for line in self.airflow.log(task)
         ]
         return "\n".join(lines)
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Site]:
-    """Airflow, MLflow and the test server of AWS."""
+def site(
+    tmp_path_factory: pytest.TempPathFactory,
+    installation: Installation,
+    amazon: AwsServer,
+    webhooks: Webhooks,
+) -> Site:
     folder = tmp_path_factory.mktemp("site")
     slow = [
         {"gate": f"{folder}/{{name}}-gate", "begun": f"{folder}/{{name}}-begun", "max_depth": depth}
@@ -147,8 +130,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Site]
     def named(name: str) -> list[dict[str, Any]]:
         return json.loads(json.dumps(slow).replace("{name}", name))
 
-    lab = (
-        LAB.format(sink=f"{sink.url}/failures")
+    team = (
+        WORKSHOP.format(sink=f"{webhooks.url}/failures")
         + model("remote", SAGEMAKER, *named("remote"), estimator="estimators.Slow")
         + model("local", LOCAL, named("local")[0], estimator="estimators.Slow")
         + model(
@@ -158,39 +141,32 @@ def site(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Site]
             estimator="sklearn.tree.DecisionTreeClassifier",
         )
     )
-    frame = load_iris(as_frame=True).frame.rename(columns=lambda name: name.split(" (")[0])
-    frame["species"] = frame.pop("target").map({0: "nettle", 1: "dock", 2: "thistle"})
-    files = {
-        "configs/_defaults.yaml": DEFAULTS,
-        "configs/lab.yaml": lab,
-        "data/weeds.csv": frame.to_csv(index=False),
-    }
-    code = Path(estimators.__file__)
-    with running_aws(folder / "aws") as aws:
-        aws.make_bucket()
-        (training,) = [one for one in aws.services if isinstance(one, TrainingJobs)]
-        training.environment["PYTHONPATH"] = str(code.parent)
-        project = tmp_path_factory.mktemp("project")
-        with workshop(project, files, code=code, environment=aws.variables()) as shop:
-            shop.run("lab.weeds")
-            yield Site(shop, aws, training, sink.posts, folder)
+    rows = flowers(["nettle", "dock", "thistle"])
+    installation.add({"configs/workshop.yaml": team, "data/workshop.csv": rows.to_csv(index=False)})
+    site = Site.of(installation)
+    site.aws, site.folder, site.messages = amazon, folder, webhooks.box("/failures")
+    (site.training,) = [one for one in amazon.services if isinstance(one, TrainingJobs)]
+    # Where the estimators lie that wait.
+    paths = [str(site.project / "code"), os.environ.get("PYTHONPATH")]
+    site.training.environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    assert site.run("workshop.weeds").state == "success"
+    return site
 
 
 def test_trials_train_on_sagemaker_without_holding_a_worker(site: Site):
     run = site.start("remote")
     site.wait_until_deferred(run)
     site.gate("remote").touch()
-    ended = site.finish(run)
+    ended = site.end_of(run)
     assert ended.state == "success", site.logs(run)
     assert site.training.active == []
     assert len(site.training.jobs) == 2
-    registered = site.xcom(run, "register")
+    registered = site.result(run, "register")
     assert registered["trials"] == 2
-    spent = site.xcom(run, "stop_training")
+    spent = site.result(run, "stop_training")
     assert (spent["jobs"], spent["stopped"]) == (2, [])
     assert spent["cost_usd"] == pytest.approx(spent["billed_seconds"] / 3600 * 0.115)
-    tracking = MlflowClient(site.shop.runtime.ports.mlflow_url)
-    child = tracking.get_run(registered["mlflow_run_id"])
+    child = site.tracking.client.get_run(registered["mlflow_run_id"])
     assert child.data.metrics["cost_usd"] > 0
     left = site.aws.keys("jobs/_training/")
     assert len(left) == 2
@@ -202,14 +178,14 @@ def test_trial_that_is_cleared_while_its_job_is_at_work_waits_for_that_job_again
     site.wait_until_deferred(run)
     jobs = set(site.training.jobs)
     cleared = site.trials(run)[0]
-    site.shop.airflow.clear(cleared)
+    site.airflow.clear(cleared)
     site.wait_until_deferred(run, attempts=3)
     site.gate("remote").touch()
-    assert site.finish(run).state == "success", site.logs(run)
+    assert site.end_of(run).state == "success", site.logs(run)
     assert set(site.training.jobs) == jobs
-    assert site.xcom(run, "stop_training")["stopped"] == []
+    assert site.result(run, "stop_training")["stopped"] == []
     (task,) = [one for one in site.trials(run) if one.map_index == cleared.map_index]
-    assert "taking over the training job" in "\n".join(site.shop.airflow.log(task))
+    assert "taking over the training job" in "\n".join(site.airflow.log(task))
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "shut_down"])
@@ -222,41 +198,41 @@ def test_job_of_a_worker_that_ends_is_taken_over_by_the_retry(site: Site, how: s
         (task,) = site.trials(run)
         return task.try_number == 2 and task.state == "running"
 
-    site.shop.airflow.wait_until(tried_again, "the retry", seconds=LONG)
+    site.airflow.wait_until(tried_again, "the retry", seconds=LONG)
     assert psutil.pid_exists(job)
     site.gate("local").touch()
-    assert site.finish(run).state == "success", site.logs(run)
+    assert site.end_of(run).state == "success", site.logs(run)
     assert site.begun("local") == [job]
     (task,) = site.trials(run)
-    log = "\n".join(site.shop.airflow.log(task))
+    log = "\n".join(site.airflow.log(task))
     assert "taking over the training job" in log
     assert "job: " in log
 
 
 def test_failure_text_of_a_job_is_in_the_log_and_in_the_one_message(site: Site):
-    run = site.finish(site.shop.airflow.trigger("lab.refused.train"))
+    run = site.end_of(site.airflow.trigger("workshop.refused.train"))
     assert run.state == "failed"
     (task,) = site.trials(run)
     assert task.try_number == 1
-    assert "max_depth" in "\n".join(site.shop.airflow.log(task))
+    assert "max_depth" in "\n".join(site.airflow.log(task))
     message = site.messages.get(timeout=60)
-    assert "lab.refused.train failed" in json.dumps(message)
+    assert "workshop.refused.train failed" in json.dumps(message)
     assert "max_depth" in json.dumps(message)
     assert site.messages.empty()
-    assert site.shop.states(run)["stop_training"] == "success"
+    assert site.states(run)["stop_training"] == "success"
 
 
 def test_run_that_a_person_stops_leaves_no_job_running(site: Site):
     run = site.start("remote")
-    site.shop.airflow.set_run_state(run.dag_id, run.dag_run_id, "failed")
-    assert site.finish(run).state == "failed"
+    site.airflow.set_run_state(run.dag_id, run.dag_run_id, "failed")
+    assert site.end_of(run).state == "failed"
 
     def stopped() -> bool:
-        return site.shop.states(run)["stop_training"] == "success"
+        return site.states(run)["stop_training"] == "success"
 
-    site.shop.airflow.wait_until(stopped, "the teardown", seconds=LONG)
+    site.airflow.wait_until(stopped, "the teardown", seconds=LONG)
     assert site.training.active == []
-    assert site.aws.keys("jobs/_training/lab-remote") != []
+    assert site.aws.keys("jobs/_training/workshop-remote") != []
     site.messages.get(timeout=60)
 
 
@@ -264,11 +240,11 @@ def test_task_that_a_person_marks_as_failed_ends_its_process(site: Site):
     run = site.start("local")
     (job,) = site.begun("local")
     (task,) = site.trials(run)
-    site.shop.airflow.set_task_state(task, "failed")
+    site.airflow.set_task_state(task, "failed")
 
     def ended() -> bool:
         return not psutil.pid_exists(job)
 
-    site.shop.airflow.wait_until(ended, "the end of the process", seconds=LONG)
-    assert site.finish(run).state == "failed"
+    site.airflow.wait_until(ended, "the end of the process", seconds=LONG)
+    assert site.end_of(run).state == "failed"
     site.messages.get(timeout=60)

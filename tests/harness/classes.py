@@ -22,6 +22,9 @@ from pathlib import PurePosixPath
 CLASSES = ("fast", "core", "extras", "pets", "nightly")
 """From what needs least to what needs most."""
 
+INSTALLATION = "installation"
+"""The fixture of the Airflow that tests share (see `tests.harness.shared`), and the group of those tests."""
+
 OF_FILES = {
     "end_to_end/test_pets*.py": "pets",
     "end_to_end/test_deployment.py": "extras",
@@ -39,7 +42,7 @@ OF_FILES = {
 
 OF_FIXTURES = {
     "mlflow_server": "core",
-    "runtime": "core",
+    INSTALLATION: "core",
     "s3_server": "extras",
     "aws": "extras",
 }

@@ -212,6 +212,7 @@ def test_run_that_was_cleared_does_not_append_twice(publish):
         publish("select 3::bigint as id, 'c' as name", APPEND, run_id="nightly")
 
 
+@pytest.mark.slow
 def test_more_versions_than_a_checkpoint_holds_stay_described(publish):
     for number in range(42):
         publish(f"select {number} as id")
@@ -263,6 +264,7 @@ def test_appends_at_once_all_land(publish):
     assert newest.content_hash == hash_of_stored_rows(publish, newest)
 
 
+@pytest.mark.slow
 def test_first_publications_at_once_all_land(publish):
     files = [rows_of(f"select {n} as id", publish.folder, f"part {n}").file for n in range(4)]
     processes = [in_process(publish.lake, file, APPEND) for file in files]

@@ -15,6 +15,7 @@ from factory.lake.storage.access import Access
 from factory.lake.storage.errors import AccessDeniedError, NoBucketError, StorageError
 from factory.lake.table import Lake
 from tests.data.rows import rows_of
+from tests.harness.s3 import ACCESS_KEY, SECRET_KEY, Request
 from tests.lake.publisher import (
     APPEND,
     DATASET,
@@ -25,7 +26,6 @@ from tests.lake.publisher import (
     hash_of_stored_rows,
     in_process,
 )
-from tests.s3 import ACCESS_KEY, SECRET_KEY, Request
 
 TOKEN = "planted-session-token-0123456789"
 

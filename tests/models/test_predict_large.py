@@ -9,13 +9,13 @@ import pytest
 from factory.lake import publishing
 from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
-from tests.memory import REPOSITORY
+from tests.harness.memory import REPOSITORY
 
 PREDICT = """
 import sys
 from pathlib import Path
 
-from tests.memory import peak_kilobytes
+from tests.harness.memory import peak_kilobytes
 from tests.models.records import record
 
 import numpy as np

@@ -1,22 +1,24 @@
-"""A small project, and one running Airflow for all tests that only look or start runs."""
+"""The shared Airflow, for tests that look at it as a runtime."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from factory.runtime.embedded import EmbeddedRuntime
+if TYPE_CHECKING:
+    from factory.runtime.embedded import EmbeddedRuntime
+    from tests.harness.airflow import Installation
 
-PROJECT = Path(__file__).parent / "project"
+DAGS = frozenset({"team.numbers", "team.letters", "team.model.train", "team.pair.train"})
+"""What `chain.py` has."""
 
 
 @pytest.fixture(scope="session")
-def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRuntime]:
-    project = tmp_path_factory.mktemp("runtime") / "project"
-    shutil.copytree(PROJECT, project)
-    (project / "configs").mkdir()
-    with EmbeddedRuntime(project) as running:
-        airflow = running.airflow
-        airflow.wait_until(lambda: len(airflow.dags()) == 4, "the four dags", seconds=60)
-        yield running
+def runtime(installation: "Installation") -> "EmbeddedRuntime":
+    """It runs `chain.py` beside the teams of other tests."""
+    airflow = installation.airflow
+
+    def parsed() -> bool:
+        return {dag.dag_id for dag in airflow.dags()} >= DAGS
+
+    airflow.wait_until(parsed, "the four dags", seconds=60)
+    return installation.runtime

@@ -20,10 +20,9 @@ from factory.runtime.follow import (
     training_result,
 )
 from factory.runtime.processes import members
+from tests.runtime.conftest import DAGS
 
 pytestmark = pytest.mark.end_to_end
-
-DAGS = frozenset({"team.numbers", "team.letters", "team.model.train", "team.pair.train"})
 
 
 @pytest.fixture(scope="module")
@@ -134,13 +133,13 @@ def test_servers_listen_on_the_loopback_interface_only(runtime: EmbeddedRuntime)
     assert listening == {
         ("127.0.0.1", runtime.ports.airflow),
         ("127.0.0.1", runtime.ports.mlflow),
+        ("127.0.0.1", runtime.ports.serving),
     }
 
 
 def test_mlflow_answers_requests(runtime: EmbeddedRuntime) -> None:
-    url = f"{runtime.ports.mlflow_url}/api/2.0/mlflow/experiments/search?max_results=1"
-    (experiment,) = httpx.get(url, trust_env=False).json()["experiments"]
-    assert experiment["name"] == "Default"
+    url = f"{runtime.ports.mlflow_url}/api/2.0/mlflow/experiments/get?experiment_id=0"
+    assert httpx.get(url, trust_env=False).json()["experiment"]["name"] == "Default"
 
 
 def test_a_second_runtime_in_the_same_home_says_where_the_first_answers(

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.processes import start
+from tests.harness.processes import start
 
 STOPPABLE = """
 import subprocess, sys

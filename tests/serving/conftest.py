@@ -2,7 +2,7 @@ import pytest
 
 from factory.models import registry
 from factory.models.tracking import Tracking
-from tests.conftest import running_mlflow
+from tests.harness.servers import running_mlflow
 from tests.serving.service import Service, serving, trained
 from tests.training.models import diabetes, regression
 

@@ -29,6 +29,7 @@ from factory.models.tracking import Tracking
 from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
 from factory.trainers.trainer import LoggedModel
 from factory.training.model import Model
+from tests.harness.servers import free_port
 from tests.training.models import diabetes, model, one_trial, penguins
 from tests.training.training import Training
 
@@ -129,12 +130,6 @@ def _fetch(request: urllib.request.Request) -> tuple[int, Any]:
         status, body, kind = error.code, error.read(), error.headers
     text = body.decode()
     return status, json.loads(text) if "json" in kind.get("content-type", "") else text
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def trained(

@@ -14,7 +14,8 @@ from factory.models import registry
 from factory.models.files import digest, downloaded
 from factory.models.tracking import Tracking
 from factory.trainers.fastai.params import VISION
-from tests.serving.service import free_port, serving
+from tests.harness.servers import free_port
+from tests.serving.service import serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -25,11 +26,11 @@ PARAMS = {"arch": "resnet10t", "size": 32, "epochs": 3, "bs": 32, "lr": 0.01}
 @pytest.fixture(scope="module")
 def released(mlflow_server: str, promote) -> Release:
     """A small network that tells circles from squares, in production."""
-    from factory.trainers.fastai.trainer import FastaiTrainer
+    from factory.trainers.dispatch import trainer_of
     from factory.trainers.trainer import LoggedModel
     from tests.trainers.shapes import shapes
 
-    trainer = FastaiTrainer("classification")
+    trainer = trainer_of("classification", VISION)
     features, labels = shapes(240)
     fitted = trainer.fit(VISION, PARAMS, features, labels, 1)
     mlflow.set_tracking_uri(mlflow_server)

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.serving.service import free_port, serving
+from tests.harness.servers import free_port
+from tests.serving.service import serving
 
 PENGUIN = {
     "island": "Biscoe",
@@ -231,6 +232,7 @@ def test_a_model_without_champion_is_waited_for(tmp_path, mlflow_server):
         assert "serving.later has no champion" in service.log.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "address", "said"),
     [

@@ -18,7 +18,7 @@ from factory.lake.storage.files import Files
 from factory.lake.write import Write
 from tests.data.images.pictures import PETS, pets, picture, write
 from tests.data.rows import lake_in, read_snapshot
-from tests.s3 import BUCKET
+from tests.harness.s3 import BUCKET
 
 pytestmark = pytest.mark.usefixtures("each_storage")
 

@@ -28,7 +28,7 @@ from factory.training.rows import model_images, model_rows
 from factory.training.split import read_part, split
 from tests.data.images.pictures import encoded, pets, picture, write
 from tests.data.rows import lake_in
-from tests.memory import REPOSITORY
+from tests.harness.memory import REPOSITORY
 from tests.models.records import record
 
 COLORS = {"red": "cats", "blue": "dogs"}
@@ -237,7 +237,7 @@ def test_prediction_of_no_pictures_has_columns(lake, tmp_path):
 MEMORY = """
 import json, sys
 from pathlib import Path
-from tests.memory import peak_kilobytes
+from tests.harness.memory import peak_kilobytes
 from factory.training.split import split
 from tests.models.records import record
 from tests.data.rows import lake_in

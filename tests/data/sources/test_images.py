@@ -15,8 +15,8 @@ from tests.data.archives import tar_of, zip_of
 from tests.data.images.pictures import COLUMNS, PETS, bomb, encoded, pets, picture, source, write
 from tests.data.rows import lake_in, read
 from tests.data.sources.test_http import running
-from tests.memory import REPOSITORY
-from tests.s3 import BUCKET
+from tests.harness.memory import REPOSITORY
+from tests.harness.s3 import BUCKET
 
 
 def table(rows) -> dict[str, dict]:
@@ -291,7 +291,7 @@ def test_metadata_of_a_camera_do_no_harm(tmp_path):
 MEMORY = """
 import json, sys
 from pathlib import Path
-from tests.memory import peak_kilobytes
+from tests.harness.memory import peak_kilobytes
 from tests.data.images.pictures import pets
 count = int(sys.argv[2])
 before = peak_kilobytes()

@@ -9,7 +9,7 @@ from factory.base.errors import TerminalError
 from factory.lake.storage import address as storage
 from factory.lake.storage.errors import NoFileError, NoSuchStorageError
 from factory.lake.storage.files import Files
-from tests.s3 import BUCKET
+from tests.harness.s3 import BUCKET
 
 
 @pytest.fixture

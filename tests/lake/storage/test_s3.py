@@ -25,7 +25,7 @@ from factory.lake.storage.errors import (
 from factory.lake.storage.extras import missing_for
 from factory.lake.storage.files import Files
 from factory.lake.storage.s3 import PART_BYTES
-from tests.s3 import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, S3Server
+from tests.harness.s3 import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, S3Server
 
 TOKEN = "planted-session-token-0123456789"
 

@@ -36,6 +36,7 @@ def train(layout: Layout) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_trained_model_lies_in_the_model_folder(tmp_path):
     layout = container(tmp_path, max_depth=2)
     done = train(layout)
@@ -46,6 +47,7 @@ def test_trained_model_lies_in_the_model_folder(tmp_path):
     assert json.loads((layout.model / "fit.json").read_text())["fit"]["trial"]["index"] == 0
 
 
+@pytest.mark.slow
 def test_refusal_leaves_its_reason_and_exit_code_2(tmp_path):
     layout = container(tmp_path, max_depth=-1)
     assert train(layout).returncode == 2
@@ -53,12 +55,14 @@ def test_refusal_leaves_its_reason_and_exit_code_2(tmp_path):
     assert list(layout.model.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_failure_that_may_pass_has_exit_code_1(tmp_path):
     layout = container(tmp_path, "tests.training.backends.estimators.Unlucky")
     assert train(layout).returncode == 1
     assert layout.failure.read_text() == "the moon is in the wrong house"
 
 
+@pytest.mark.slow
 def test_missing_input_is_named(tmp_path):
     layout = Layout(tmp_path)
     done = train(layout)
@@ -72,6 +76,7 @@ def test_reason_is_no_longer_than_sagemaker_keeps(tmp_path):
     assert len(layout.failure.read_text()) == 1024
 
 
+@pytest.mark.slow
 def test_process_that_is_asked_to_end_does_so_and_leaves_no_model(tmp_path):
     begun = tmp_path / "begun"
     layout = container(tmp_path, SLOW, gate=str(tmp_path / "gate"), begun=str(begun))

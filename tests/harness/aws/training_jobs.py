@@ -21,7 +21,7 @@ from factory.training.backends.layout import Layout
 from factory.training.backends.sagemaker_rules import InvalidRequestError, check_request
 
 if TYPE_CHECKING:
-    from tests.aws.server import AwsServer, Operation
+    from tests.harness.aws.server import AwsServer, Operation
 
 ARN = "arn:aws:sagemaker:eu-central-1:123456789012:training-job/"
 GRACE = 10.0
@@ -101,7 +101,7 @@ class TrainingJob:
 
 
 class TrainingJobs:
-    """The service; see `tests.aws.server.Service`."""
+    """The service; see `tests.harness.aws.server.Service`."""
 
     def __init__(self, folder: Path, server: "AwsServer") -> None:
         self.folder = folder
@@ -137,7 +137,7 @@ class TrainingJobs:
     # What AWS is asked
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
-        from tests.aws.server import RefusalError
+        from tests.harness.aws.server import RefusalError
 
         try:
             check_request(request)
@@ -161,7 +161,7 @@ class TrainingJobs:
         return self._job(request).described()
 
     def stop(self, request: dict[str, Any]) -> dict[str, Any]:
-        from tests.aws.server import RefusalError
+        from tests.harness.aws.server import RefusalError
 
         job = self._job(request)
         if not job.is_active:
@@ -195,7 +195,7 @@ class TrainingJobs:
         return {"TrainingJobSummaries": summaries, **rest}
 
     def _job(self, request: dict[str, Any]) -> TrainingJob:
-        from tests.aws.server import RefusalError
+        from tests.harness.aws.server import RefusalError
 
         job = self.jobs.get(request["TrainingJobName"])
         if job is None:

@@ -2,7 +2,7 @@
 
 `running_aws(folder)` starts it; `variables()` are what leads AWS's libraries to it. Services that do
 more than moto are objects with `operations` (what a SageMaker operation answers, by its name) and `route`
-(for requests that are no such operations); see `tests.aws.training.TrainingJobs`.
+(for requests that are no such operations); see `tests.harness.aws.training_jobs.TrainingJobs`.
 """
 
 import json
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from tests.s3 import S3Server, running_s3
+from tests.harness.s3 import S3Server, running_s3
 
 Answer = dict[str, Any]
 Operation = Callable[[dict[str, Any]], Answer]
@@ -135,8 +135,8 @@ def running_aws(folder: Path, *services: Service) -> Iterator[AwsServer]:
         folder: Where what runs has its files.
         services: Further ones.
     """
-    from tests.aws.endpoints import Endpoints
-    from tests.aws.training import TrainingJobs
+    from tests.harness.aws.endpoints import Endpoints
+    from tests.harness.aws.training_jobs import TrainingJobs
 
     server = AwsServer()
     with running_s3(server):

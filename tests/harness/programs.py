@@ -1,7 +1,6 @@
 """Programs that stand in for docker and the like: they note how they were called."""
 
 import json
-import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,10 +51,3 @@ def stand_in(folder: Path, name: str, body: str = "") -> StandIn:
     program.write_text(_SCRIPT.format(python=sys.executable, notes=str(notes), body=body))
     program.chmod(0o755)
     return StandIn(notes)
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -6,7 +6,6 @@ new version beside the old one and goes back by itself when the new one does not
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tarfile
@@ -20,7 +19,8 @@ from typing import Any
 
 import httpx
 
-from tests.aws.server import Answer, AwsServer, Operation, RefusalError
+from tests.harness.aws.server import Answer, AwsServer, Operation, RefusalError
+from tests.harness.servers import free_port
 
 _SECONDS = 90.0
 
@@ -42,7 +42,7 @@ class Endpoint:
 
 
 class Endpoints:
-    """A service of `tests.aws.server`; see there."""
+    """A service of `tests.harness.aws.server`; see there."""
 
     def __init__(self, folder: Path, server: AwsServer) -> None:
         self.endpoints: dict[str, Endpoint] = {}
@@ -217,7 +217,7 @@ class Endpoints:
         self._server.client().download_file(bucket, key, str(archive))
         with tarfile.open(archive) as packed:
             packed.extractall(folder / "model", filter="data")
-        port = _free_port()
+        port = free_port()
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 # As SageMaker starts the image: its entry point with the one argument `serve`.
@@ -256,12 +256,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _arn(name: str) -> str:
