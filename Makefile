@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest/bin
 # dag-factory and MLflow both phone home unless told otherwise.
 export AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help install install-extras demo demo-pets up test test-fast test-extras test-pets test-nightly lint bench bench-serving lock clean
+.PHONY: help install install-extras demo demo-pets up test test-fast test-extras test-pets test-lowest test-nightly schema lint bench bench-serving lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,7 +41,7 @@ demo-pets: install-extras ## Publish photos of cats and dogs, train a detector w
 up: install ## Start MLflow and Airflow and keep them running (Ctrl-C stops them)
 	$(BIN)/factory up
 
-# Tests that share a server run on the same worker, the longest first; tests/conftest.py says which.
+# Tests that share an Airflow run on the same worker, the longest first; tests/conftest.py says which.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-fast: install ## Run the tests that take seconds: no Airflow, no server, no extras
@@ -55,6 +56,11 @@ test-extras: install-extras ## Run the tests of the extras: fastai, AWS, Kuberne
 test-pets: install-extras ## Run the tests that train on real photos, on this machine and against stand-ins of AWS
 	$(BIN)/python -m pytest -m pets
 
+test-lowest: install ## Run test-fast with the lowest versions of the direct dependencies that pyproject.toml allows
+	@test -x $(LOWEST)/python || $(PYTHON) -m venv $(dir $(LOWEST))
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/python --resolution lowest-direct --editable '.[examples,notify,dev]'
+	$(subst $(BIN),$(LOWEST),$(PYTEST)) -m fast
+
 test-nightly: install-extras ## Run the long tests of what other tests state at another level
 	$(PYTEST) -m nightly
 
@@ -62,6 +68,10 @@ lint: install ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+schema: install ## Write the JSON schema of team files to .factory/team.schema.json, where VS Code looks for it
+	@mkdir -p .factory
+	$(BIN)/factory schema > .factory/team.schema.json
 
 bench: install ## Measure parse time and task start beside dag-factory; writes .factory/bench.json
 	$(BIN)/python -m benchmarks
