@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from factory.documents.document import Document
+from factory.documents.dag import Document
 
 _IMPORTS = """\
 from datetime import datetime, timedelta, timezone
 
-from airflow.sdk import DAG, Asset, Param, task_group
+from airflow.sdk import DAG, Asset, task_group
 
+from factory.airflow import params
 from factory.airflow.operators import BranchStepOperator, StepOperator
 from factory.airflow.tasks import dataset, promotion, training, workspace
 """
@@ -69,7 +70,9 @@ def _value(data: object, constants: Mapping[str, str]) -> str:
     if isinstance(data, list):
         text = "[" + ", ".join(_value(item, constants) for item in data) + "]"
     elif isinstance(data, dict) and "__type__" in data:
-        name = data["__type__"].rsplit(".", 1)[1]
+        # Ours are imported by their module, Airflow's by their name.
+        parts = data["__type__"].split(".")
+        name = ".".join(parts[-2:] if parts[0] == "factory" else parts[-1:])
         rest = [
             f"{key}={_value(item, constants)}" for key, item in data.items() if key != "__type__"
         ]

@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks import handwritten
 from factory.catalog import read_all
 from factory.documents.compile import compile_team
-from factory.documents.installation import Places
+from factory.documents.installation import Installation
 from factory.documents.rendering import to_yaml
 from factory.team.environment import active_environment
 
@@ -58,12 +58,12 @@ def generate(project: Path, teams: int) -> None:
     read = read_all(project / "configs", active_environment())
     if read.problems:
         raise RuntimeError(f"the generated project has problems: {read.problems[0]}")
-    places = Places.of(read.platform, project)
+    installation = Installation.of(read.platform, project)
     rendered, python = project / "dagfactory", project / "handwritten"
     rendered.mkdir()
     python.mkdir()
     for team, file in read.teams.items():
-        documents = compile_team(file.team, places)
+        documents = compile_team(file.team, installation)
         (rendered / f"{team}.yaml").write_text(to_yaml(documents), encoding="utf-8")
         (python / f"{team}.py").write_text(handwritten.source(documents), encoding="utf-8")
     compileall.compile_dir(python, quiet=2)

@@ -37,6 +37,7 @@ class ApprovalStepOperator(ApprovalOperator):  # type: ignore[misc]
                 "approved": event["chosen_options"] == [self.APPROVE],
                 # Nobody has answered where time ran out and `defaults` were taken.
                 "by": user["name"] if user else None,
+                "within": int(self.response_timeout.total_seconds()),
             }
             context["ti"].xcom_push(key="answer", value=answer)
         return super().execute_complete(context, event)

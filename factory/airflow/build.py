@@ -6,7 +6,7 @@ from airflow.sdk import DAG
 from dagfactory.dagbuilder import DagBuilder
 from dagfactory.utils import cast_with_type
 
-from factory.documents.document import Document
+from factory.documents.dag import Document
 
 
 def build(dag_id: str, document: Document) -> DAG:

@@ -12,7 +12,7 @@ from airflow.sdk import DAG, get_parsing_context
 from factory.airflow.build import build, build_all
 from factory.catalog import Project, read_all, read_one
 from factory.documents.compile import compile_one, compile_team
-from factory.documents.installation import Places
+from factory.documents.installation import Installation
 from factory.team.environment import active_environment, configs_folder
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def load_one(configs: Path, dag_id: str) -> dict[str, DAG]:
     if read is None:
         return {}
     platform, file = read
-    document = compile_one(file.team, dag_id, Places.of(platform, configs.parent))
+    document = compile_one(file.team, dag_id, Installation.of(platform, configs.parent))
     return {dag_id: build(dag_id, document)} if document is not None else {}
 
 
@@ -76,13 +76,13 @@ def _headline(count: int) -> str:
 
 
 def _build_project(configs: Path, project: Project) -> tuple[dict[str, DAG], dict[str, Exception]]:
-    places = Places.of(project.platform, configs.parent)
+    installation = Installation.of(project.platform, configs.parent)
     dags: dict[str, DAG] = {}
     failures: dict[str, Exception] = {}
     with _no_garbage_collection():
         for name, file in project.teams.items():
             try:
-                dags |= build_all(compile_team(file.team, places))
+                dags |= build_all(compile_team(file.team, installation))
             except Exception as error:  # noqa: BLE001 - whatever one team's DAGs raise, the others load
                 failures[name] = error
     return dags, failures

@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import pass_context
 
 from factory.base.errors import TerminalError
+from factory.documents.resources import setup_of
 
 
 @pass_context
@@ -21,7 +22,7 @@ def resource(context: Mapping[str, Any], name: str) -> Any:
     Raises:
         TerminalError: There is no such resource in this run, or it is not created yet.
     """
-    created = context["ti"].xcom_pull(task_ids=f"create_{name}")
+    created = context["ti"].xcom_pull(task_ids=setup_of(name))
     if created is None:
         raise TerminalError(
             f"resource {name!r}: it is not declared, not created yet, or returned nothing"

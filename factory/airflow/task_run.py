@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from factory.base.errors import TerminalError
 from factory.base.workspace import workspace_path
-from factory.documents.shared import Shared
+from factory.documents.dag import Shared
 from factory.team.environment import project_folder
 
 Section = TypeVar("Section")

@@ -25,7 +25,7 @@ def render(
     """
     from factory.catalog import read_all
     from factory.documents.compile import compile_team
-    from factory.documents.installation import Places
+    from factory.documents.installation import Installation
     from factory.documents.rendering import to_yaml
     from factory.team.environment import active_environment
 
@@ -33,7 +33,7 @@ def render(
     read = read_all(configs, active_environment())
     team, _, rest = name.partition(".")
     file = healthy_team(read, configs, team)
-    documents = compile_team(file.team, Places.of(read.platform, configs.parent))
+    documents = compile_team(file.team, Installation.of(read.platform, configs.parent))
     if rest:
         dag_id = dag_of(file, name)
         documents = {dag_id: documents[dag_id]}

@@ -63,11 +63,11 @@ def run(
 def missing_datasets(read: "Project", project: Path, dag_id: str) -> list[str]:
     """The DAGs of all datasets without a snapshot that a DAG needs, producers first."""
     from factory.documents.compile import producer_id
-    from factory.documents.installation import Places
+    from factory.documents.installation import Installation
     from factory.lake.snapshot import NoSnapshotError
     from factory.lake.table import Lake
 
-    places = Places.of(read.platform, project)
+    installation = Installation.of(read.platform, project)
     order: dict[str, None] = {}
 
     def visit(inputs: Iterable[str], lake: Lake) -> None:
@@ -80,8 +80,8 @@ def missing_datasets(read: "Project", project: Path, dag_id: str) -> list[str]:
                 visit(_inputs(read, producer), lake)
                 order[producer] = None
 
-    with reaching(places, project):
-        visit(_inputs(read, dag_id), Lake(places.storage))
+    with reaching(installation, project):
+        visit(_inputs(read, dag_id), Lake(installation.storage))
     return list(order)
 
 

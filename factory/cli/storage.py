@@ -10,7 +10,7 @@ from factory.runtime.errors import EmbeddedRuntimeError
 from factory.runtime.foreground import airflow_home
 
 if TYPE_CHECKING:
-    from factory.documents.installation import Places
+    from factory.documents.installation import Installation
 
 
 def missing_extra(project: Path) -> str | None:
@@ -18,7 +18,7 @@ def missing_extra(project: Path) -> str | None:
 
     Of the environment that FACTORY_ENVIRONMENT picks: another one's may be for other machines.
     """
-    from factory.documents.installation import Places
+    from factory.documents.installation import Installation
     from factory.lake.storage.extras import missing_for
     from factory.runtime.variables import ARTIFACTS
     from factory.team.environment import active_environment
@@ -29,8 +29,8 @@ def missing_extra(project: Path) -> str | None:
         platform = read_platform(project / "configs", active_environment()).config
     except ReadFailed:
         return None  # shown with its line wherever team files are read
-    places = Places.of(platform, project.resolve())
-    return missing_for(places.storage, places.storage_connection) or missing_for(
+    installation = Installation.of(platform, project.resolve())
+    return missing_for(installation.storage, installation.storage_connection) or missing_for(
         os.environ.get(ARTIFACTS, ""), None
     )
 
@@ -46,7 +46,7 @@ def check_storage(project: Path) -> None:
 
 
 @contextmanager
-def reaching(places: "Places", project: Path) -> Iterator[None]:
+def reaching(installation: "Installation", project: Path) -> Iterator[None]:
     """Reach storage as tasks do; by a connection's credentials if the project names one.
 
     The connection is looked for where tasks of `factory run` find it: in AIRFLOW_CONN_* variables.
@@ -54,12 +54,12 @@ def reaching(places: "Places", project: Path) -> Iterator[None]:
     Raises:
         TerminalError: There is no such connection.
     """
-    if places.storage_connection is None:
+    if installation.storage_connection is None:
         yield
         return
     # Airflow writes its settings into this folder as soon as it is imported.
     os.environ.setdefault("AIRFLOW_HOME", str(airflow_home(project)))
     from factory.airflow.storage_access import storage_access
 
-    with storage_access(places.storage_connection):
+    with storage_access(installation.storage_connection):
         yield

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from functools import partial
 
+from factory.documents.dag import Dag, Document, OwnDag
 from factory.documents.dataset import dataset_document
 from factory.documents.deployment import deployment_document, deployment_id
-from factory.documents.document import Document
-from factory.documents.installation import Places
+from factory.documents.installation import Installation
 from factory.documents.monitoring import monitoring_document, monitoring_id
-from factory.documents.notification import on_failure
 from factory.documents.prediction import prediction_document, prediction_id
-from factory.documents.storage import with_storage
+from factory.documents.team_dag import notifiers
 from factory.documents.training import training_document, training_id
 from factory.team.team import TeamConfig
 
@@ -28,19 +27,19 @@ def producer_id(team: TeamConfig, dataset: str) -> str:
     return f"{team.team}.{dataset}"
 
 
-def compile_team(team: TeamConfig, places: Places) -> dict[str, Document]:
+def compile_team(team: TeamConfig, installation: Installation) -> dict[str, Document]:
     """Every document of a team, by DAG id. The same config gives the same documents."""
-    return {dag_id: make(places) for dag_id, make in _makers(team).items()}
+    return {dag_id: make(installation).as_data() for dag_id, make in _makers(team).items()}
 
 
-def compile_one(team: TeamConfig, dag_id: str, places: Places) -> Document | None:
+def compile_one(team: TeamConfig, dag_id: str, installation: Installation) -> Document | None:
     """The document of one DAG, or None if the team has no DAG of this id."""
     make = _makers(team).get(dag_id)
-    return make(places) if make else None
+    return make(installation).as_data() if make else None
 
 
-def _makers(team: TeamConfig) -> dict[str, Callable[[Places], Document]]:
-    makers: dict[str, Callable[[Places], Document]] = {}
+def _makers(team: TeamConfig) -> dict[str, Callable[[Installation], Dag | OwnDag]]:
+    makers: dict[str, Callable[[Installation], Dag | OwnDag]] = {}
     for name in team.datasets:
         makers[f"{team.team}.{name}"] = partial(dataset_document, team, name)
     for name, model in team.models.items():
@@ -51,18 +50,10 @@ def _makers(team: TeamConfig) -> dict[str, Callable[[Places], Document]]:
             makers[monitoring_id(team.team, name)] = partial(monitoring_document, team, name)
         if model.deploy is not None:
             makers[deployment_id(team.team, name)] = partial(deployment_document, team, name)
-    makers = {dag_id: partial(_with_storage, make) for dag_id, make in makers.items()}
     for name in team.dags:
         makers[f"{team.team}.{name}"] = partial(_own_document, team, name)
     return makers
 
 
-def _with_storage(make: Callable[[Places], Document], places: Places) -> Document:
-    return with_storage(make(places), places)
-
-
-def _own_document(team: TeamConfig, name: str, _places: Places) -> Document:
-    document = dict(team.dags[name])
-    document["tags"] = sorted({team.team, *document.get("tags", ())})
-    document["default_args"] = {"owner": team.owner, **document.get("default_args", {})}
-    return {**on_failure(team), **document}
+def _own_document(team: TeamConfig, name: str, _installation: Installation) -> OwnDag:
+    return OwnDag(team.dags[name], team.team, team.owner, notifiers("on_failure", team))

@@ -1,17 +1,17 @@
 """A model's deployment document: version, build, deploy, smoke test, and the way back."""
 
-from typing import Any
+from datetime import timedelta
 
 from factory.deploy.sections import Deploy
 from factory.deploy.targets.sagemaker_section import SageMakerDeploy
-from factory.documents import document as parts
-from factory.documents.document import Document
-from factory.documents.installation import Places
-from factory.documents.shared import Shared
+from factory.documents.dag import Dag, Task, Tasks
+from factory.documents.installation import Installation
+from factory.documents.schedules import model_asset
+from factory.documents.team_dag import dump, team_dag, with_workspace
 from factory.team.team import TeamConfig
 
-_SOON = 5
-"""Seconds until a smoke test is tried again: a version that fails it is in production meanwhile."""
+_SOON = timedelta(seconds=5)
+"""Until a smoke test is tried again: a version that fails it is in production meanwhile."""
 
 
 def deployment_id(team: str, model: str) -> str:
@@ -19,7 +19,7 @@ def deployment_id(team: str, model: str) -> str:
     return f"{team}.{model}.deploy"
 
 
-def deployment_document(team: TeamConfig, name: str, places: Places) -> Document:
+def deployment_document(team: TeamConfig, name: str, installation: Installation) -> Dag:
     """The DAG `<team>.<name>.deploy`, which runs when the model's champion has changed.
 
     Raises:
@@ -29,78 +29,59 @@ def deployment_document(team: TeamConfig, name: str, places: Places) -> Document
     if model.deploy is None:
         raise ValueError(f"model {name} has no section `deploy`")
     full_name = f"{team.team}.{name}"
-    tasks = _tasks(full_name, model.deploy, places)
-    if model.deploy.builds:
-        tasks = parts.with_workspace(tasks)
-    return parts.dag(
+    tasks = _tasks(full_name, model.deploy)
+    return team_dag(
         team,
+        model,
         description=f"Deploys the champion of {full_name}.",
         doc=_doc(full_name, model.deploy),
-        when=[parts.model_asset(full_name)],
-        tags=("model", "deployment", team.team),
-        params={},
-        tasks=tasks,
-        shared=Shared(
-            places.storage,
-            places.workspace,
-            places.storage_connection,
-            model=full_name,
-            deploy=parts.dump(_with_storage(model.deploy, places)),
+        schedule=(model_asset(full_name),),
+        tags=("model", "deployment"),
+        shared=installation.shared(
+            model=full_name, deploy=dump(_with_storage(model.deploy, installation))
         ),
-        about=model,
+        tasks=with_workspace(tasks, installation) if model.deploy.builds else tasks,
     )
 
 
-def _tasks(full_name: str, section: Deploy, places: Places) -> dict[str, Any]:
-    asset = parts.model_asset(full_name)
-    tasks = {
-        "version": {
-            **parts.task("deployment.version", places=places),
-            "inlets": [asset],
-        }
-    }
-    before = "version"
-    if section.builds:
-        tasks["build"] = parts.task("deployment.build", None, before, places=places)
-        before = "build"
-    tasks["deploy"] = parts.task("deployment.deploy", None, before, places=places)
-    tasks["smoke_test"] = parts.task(
-        "deployment.smoke_test",
-        None,
-        "deploy",
-        retry_delay=parts.timedelta(_SOON),
-        places=places,
+def _tasks(full_name: str, section: Deploy) -> Tasks:
+    champion = (model_asset(full_name),)
+    build: Tasks = (Task("build", "deployment.build", ("version",)),) if section.builds else ()
+    return (
+        Task("version", "deployment.version", inlets=champion),
+        *build,
+        Task("deploy", "deployment.deploy", ("build" if section.builds else "version",)),
+        Task("smoke_test", "deployment.smoke_test", ("deploy",), options={"retry_delay": _SOON}),
+        # A task that fails makes all that follow it fail too: this one need only look at the last.
+        Task(
+            "restore",
+            "deployment.restore",
+            ("smoke_test",),
+            options={"trigger_rule": "one_failed"},
+        ),
+        # A task that fails emits no event, and one that succeeds hides the failure before it: hence
+        # three.
+        Task("announce", "deployment.announce", ("restore",), outlets=champion),
+        Task("fail", "deployment.fail", ("restore",), options={"retries": 0}),
     )
-    # A task that fails makes all that follow it fail too: this one need only look at the last.
-    tasks["restore"] = parts.task(
-        "deployment.restore", None, "smoke_test", trigger_rule="one_failed", places=places
-    )
-    # A task that fails emits no event, and one that succeeds hides the failure before it: hence three.
-    tasks["announce"] = {
-        **parts.task("deployment.announce", None, "restore", places=places),
-        "outlets": [asset],
-    }
-    tasks["fail"] = parts.task("deployment.fail", None, "restore", retries=0, places=places)
-    return tasks
 
 
-def _with_storage(section: Deploy, places: Places) -> Deploy:
+def _with_storage(section: Deploy, installation: Installation) -> Deploy:
     """The section with the lake's storage, where archives need one and it names none."""
     in_lake = isinstance(section, SageMakerDeploy) and section.storage is None
-    if in_lake and places.storage.startswith("s3://"):
-        return section.model_copy(update={"storage": places.storage})
+    if in_lake and installation.storage.startswith("s3://"):
+        return section.model_copy(update={"storage": installation.storage})
     return section
 
 
-def _doc(full_name: str, section: Deploy) -> str:
+def _doc(full_name: str, section: Deploy) -> list[str]:
     test = section.smoke_test
     asked = test.file or (f"{len(test.rows)} rows" if test.rows else "its own input example")
     expected = "" if test.expect is None else f", which must give `{test.expect}`"
-    lines = [
+    return [
         f"### Deployment of `{full_name}`",
         "",
         f"* target: `{section.type}`",
         f"* smoke test: {asked}{expected}",
         "* when it fails: the version before goes back into production",
     ]
-    return "\n".join(lines) + "\n"

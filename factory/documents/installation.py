@@ -4,14 +4,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from factory.documents.dag import Shared
 from factory.lake.storage import address as storage
 from factory.team.team import PlatformConfig
 
 
 @dataclass(frozen=True)
-class Places:
-    """Addresses that documents carry.
+class Installation:
+    """What documents need to know of where they run.
 
     `storage` is the lake's address, `workspace` the folder for what a run's tasks share, and
     `project` the folder that SQL files are read from.
@@ -27,11 +29,15 @@ class Places:
     prices: Mapping[str, float] = field(default_factory=dict)
     """USD an hour, by instance type."""
 
+    def shared(self, **facts: Any) -> Shared:
+        """What all tasks of a DAG share: where data lies, and these facts."""
+        return Shared(self.storage, self.workspace, self.storage_connection, **facts)
+
     @classmethod
     def of(
         cls, platform: PlatformConfig, project: Path, environ: Mapping[str, str] = os.environ
-    ) -> "Places":
-        """The places of a project.
+    ) -> "Installation":
+        """The installation of a project.
 
         FACTORY_STORAGE, FACTORY_STORAGE_CONNECTION and FACTORY_WORKSPACE win over `_defaults.yaml`.
         """

@@ -3,12 +3,10 @@
 from typing import Any
 
 from factory.base.section import qualify
-from factory.documents import document as parts
-from factory.documents.dataset import VERSIONS
-from factory.documents.document import Document
-from factory.documents.installation import Places
-from factory.documents.notification import with_targets
-from factory.documents.shared import Shared
+from factory.documents.dag import Dag, Task, Tasks
+from factory.documents.installation import Installation
+from factory.documents.schedules import assets, drift_asset, schedule
+from factory.documents.team_dag import dump, notifiers, team_dag, transforms, with_workspace
 from factory.monitoring.sections import Monitor
 from factory.team.schedule import Schedule
 from factory.team.team import TeamConfig
@@ -20,7 +18,7 @@ def monitoring_id(team: str, model: str) -> str:
     return f"{team}.{model}.monitor"
 
 
-def monitoring_document(team: TeamConfig, name: str, places: Places) -> Document:
+def monitoring_document(team: TeamConfig, name: str, installation: Installation) -> Dag:
     """The DAG `<team>.<name>.monitor`, which may start a training by the model's drift asset.
 
     Raises:
@@ -29,25 +27,24 @@ def monitoring_document(team: TeamConfig, name: str, places: Places) -> Document
     model = team.models[name]
     if model.monitor is None:
         raise ValueError(f"model {name} has no section `monitor`")
-    watched = _watched(team.team, name, model, model.monitor)
-    return parts.dag(
+    full_name, watched = f"{team.team}.{name}", _watched(team.team, name, model, model.monitor)
+    tasks = _tasks(team, model, model.monitor, full_name, watched, installation)
+    return team_dag(
         team,
-        description=f"Watches the model {watched['model']}.",
-        doc=_doc(watched, model.monitor),
-        when=parts.schedule(_when(name, model, model.monitor), team, places),
-        tags=("model", "monitoring", team.team),
-        params={"versions": VERSIONS},
-        tasks=parts.with_workspace(_tasks(team, model, model.monitor, watched, places)),
-        shared=Shared(
-            places.storage,
-            places.workspace,
-            places.storage_connection,
-            model=watched["model"],
-            reads=tuple(_looked_at(watched)),
-            section=_config(model, places),
-            monitor=parts.dump(model.monitor),
+        model,
+        description=f"Watches the model {full_name}.",
+        doc=_doc(full_name, watched, model.monitor),
+        schedule=schedule(_when(name, model, model.monitor), team, installation),
+        tags=("model", "monitoring"),
+        params=("versions",),
+        shared=installation.shared(
+            model=full_name,
+            reads=_looked_at(watched),
+            watched=watched,
+            section=_section(model, installation),
+            monitor=dump(model.monitor),
         ),
-        about=model,
+        tasks=with_workspace(tasks, installation),
     )
 
 
@@ -69,9 +66,9 @@ def _when(name: str, model: Model, monitor: Monitor) -> Schedule:
 
 
 def _watched(team: str, name: str, model: Model, monitor: Monitor) -> dict[str, Any]:
-    """Which datasets are looked at, by full name; see `factory.monitoring.measure.Watched`."""
+    """Which datasets are looked at, by full name; see `factory.monitoring.measure.MonitoredData`."""
     train_on = [qualify(reference, team) for reference in model.train_on.datasets]
-    watched: dict[str, Any] = {"model": f"{team}.{name}", "train_on": train_on}
+    watched: dict[str, Any] = {"train_on": train_on}
     if model.predict is not None and _watches_predictions(model, monitor):
         watched["current"] = [qualify(reference, team) for reference in model.prediction_reads]
         watched["predictions"] = f"{team}.{model.predict.output_of(name)}"
@@ -83,62 +80,52 @@ def _watched(team: str, name: str, model: Model, monitor: Monitor) -> dict[str, 
     return watched
 
 
-def _tasks(
-    team: TeamConfig, model: Model, monitor: Monitor, watched: dict[str, Any], places: Places
-) -> dict[str, Any]:
-    truth, looked_at = watched.get("truth"), _looked_at(watched)
-    read = list(
-        dict.fromkeys(
-            [*looked_at, *watched["current"], *watched["train_on"], *([truth] if truth else [])]
-        )
-    )
-    told = with_targets("on_breach", team, model) if "notify" in monitor.on_breach else {}
-    breach = parts.task(
-        "monitoring.breach",
-        {"train_on": watched["train_on"], **told},
-        "report",
-        places=places,
-    )
-    if monitor.retrains:
-        breach["outlets"] = [parts.drift_asset(watched["model"])]
-    return {
-        "inputs": parts.task(
-            "monitoring.inputs",
-            {"truth": truth} if truth else None,
-            inlets=[*looked_at, *([truth] if truth else [])],
-            places=places,
-        ),
-        "measure": parts.task(
-            "monitoring.measure",
-            {"watched": watched},
-            "inputs",
-            inlets=read,
-            places=places,
-        ),
-        "report": parts.task("monitoring.report", None, "measure", places=places),
-        "breach": breach,
-    }
-
-
-def _looked_at(watched: dict[str, Any]) -> list[str]:
+def _looked_at(watched: dict[str, Any]) -> tuple[str, ...]:
     """The datasets of which `inputs` decides what is read, without the truth."""
     if "predictions" in watched:
         # Which snapshot of the input was predicted, the predictions say themselves.
-        return [watched["predictions"], *watched["current"][1:]]
-    return list(watched["current"])
+        return (watched["predictions"], *watched["current"][1:])
+    return tuple(watched["current"])
 
 
-def _config(model: Model, places: Places) -> dict[str, Any]:
+def _tasks(
+    team: TeamConfig,
+    model: Model,
+    monitor: Monitor,
+    full_name: str,
+    watched: dict[str, Any],
+    installation: Installation,
+) -> Tasks:
+    truth = [watched["truth"]] if "truth" in watched else []
+    looked_at = _looked_at(watched)
+    read = dict.fromkeys([*looked_at, *watched["current"], *watched["train_on"], *truth])
+    told = notifiers("on_breach", team, model) if "notify" in monitor.on_breach else ()
+    return (
+        Task("inputs", "monitoring.inputs", inlets=assets([*looked_at, *truth], installation)),
+        Task("measure", "monitoring.measure", ("inputs",), inlets=assets(read, installation)),
+        Task("report", "monitoring.report", ("measure",)),
+        Task(
+            "breach",
+            "monitoring.breach",
+            ("report",),
+            arguments={"notify": told} if told else {},
+            outlets=(drift_asset(full_name),) if monitor.retrains else (),
+        ),
+    )
+
+
+def _section(model: Model, installation: Installation) -> dict[str, Any]:
     """The model's section without what is not needed here, the text of SQL files in it."""
     section = model.as_trained("predict")
-    section["transforms"] = parts.transforms(model.transforms, places)
+    if model.transforms:
+        section["transforms"] = transforms(model.transforms, installation)
     if model.predict is not None and model.predict.transforms is not None:
-        section["predict"]["transforms"] = parts.transforms(model.predict.transforms, places)
+        section["predict"]["transforms"] = transforms(model.predict.transforms, installation)
     return section
 
 
-def _doc(watched: dict[str, Any], monitor: Monitor) -> str:
-    lines = [f"### Monitoring of `{watched['model']}`", ""]
+def _doc(full_name: str, watched: dict[str, Any], monitor: Monitor) -> list[str]:
+    lines = [f"### Monitoring of `{full_name}`", ""]
     if "predictions" in watched:
         lines.append(f"* predictions: `{watched['predictions']}`")
     lines += [
@@ -152,6 +139,6 @@ def _doc(watched: dict[str, Any], monitor: Monitor) -> str:
     lines += [
         f"* a breach: {monitor.windows.breach} of the last {monitor.windows.of} windows are bad",
         f"* on a breach: {', '.join(monitor.on_breach) or 'nothing but the report'}",
-        f"* MLflow: runs with `role = monitor` in the experiment `{watched['model']}`",
+        f"* MLflow: runs with `role = monitor` in the experiment `{full_name}`",
     ]
-    return "\n".join(lines) + "\n"
+    return lines

@@ -1,14 +1,10 @@
 """A model's prediction document: predict, check, publish."""
 
-from typing import Any
-
 from factory.base.section import qualify
-from factory.documents import document as parts
-from factory.documents.dataset import PUBLISH_UNCHANGED, VERSIONS
-from factory.documents.document import Document
-from factory.documents.installation import Places
-from factory.documents.notification import telling
-from factory.documents.shared import Shared
+from factory.documents.dag import Dag, Task, Tasks
+from factory.documents.installation import Installation
+from factory.documents.schedules import assets, model_asset, schedule
+from factory.documents.team_dag import dump, notify, team_dag, transforms, with_workspace
 from factory.models.predict import Predict
 from factory.team.team import TeamConfig
 
@@ -18,7 +14,7 @@ def prediction_id(team: str, model: str) -> str:
     return f"{team}.{model}.predict"
 
 
-def prediction_document(team: TeamConfig, name: str, places: Places) -> Document:
+def prediction_document(team: TeamConfig, name: str, installation: Installation) -> Dag:
     """The DAG `<team>.<name>.predict`, which reads datasets and publishes one.
 
     Raises:
@@ -28,80 +24,62 @@ def prediction_document(team: TeamConfig, name: str, places: Places) -> Document
     if model.predict is None:
         raise ValueError(f"model {name} has no section `predict`")
     full_name, output = f"{team.team}.{name}", f"{team.team}.{model.predict.output_of(name)}"
-    reads = [qualify(reference, team.team) for reference in model.prediction_reads]
-    return parts.dag(
+    reads = tuple(qualify(reference, team.team) for reference in model.prediction_reads)
+    shared = installation.shared(
+        dataset=output, model=full_name, reads=reads, write=dump(model.predict.write)
+    )
+    return team_dag(
         team,
+        model,
         description=model.predict.description or f"Predicts with the champion of {full_name}.",
         doc=_doc(full_name, output, model.predict, reads),
-        when=parts.schedule(model.predict.when(name), team, places),
-        tags=("model", "prediction", team.team),
-        params={"publish_unchanged": PUBLISH_UNCHANGED, "versions": VERSIONS},
-        tasks=parts.with_workspace(_tasks(team, name, model.predict, reads, places)),
-        shared=Shared(
-            places.storage,
-            places.workspace,
-            places.storage_connection,
-            dataset=output,
-            model=full_name,
-            reads=tuple(reads),
-            write=parts.dump(model.predict.write),
-        ),
-        about=model,
+        schedule=schedule(model.predict.when(name), team, installation),
+        tags=("model", "prediction"),
+        params=("publish_unchanged", "versions"),
+        shared=shared,
+        tasks=with_workspace(_tasks(team, name, model.predict, reads, installation), installation),
     )
 
 
 def _tasks(
-    team: TeamConfig, name: str, section: Predict, reads: list[str], places: Places
-) -> dict[str, Any]:
-    model, full_name = team.models[name], f"{team.team}.{name}"
-    output = f"{team.team}.{section.output_of(name)}"
-    tasks = {
-        "inputs": parts.task(
-            "prediction.inputs",
-            inlets=reads,
-            places=places,
-        ),
-        "predict": parts.task(
-            "prediction.predict",
-            {
-                # Not `task`: Airflow's context has a task of its own.
-                "model_task": model.task,
-                "transforms": parts.transforms(model.prediction_transforms, places),
-                # Transforms that were written for this input know its columns.
-                # What the target is taken for where transforms name it and the rows lack it.
-                "absent": {model.target: model.learning_task.sql_type}
-                if section.transforms is None
-                else {},
-                "keep": list(section.keep),
-                "batch_rows": section.batch_rows,
-            },
-            "inputs",
-            inlets=reads,
-            places=places,
-        ),
-        "check": parts.task(
-            "prediction.check",
-            {"checks": [parts.dump(check) for check in section.checks]},
-            "predict",
-            places=places,
-        ),
-        "publish": parts.task(
-            "prediction.publish",
-            None,
-            "check",
-            outlets=[output],
-            **telling("on_dataset", team, model),
-            places=places,
-        ),
+    team: TeamConfig,
+    name: str,
+    section: Predict,
+    reads: tuple[str, ...],
+    installation: Installation,
+) -> Tasks:
+    model, output = team.models[name], f"{team.team}.{section.output_of(name)}"
+    read = (*assets(reads, installation), model_asset(f"{team.team}.{name}"))
+    form = {
+        # Not `task`: Airflow's context has a task of its own.
+        "model_task": model.task,
+        "transforms": transforms(model.prediction_transforms, installation),
+        # What the target is taken for where transforms name it and the rows lack it.
+        # Transforms that were written for this input know its columns.
+        "absent": {model.target: model.learning_task.sql_type}
+        if section.transforms is None
+        else {},
+        "keep": section.keep,
+        "batch_rows": section.batch_rows,
     }
-    for task in ("inputs", "predict"):
-        tasks[task]["inlets"].append(parts.model_asset(full_name))
-    return tasks
+    checks = {"checks": [dump(check) for check in section.checks]}
+    return (
+        Task("inputs", "prediction.inputs", inlets=read),
+        Task("predict", "prediction.predict", ("inputs",), arguments=form, inlets=read),
+        Task("check", "prediction.check", ("predict",), arguments=checks),
+        Task(
+            "publish",
+            "prediction.publish",
+            ("check",),
+            outlets=assets((output,), installation),
+            options=notify("on_dataset", team, model),
+        ),
+    )
 
 
-def _doc(full_name: str, output: str, section: Predict, reads: list[str]) -> str:
-    lines = [f"### Predictions of `{full_name}`", "", section.description.strip(), ""]
-    lines += [
+def _doc(full_name: str, output: str, section: Predict, reads: tuple[str, ...]) -> list[str]:
+    return [
+        *(f"### Predictions of `{full_name}`", "", section.description.strip(), ""),
         f"* dataset: `{output}`",
         f"* predicts the rows of: `{reads[0]}`",
         *(f"* reads: `{name}`" for name in reads[1:]),
@@ -110,4 +88,3 @@ def _doc(full_name: str, output: str, section: Predict, reads: list[str]) -> str
         f"* write mode: `{section.write.mode}`",
         *(f"* check: `{check.check}`, on fail {check.on_fail}" for check in section.checks),
     ]
-    return "\n".join(lines) + "\n"

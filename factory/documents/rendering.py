@@ -1,11 +1,14 @@
 """Documents as text: the dag-factory YAML that is built."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
-from factory.documents.document import Document
+from factory.documents.dag import Document
+
+_SHORT = 60
+"""Characters of a list that stands on one line."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -21,7 +24,18 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     )
 
 
+def _list(dumper: yaml.SafeDumper, values: Sequence[Any]) -> yaml.SequenceNode:
+    """A list of a few short values on one line, as people write it."""
+    short = all(
+        isinstance(value, (str, int, float, type(None))) and "\n" not in str(value)
+        for value in values
+    )
+    fits = short and sum(len(str(value)) + 2 for value in values) <= _SHORT
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=fits)
+
+
 _Dumper.add_representer(str, _text)
+_Dumper.add_representer(list, _list)
 
 
 def to_yaml(documents: Mapping[str, Document]) -> str:

@@ -1,17 +1,13 @@
-"""Setups and teardowns around the tasks that use a resource."""
+"""Resources: setups and teardowns around the tasks that use a resource."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from factory.documents import document as parts
+from factory.documents.dag import SETUP, TEARDOWN, Task, Tasks, following
+from factory.documents.team_dag import OPEN_WORKSPACE
 from factory.team.resources import PythonResource, SqlResource
 
-
-def macros(resources: Mapping[str, Any]) -> dict[str, Any]:
-    """A document's key where there are resources: templates say `{{ resource('staging').table }}`."""
-    if not resources:
-        return {}
-    return {"user_defined_macros": {"resource": "factory.airflow.resources.resource"}}
+Resource = PythonResource | SqlResource
 
 
 def setup_of(name: str) -> str:
@@ -24,11 +20,7 @@ def teardown_of(name: str) -> str:
     return f"destroy_{name}"
 
 
-def with_resources(
-    tasks: Mapping[str, Any],
-    resources: Mapping[str, PythonResource | SqlResource],
-    users: Sequence[str],
-) -> dict[str, Any]:
+def with_resources(tasks: Tasks, resources: Mapping[str, Resource], users: Sequence[str]) -> Tasks:
     """The tasks with a setup before the first that uses a resource, and a teardown after the last.
 
     Args:
@@ -37,55 +29,54 @@ def with_resources(
             destroyed before it.
         users: The tasks that use a resource that does not say.
     """
-    made = {name: dict(entry) for name, entry in tasks.items()}
     for name, resource in resources.items():
-        _surround(made, name, resource, outer=None, users=users)
-    return made
+        tasks = _surrounded(tasks, name, resource, outer=None, users=users)
+    return tasks
 
 
-def _surround(
-    tasks: dict[str, Any],
-    name: str,
-    resource: PythonResource | SqlResource,
-    *,
-    outer: str | None,
-    users: Sequence[str],
-) -> list[str]:
-    """Put a resource and those within it around its users; returns what its teardown waits for."""
+def _surrounded(
+    tasks: Tasks, name: str, resource: Resource, *, outer: str | None, users: Sequence[str]
+) -> Tasks:
+    """The tasks with a resource, and those within it, around its users."""
     own = resource.used_by or users
-    within = {task for inner in resource.resources.values() for task in _users(inner, own)}
-    used = [task for task in tasks if task in {*own, *within}]
-    above = {task: _ancestors(tasks, task) for task in used}
-    first = [task for task in used if not above[task].intersection(used)]
-    last = [task for task in used if not any(task in above[other] for other in used)]
-    setup = setup_of(name)
-    before = {needed: None for task in first for needed in _dependencies(tasks, task)}
-    entry = parts.decorated(
-        parts.SETUP,
+    named = set(_users(resource, users))
+    used = [task for task in tasks if task.name in named]
+    before = {task.name: _ancestors(tasks, task.name) for task in used}
+    first = [task for task in used if not before[task.name].intersection(before)]
+    last = [task for task in used if not any(task.name in above for above in before.values())]
+    after = dict.fromkeys(needed for task in first for needed in task.after)
+    if outer is not None:
+        after[setup_of(outer)] = None
+    setup = Task(
+        setup_of(name),
         "resources.create",
+        tuple(after),
+        SETUP,
         {"name": name, **_side(resource, resource.create)},
-        *(before | ({setup_of(outer): None} if outer else {})),
     )
-    _insert_before(tasks, first, setup, entry)
-    for task in first:
-        tasks[task]["dependencies"] = [*_dependencies(tasks, task), setup]
-    after = [
-        teardown
-        for inner_name, inner in resource.resources.items()
-        for teardown in _surround(tasks, inner_name, inner, outer=name, users=own)
-    ]
-    tasks[teardown_of(name)] = parts.decorated(
-        parts.TEARDOWN,
+    made: list[Any] = [following(task, setup.name) if task in first else task for task in tasks]
+    # Tasks are read in the order in which they run.
+    made.insert(min(map(tasks.index, first)), setup)
+    within = tuple(made)
+    for inner_name, inner in resource.resources.items():
+        within = _surrounded(within, inner_name, inner, outer=name, users=own)
+    teardown = Task(
+        teardown_of(name),
         "resources.destroy",
-        {"name": name, "created_by": setup, **_side(resource, resource.destroy)},
         # The workspace's setup too: it has succeeded where the resource's own has failed or was
         # killed half-way, and Airflow runs a teardown if one of its setups has succeeded.
-        *(parts.OPEN_WORKSPACE, setup, *last, *after),
+        (
+            *(OPEN_WORKSPACE, setup.name),
+            *(task.name for task in last),
+            *map(teardown_of, resource.resources),
+        ),
+        TEARDOWN,
+        {"name": name, **_side(resource, resource.destroy)},
     )
-    return [teardown_of(name)]
+    return (*within, teardown)
 
 
-def _users(resource: PythonResource | SqlResource, users: Sequence[str]) -> Iterable[str]:
+def _users(resource: Resource, users: Sequence[str]) -> Iterable[str]:
     """The tasks that use a resource or one within it."""
     own = resource.used_by or users
     yield from own
@@ -93,34 +84,21 @@ def _users(resource: PythonResource | SqlResource, users: Sequence[str]) -> Iter
         yield from _users(inner, own)
 
 
-def _ancestors(tasks: Mapping[str, Any], task: str) -> set[str]:
+def _ancestors(tasks: Tasks, name: str) -> set[str]:
+    after = {task.name: task.after for task in tasks}
     found: set[str] = set()
-    pending = _dependencies(tasks, task)
+    pending = list(after[name])
     while pending:
-        name = pending.pop()
-        if name in tasks and name not in found:
-            found.add(name)
-            pending += _dependencies(tasks, name)
+        one = pending.pop()
+        if one in after and one not in found:
+            found.add(one)
+            pending += after[one]
     return found
 
 
-def _dependencies(tasks: Mapping[str, Any], task: str) -> list[str]:
-    return list(tasks[task].get("dependencies", ()))
-
-
-def _insert_before(
-    tasks: dict[str, Any], followers: Iterable[str], name: str, entry: dict[str, Any]
-) -> None:
-    """Keep the tasks in running order, in which they are read, and built."""
-    position = min(list(tasks).index(follower) for follower in followers)
-    items = list(tasks.items())
-    items.insert(position, (name, entry))
-    tasks.clear()
-    tasks.update(items)
-
-
-def _side(resource: PythonResource | SqlResource, what: str) -> dict[str, Any]:
+def _side(resource: Resource, what: str) -> dict[str, Any]:
     """What creates or destroys a resource, as arguments of its task."""
     if isinstance(resource, SqlResource):
         return {"connection": resource.connection, "statements": what}
-    return {"call": what, "arguments": resource.arguments}
+    arguments = {"arguments": resource.arguments} if resource.arguments else {}
+    return {"call": what, **arguments}

@@ -1,20 +1,29 @@
-"""A model's training document: split, sweep, best, test, register, gate."""
+"""A model's training document: split, sweep, best, test, register, gate, promotion."""
 
+from datetime import timedelta
 from typing import Any
 
 from factory.base.section import qualify
-from factory.documents import document as parts
-from factory.documents.dataset import VERSIONS
-from factory.documents.document import Document
-from factory.documents.installation import Places
-from factory.documents.notification import telling
-from factory.documents.promotion import promotion_tasks
-from factory.documents.resources import macros, with_resources
-from factory.documents.shared import Shared
-from factory.documents.training_jobs import price, with_jobs
-from factory.models.promotion import RetrainWhen
+from factory.documents import dag
+from factory.documents.dag import Dag, Task, TaskGroup, Tasks
+from factory.documents.installation import Installation
+from factory.documents.resources import with_resources
+from factory.documents.schedules import When, assets, drift_asset, model_asset, or_when, schedule
+from factory.documents.team_dag import (
+    OPEN_WORKSPACE,
+    dump,
+    notify,
+    team_dag,
+    transforms,
+    with_workspace,
+)
+from factory.models.promotion import Approval
 from factory.team.team import TeamConfig
 from factory.training.model import TASKS_WITH_ROWS, Model
+
+START_TRAINING = "start_training"
+STOP_TRAINING = "stop_training"
+_ASKED = "ti.xcom_pull(task_ids='gate', key='approval')"
 
 
 def training_id(team: str, model: str) -> str:
@@ -22,116 +31,154 @@ def training_id(team: str, model: str) -> str:
     return f"{team}.{model}.train"
 
 
-def training_document(team: TeamConfig, name: str, places: Places) -> Document:
+def training_document(team: TeamConfig, name: str, installation: Installation) -> Dag:
     """The consumer DAG `<team>.<name>.train`."""
     model = team.models[name]
     full_name = f"{team.team}.{name}"
-    reads = [qualify(reference, team.team) for reference in model.train_on.datasets]
-    return parts.dag(
+    reads = tuple(qualify(reference, team.team) for reference in model.train_on.datasets)
+    tasks = (
+        *_before_the_trials(model, reads, installation),
+        *_trials(model),
+        *_after_the_trials(model),
+        *_promotion(team, model, full_name),
+    )
+    tasks = with_resources(tasks, model.resources, users=TASKS_WITH_ROWS)
+    return team_dag(
         team,
+        model,
         description=model.description or f"Trains the model {full_name}.",
         doc=_doc(full_name, model, reads),
-        when=_when(team, model, full_name, places),
-        tags=("model", "training", team.team),
-        params={"versions": VERSIONS},
-        tasks=parts.with_workspace(
-            with_resources(
-                with_jobs(_tasks(team, model, full_name, reads, places), model),
-                model.resources,
-                users=TASKS_WITH_ROWS,
-            ),
-            module="training",
-        ),
-        shared=Shared(
-            places.storage,
-            places.workspace,
-            places.storage_connection,
+        schedule=_schedule(team, model, full_name, installation),
+        tags=("model", "training"),
+        params=("versions",),
+        shared=installation.shared(
             model=full_name,
-            reads=tuple(reads),
-            section=_section(model, places),
-            price=price(model, places),
+            reads=reads,
+            section=_section(model, installation),
+            price=_price(model, installation),
         ),
-        about=model,
-    ) | macros(model.resources)
-
-
-def _when(team: TeamConfig, model: Model, full_name: str, places: Places) -> Any:
-    scheduled = parts.schedule(model.when, team, places)
-    if model.monitor is not None and model.monitor.retrains:
-        return parts.or_when(scheduled, parts.drift_asset(full_name))
-    return scheduled
-
-
-def _tasks(
-    team: TeamConfig, model: Model, full_name: str, reads: list[str], places: Places
-) -> dict[str, Any]:
-    rules = {} if model.retrain_when is None else _retrain(model.retrain_when)
-    return {
-        "inputs": parts.task("training.inputs", inlets=reads, places=places),
-        **rules,
-        "split": parts.task(
-            "training.split", None, "retrain" if rules else "inputs", inlets=reads, places=places
-        ),
-        "plan_trials": parts.task("training.plan_trials", None, "split", places=places),
-        "trial": {
-            "decorator": parts.MAPPED_TASK_GROUP,
-            "python_callable": "factory.airflow.tasks.training.trial",
-            "expand": {"trial": "+plan_trials"},
-            "dependencies": ["plan_trials"],
-            "tasks": {
-                "fit": _in_trial("fit", model, places),
-                "evaluate": _in_trial("evaluate", model, places, "fit"),
-            },
-        },
-        "select_best": parts.task(
-            "training.select_best",
-            None,
-            "trial",
-            places=places,
-            **({"trigger_rule": "all_done"} if model.search.max_failed_trials else {}),
-        ),
-        "test": parts.task("training.test", None, "select_best", places=places),
-        "register": parts.task("training.register", None, "test", places=places),
-        **_told(team, model, promotion_tasks(model.promotion, full_name, places)),
-    }
-
-
-def _told(team: TeamConfig, model: Model, tasks: dict[str, Any]) -> dict[str, Any]:
-    """The end of the document, with whom to tell how it ended."""
-    tasks["promote"] |= telling("on_promotion", team, model)
-    tasks["keep_champion"] |= telling("on_kept_champion", team, model)
-    return tasks
-
-
-def _section(model: Model, places: Places) -> dict[str, Any]:
-    """The model's section without what only says when, and what becomes of the model."""
-    section = model.as_trained("backend")
-    if model.transforms:
-        section["transforms"] = parts.transforms(model.transforms, places)
-    return section
-
-
-def _retrain(rules: RetrainWhen) -> dict[str, Any]:
-    arguments = {"rules": parts.dump(rules)}
-    return {
-        "retrain": parts.decorated(parts.SHORT_CIRCUIT, "promotion.retrain", arguments, "inputs")
-    }
-
-
-def _in_trial(call: str, model: Model, places: Places, *after: str) -> dict[str, Any]:
-    return parts.task(
-        f"training.{call}",
-        None,
-        *after,
-        places=places,
-        map_index_template="{{ trial['name'] }}",
-        max_active_tis_per_dagrun=model.search.parallel_trials,
+        tasks=with_workspace(tasks, installation, module="training"),
+        resources=model.resources,
     )
 
 
-def _doc(full_name: str, model: Model, reads: list[str]) -> str:
-    lines = [f"### Training of `{full_name}`", "", model.description.strip(), ""]
-    lines += [
+def _schedule(team: TeamConfig, model: Model, full_name: str, installation: Installation) -> When:
+    scheduled = schedule(model.when, team, installation)
+    if model.monitor is not None and model.monitor.retrains:
+        return or_when(scheduled, drift_asset(full_name))
+    return scheduled
+
+
+def _section(model: Model, installation: Installation) -> dict[str, Any]:
+    """The model's section without what only says when, and what becomes of the model."""
+    section = model.as_trained("backend")
+    if model.transforms:
+        section["transforms"] = transforms(model.transforms, installation)
+    return section
+
+
+def _price(model: Model, installation: Installation) -> float | None:
+    priced_as = None if model.backend is None else model.backend.priced_as
+    return None if priced_as is None else installation.prices.get(priced_as)
+
+
+def _before_the_trials(model: Model, reads: tuple[str, ...], installation: Installation) -> Tasks:
+    read = assets(reads, installation)
+    inputs = Task("inputs", "training.inputs", inlets=read)
+    if model.retrain_when is None:
+        return (inputs, Task("split", "training.split", ("inputs",), inlets=read), _PLAN_TRIALS)
+    rules = {"rules": dump(model.retrain_when)}
+    return (
+        inputs,
+        Task("retrain", "promotion.retrain", ("inputs",), dag.SHORT_CIRCUIT, rules),
+        Task("split", "training.split", ("retrain",), inlets=read),
+        _PLAN_TRIALS,
+    )
+
+
+_PLAN_TRIALS = Task("plan_trials", "training.plan_trials", ("split",))
+
+
+def _trials(model: Model) -> Tasks:
+    """The mapped task group of the trials; with a `backend`, their training waits for jobs.
+
+    The jobs' setup comes after `plan_trials`, for it reckons what all trials may cost; the teardown
+    stops whatever is at work still once all trials have ended, however.
+    """
+    options = {
+        "map_index_template": "{{ trial['name'] }}",
+        "max_active_tis_per_dagrun": model.search.parallel_trials,
+    }
+    evaluate = Task("evaluate", "training.evaluate", ("fit",), options=options)
+
+    def group(fit: Task, *after: str) -> TaskGroup:
+        return TaskGroup("trial", "training.trial", "trial", "plan_trials", after, (fit, evaluate))
+
+    if model.backend is None:
+        return (group(Task("fit", "training.fit", options=options), "plan_trials"),)
+    fit = Task("fit", "jobs.fit", type=dag.TRAINING_JOB, options=options)
+    # After the workspace's setup too: it has succeeded where this one has failed half-way, and
+    # Airflow runs a teardown if one of its setups has succeeded.
+    to_stop = (OPEN_WORKSPACE, START_TRAINING, "trial")
+    return (
+        Task(START_TRAINING, f"jobs.{START_TRAINING}", ("plan_trials",), dag.SETUP),
+        group(fit, "plan_trials", START_TRAINING),
+        Task(STOP_TRAINING, f"jobs.{STOP_TRAINING}", to_stop, dag.TEARDOWN),
+    )
+
+
+def _after_the_trials(model: Model) -> Tasks:
+    some_may_fail = {"trigger_rule": "all_done"} if model.search.max_failed_trials else {}
+    return (
+        Task("select_best", "training.select_best", ("trial",), options=some_may_fail),
+        Task("test", "training.test", ("select_best",)),
+        Task("register", "training.register", ("test",)),
+    )
+
+
+def _promotion(team: TeamConfig, model: Model, full_name: str) -> Tasks:
+    """The tasks after `register`; exactly one of `promote` and `keep_champion` comes to success."""
+    rules = model.promotion
+    asks = rules.approval if rules.needs_approval else None
+    # Without an approval being asked for, `approve` is skipped, and what follows goes on.
+    options = {"trigger_rule": "none_failed_min_one_success"} if asks else {}
+    return (
+        Task("gate", "promotion.gate", ("register",), dag.BRANCH, {"promotion": dump(rules)}),
+        *((_approve(asks),) if asks else ()),
+        Task(
+            "promote",
+            "promotion.promote",
+            ("gate", "approve") if asks else ("gate",),
+            outlets=(model_asset(full_name),),
+            options={**options, **notify("on_promotion", team, model)},
+        ),
+        # A rejection skips all that follows `approve` directly. So the way to keep the champion leads
+        # past `promote`: it is taken once that is skipped, and a `promote` that fails fails the run.
+        Task(
+            "keep_champion",
+            "promotion.keep_champion",
+            ("gate", "promote") if asks else ("gate",),
+            options={**options, **notify("on_kept_champion", team, model)},
+        ),
+    )
+
+
+def _approve(approval: Approval) -> Task:
+    """Airflow's human-in-the-loop operator, which waits without occupying a worker."""
+    options: dict[str, Any] = {
+        "subject": f"{{{{ {_ASKED}['subject'] }}}}",
+        "body": f"{{{{ {_ASKED}['body'] }}}}",
+        "response_timeout": timedelta(seconds=approval.response_timeout),
+        "defaults": "Approve" if approval.on_timeout == "approve" else "Reject",
+    }
+    if approval.assignees:
+        options["assigned_users"] = [{"id": user, "name": user} for user in approval.assignees]
+    return Task("approve", None, ("gate",), dag.APPROVAL, options=options)
+
+
+def _doc(full_name: str, model: Model, reads: tuple[str, ...]) -> list[str]:
+    return [
+        *(f"### Training of `{full_name}`", "", model.description.strip(), ""),
         f"* task: {model.task} of `{model.target}`",
         *(f"* trains on: `{name}`" for name in reads),
         f"* search: {model.search.strategy}, at most {model.search.parallel_trials} at once",
@@ -139,4 +186,3 @@ def _doc(full_name: str, model: Model, reads: list[str]) -> str:
         f"* objective: {model.goal} `{model.objective.metric}`",
         f"* MLflow: experiment and registered model `{full_name}`",
     ]
-    return "\n".join(lines) + "\n"

@@ -14,14 +14,14 @@ PROJECT = Path(__file__).parents[2]
 def documents():
     from factory.catalog import read_all
     from factory.documents.compile import compile_team
-    from factory.documents.installation import Places
+    from factory.documents.installation import Installation
 
     read = read_all(PROJECT / "configs", "dev")
-    places = Places(storage="s3://lake", workspace="/scratch", project=PROJECT)
+    installation = Installation(storage="s3://lake", workspace="/scratch", project=PROJECT)
     return {
         dag_id: document
         for file in read.teams.values()
-        for dag_id, document in compile_team(file.team, places).items()
+        for dag_id, document in compile_team(file.team, installation).items()
     }
 
 

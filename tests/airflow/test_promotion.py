@@ -13,7 +13,7 @@ from tests.documents.test_promotion import HEAD
 def documents(tmp_path: Path) -> dict:
     from factory.catalog import read_all
     from factory.documents.compile import compile_team
-    from factory.documents.installation import Places
+    from factory.documents.installation import Installation
 
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "sea.yaml").write_text(
@@ -21,8 +21,8 @@ def documents(tmp_path: Path) -> dict:
     )
     read = read_all(tmp_path / "configs", "prod")
     assert not read.problems
-    places = Places(storage="s3://lake", workspace="/scratch", project=tmp_path)
-    return compile_team(read.teams["sea"].team, places)
+    installation = Installation(storage="s3://lake", workspace="/scratch", project=tmp_path)
+    return compile_team(read.teams["sea"].team, installation)
 
 
 def test_approval_is_airflows_own_operator_and_plain_dag_factory_loads_it(documents, tmp_path):

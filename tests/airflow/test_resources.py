@@ -48,9 +48,7 @@ def test_destroy_gets_what_create_returned_and_the_same_arguments():
     made = create(name="table", call=f"{HERE}.make", arguments=arguments, ti=ti)
     assert made == {"id": 7}
     ti.xcom_push(key="return_value", value=made)
-    destroy(
-        name="table", created_by="create_table", call=f"{HERE}.make", arguments=arguments, ti=ti
-    )
+    destroy(name="table", call=f"{HERE}.make", arguments=arguments, ti=ti)
     assert MADE[1] == {"returned": {"id": 7}, "created": {"id": 7}}
 
 
@@ -58,14 +56,14 @@ def test_destroy_gets_none_where_create_began_and_failed(caplog):
     ti = Instance()
     with pytest.raises(OSError, match="no room"):
         create(name="table", call=f"{HERE}.fail", ti=ti)
-    destroy(name="table", created_by="create_table", call=f"{HERE}.make", ti=ti)
+    destroy(name="table", call=f"{HERE}.make", ti=ti)
     assert MADE == [{"created": None}]
     assert "resource table: its creation began and did not end well" in caplog.text
 
 
 def test_destroy_is_skipped_where_create_never_began():
     with pytest.raises(AirflowSkipException, match="never began"):
-        destroy(name="table", created_by="create_table", call=f"{HERE}.make", ti=Instance())
+        destroy(name="table", call=f"{HERE}.make", ti=Instance())
     assert MADE == []
 
 
@@ -87,7 +85,7 @@ def test_sql_runs_on_the_connection(monkeypatch):
     monkeypatch.setattr(resources, "_run_sql", lambda *given: ran.append(given))
     ti = Instance()
     assert create(name="table", connection="db", statements="create", ti=ti) == {}
-    destroy(name="table", created_by="create_table", connection="db", statements="drop", ti=ti)
+    destroy(name="table", connection="db", statements="drop", ti=ti)
     assert ran == [("db", "create"), ("db", "drop")]
 
 

@@ -14,7 +14,7 @@ from factory.airflow.operators import (
 )
 from factory.airflow.task_run import TaskRun
 from factory.base.errors import TerminalError
-from factory.documents.shared import Shared
+from factory.documents.dag import Shared
 from factory.lake.snapshot import Snapshot
 
 SECTION = {

@@ -86,10 +86,10 @@ def test_datasets_that_were_never_published_are_produced_first(project, tmp_path
 
 
 def test_datasets_that_were_published_are_not_produced_again(project, tmp_path):
-    from factory.documents.installation import Places
+    from factory.documents.installation import Installation
     from factory.lake.table import Lake
 
-    lake = Lake(Places.of(project.platform, tmp_path).storage)
+    lake = Lake(Installation.of(project.platform, tmp_path).storage)
     rows = rows_of("select 1 as id", tmp_path)
     publishing.publish(lake, "lab.species_predictions", rows.file, Write(), run_id="run")
     assert missing_datasets(project, tmp_path, "lab.landed") == []

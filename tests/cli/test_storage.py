@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from factory.base.errors import TerminalError
 from factory.cli.main import app
 from factory.cli.storage import check_storage, missing_extra, reaching
-from factory.documents.installation import Places
+from factory.documents.installation import Installation
 from factory.lake.storage import access
 from factory.runtime.errors import EmbeddedRuntimeError
 from tests.harness.s3 import S3Server
@@ -68,15 +68,17 @@ def test_artifacts_in_s3_need_the_extra_too(project, without_boto3, monkeypatch)
 
 
 def test_run_finds_the_connection_in_the_environment(project, s3: S3Server, monkeypatch):
-    places = Places("s3://lake/prod", "/scratch", project, storage_connection="aws_lake")
+    installation = Installation(
+        "s3://lake/prod", "/scratch", project, storage_connection="aws_lake"
+    )
     with (
         pytest.raises(TerminalError, match="no Airflow connection 'aws_lake'"),
-        reaching(places, project),
+        reaching(installation, project),
     ):
         pass
     connection = {"conn_type": "aws", "login": "AKIAX", "password": "a secret"}
     monkeypatch.setenv("AIRFLOW_CONN_AWS_LAKE", json.dumps(connection))
-    with reaching(places, project):
+    with reaching(installation, project):
         assert access.current().connection == "aws_lake"
     assert access.current().connection is None
 

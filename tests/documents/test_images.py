@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 from factory.catalog import read_all
 from factory.data.checks.check import AnyCheck
 from factory.data.sources.source import AnySource
-from factory.documents import document as parts
 from factory.documents.compile import compile_team
-from factory.documents.installation import Places
+from factory.documents.installation import Installation
 from factory.documents.rendering import to_yaml
+from factory.documents.team_dag import dump
 
 GOLDEN = Path(__file__).parent / "golden" / "images"
 
@@ -49,8 +49,8 @@ def documents(tmp_path_factory):
     (configs / "_defaults.yaml").write_text("version: 1\n")
     read = read_all(configs, "dev")
     assert not read.problems
-    places = Places(storage="s3://lake", workspace="/scratch", project=configs.parent)
-    return compile_team(read.teams["gallery"].team, places)
+    installation = Installation(storage="s3://lake", workspace="/scratch", project=configs.parent)
+    return compile_team(read.teams["gallery"].team, installation)
 
 
 def test_documents_are_the_golden_ones(documents):
@@ -65,7 +65,7 @@ def test_what_a_document_holds_reads_back_as_the_sections(documents):
     """Values that are defaults are left out, and must not be missed."""
     for section in ({"check": "min_size", "width": 1}, {"check": "label_count", "min": 1}):
         check = TypeAdapter(AnyCheck).validate_python(section)
-        assert TypeAdapter(AnyCheck).validate_python(parts.dump(check)) == check
+        assert TypeAdapter(AnyCheck).validate_python(dump(check)) == check
     url = {"type": "images", "url": "https://example.org/a.zip", "max_bytes": 5_000_000_000}
     source = TypeAdapter(AnySource).validate_python(url)
-    assert TypeAdapter(AnySource).validate_python(parts.dump(source)) == source
+    assert TypeAdapter(AnySource).validate_python(dump(source)) == source

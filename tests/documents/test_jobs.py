@@ -7,7 +7,7 @@ import pytest
 
 from factory.catalog import read_all
 from factory.documents.compile import compile_one
-from factory.documents.installation import Places
+from factory.documents.installation import Installation
 from factory.training.model import Model
 
 MODEL = """\
@@ -43,8 +43,10 @@ def document(project: Path, backend: str) -> dict[str, Any]:
     (configs / "sea.yaml").write_text(MODEL + backend)
     read = read_all(configs, "dev")
     assert not read.problems
-    places = Places(storage="s3://lake", workspace="/scratch", project=project, prices=PRICES)
-    found = compile_one(read.teams["sea"].team, "sea.m.train", places)
+    installation = Installation(
+        storage="s3://lake", workspace="/scratch", project=project, prices=PRICES
+    )
+    found = compile_one(read.teams["sea"].team, "sea.m.train", installation)
     assert found is not None
     return found
 

@@ -6,7 +6,7 @@ import pytest
 
 from factory.catalog import read_all
 from factory.documents.compile import compile_team, dag_ids
-from factory.documents.installation import Places
+from factory.documents.installation import Installation
 
 HEAD = """\
 version: 1
@@ -35,7 +35,7 @@ def compiled(project: Path, text: str, head: str = HEAD) -> dict:
     read = read_all(project / "configs", "dev")
     assert not read.problems, read.problems[0]
     team = read.teams["sea"].team
-    documents = compile_team(team, Places("s3://lake", "/scratch", project))
+    documents = compile_team(team, Installation("s3://lake", "/scratch", project))
     assert list(documents) == list(dag_ids(team))
     return documents
 
@@ -60,7 +60,8 @@ def test_predictions_start_it_where_there_are_any_and_else_new_rows_to_train_on(
 
 def test_tasks_declare_what_they_read(tmp_path):
     text = PREDICT + "    monitor: {truth: {dataset: truth, keys: [id]}}\n"
-    tasks = compiled(tmp_path, text)[MONITOR]["tasks"]
+    document = compiled(tmp_path, text)[MONITOR]
+    tasks = document["tasks"]
     assert list(tasks) == [
         "open_workspace",
         "inputs",
@@ -76,8 +77,8 @@ def test_tasks_declare_what_they_read(tmp_path):
         "sea.known",
         "sea.truth",
     ]
-    assert tasks["measure"]["op_kwargs"]["watched"] == {
-        "model": "sea.species",
+    assert document["default_args"]["shared"]["reads"] == ["sea.species_predictions"]
+    assert document["default_args"]["shared"]["watched"] == {
         "train_on": ["sea.known"],
         "current": ["sea.birds"],
         "predictions": "sea.species_predictions",
@@ -105,7 +106,7 @@ def test_people_are_told_only_if_the_section_says_so(tmp_path):
     told = compiled(tmp_path, "    monitor: {}\n")[MONITOR]["tasks"]["breach"]["op_kwargs"]
     assert told["notify"] == [{"type": "log"}]
     text = "    monitor: {on_breach: [retrain]}\n"
-    assert "notify" not in compiled(tmp_path, text)[MONITOR]["tasks"]["breach"]["op_kwargs"]
+    assert "op_kwargs" not in compiled(tmp_path, text)[MONITOR]["tasks"]["breach"]
 
 
 RETRAIN = "    monitor: {on_breach: [retrain]}\n"

@@ -6,7 +6,7 @@ import pytest
 
 from factory.catalog import read_all
 from factory.documents.compile import compile_team
-from factory.documents.installation import Places
+from factory.documents.installation import Installation
 
 DATASET = "source: {type: csv, path: a.csv}"
 MODEL = """\
@@ -52,8 +52,8 @@ def documents(tmp_path_factory):
     (configs / "sea.yaml").write_text(SEA)
     read = read_all(configs, "dev")
     assert not read.problems, "\n".join(map(str, read.problems))
-    places = Places(storage="s3://lake", workspace="/scratch", project=Path())
-    return compile_team(read.teams["sea"].team, places)
+    installation = Installation(storage="s3://lake", workspace="/scratch", project=Path())
+    return compile_team(read.teams["sea"].team, installation)
 
 
 TEAM = [{"type": "smtp", "to": ["team@example.org"]}]

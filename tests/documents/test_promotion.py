@@ -2,7 +2,7 @@
 
 from factory.catalog import read_all
 from factory.documents.compile import compile_team
-from factory.documents.installation import Places
+from factory.documents.installation import Installation
 
 HEAD = """\
 version: 1
@@ -32,8 +32,8 @@ def document_of(project, *lines: str) -> dict:
     (project / "configs" / "sea.yaml").write_text(text)
     read = read_all(project / "configs", "dev")
     assert not read.problems
-    places = Places(storage="s3://lake", workspace="/scratch", project=project)
-    return compile_team(read.teams["sea"].team, places)["sea.species.train"]
+    installation = Installation(storage="s3://lake", workspace="/scratch", project=project)
+    return compile_team(read.teams["sea"].team, installation)["sea.species.train"]
 
 
 def test_gate_goes_on_to_one_of_two_and_the_champion_must_be_beaten_by_default(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from factory.catalog import read_all
 from factory.documents.compile import compile_team
-from factory.documents.installation import Places
+from factory.documents.installation import Installation
 
 PAIR = "type: python, create: sklearn.make, destroy: sklearn.drop"
 SEA = f"""\
@@ -53,8 +53,8 @@ def documents(tmp_path_factory):
     (configs / "sea.yaml").write_text(SEA)
     read = read_all(configs, "dev")
     assert not read.problems, "\n".join(map(str, read.problems))
-    places = Places(storage="s3://lake", workspace="/scratch", project=Path())
-    return compile_team(read.teams["sea"].team, places)
+    installation = Installation(storage="s3://lake", workspace="/scratch", project=Path())
+    return compile_team(read.teams["sea"].team, installation)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,6 @@ def test_each_side_of_a_pair_gets_only_what_it_needs(documents):
     }
     assert tasks["destroy_outer"]["op_kwargs"] == {
         "name": "outer",
-        "created_by": "create_outer",
         "call": "sklearn.drop",
         "arguments": {"size": 3},
     }

@@ -11,9 +11,7 @@ from factory.airflow.tasks.inputs import decide
 __all__ = ["breach", "inputs", "measure", "report"]
 
 
-def inputs(
-    *, run: TaskRun, triggering_asset_events: Mapping[Any, Any], truth: str | None = None
-) -> dict[str, Any]:
+def inputs(*, run: TaskRun, triggering_asset_events: Mapping[Any, Any]) -> dict[str, Any]:
     """Decide which snapshots are looked at; truth may be missing as yet.
 
     Raises:
@@ -22,6 +20,7 @@ def inputs(
     from factory.lake.snapshot import NoSnapshotError
 
     names = list(run.shared.reads)
+    truth = _watched(run).truth
     if truth is not None:
         try:
             run.lake.newest(truth)
@@ -35,20 +34,19 @@ def inputs(
         raise AirflowSkipException(f"there is nothing to look at: {error}") from error
 
 
-def measure(*, run: TaskRun, watched: dict[str, Any]) -> dict[str, Any]:
+def measure(*, run: TaskRun) -> dict[str, Any]:
     """Compare the window with the training, column by column, and predictions with the truth.
 
     Raises:
         AirflowSkipException: There is no champion yet, or there are no predictions.
     """
     from factory.models.tracking import Tracking
-    from factory.monitoring.measure import MonitoredData
     from factory.monitoring.measure import measure as step
     from factory.monitoring.rows import EmptyWindowError
 
     try:
         found = step(
-            MonitoredData.from_json(watched),
+            _watched(run),
             run.model,
             run.monitor,
             run.snapshots,
@@ -86,7 +84,6 @@ def report(*, run: TaskRun) -> dict[str, Any]:
 def breach(
     *,
     run: TaskRun,
-    train_on: list[str],
     outlet_events: Any,
     notify: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
@@ -105,7 +102,7 @@ def breach(
 
     found: Measurement = _measured(run)
     recorded = RecordedWindow.from_json(run.result("report"))
-    newest = {name: run.lake.newest(name).version for name in train_on}
+    newest = {name: run.lake.newest(name).version for name in _watched(run).train_on}
     decision = act(found, recorded, run.monitor, newest=newest, tracking=Tracking())
     result = {**decision.as_json(), "report": recorded.url}
     if decision.breached:
@@ -129,6 +126,12 @@ _MEASUREMENT = "measurement.json"
 _SHOWN = 10
 """Windows that the report shows beyond those that count."""
 _LONGEST_WHY = 2000
+
+
+def _watched(run: TaskRun) -> Any:
+    from factory.monitoring.measure import MonitoredData
+
+    return MonitoredData.from_json({"model": run.model_name, **(run.shared.watched or {})})
 
 
 def _measured(run: TaskRun) -> Any:

@@ -66,14 +66,14 @@ def gate(*, run: TaskRun, promotion: dict[str, Any]) -> str:
     return _NEXT[decision.verdict]
 
 
-def promote(*, run: TaskRun, outlet_events: Any, within: int | None = None) -> dict[str, Any]:
+def promote(*, run: TaskRun, outlet_events: Any) -> dict[str, Any]:
     """Put the new version into production and emit the model's asset event."""
     from factory.models.promote import promote as step
     from factory.models.tracking import Tracking
 
     outcome, event = step(
         _decision(run),
-        _answer(run, within),
+        _answer(run),
         by=f"Airflow run {run.ti.run_id} of {run.ti.dag_id}",
         tracking=Tracking(),
     )
@@ -81,7 +81,7 @@ def promote(*, run: TaskRun, outlet_events: Any, within: int | None = None) -> d
     return outcome.as_json()
 
 
-def keep_champion(*, run: TaskRun, within: int | None = None) -> dict[str, Any]:
+def keep_champion(*, run: TaskRun) -> dict[str, Any]:
     """Leave the version in production where it is, and say why.
 
     Raises:
@@ -90,7 +90,7 @@ def keep_champion(*, run: TaskRun, within: int | None = None) -> dict[str, Any]:
     from factory.models.promote import keep as step
     from factory.models.tracking import Tracking
 
-    answer = _answer(run, within)
+    answer = _answer(run)
     if answer is not None and answer.approved:
         raise AirflowSkipException(f"{run.model_name}: {answer}, and promoted")
     return step(_decision(run), answer, tracking=Tracking()).as_json()
@@ -102,11 +102,9 @@ def _decision(run: TaskRun) -> Any:
     return Decision.from_json(run.result("gate", "decision"))
 
 
-def _answer(run: TaskRun, within: int | None) -> Any:
+def _answer(run: TaskRun) -> Any:
     """What came of asking; None where nobody was asked."""
     from factory.models.promote import Answer
 
-    if within is None:
-        return None
     answer = run.result("approve", "answer")
-    return Answer(**answer, within=within) if answer else None
+    return Answer(**answer) if answer else None

@@ -6,6 +6,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from factory.base.errors import TerminalError
+from factory.documents.resources import setup_of
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,6 @@ def create(
 def destroy(
     *,
     name: str,
-    created_by: str,
     ti: Any,
     connection: str | None = None,
     statements: str = "",
@@ -55,12 +55,12 @@ def destroy(
     Raises:
         AirflowSkipException: Its creation never began.
     """
-    if not ti.xcom_pull(task_ids=created_by, key=BEGUN):
+    if not ti.xcom_pull(task_ids=setup_of(name), key=BEGUN):
         raise AirflowSkipException(f"resource {name}: its creation never began")
     if connection is not None:
         _run_sql(connection, statements)
         return
-    created = ti.xcom_pull(task_ids=created_by)
+    created = ti.xcom_pull(task_ids=setup_of(name))
     if created is None:
         log.warning("resource %s: its creation began and did not end well", name)
     _call(call, {**(arguments or {}), "created": created})

@@ -1,0 +1,21 @@
+"""What a person may set when triggering a run by hand; documents name these functions."""
+
+from airflow.sdk import Param
+
+
+def publish_unchanged() -> Param:
+    """Whether the asset event is emitted even if the content is the same as before."""
+    return Param(
+        default=False,
+        description="Emit the asset event even if the content is the same as before.",
+        type="boolean",
+    )
+
+
+def versions() -> Param:
+    """The versions to read, by dataset."""
+    return Param(
+        None,
+        description="Versions to read, such as {'marine.penguins': 3}; the newest when left out.",
+        type=["object", "null"],
+    )

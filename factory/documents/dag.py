@@ -1,0 +1,263 @@
+"""A DAG as a frozen value, and what it is made of; `as_data` is the last step, to dag-factory's format."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+Document = dict[str, Any]
+"""A DAG in dag-factory's YAML format, as plain data."""
+
+
+class TaskType(NamedTuple):
+    """How dag-factory makes a task."""
+
+    key: str
+    """`operator` or `decorator`."""
+    path: str
+    """The dotted path of what makes it."""
+
+
+STEP = TaskType("operator", "factory.airflow.operators.StepOperator")
+APPROVAL = TaskType("operator", "factory.airflow.approval.ApprovalStepOperator")
+TRAINING_JOB = TaskType("operator", "factory.airflow.job_operator.TrainingJobOperator")
+SETUP = TaskType("decorator", "factory.airflow.decorators.setup")
+TEARDOWN = TaskType("decorator", "factory.airflow.decorators.teardown")
+BRANCH = TaskType("decorator", "factory.airflow.decorators.branch")
+SHORT_CIRCUIT = TaskType("decorator", "factory.airflow.decorators.short_circuit")
+
+_FUNCTIONS = "factory.airflow.tasks"
+_MAPPED_TASK_GROUP = "factory.airflow.decorators.mapped_task_group"
+_ON_FAILURE = "factory.airflow.run_failures.run_failed"
+
+
+@dataclass(frozen=True)
+class PythonObject:
+    """An object that dag-factory makes of `__type__`, a class or function, and its arguments."""
+
+    type: str
+    args: tuple[Any, ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_data(self) -> Document:
+        """As dag-factory reads it."""
+        args = {"__args__": as_data(self.args)} if self.args else {}
+        return {"__type__": self.type, **args, **as_data(self.arguments)}
+
+
+@dataclass(frozen=True)
+class Asset:
+    """An Airflow asset."""
+
+    name: str
+    uri: str
+    group: str
+
+    def as_data(self) -> Document:
+        """As dag-factory reads it."""
+        return {
+            "__type__": "airflow.sdk.Asset",
+            "name": self.name,
+            "uri": self.uri,
+            "group": self.group,
+        }
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task that calls the function `factory.airflow.tasks.<call>` after the tasks it names."""
+
+    name: str
+    call: str | None
+    """None for an operator that does something by itself."""
+    after: tuple[str, ...] = ()
+    type: TaskType = STEP
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What the function gets, beside the facts that all tasks of the DAG share."""
+    inlets: tuple[Asset, ...] = ()
+    outlets: tuple[Asset, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the operator takes beside these, such as `trigger_rule`."""
+
+    def as_data(self) -> Document:
+        """As dag-factory reads it, without the keys that have nothing to say."""
+        return {
+            self.type.key: self.type.path,
+            **({"python_callable": f"{_FUNCTIONS}.{self.call}"} if self.call else {}),
+            **_given(
+                op_kwargs=self.arguments,
+                dependencies=self.after,
+                inlets=self.inlets,
+                outlets=self.outlets,
+            ),
+            **as_data(self.options),
+        }
+
+
+@dataclass(frozen=True)
+class TaskGroup:
+    """Tasks that run once for every element of what another task has returned."""
+
+    name: str
+    call: str
+    """The function of `factory.airflow.tasks` that names the element and explains the group."""
+    element: str
+    """The argument by which its tasks get their element."""
+    over: str
+    """The task that returns the elements."""
+    after: tuple[str, ...]
+    tasks: tuple[Task, ...]
+
+    def as_data(self) -> Document:
+        """As dag-factory reads it."""
+        return {
+            "decorator": _MAPPED_TASK_GROUP,
+            "python_callable": f"{_FUNCTIONS}.{self.call}",
+            "expand": {self.element: f"+{self.over}"},
+            "dependencies": list(self.after),
+            "tasks": {task.name: task.as_data() for task in self.tasks},
+        }
+
+
+Tasks = tuple[Task | TaskGroup, ...]
+"""The tasks of a DAG, in the order in which they are read."""
+
+
+def following(task: Task | TaskGroup, *after: str) -> Task | TaskGroup:
+    """The task, after these too."""
+    return replace(task, after=(*task.after, *after))
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Facts that every task of a DAG may ask for; a document's `default_args` hold them as `shared`.
+
+    Sections are plain data, without what has its default. Their templates are rendered by the task
+    that asks for them, and not stored with it, as an operator's own arguments are.
+    """
+
+    storage: str
+    """The lake's address."""
+    workspace: str
+    """The folder below which each run has a scratch folder."""
+    storage_connection: str | None = None
+    """The Airflow connection by which tasks reach storage; None where it needs none."""
+    dataset: str | None = None
+    """The dataset that the DAG publishes, `team.dataset`."""
+    model: str | None = None
+    """The model that the DAG is about, `team.model`."""
+    reads: tuple[str, ...] = ()
+    """The datasets that `inputs` chooses snapshots of, by full name."""
+    columns: Mapping[str, str] | None = None
+    """The promised columns of the dataset, name to type."""
+    write: Mapping[str, Any] | None = None
+    """How the dataset's new rows meet the published ones: its section `write`."""
+    section: Mapping[str, Any] | None = None
+    """The model's section, with the text of SQL files in place of their paths."""
+    monitor: Mapping[str, Any] | None = None
+    """The model's section `monitor`."""
+    watched: Mapping[str, Any] | None = None
+    """The datasets that a monitor looks at: see `factory.monitoring.measure.MonitoredData`."""
+    deploy: Mapping[str, Any] | None = None
+    """The model's section `deploy`."""
+    price: float | None = None
+    """USD an hour of the machine that trials are trained on, if it is known."""
+
+    def as_data(self) -> Document:
+        """The facts that there are."""
+        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: as_data(value) for name, value in found.items() if value not in (None, ())}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> "Shared":
+        """The facts that `as_data` wrote."""
+        return cls(**{**data, "reads": tuple(data.get("reads", ()))})
+
+
+@dataclass(frozen=True)
+class Dag:
+    """A DAG of a dataset or model."""
+
+    description: str
+    doc: str
+    """Its page in Airflow, in Markdown."""
+    schedule: str | tuple[Asset, ...] | PythonObject | None
+    start_date: date
+    tags: tuple[str, ...]
+    default_args: Mapping[str, Any]
+    """What all its tasks have in common, as Airflow's operators know it."""
+    shared: Shared
+    """What all its tasks have in common, as our operators know it."""
+    on_failure: tuple[Mapping[str, Any], ...]
+    """The notifiers that are told when a run fails."""
+    params: Mapping[str, PythonObject]
+    tasks: Tasks
+    macros: Mapping[str, str]
+    """Functions that templates may call, name to dotted path."""
+
+    def as_data(self) -> Document:
+        """As dag-factory reads it."""
+        return {
+            "description": self.description,
+            "doc_md": self.doc,
+            "schedule": as_data(self.schedule),
+            "start_date": self.start_date.isoformat(),
+            "catchup": False,
+            # Two runs of one DAG would publish or register side by side: the second waits.
+            "max_active_runs": 1,
+            "tags": sorted(self.tags),
+            "default_args": {**as_data(self.default_args), "shared": self.shared.as_data()},
+            **_on_failure(self.on_failure),
+            **_given(params=self.params),
+            "tasks": {task.name: task.as_data() for task in self.tasks},
+            **_given(user_defined_macros=self.macros),
+        }
+
+
+@dataclass(frozen=True)
+class OwnDag:
+    """A DAG that a team has written itself, in dag-factory's format."""
+
+    written: Mapping[str, Any]
+    team: str
+    owner: str
+    on_failure: tuple[Mapping[str, Any], ...]
+    """The notifiers that are told when a run fails, unless the DAG says otherwise."""
+
+    def as_data(self) -> Document:
+        """What is written, with the team's tag and owner."""
+        return {
+            **_on_failure(self.on_failure),
+            **self.written,
+            "tags": sorted({self.team, *self.written.get("tags", ())}),
+            "default_args": {"owner": self.owner, **self.written.get("default_args", {})},
+        }
+
+
+def _on_failure(notifiers: tuple[Mapping[str, Any], ...]) -> Document:
+    if not notifiers:
+        return {}
+    return {"on_failure_callback": {"callback": _ON_FAILURE, "targets": as_data(notifiers)}}
+
+
+def as_data(value: Any) -> Any:
+    """A value of a document as plain data."""
+    match value:
+        case PythonObject() | Asset():
+            return value.as_data()
+        case timedelta():
+            seconds = int(value.total_seconds())
+            return {"__type__": "datetime.timedelta", "seconds": seconds}
+        case Mapping():
+            return {key: as_data(one) for key, one in value.items()}
+        case str():
+            return value
+        case Sequence():
+            return [as_data(one) for one in value]
+        case _:
+            return value
+
+
+def _given(**keys: Any) -> Document:
+    """The keys whose value is not empty."""
+    return {key: as_data(value) for key, value in keys.items() if value}

@@ -1,0 +1,132 @@
+"""What the DAGs of a team have in common: defaults, workspace, whom to tell, what runs may be told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from factory.base.section import Section
+from factory.data.dataset import Dataset
+from factory.data.transforms.transform import Transform
+from factory.documents.dag import SETUP, TEARDOWN, Dag, PythonObject, Shared, Task, Tasks
+from factory.documents.installation import Installation
+from factory.documents.schedules import When
+from factory.notifiers.message import Event
+from factory.team.notify import notifiers_of
+from factory.team.team import TeamConfig
+from factory.training.model import Model
+
+MAKE_BUCKET = "make_bucket"
+OPEN_WORKSPACE = "open_workspace"
+CLOSE_WORKSPACE = "close_workspace"
+
+
+def team_dag(
+    team: TeamConfig,
+    about: Dataset | Model,
+    *,
+    description: str,
+    doc: Sequence[str],
+    schedule: When,
+    tags: Sequence[str],
+    shared: Shared,
+    tasks: Tasks,
+    params: Sequence[str] = (),
+    resources: Mapping[str, Any] | None = None,
+) -> Dag:
+    """A DAG about a dataset or model of a team.
+
+    Args:
+        team: The team.
+        about: The dataset or model; it may say whom to tell of a failed run.
+        description: One line.
+        doc: The lines of its page in Airflow.
+        schedule: When it runs.
+        tags: What it does; the team's name comes on top.
+        shared: What all its tasks share.
+        tasks: Its tasks.
+        params: The functions of `factory.airflow.params` whose params a person may set for a run.
+        resources: The resources of its runs; templates may ask for them.
+    """
+    return Dag(
+        description=description,
+        doc="\n".join(doc) + "\n",
+        schedule=schedule,
+        start_date=team.defaults.start_date,
+        tags=(*tags, team.team),
+        default_args=_default_args(team),
+        shared=shared,
+        on_failure=notifiers("on_failure", team, about),
+        params={name: PythonObject(f"factory.airflow.params.{name}") for name in params},
+        tasks=tasks,
+        macros={"resource": "factory.airflow.resources.resource"} if resources else {},
+    )
+
+
+def _default_args(team: TeamConfig) -> dict[str, Any]:
+    defaults = team.defaults
+    arguments: dict[str, Any] = {
+        "owner": team.owner,
+        "retries": defaults.retries,
+        "retry_delay": timedelta(seconds=defaults.retry_delay),
+    }
+    if defaults.execution_timeout is not None:
+        arguments["execution_timeout"] = timedelta(seconds=defaults.execution_timeout)
+    for name in ("pool", "queue", "priority_weight"):
+        if (value := getattr(defaults, name)) is not None:
+            arguments[name] = value
+    return arguments
+
+
+def with_workspace(tasks: Tasks, installation: Installation, module: str = "workspace") -> Tasks:
+    """The tasks between a setup that makes the run's workspace and a teardown that removes it.
+
+    Before them, the lake's bucket is made if the installation asks for it.
+
+    Args:
+        tasks: The tasks in running order; the first ones come after no other.
+        installation: Where data lies.
+        module: The module of `factory.airflow.tasks` whose functions open and close.
+    """
+    followed = {name for task in tasks for name in task.after}
+    leaves = [task.name for task in tasks if task.name not in followed]
+    make_bucket: Tasks = ()
+    if installation.create_bucket:
+        make_bucket = (Task(MAKE_BUCKET, f"workspace.{MAKE_BUCKET}", type=SETUP),)
+    made = tuple(task.name for task in make_bucket)
+    return (
+        *make_bucket,
+        Task(OPEN_WORKSPACE, f"{module}.{OPEN_WORKSPACE}", made, SETUP),
+        *(replace(task, after=task.after or (OPEN_WORKSPACE,)) for task in tasks),
+        Task(CLOSE_WORKSPACE, f"{module}.{CLOSE_WORKSPACE}", (OPEN_WORKSPACE, *leaves), TEARDOWN),
+    )
+
+
+def notifiers(
+    event: Event, team: TeamConfig, about: Dataset | Model | None = None
+) -> tuple[dict[str, Any], ...]:
+    """The notifiers of an event as plain data: those of the most specific place that names any.
+
+    Args:
+        event: The event.
+        team: The team.
+        about: What the event is about; None for the DAGs that the team writes itself.
+    """
+    found = notifiers_of(event, about.notify if about else None, team.notify)
+    return tuple(dump(notifier) for notifier in found)
+
+
+def notify(event: Event, team: TeamConfig, about: Dataset | Model) -> dict[str, Any]:
+    """The option `notify` of a task whose success is the event, if somebody is to be told."""
+    found = notifiers(event, team, about)
+    return {"notify": {"event": event, "targets": found}} if found else {}
+
+
+def dump(section: Section) -> dict[str, Any]:
+    """A section as plain data, without what has its default."""
+    return section.model_dump(mode="json", exclude_defaults=True)
+
+
+def transforms(steps: Sequence[Transform], installation: Installation) -> list[dict[str, Any]]:
+    """Transforms as plain data, the text of SQL files in place of their paths."""
+    return [dump(step.for_document(installation.project)) for step in steps]
