@@ -177,6 +177,18 @@ BACKEND = Family(
     },
 )
 
+DEPLOY_TARGET = Family(
+    "deploy target",
+    key="type",
+    base="factory.deploy.targets.target:Target",
+    builtin={
+        "process": "factory.deploy.targets.process:ProcessTarget",
+        "container": "factory.deploy.targets.container:ContainerTarget",
+        "kubernetes": "factory.deploy.targets.kubernetes:KubernetesTarget",
+        "sagemaker": "factory.deploy.targets.sagemaker:SageMakerTarget",
+    },
+)
+
 FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
@@ -186,6 +198,7 @@ FAMILIES: Mapping[str, Family] = {
         METRIC,
         SEARCH_STRATEGY,
         BACKEND,
+        DEPLOY_TARGET,
         NOTIFIER,
     )
 }

@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any
 from factory.base.errors import TerminalError
 
 if TYPE_CHECKING:
-    from factory.deploy.access import Places
-    from factory.deploy.targets.kubernetes_section import Eks, KubernetesDeploy
+    from factory.deploy.targets.target import ClusterAccess, DeployContext
+    from factory.models.tracking import Tracking
 
 
-def places(project: Path | None = None) -> "Places":
-    """The places of a task.
+def deploy_context(tracking: "Tracking", project: Path) -> "DeployContext":
+    """What a target is given in a task.
 
     Args:
-        project: The project's folder; None where no file of it is needed.
+        tracking: The MLflow server.
+        project: The project's folder.
     """
-    from factory.deploy.access import Places
+    from factory.base.aws import AwsClients
+    from factory.deploy.targets.target import DeployContext
 
-    return Places(project=project or Path(), session=_session, cluster=_cluster)
+    return DeployContext(tracking, project, AwsClients(_session), _cluster)
 
 
 def _session(connection: str | None) -> Any:
@@ -37,18 +39,18 @@ def _session(connection: str | None) -> Any:
     return access.current().session if connection is None else aws_session(connection)
 
 
-def _cluster(section: "KubernetesDeploy") -> AbstractContextManager[Any]:
-    """A client of the cluster that a section names.
+def _cluster(access: "ClusterAccess") -> AbstractContextManager[Any]:
+    """A client of a cluster.
 
     Raises:
         TerminalError: The extra is not installed, or the connection is of another type.
     """
-    from factory.deploy.cluster import own_cluster
+    from factory.base.kubernetes import own_cluster
 
-    if section.eks is not None:
-        return _eks(section.eks, section.namespace)
-    if section.connection is not None:
-        return nullcontext(_kubernetes(section.connection))
+    if access.eks is not None:
+        return _eks(access, access.eks)
+    if access.connection is not None:
+        return nullcontext(_kubernetes(access.connection))
     return own_cluster()
 
 
@@ -56,7 +58,7 @@ def _kubernetes(connection: str) -> Any:
     try:
         from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
     except ImportError:
-        from factory.deploy.cluster import missing_extra
+        from factory.base.kubernetes import missing_extra
 
         raise TerminalError(missing_extra()) from None
     _require_type(connection, "kubernetes")
@@ -64,7 +66,7 @@ def _kubernetes(connection: str) -> Any:
 
 
 @contextmanager
-def _eks(section: "Eks", namespace: str) -> Iterator[Any]:
+def _eks(access: "ClusterAccess", cluster: str) -> Iterator[Any]:
     """A client of a cluster at Amazon.
 
     The provider writes a kubeconfig whose login is a program that asks AWS for a token, and the
@@ -80,13 +82,13 @@ def _eks(section: "Eks", namespace: str) -> Iterator[Any]:
         ) from None
     from factory.base.aws import calling
 
-    if section.connection is not None:
-        _require_type(section.connection, "aws")
-    hook = EksHook(aws_conn_id=section.connection, region_name=section.region)
+    if access.eks_connection is not None:
+        _require_type(access.eks_connection, "aws")
+    hook = EksHook(aws_conn_id=access.eks_connection, region_name=access.eks_region)
     with ExitStack() as stack:
-        with calling(f"log in to the cluster {section.cluster}"):
+        with calling(f"log in to the cluster {cluster}"):
             kubeconfig, _ = stack.enter_context(
-                hook.generate_config_file_with_credentials(section.cluster, namespace)
+                hook.generate_config_file_with_credentials(cluster, access.namespace)
             )
         stack.enter_context(_own_python_first())
         yield config.new_client_from_config(kubeconfig)

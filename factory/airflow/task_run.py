@@ -15,6 +15,7 @@ from factory.team.environment import project_folder
 Section = TypeVar("Section")
 
 if TYPE_CHECKING:
+    from factory.deploy.targets.target import Target
     from factory.lake.snapshot import Snapshot
     from factory.lake.table import Lake
     from factory.lake.write import Write
@@ -95,12 +96,13 @@ class TaskRun:
         return self._read(Monitor, "monitor")
 
     @cached_property
-    def deploy(self) -> Any:
+    def deploy(self) -> "Target":
         """The model's section `deploy`."""
-        from factory.deploy.sections import Deploy
+        from factory.deploy.targets.target import AnyTarget
 
-        union: Any = Deploy
-        return self._read(union, "deploy")
+        union: Any = AnyTarget
+        target: Target = self._read(union, "deploy")
+        return target
 
     def result(self, task_id: str, key: str = "return_value") -> Any:
         """What another task of this run has returned, or pushed by a key; None if nothing."""

@@ -1,4 +1,4 @@
-"""The build context of a serving image: everything that goes into it but the base."""
+"""The build context of a serving container image: everything that goes into it but the base."""
 
 import os
 import shutil
@@ -11,8 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import factory
 from factory.base.digests import sha256_of_folder
-from factory.deploy.container_image_section import Image
-from factory.deploy.protocol import Release
+from factory.deploy.container_image import ContainerImage
 from factory.deploy.requirements import (
     FASTAI,
     SERVING,
@@ -21,6 +20,7 @@ from factory.deploy.requirements import (
     pinned,
     python_version,
 )
+from factory.models.record import ModelRecord
 
 MODEL = "model"
 """The folder of the context that holds the model."""
@@ -32,8 +32,8 @@ _LEFT_OUT = ("__pycache__", "*.pyc", ".DS_Store")
 
 
 @dataclass(frozen=True)
-class Context:
-    """A folder that an image can be built from."""
+class BuildContext:
+    """A folder that a container image can be built from."""
 
     folder: Path
     sha256: str
@@ -44,14 +44,14 @@ class Context:
 
 
 def make_context(
-    folder: Path, image: Image, release: Release, model_folder: Path | None
-) -> Context:
+    folder: Path, image: ContainerImage, record: ModelRecord, model_folder: Path | None
+) -> BuildContext:
     """Put a context together.
 
     Args:
         folder: Where; what is there is replaced.
         image: How the image is made.
-        release: What it serves.
+        record: What it serves.
         model_folder: The model as `factory serve --model-folder` reads it; None for an image that
             is given one when it starts.
 
@@ -63,33 +63,33 @@ def make_context(
     folder.mkdir(parents=True)
     if model_folder is not None:
         shutil.copytree(model_folder, folder / MODEL)
-    for package in (Path(factory.__file__).parent, *own_code(release.packages)):
+    for package in (Path(factory.__file__).parent, *own_code(record.packages)):
         _copy(package, folder / "packages" / package.name)
-    needed = requirements(release, image.provided)
+    needed = requirements(record, image.provided)
     (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in needed))
     # The labels are not of the content: they tell of it.
     content = sha256_of_folder(folder)
-    labels = labels_of(release, content, with_model=model_folder is not None)
-    dockerfile = render_dockerfile(image, release, labels, with_model=model_folder is not None)
+    labels = labels_of(record, content, with_model=model_folder is not None)
+    dockerfile = render_dockerfile(image, record, labels, with_model=model_folder is not None)
     (folder / "Dockerfile").write_text(dockerfile)
     sha256 = sha256_of_folder(folder)
     _make_even(folder)
-    tag = f"{release.version}-{sha256[:12]}" if model_folder is not None else sha256[:12]
-    return Context(folder, sha256, f"{image.repository}:{tag}", labels)
+    tag = f"{record.version}-{sha256[:12]}" if model_folder is not None else sha256[:12]
+    return BuildContext(folder, sha256, f"{image.repository}:{tag}", labels)
 
 
-def requirements(release: Release, provided: Iterable[str] = ()) -> list[str]:
+def requirements(record: ModelRecord, provided: Iterable[str] = ()) -> list[str]:
     """What the image installs to serve a version: `name==version`, sorted.
 
     Args:
-        release: The version.
+        record: The version.
         provided: Patterns of names that the base brings.
 
     Raises:
         TerminalError: A package is not installed here.
     """
-    roots = [*SERVING, *distributions_of(release.packages)]
-    if release.estimator.startswith("fastai."):
+    roots = [*SERVING, *distributions_of(record.packages)]
+    if record.estimator.startswith("fastai."):
         roots += FASTAI
     patterns = tuple(provided)
     return [
@@ -99,33 +99,33 @@ def requirements(release: Release, provided: Iterable[str] = ()) -> list[str]:
     ]
 
 
-def labels_of(release: Release, content: str, *, with_model: bool) -> dict[str, str]:
+def labels_of(record: ModelRecord, content: str, *, with_model: bool) -> dict[str, str]:
     """The image's labels: which version it serves and what it was made of; sorted.
 
     Args:
-        release: The version.
+        record: The version.
         content: The SHA-256 of the context but for its Dockerfile.
         with_model: Whether the model is in the image; otherwise it serves any of the model's kind.
     """
     labels = {
-        "org.opencontainers.image.title": release.model if with_model else "factory serve",
+        "org.opencontainers.image.title": record.model if with_model else "factory serve",
         "factory.content": content,
     }
     if with_model:
         labels |= {
-            "org.opencontainers.image.version": str(release.version),
-            "factory.model": release.model,
-            "factory.version": str(release.version),
-            "factory.task": release.task or "",
-            "factory.estimator": release.estimator,
+            "org.opencontainers.image.version": str(record.version),
+            "factory.model": record.model,
+            "factory.version": str(record.version),
+            "factory.task": record.task or "",
+            "factory.estimator": record.estimator,
         }
-        if release.sha256:
-            labels["factory.model.sha256"] = release.sha256
+        if record.sha256:
+            labels["factory.model.sha256"] = record.sha256
     return dict(sorted(labels.items()))
 
 
 def render_dockerfile(
-    image: Image, release: Release, labels: Mapping[str, str], *, with_model: bool
+    image: ContainerImage, record: ModelRecord, labels: Mapping[str, str], *, with_model: bool
 ) -> str:
     """The Dockerfile's text."""
     environment = Environment(
@@ -135,7 +135,7 @@ def render_dockerfile(
         autoescape=False,  # noqa: S701 - no HTML
     )
     return environment.get_template("serving.Dockerfile.jinja").render(
-        title=f"{release.model} version {release.version}" if with_model else "models",
+        title=f"{record.model} version {record.version}" if with_model else "models",
         base=image.base or f"python:{python_version()}-slim",
         labels=labels,
         with_model=with_model,

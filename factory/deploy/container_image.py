@@ -1,52 +1,89 @@
-"""From a version to an image in its registry: what all targets that run images share."""
+"""`image`: how the container image that serves a model is built, and where it is kept."""
 
-from contextlib import ExitStack
-from pathlib import Path
+import re
+from typing import Annotated, Literal
 
-from factory.deploy.access import Places
-from factory.deploy.build_context import make_context
-from factory.deploy.builders import Job, build_image
-from factory.deploy.container_image_section import Image
-from factory.deploy.ecr import Registry
-from factory.deploy.protocol import Built, Release
+from pydantic import AfterValidator, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.section import ListOf, ProjectPath, Section, Text
+
+_REPOSITORY = re.compile(
+    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d{1,5})?/)?"
+    r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
+)
+_REFERENCE = re.compile(
+    rf"{_REPOSITORY.pattern}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
+)
 
 
-def make_image(
-    image: Image, release: Release, folder: Path, places: Places, *, model_folder: Path | None
-) -> Built:
-    """Build the image that serves a version, and push it; nothing if the registry has it already.
+def _check_repository(value: str) -> str:
+    if _REPOSITORY.fullmatch(value):
+        return value
+    bare = value.removeprefix("https://").removeprefix("http://").partition("@")[0]
+    if bare.rfind(":") > bare.rfind("/"):
+        bare = bare.rpartition(":")[0]
+    bare = bare.lower()
+    raise PydanticCustomError(
+        "repository",
+        "{value} is no repository of images: write registry/name in lower case, without "
+        "https:// and without a tag, which the factory adds",
+        {"value": repr(value), "suggestion": bare if _REPOSITORY.fullmatch(bare) else ""},
+    )
 
-    Args:
-        image: How it is made.
-        release: What it serves.
-        folder: An empty folder to work in.
-        places: Where things are.
-        model_folder: The model; None for an image that is given one when it starts.
 
-    Raises:
-        TerminalError: A program, a package or a permission is missing.
-        FactoryError: The builder or the registry failed.
-    """
-    context = make_context(folder / "context", image, release, model_folder)
-    facts = {"context": f"sha256:{context.sha256}", "tag": context.reference}
-    registry = Registry.of(image.repository) if image.push else None
-    with ExitStack() as stack:
-        login = None
-        if registry is not None:
-            session = places.session(image.connection)
-            if digest := registry.digest_of(context.reference, session):
-                return Built(
-                    reference=f"{image.repository}@{digest}",
-                    facts={**facts, "made": "earlier, from the same content"},
-                )
-            login = stack.enter_context(registry.login(session))
-        reference = build_image(
-            Job(
-                context=context,
-                image=image,
-                scratch=folder / "notes",
-                pip_conf=places.project / image.pip_conf if image.pip_conf else None,
-                login=login,
-            )
+def _check_reference(value: str) -> str:
+    if not _REFERENCE.fullmatch(value):
+        raise PydanticCustomError(
+            "image_reference",
+            "{value} is no image: write name, name:tag or name@sha256:digest",
+            {"value": repr(value)},
         )
-    return Built(reference=reference, facts={**facts, "made": "now"})
+    return value
+
+
+ContainerImageReference = Annotated[Text, AfterValidator(_check_reference)]
+"""A container image by name, with a tag or a digest if need be."""
+
+
+class ContainerImage(Section):
+    """The container image that serves a model: Python, what serving needs, and the model.
+
+    It is built where the task runs, and named `<repository>:<version>-<digest of its content>`.
+    """
+
+    repository: Annotated[Text, AfterValidator(_check_repository)]
+    """Where it is kept: `registry/name`, without a tag."""
+    push: bool = True
+    """Whether it is sent there; without, only the machine that built it has it."""
+    builder: Literal["docker", "buildah", "kaniko"] | None = None
+    """What builds it; the first of them that the machine has when left out."""
+    base: ContainerImageReference | None = None
+    """What it is built on: Debian or the like with Python; `python:<version here>-slim` when left out."""
+    platform: Literal["linux/amd64", "linux/arm64"] = "linux/amd64"
+    provided: ListOf[Text] = ()
+    """Packages that the base brings, such as `torch` or `nvidia-*`: they are not installed."""
+    pip_conf: ProjectPath | None = None
+    """A configuration of pip for the build alone; it is in no layer of the image."""
+    connection: Text | None = None
+    """The Airflow connection that logs in to Amazon's registry; storage's credentials when left
+    out. Other registries use what the builder is logged in to."""
+
+    @model_validator(mode="after")
+    def _within_kaniko(self) -> "ContainerImage":
+        if self.builder != "kaniko":
+            return self
+        if not self.push:
+            raise PydanticCustomError(
+                "kaniko",
+                "kaniko keeps no images: take `push: false` out, or build with docker or buildah",
+                {"at": ("push",)},
+            )
+        if self.pip_conf is not None:
+            raise PydanticCustomError(
+                "kaniko",
+                "kaniko knows no secrets of a build, so `pip_conf` would be in the image: build with "
+                "docker or buildah",
+                {"at": ("pip_conf",)},
+            )
+        return self

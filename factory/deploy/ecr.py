@@ -1,4 +1,4 @@
-"""Amazon's registry of images: which host is one, its login, and what it holds already."""
+"""Amazon's registry of container images: which host is one, its login, and what it holds already."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from factory.base.aws import Session, calling, client_of
+from factory.base.aws import calling
 
 _HOST = re.compile(
     r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)"
@@ -17,7 +17,7 @@ _HOST = re.compile(
 
 
 @dataclass(frozen=True)
-class Registry:
+class EcrRegistry:
     """A registry of one account in one region."""
 
     host: str
@@ -25,21 +25,24 @@ class Registry:
     region: str
 
     @classmethod
-    def of(cls, repository: str) -> "Registry | None":
+    def of(cls, repository: str) -> "EcrRegistry | None":
         """The one that a repository lies in; None where that is not Amazon's."""
         host = repository.partition("/")[0]
         match = _HOST.fullmatch(host)
         return cls(host, match["account"], match["region"]) if match else None
 
-    def digest_of(self, reference: str, session: Session) -> str | None:
-        """The digest of an image by its tag; None if it is not there.
+    def digest_of(self, reference: str, client: Any) -> str | None:
+        """The digest of a container image by its tag; None if it is not there.
+
+        Args:
+            reference: Its name with its tag.
+            client: A client of `ecr` in the registry's region.
 
         Raises:
             TerminalError: There is no such repository, or it may not be looked into.
             AwsError: The registry does not answer.
         """
         name, _, tag = reference.partition("/")[2].rpartition(":")
-        client = self._client(session)
         hint = (
             f"create it once: aws ecr create-repository --repository-name {name} --region "
             f"{self.region} --image-tag-mutability IMMUTABLE"
@@ -55,7 +58,7 @@ class Registry:
         return str(found["imageDetails"][0]["imageDigest"])
 
     @contextmanager
-    def login(self, session: Session) -> Iterator[Path]:
+    def login(self, client: Any) -> Iterator[Path]:
         """A folder with Docker's `config.json` that logs in here; it is gone afterwards.
 
         The password, good for twelve hours, is on no command line and in no log.
@@ -65,7 +68,7 @@ class Registry:
             AwsError: The registry does not answer.
         """
         with calling(f"log in to {self.host}"):
-            found = self._client(session).get_authorization_token()
+            found = client.get_authorization_token()
         token = str(found["authorizationData"][0]["authorizationToken"])
         # Made so that nobody else may look inside.
         with TemporaryDirectory(prefix="registry-") as folder:
@@ -73,6 +76,3 @@ class Registry:
             config.touch(mode=0o600)
             config.write_text(json.dumps({"auths": {self.host: {"auth": token}}}))
             yield Path(folder)
-
-    def _client(self, session: Session) -> Any:
-        return client_of(session, "ecr", self.region)

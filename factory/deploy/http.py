@@ -1,52 +1,75 @@
-"""Ask a `factory serve`, wherever it runs."""
+"""Ask a model that is served over HTTP, and read what it says."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.deploy.protocol import Answer, Question
+from factory.deploy.targets.target import Answer, Question
 
-FIELD = "image"
-"""The part of a multipart request that holds the picture."""
+IMAGE_FIELD = "image"
+"""The part of a multipart request that holds the image."""
+INVOCATIONS = "/invocations"
+"""Where a model that is served from a folder is asked, as SageMaker's endpoints are."""
 
-SECONDS = 60.0
-"""For one answer; a model of pictures that is asked for the first time needs some."""
+_SECONDS = 60.0
+"""For one answer; a model of images that is asked for the first time needs some."""
 
 
 class NoAnswerError(FactoryError):
     """A deployment does not answer, or with an error that may pass."""
 
 
-def ask(url: str, question: Question, *, headers: Mapping[str, str] | None = None) -> Answer:
-    """The answer of `POST <url>` to one question: a picture as a form, rows as JSON.
+def ask(url: str, question: Question) -> Answer:
+    """The answer of `POST <url>` of a `factory serve`: an image goes as a form, rows as JSON.
 
     Raises:
         NoAnswerError: Nobody answers, or the server itself is in trouble.
         TerminalError: It refuses the question, or its answer is none of ours.
     """
+    if question.content_type == "application/json":
+        return _post(url, content=question.body, headers={"Content-Type": question.content_type})
+    return _post(url, files={IMAGE_FIELD: ("image", question.body, question.content_type)})
+
+
+def invoke(address: str, question: Question) -> Answer:
+    """The answer of `POST <address>/invocations`, whose body is the image or the rows.
+
+    Raises:
+        NoAnswerError: Nobody answers, or the server itself is in trouble.
+        TerminalError: It refuses the question, or its answer is none of ours.
+    """
+    headers = {"Content-Type": question.content_type}
+    return _post(f"{address}{INVOCATIONS}", content=question.body, headers=headers)
+
+
+def _post(url: str, **request: Any) -> Answer:
     try:
-        if question.content_type == "application/json":
-            answer = httpx.post(
-                url,
-                content=question.body,
-                headers={**(headers or {}), "Content-Type": question.content_type},
-                timeout=SECONDS,
-            )
-        else:
-            part = ("picture", question.body, question.content_type)
-            answer = httpx.post(url, files={FIELD: part}, headers=headers, timeout=SECONDS)
+        response = httpx.post(url, timeout=_SECONDS, **request)
     except httpx.TransportError as error:
         raise NoAnswerError(f"{url} does not answer: {error or type(error).__name__}") from None
-    if answer.status_code >= 500 or answer.status_code == 408:
-        raise NoAnswerError(f"{url} answers with {answer.status_code}: {_shown(answer.text)}")
-    if not answer.is_success:
-        raise TerminalError(
-            f"{url} refuses what it was asked, with {answer.status_code}: {_shown(answer.text)}"
-        )
-    return read_answer(answer.content, url)
+    return answer_of(response.status_code, response.content, url)
+
+
+def answer_of(status: int, content: bytes, source: str) -> Answer:
+    """What a response means, whichever way it came.
+
+    Args:
+        status: HTTP's.
+        content: The body.
+        source: Who answered, for messages.
+
+    Raises:
+        NoAnswerError: The server itself is in trouble.
+        TerminalError: It refused the question, or its answer is none of ours.
+    """
+    if 200 <= status < 300:
+        return read_answer(content, source)
+    said = _shown(content.decode(errors="replace"))
+    if status >= 500 or status in (408, 429):
+        raise NoAnswerError(f"{source} answers with {status}: {said}")
+    raise TerminalError(f"{source} refuses what it was asked, with {status}: {said}")
 
 
 def read_answer(content: bytes, source: str) -> Answer:

@@ -13,10 +13,18 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from factory.base.errors import TerminalError
 from factory.base.values import Result
-from factory.deploy.common import PICTURES, SmokeTest
 from factory.deploy.http import NoAnswerError
-from factory.deploy.protocol import Answer, Deployed, Question, Release, Target
+from factory.deploy.targets.target import (
+    IMAGE_TYPES,
+    Answer,
+    DeployContext,
+    Deployed,
+    Question,
+    SmokeTest,
+    Target,
+)
 from factory.models.files import downloaded, read_example
+from factory.models.record import ModelRecord
 from factory.models.tracking import Tracking
 from factory.serving.contract import example_rows
 from factory.serving.images import kind_of
@@ -33,7 +41,7 @@ class SmokeTestError(TerminalError):
 
 
 @dataclass(frozen=True)
-class Asked:
+class SmokeQuestion:
     """What is asked, and in how many rows."""
 
     question: Question
@@ -42,8 +50,8 @@ class Asked:
     """In words."""
 
 
-class Answered(Result):
-    """What came of a smoke test."""
+class SmokeTestPassed(Result):
+    """What came of a smoke test that went well."""
 
     address: str
     asked: str
@@ -52,64 +60,57 @@ class Answered(Result):
 
 
 def smoke_test(
-    target: Target,
-    deployed: Deployed,
-    release: Release,
-    test: SmokeTest,
-    *,
-    project: Path,
-    tracking: Tracking,
-) -> Answered:
+    target: Target, context: DeployContext, deployed: Deployed, record: ModelRecord
+) -> SmokeTestPassed:
     """Ask what was deployed, as its callers do.
 
     Args:
-        target: Where it runs.
+        target: Where it runs; its section says what to ask, and what must be answered.
+        context: Where things are: files, and the MLflow server, which has the input example.
         deployed: What is asked.
-        release: What it must be.
-        test: What to ask, and what must be answered.
-        project: The folder that files are named from.
-        tracking: The MLflow server, which has the version's input example.
+        record: What it must be.
 
     Raises:
         SmokeTestError: The answer is wrong.
         TerminalError: There is nothing to ask, or the question is refused.
         NoAnswerError: There is no answer.
     """
-    asked = _asked(test, release, project, tracking)
+    test = target.smoke_test
+    asked = _asked(test, record, context)
     patiently = Retrying(
         retry=retry_if_exception_type(NoAnswerError),
         stop=stop_after_attempt(_TRIES),
         wait=wait_exponential(),
         reraise=True,
     )
-    answer = patiently(target.predict, deployed, asked.question)
-    if wrong := _wrong(answer, test, release, asked.rows):
+    answer = patiently(target.predict, context, deployed, asked.question)
+    if wrong := _wrong(answer, test, record, asked.rows):
         raise SmokeTestError(
             f"{deployed.address} was asked about {asked.what}: {wrong}. The smoke test of "
-            f"{release.model} version {release.version} has failed"
+            f"{record.model} version {record.version} has failed"
         )
     shown = list(answer.values[:5])
     logger.info("%s was asked about %s: %s", deployed.address, asked.what, shown)
-    return Answered(address=deployed.address, asked=asked.what, values=shown)
+    return SmokeTestPassed(address=deployed.address, asked=asked.what, values=shown)
 
 
-def _asked(test: SmokeTest, release: Release, project: Path, tracking: Tracking) -> Asked:
+def _asked(test: SmokeTest, record: ModelRecord, context: DeployContext) -> SmokeQuestion:
     if test.rows is not None:
         return _rows(list(test.rows), f"{len(test.rows)} rows of the team file")
     if test.file is not None:
-        return _file(project / test.file, test.file)
-    return _example(release, tracking)
+        return _file(context.project / test.file, test.file)
+    return _example(record, context.tracking)
 
 
-def _file(path: Path, name: str) -> Asked:
+def _file(path: Path, name: str) -> SmokeQuestion:
     try:
         content = path.read_bytes()
     except OSError as error:
         raise TerminalError(
             f"{name}, which the smoke test asks about, cannot be read: {error.strerror}"
         ) from None
-    if path.suffix.lower() in PICTURES:
-        return Asked(Question(content, PICTURES[path.suffix.lower()]), 1, name)
+    if path.suffix.lower() in IMAGE_TYPES:
+        return SmokeQuestion(Question(content, IMAGE_TYPES[path.suffix.lower()]), 1, name)
     try:
         found = json.loads(content)
     except ValueError as error:
@@ -122,33 +123,33 @@ def _file(path: Path, name: str) -> Asked:
     return _rows(rows, f"the {len(rows)} rows in {name}")
 
 
-def _example(release: Release, tracking: Tracking) -> Asked:
+def _example(record: ModelRecord, tracking: Tracking) -> SmokeQuestion:
     # What fetches files knows no client, only the process's one server.
     mlflow.set_tracking_uri(tracking.uri)
-    with tracking.asked(), downloaded(release.uri, release.sha256) as folder:
+    with tracking.asked(), downloaded(record.uri, record.sha256) as folder:
         example = read_example(folder)
     if example is None:
         raise TerminalError(
-            f"{release.uri} has lost its input example, so there is nothing to ask: write "
+            f"{record.uri} has lost its input example, so there is nothing to ask: write "
             "`smoke_test: {file: …}` under `deploy`"
         )
     first = example.iloc[0, 0]
     if len(example.columns) == 1 and isinstance(first, bytes) and (kind := kind_of(first)):
-        return Asked(Question(first, kind), 1, "the image that it was registered with")
+        return SmokeQuestion(Question(first, kind), 1, "the image that it was registered with")
     return _rows(example_rows(example), f"the {len(example)} rows that it was registered with")
 
 
-def _rows(rows: list[dict[str, Any]], what: str) -> Asked:
-    return Asked(Question(to_json({"rows": rows}), "application/json"), len(rows), what)
+def _rows(rows: list[dict[str, Any]], what: str) -> SmokeQuestion:
+    return SmokeQuestion(Question(to_json({"rows": rows}), "application/json"), len(rows), what)
 
 
-def _wrong(answer: Answer, test: SmokeTest, release: Release, rows: int) -> str | None:
+def _wrong(answer: Answer, test: SmokeTest, record: ModelRecord, rows: int) -> str | None:
     """What is wrong with an answer; None if nothing is."""
-    if answer.version not in (None, release.version):
+    if answer.version not in (None, record.version):
         return f"version {answer.version} answered"
     if len(answer.values) != rows:
         return f"it answered about {len(answer.values)} of {rows}"
-    if found := _nonsense(answer, release):
+    if found := _nonsense(answer, record):
         return f"it answers with {found}"
     if test.expect is None:
         return None
@@ -159,8 +160,8 @@ def _wrong(answer: Answer, test: SmokeTest, release: Release, rows: int) -> str 
     return None
 
 
-def _nonsense(answer: Answer, release: Release) -> str | None:
-    if not release.learning_task.has_classes:
+def _nonsense(answer: Answer, record: ModelRecord) -> str | None:
+    if not record.learning_task.has_classes:
         finite = all(isinstance(value, (int, float)) for value in answer.values)
         return None if finite else "what is no number"
     if any(value is None for value in answer.values):

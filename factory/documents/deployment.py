@@ -2,8 +2,7 @@
 
 from datetime import timedelta
 
-from factory.deploy.sections import Deploy
-from factory.deploy.targets.sagemaker_section import SageMakerDeploy
+from factory.deploy.targets.target import Target
 from factory.documents.dag import Dag, Task, Tasks
 from factory.documents.installation import Installation
 from factory.documents.schedules import model_asset
@@ -38,19 +37,21 @@ def deployment_document(team: TeamConfig, name: str, installation: Installation)
         schedule=(model_asset(full_name),),
         tags=("model", "deployment"),
         shared=installation.shared(
-            model=full_name, deploy=dump(_with_storage(model.deploy, installation))
+            model=full_name, deploy=dump(model.deploy.with_lake(installation.storage))
         ),
-        tasks=with_workspace(tasks, installation) if model.deploy.builds else tasks,
+        tasks=with_workspace(tasks, installation) if model.deploy.needs_making else tasks,
     )
 
 
-def _tasks(full_name: str, section: Deploy) -> Tasks:
+def _tasks(full_name: str, section: Target) -> Tasks:
     champion = (model_asset(full_name),)
-    build: Tasks = (Task("build", "deployment.build", ("version",)),) if section.builds else ()
+    build: Tasks = (
+        (Task("build", "deployment.build", ("version",)),) if section.needs_making else ()
+    )
     return (
         Task("version", "deployment.version", inlets=champion),
         *build,
-        Task("deploy", "deployment.deploy", ("build" if section.builds else "version",)),
+        Task("deploy", "deployment.deploy", ("build" if section.needs_making else "version",)),
         Task("smoke_test", "deployment.smoke_test", ("deploy",), options={"retry_delay": _SOON}),
         # A task that fails makes all that follow it fail too: this one need only look at the last.
         Task(
@@ -66,15 +67,7 @@ def _tasks(full_name: str, section: Deploy) -> Tasks:
     )
 
 
-def _with_storage(section: Deploy, installation: Installation) -> Deploy:
-    """The section with the lake's storage, where archives need one and it names none."""
-    in_lake = isinstance(section, SageMakerDeploy) and section.storage is None
-    if in_lake and installation.storage.startswith("s3://"):
-        return section.model_copy(update={"storage": installation.storage})
-    return section
-
-
-def _doc(full_name: str, section: Deploy) -> list[str]:
+def _doc(full_name: str, section: Target) -> list[str]:
     test = section.smoke_test
     asked = test.file or (f"{len(test.rows)} rows" if test.rows else "its own input example")
     expected = "" if test.expect is None else f", which must give `{test.expect}`"

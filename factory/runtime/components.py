@@ -32,14 +32,13 @@ def components_of(project: Path, environment: str | None) -> tuple[str, ...]:
         environment: Whose overlays apply; the default one's when left out.
     """
     from factory.catalog import read_all
-    from factory.deploy.targets.process_section import ProcessDeploy
     from factory.team.environment import DEFAULT_ENVIRONMENT
 
     found = read_all(project / "configs", environment or DEFAULT_ENVIRONMENT)
     sections = [
         model.deploy for file in found.teams.values() for model in file.team.models.values()
     ]
-    serves = any(isinstance(each, ProcessDeploy) and each.url is None for each in sections)
+    serves = any(each is not None and each.wants_local_server for each in sections)
     return (*COMPONENTS, SERVING) if serves else COMPONENTS
 
 

@@ -8,8 +8,7 @@ from pydantic_core import PydanticCustomError
 from factory.base.digests import sha256
 from factory.base.section import DottedPath, ListOf, NotTrained, Section, Surroundings, Text
 from factory.data.transforms.transform import AnyTransform
-from factory.deploy.common import check_deploy
-from factory.deploy.sections import Deploy
+from factory.deploy.targets.target import AnyTarget
 from factory.kinds import METRIC
 from factory.models.predict import Predict
 from factory.models.promotion import Promotion, RetrainWhen, check_promotion
@@ -94,7 +93,7 @@ class Model(Section):
     """Batch prediction with the champion."""
     monitor: Annotated[Monitor | None, NotTrained()] = None
     """How the model is watched once it is in use."""
-    deploy: Annotated[Deploy | None, NotTrained()] = None
+    deploy: Annotated[AnyTarget | None, NotTrained()] = None
     """Where the champion answers."""
     backend: Annotated[AnyBackend | None, NotTrained()] = None
     """Where trials are trained; in their tasks when left out."""
@@ -133,11 +132,9 @@ class Model(Section):
         check_resources(self.resources, TASKS_WITH_ROWS)
         check_promotion(self.promotion, task=self.task, known=known)
         if self.deploy is not None:
-            takes_pictures = self.image_column is not None
-            check_deploy(
-                self.deploy,
+            self.deploy.check_model(
                 has_classes=self.learning_task.has_classes,
-                takes_pictures=takes_pictures,
+                takes_images=self.image_column is not None,
             )
         if self.monitor is not None:
             check_monitor(

@@ -4,21 +4,12 @@ import json
 import threading
 
 import pytest
-from pydantic import TypeAdapter
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.deploy.access import Places
-from factory.deploy.dispatch import target_for
-from factory.deploy.endpoint_requests import (
-    config_request,
-    endpoint_name,
-    model_request,
-    update_request,
-)
-from factory.deploy.protocol import Question
-from factory.deploy.sections import Deploy
-from factory.deploy.targets.sagemaker import EndpointError, SageMakerTarget
+from factory.deploy.targets.endpoint import EndpointError
+from factory.deploy.targets.target import Question, plain_name
 from factory.models.files import downloaded, read_example
+from tests.deploy.placed import placed, target_of
 from tests.deploy.released import model_folder, release, tracking
 from tests.harness.aws.endpoints import Endpoints
 
@@ -47,12 +38,13 @@ def section(**changes):
         "storage": "s3://lake/models",
         **changes,
     }
-    return TypeAdapter(Deploy).validate_python(found)
+    return target_of(found)
 
 
 @pytest.fixture
-def endpoints(aws):
-    """The server's endpoints."""
+def endpoints(aws, monkeypatch):
+    """The server's endpoints, which are asked often how they are getting on."""
+    monkeypatch.setattr("factory.deploy.targets.endpoint.POLL", 0.2)
     (found,) = [service for service in aws.services if isinstance(service, Endpoints)]
     return found
 
@@ -63,17 +55,17 @@ def target(endpoints, tracking):
 
 
 def make(tracking, **changes):
-    return SageMakerTarget(section(**changes), tracking, Places(), poll=0.2)
+    return placed(section(**changes), tracking)
 
 
 @pytest.fixture
 def built(target, release, tmp_path):
-    return target.build(release, tmp_path / "build")
+    return target.make(release, tmp_path / "build")
 
 
 def test_the_archive_lies_in_s3_and_is_the_same_every_time(aws, target, release, built, tmp_path):
     puts = len([one for one in aws.requests if one.method in ("PUT", "POST")])
-    again = target.build(release, tmp_path / "again")
+    again = target.make(release, tmp_path / "again")
     assert again == built
     assert len([one for one in aws.requests if one.method in ("PUT", "POST")]) == puts
     assert built.reference.startswith("s3://lake/models/_deployments/ecology.species/1-")
@@ -110,7 +102,7 @@ def _example(release, target):
     """Rows of the version's own input example."""
     import mlflow
 
-    mlflow.set_tracking_uri(target._tracking.uri)
+    mlflow.set_tracking_uri(target.context.tracking.uri)
     with downloaded(release.uri) as folder:
         example = read_example(folder)
     return json.loads(example.head(3).to_json(orient="records"))
@@ -227,7 +219,7 @@ def test_an_endpoint_that_is_on_its_way_is_awaited_before_it_is_updated(
     endpoints.endpoints[NAME].status = "Updating"
     timer = threading.Timer(1.0, lambda: setattr(endpoints.endpoints[NAME], "status", "InService"))
     timer.start()
-    other = make(target._tracking, instances=2)
+    other = make(target.context.tracking, instances=2)
     assert other.deploy(release, built).version == release.version
 
 
@@ -257,31 +249,31 @@ def test_another_ones_endpoint_is_left_alone(aws, endpoints, target, release, bu
 
 
 def test_names_follow_from_the_content(release):
-    first = model_request(section(), release, image=IMAGE, archive="s3://b/a.tar.gz")
-    same = model_request(section(), release, image=IMAGE, archive="s3://b/a.tar.gz")
-    other = model_request(section(), release, image=IMAGE, archive="s3://b/c.tar.gz")
+    first = section().model_request(release, image=IMAGE, archive="s3://b/a.tar.gz")
+    same = section().model_request(release, image=IMAGE, archive="s3://b/a.tar.gz")
+    other = section().model_request(release, image=IMAGE, archive="s3://b/c.tar.gz")
     assert first["ModelName"] == same["ModelName"] != other["ModelName"]
 
 
 def test_requests_that_sagemaker_would_refuse_are_not_sent(release):
     with pytest.raises(TerminalError, match=r"must end with \.tar\.gz"):
-        model_request(section(), release, image=IMAGE, archive="s3://b/a.zip")
+        section().model_request(release, image=IMAGE, archive="s3://b/a.zip")
     with pytest.raises(TerminalError, match="images of Amazon's registry"):
-        model_request(section(), release, image="python:3.11", archive="s3://b/a.tar.gz")
+        section().model_request(release, image="python:3.11", archive="s3://b/a.tar.gz")
     with pytest.raises(TerminalError, match="InstanceType"):
-        config_request(section(instance_type="ml.none.large"), release, "m")
+        section(instance_type="ml.none.large").config_request(release, "m")
 
 
 def test_names_of_long_models_stay_within_sagemakers_limits(release):
     long = release.model_copy(update={"model": f"{'a' * 60}.{'b' * 60}", "version": 123456})
-    request = model_request(section(), long, image=IMAGE, archive="s3://b/a.tar.gz")
-    config = config_request(section(), long, request["ModelName"])
-    names = [request["ModelName"], config["EndpointConfigName"], endpoint_name(long.model)]
+    request = section().model_request(long, image=IMAGE, archive="s3://b/a.tar.gz")
+    config = section().config_request(long, request["ModelName"])
+    names = [request["ModelName"], config["EndpointConfigName"], plain_name(long.model)]
     assert all(len(name) <= 63 for name in names)
-    update_request(section(), long.model, config["EndpointConfigName"])
+    section().update_request(long.model, config["EndpointConfigName"])
 
 
 def test_archives_need_s3(release, tracking, tmp_path):
-    target = target_for(section(storage=None), tracking)
+    target = placed(section(storage=None), tracking)
     with pytest.raises(TerminalError, match="storage: s3://"):
-        target.build(release, tmp_path)
+        target.make(release, tmp_path)

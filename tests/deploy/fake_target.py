@@ -1,39 +1,54 @@
 """A target in memory, which fails where it is told to."""
 
-from pathlib import Path
+from typing import Literal
+
+from pydantic import PrivateAttr
 
 from factory.base.errors import FactoryError
-from factory.deploy.protocol import Answer, Built, Deployed, Question, Release
+from factory.deploy.targets.target import (
+    Answer,
+    Built,
+    DeployContext,
+    Deployed,
+    Question,
+    SmokeTest,
+    Target,
+)
+from factory.models.record import ModelRecord
 
 ADDRESS = "memory:1"
 
 
-class MemoryTarget:
+class MemoryTarget(Target):
     """Remembers what it runs, and what it was asked to do."""
 
-    def __init__(self, answer: Answer | None = None) -> None:
-        self.now: Deployed | None = None
-        self.answer = answer or Answer(("light",))
-        self.questions: list[Question] = []
-        self.restored: list[Deployed | None] = []
-        self.broken = False
+    type: Literal["memory"] = "memory"
 
-    def running(self, model: str) -> Deployed | None:
-        return self.now
+    _now: Deployed | None = PrivateAttr(None)
+    _answer: Answer = PrivateAttr(Answer(("light",)))
+    _questions: list[Question] = PrivateAttr(default_factory=list)
+    _restored: list[Deployed | None] = PrivateAttr(default_factory=list)
+    _broken: bool = PrivateAttr(False)
 
-    def build(self, release: Release, folder: Path) -> Built | None:
-        return None
+    @classmethod
+    def answering(cls, answer: Answer, smoke_test: SmokeTest | None = None) -> "MemoryTarget":
+        made = cls(smoke_test=smoke_test or SmokeTest())
+        made._answer = answer
+        return made
 
-    def deploy(self, release: Release, built: Built | None) -> Deployed:
-        self.now = Deployed(model=release.model, version=release.version, address=ADDRESS)
-        return self.now
+    def running(self, context: DeployContext, model: str) -> Deployed | None:
+        return self._now
 
-    def predict(self, deployed: Deployed, question: Question) -> Answer:
-        self.questions.append(question)
-        return self.answer
+    def deploy(self, context: DeployContext, record: ModelRecord, built: Built | None) -> Deployed:
+        self._now = Deployed(model=record.model, version=record.version, address=ADDRESS)
+        return self._now
 
-    def restore(self, release: Release, before: Deployed | None) -> None:
-        if self.broken:
+    def predict(self, context: DeployContext, deployed: Deployed, question: Question) -> Answer:
+        self._questions.append(question)
+        return self._answer
+
+    def restore(self, context: DeployContext, record: ModelRecord, before: Deployed | None) -> None:
+        if self._broken:
             raise FactoryError("memory:1 does not go back")
-        self.restored.append(before)
-        self.now = before
+        self._restored.append(before)
+        self._now = before

@@ -3,8 +3,8 @@
 import pytest
 
 from factory.deploy.model_folder import fill_model_folder
-from factory.deploy.protocol import Release
 from factory.models import registry
+from factory.models.record import ModelRecord
 from factory.models.tracking import Tracking
 from tests.serving.service import trained
 
@@ -17,7 +17,7 @@ def tracking(mlflow_server):
 
 
 @pytest.fixture(scope="session")
-def release(tmp_path_factory, mlflow_server, tracking) -> Release:
+def release(tmp_path_factory, mlflow_server, tracking) -> ModelRecord:
     """A classification of penguins, registered."""
     number = trained(tmp_path_factory.mktemp("released"), mlflow_server, NAME)
     return registry.version(NAME, number, tracking=tracking).record

@@ -6,18 +6,15 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from pydantic import TypeAdapter
 
 from factory.base.errors import TerminalError
 from factory.base.processes import CommandError
-from factory.deploy.access import Places
-from factory.deploy.dispatch import target_for
-from factory.deploy.protocol import Built, Question, Release
-from factory.deploy.sections import Deploy
 from factory.deploy.targets.container import NotReadyError
-from factory.models.tracking import Tracking
+from factory.deploy.targets.target import Built, Question
+from tests.deploy.placed import placed, target_of
 from tests.harness.programs import stand_in
 from tests.harness.servers import free_port
+from tests.models.records import record
 
 NAME = "ecology-species"
 ENGINE = """
@@ -111,7 +108,7 @@ def target(docker, port):
 
 
 def make(port, **changes):
-    section = TypeAdapter(Deploy).validate_python(
+    section = target_of(
         {
             "type": "container",
             "image": {"repository": "registry.example.org/ecology/species"},
@@ -120,16 +117,11 @@ def make(port, **changes):
             **changes,
         }
     )
-    return target_for(section, Tracking("http://127.0.0.1:1"), Places())
+    return placed(section)
 
 
 def release(version):
-    return Release(
-        model="ecology.species",
-        version=version,
-        uri=f"models:/ecology.species/{version}",
-        task="classification",
-    )
+    return record("ecology.species", version)
 
 
 def image(version, mark=""):

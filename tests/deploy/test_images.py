@@ -12,12 +12,12 @@ import pytest
 
 from factory.base.errors import TerminalError
 from factory.base.processes import CommandError, run
-from factory.deploy.access import Places
-from factory.deploy.build_context import Context, make_context
-from factory.deploy.builders import Job, build_image
-from factory.deploy.container_image import make_image
-from factory.deploy.container_image_section import Image
+from factory.deploy.build_context import BuildContext, make_context
+from factory.deploy.builders import ImageBuild, build_container_image, make_container_image
+from factory.deploy.container_image import ContainerImage
 from factory.deploy.requirements import FASTAI, SERVING, pinned
+from factory.deploy.targets.target import DeployContext
+from tests.deploy.placed import NOWHERE
 from tests.harness.programs import stand_in
 from tests.harness.servers import free_port
 from tests.models.records import record
@@ -51,7 +51,7 @@ def programs(tmp_path, monkeypatch):
 
 
 def image(**changes):
-    return Image(repository=REPOSITORY, **changes)
+    return ContainerImage(repository=REPOSITORY, **changes)
 
 
 def context(folder, files, **changes):
@@ -203,8 +203,12 @@ def test_docker_builds_and_pushes_and_its_digest_is_kept(tmp_path, files, progra
     docker = stand_in(programs, "docker", f"if sys.argv[1] == 'image': print({told!r})")
     secret = tmp_path / "pip.conf"
     secret.write_text("[global]\n")
-    made = make_image(
-        image(pip_conf="pip.conf"), RELEASE, tmp_path / "w", Places(tmp_path), model_folder=files
+    made = make_container_image(
+        image(pip_conf="pip.conf"),
+        RELEASE,
+        tmp_path / "w",
+        DeployContext(NOWHERE, tmp_path),
+        model_folder=files,
     )
     assert made.reference == f"{REPOSITORY}@{DIGEST}"
     assert docker.words == ["build", "push", "image"]
@@ -217,7 +221,9 @@ def test_docker_builds_and_pushes_and_its_digest_is_kept(tmp_path, files, progra
 
 def test_an_image_that_stays_on_the_machine_is_not_pushed(tmp_path, files, programs):
     docker = stand_in(programs, "docker")
-    made = make_image(image(push=False), RELEASE, tmp_path / "w", Places(), model_folder=files)
+    made = make_container_image(
+        image(push=False), RELEASE, tmp_path / "w", DeployContext(NOWHERE), model_folder=files
+    )
     assert docker.words == ["build"]
     assert made.reference == made.facts["tag"]
 
@@ -232,7 +238,9 @@ _NOTES_DIGEST = (
 
 def test_buildah_is_taken_where_there_is_no_docker(tmp_path, files, programs):
     buildah = stand_in(programs, "buildah", _NOTES_DIGEST)
-    made = make_image(image(), RELEASE, tmp_path / "w", Places(), model_folder=files)
+    made = make_container_image(
+        image(), RELEASE, tmp_path / "w", DeployContext(NOWHERE), model_folder=files
+    )
     assert made.reference == f"{REPOSITORY}@{DIGEST}"
     assert buildah.words == ["build", "push"]
     build = buildah.calls[0]["args"]
@@ -242,8 +250,8 @@ def test_buildah_is_taken_where_there_is_no_docker(tmp_path, files, programs):
 
 def test_kaniko_builds_and_pushes_in_one(tmp_path, files, programs):
     executor = stand_in(programs, "executor", _NOTES_DIGEST)
-    made = make_image(
-        image(builder="kaniko"), RELEASE, tmp_path / "w", Places(), model_folder=files
+    made = make_container_image(
+        image(builder="kaniko"), RELEASE, tmp_path / "w", DeployContext(NOWHERE), model_folder=files
     )
     (call,) = executor.calls
     assert call["args"][call["args"].index("--destination") + 1] == made.facts["tag"]
@@ -253,17 +261,27 @@ def test_kaniko_builds_and_pushes_in_one(tmp_path, files, programs):
 
 def test_a_machine_without_a_builder_says_what_it_lacks(tmp_path, files, programs):
     with pytest.raises(TerminalError, match="no docker, buildah, executor"):
-        make_image(image(), RELEASE, tmp_path / "w", Places(), model_folder=files)
+        make_container_image(
+            image(), RELEASE, tmp_path / "w", DeployContext(NOWHERE), model_folder=files
+        )
     stand_in(programs, "docker")
     with pytest.raises(TerminalError, match="no buildah, which builds images"):
-        make_image(image(builder="buildah"), RELEASE, tmp_path / "v", Places(), model_folder=files)
+        make_container_image(
+            image(builder="buildah"),
+            RELEASE,
+            tmp_path / "v",
+            DeployContext(NOWHERE),
+            model_folder=files,
+        )
 
 
 def test_a_build_that_fails_shows_its_last_words_without_secrets(tmp_path, files, programs):
     body = "print('password=hunter2planted https://joe:hunter2planted@x.org', file=sys.stderr); sys.exit(3)"
     stand_in(programs, "docker", body)
     with pytest.raises(CommandError, match="docker build failed with status 3") as failed:
-        make_image(image(), RELEASE, tmp_path / "w", Places(), model_folder=files)
+        make_container_image(
+            image(), RELEASE, tmp_path / "w", DeployContext(NOWHERE), model_folder=files
+        )
     assert "hunter2planted@" not in str(failed.value)
 
 
@@ -289,8 +307,8 @@ def ecr(s3, monkeypatch):
 
 def test_ecr_is_logged_in_to_without_a_secret_on_the_command_line(tmp_path, files, programs, ecr):
     buildah = stand_in(programs, "buildah", _NOTES_DIGEST)
-    one = Image(repository=f"{ECR}/ecology/species")
-    make_image(one, RELEASE, tmp_path / "w", Places(), model_folder=files)
+    one = ContainerImage(repository=f"{ECR}/ecology/species")
+    make_container_image(one, RELEASE, tmp_path / "w", DeployContext(NOWHERE), model_folder=files)
     build, push = buildah.calls
     assert build["login"] is None
     (auth,) = json.loads(push["login"])["auths"].items()
@@ -302,8 +320,10 @@ def test_ecr_is_logged_in_to_without_a_secret_on_the_command_line(tmp_path, file
 
 def test_an_image_that_ecr_has_is_not_built_again(tmp_path, files, programs, ecr):
     buildah = stand_in(programs, "buildah", _NOTES_DIGEST)
-    one = Image(repository=f"{ECR}/ecology/species")
-    first = make_image(one, RELEASE, tmp_path / "w", Places(), model_folder=files)
+    one = ContainerImage(repository=f"{ECR}/ecology/species")
+    first = make_container_image(
+        one, RELEASE, tmp_path / "w", DeployContext(NOWHERE), model_folder=files
+    )
     manifest = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
@@ -316,7 +336,9 @@ def test_an_image_that_ecr_has_is_not_built_again(tmp_path, files, programs, ecr
         imageTag=first.facts["tag"].rpartition(":")[2],
     )
     calls = len(buildah.calls)
-    again = make_image(one, RELEASE, tmp_path / "v", Places(), model_folder=files)
+    again = make_container_image(
+        one, RELEASE, tmp_path / "v", DeployContext(NOWHERE), model_folder=files
+    )
     assert len(buildah.calls) == calls
     assert again.facts["made"] == "earlier, from the same content"
     assert again.reference.startswith(f"{ECR}/ecology/species@sha256:")
@@ -326,11 +348,13 @@ def test_a_repository_that_is_not_there_is_terminal_and_says_how_to_make_it(
     tmp_path, files, programs, ecr
 ):
     stand_in(programs, "buildah", _NOTES_DIGEST)
-    one = Image(repository=f"{ECR}/ecology/other")
+    one = ContainerImage(repository=f"{ECR}/ecology/other")
     with pytest.raises(
         TerminalError, match="aws ecr create-repository --repository-name ecology/other"
     ):
-        make_image(one, RELEASE, tmp_path / "w", Places(), model_folder=files)
+        make_container_image(
+            one, RELEASE, tmp_path / "w", DeployContext(NOWHERE), model_folder=files
+        )
 
 
 REAL = shutil.which("buildah"), shutil.which("docker-registry")
@@ -363,19 +387,19 @@ def test_buildah_really_builds_and_really_pushes(tmp_path, monkeypatch):
         'HEALTHCHECK CMD ["/none"]\n'
     )
     repository = f"127.0.0.1:{port}/ecology/species"
-    one = Image(repository=repository, builder="buildah")
+    one = ContainerImage(repository=repository, builder="buildah")
     registry = subprocess.Popen([REAL[1], "serve", str(config)], stderr=subprocess.DEVNULL)
     try:
         with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
             client.get(f"http://127.0.0.1:{port}/v2/")
-            job = Job(
-                Context(folder, "0" * 64, f"{repository}:3-000000000000", {}),
+            build = ImageBuild(
+                BuildContext(folder, "0" * 64, f"{repository}:3-000000000000", {}),
                 one,
                 tmp_path / "notes",
                 None,
                 None,
             )
-            reference = build_image(job)
+            reference = build_container_image(build)
             digest = reference.partition("@")[2]
             accept = {"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
             kept = client.get(

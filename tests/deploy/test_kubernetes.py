@@ -5,18 +5,15 @@ from contextlib import contextmanager
 
 import pytest
 from kubernetes import client
-from pydantic import TypeAdapter
 
 from factory.base.errors import TerminalError
-from factory.deploy.access import Places
-from factory.deploy.cluster import ClusterError, ClusterRefusedError, RolloutError
-from factory.deploy.dispatch import target_for
 from factory.deploy.http import NoAnswerError
-from factory.deploy.protocol import Built, Question, Release
-from factory.deploy.sections import Deploy
+from factory.deploy.targets.cluster import ClusterError, ClusterRefusedError, RolloutError
 from factory.deploy.targets.kubernetes import APPLIED
-from factory.models.tracking import Tracking
+from factory.deploy.targets.target import Built, Question
 from tests.deploy.kubernetes_api import NAMESPACE, running_cluster
+from tests.deploy.placed import placed, target_of
+from tests.models.records import record
 
 NAME = "pets-detector"
 REPOSITORY = "registry.example.org/pets/detector"
@@ -34,7 +31,7 @@ def target(cluster):
 
 
 def make_target(cluster, **changes):
-    section = TypeAdapter(Deploy).validate_python(
+    section = target_of(
         {
             "type": "kubernetes",
             "image": {"repository": REPOSITORY},
@@ -53,16 +50,11 @@ def make_target(cluster, **changes):
         with client.ApiClient(configuration) as api:
             yield api
 
-    return target_for(section, Tracking("http://127.0.0.1:1"), Places(cluster=connect))
+    return placed(section, cluster=connect)
 
 
 def release(version):
-    return Release(
-        model="pets.detector",
-        version=version,
-        uri=f"models:/pets.detector/{version}",
-        task="classification",
-    )
+    return record("pets.detector", version)
 
 
 def built(version):
@@ -219,7 +211,7 @@ def test_unknown_credentials_are_terminal(cluster, target):
 
 @contextmanager
 def running_with(cluster, configuration):
-    section = TypeAdapter(Deploy).validate_python(
+    section = target_of(
         {"type": "kubernetes", "image": {"repository": REPOSITORY}, "namespace": NAMESPACE}
     )
 
@@ -228,7 +220,7 @@ def running_with(cluster, configuration):
         with client.ApiClient(configuration) as api:
             yield api
 
-    yield target_for(section, Tracking("http://127.0.0.1:1"), Places(cluster=connect))
+    yield placed(section, cluster=connect)
 
 
 def test_a_cluster_that_is_not_there_is_tried_again(cluster):

@@ -5,11 +5,9 @@ import json
 import kubernetes_validate
 import pytest
 from kubernetes_validate.utils import all_versions
-from pydantic import TypeAdapter
 
-from factory.deploy.manifests import manifests
-from factory.deploy.sections import Deploy
 from factory.deploy.targets.kubernetes import as_yaml
+from tests.deploy.placed import target_of
 from tests.models.records import record
 
 IMAGE = f"registry.example.org/pets/detector@sha256:{'a' * 64}"
@@ -18,7 +16,7 @@ RELEASE = record("pets.cat_detector", 7, estimator="fastai.vision.learner.vision
 
 def section(**changes):
     image = {"repository": "registry.example.org/pets/detector"}
-    return TypeAdapter(Deploy).validate_python({"type": "kubernetes", "image": image, **changes})
+    return target_of({"type": "kubernetes", "image": image, **changes})
 
 
 FULL = {
@@ -36,22 +34,22 @@ FULL = {
 @pytest.mark.parametrize("version", all_versions()[-12:])
 @pytest.mark.parametrize("changes", [{}, FULL, {"scale": {"min": 1, "max": 1}}])
 def test_every_manifest_is_valid(changes, version):
-    for manifest in manifests(section(**changes), RELEASE, IMAGE):
+    for manifest in section(**changes).manifests(RELEASE, IMAGE):
         kubernetes_validate.validate(manifest, version, strict=True)
 
 
 def test_the_same_version_makes_the_same_manifests():
-    first, second = (as_yaml(manifests(section(**FULL), RELEASE, IMAGE)) for _ in range(2))
+    first, second = (as_yaml(section(**FULL).manifests(RELEASE, IMAGE)) for _ in range(2))
     assert first == second
 
 
 def test_manifests_are_plain_json():
-    made = manifests(section(**FULL), RELEASE, IMAGE)
+    made = section(**FULL).manifests(RELEASE, IMAGE)
     assert json.loads(json.dumps(made)) == made
 
 
 def by_kind(**changes):
-    return {m["kind"]: m for m in manifests(section(**changes), RELEASE, IMAGE)}
+    return {m["kind"]: m for m in section(**changes).manifests(RELEASE, IMAGE)}
 
 
 def test_an_autoscaler_leaves_no_number_of_pods_in_the_deployment():
@@ -95,7 +93,7 @@ def test_pods_run_without_privileges():
 def test_long_names_stay_within_kubernetes_limits():
     long = RELEASE.model_copy(update={"model": f"{'a' * 60}.{'b' * 60}_"})
     other = RELEASE.model_copy(update={"model": f"{'a' * 60}.{'b' * 59}c_"})
-    made = [manifests(section(**FULL), one, IMAGE)[0] for one in (long, other)]
+    made = [section(**FULL).manifests(one, IMAGE)[0] for one in (long, other)]
     names = [manifest["metadata"]["name"] for manifest in made]
     assert names[0] != names[1]
     assert all(len(name) <= 50 and name.strip("-") == name for name in names)

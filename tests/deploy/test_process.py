@@ -9,18 +9,15 @@ from typing import Any
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.deploy.dispatch import target_for
 from factory.deploy.http import NoAnswerError
-from factory.deploy.protocol import Question, Release
 from factory.deploy.targets.process import ProcessTarget
-from factory.deploy.targets.process_section import ProcessDeploy
+from factory.deploy.targets.target import Question
 from factory.models import registry
-from factory.models.tracking import Tracking
+from tests.deploy.placed import Placed, placed
 from tests.models.records import record
 from tests.serving.service import registered, serving
 
 RELEASE = record("lab.mark", 2)
-NOWHERE = Tracking("http://127.0.0.1:9")
 
 
 class Server(ThreadingHTTPServer):
@@ -54,26 +51,26 @@ def server() -> Iterator[Server]:
     made.server_close()
 
 
-def section(server: Server | None = None, timeout: str = "5s") -> ProcessDeploy:
+def section(server: Server | None = None, timeout: str = "5s") -> ProcessTarget:
     url = f"http://127.0.0.1:{server.server_port}" if server else None
-    return ProcessDeploy.model_validate({"type": "process", "url": url, "timeout": timeout})
+    return ProcessTarget.model_validate({"type": "process", "url": url, "timeout": timeout})
 
 
 @pytest.fixture
-def target(server) -> ProcessTarget:
-    return ProcessTarget(section(server), NOWHERE)
+def target(server) -> Placed:
+    return placed(section(server))
 
 
 def test_without_an_address_both_places_are_named(monkeypatch):
     monkeypatch.delenv("FACTORY_SERVING_URL", raising=False)
     with pytest.raises(TerminalError, match=r"`url` under `deploy`, or set FACTORY_SERVING_URL"):
-        target_for(section(), NOWHERE)
+        placed(section()).running("lab.mark")
 
 
 def test_the_variable_names_the_server_unless_the_section_does(monkeypatch, server):
     server.answers = [(200, {"version": 1})]
     monkeypatch.setenv("FACTORY_SERVING_URL", f"http://127.0.0.1:{server.server_port}/")
-    found = target_for(section(), NOWHERE).running("lab.mark")
+    found = placed(section()).running("lab.mark")
     assert found is not None
     assert found.address == f"http://127.0.0.1:{server.server_port}/models/lab/mark"
 
@@ -107,7 +104,7 @@ def test_a_version_that_is_refused_for_now_is_waited_for(target, server):
 def test_a_server_that_stays_behind_is_given_up_with_what_to_check(server):
     server.answers = [(200, {"version": 1})]
     with pytest.raises(NoAnswerError, match=r"answers with version 1 .* follows the registry at"):
-        ProcessTarget(section(server, "1s"), NOWHERE).deploy(RELEASE, None)
+        placed(section(server, "1s")).deploy(RELEASE, None)
 
 
 @pytest.mark.parametrize("content", [b"<html>", [], {"other": 1}])
@@ -124,16 +121,14 @@ def test_a_real_server_is_waited_for_asked_and_gone_back_with(tmp_path, mlflow_s
     registry.promote(name, first, instead_of=None, **by)
     with serving(tmp_path, mlflow_server, name) as service:
         url = {"type": "process", "url": service.address, "timeout": "30s"}
-        target = ProcessTarget(ProcessDeploy.model_validate(url), tracking)
+        target = placed(ProcessTarget.model_validate(url), tracking)
         before = target.running(name)
         assert before is not None
         assert before.version == first
 
         registry.promote(name, second, instead_of=first, **by)
-        release = Release(
-            model=name, version=second, uri=f"models:/{name}/{second}", task="regression"
-        )
-        deployed = target.deploy(release, target.build(release, tmp_path))
+        release = record(name, second, task="regression")
+        deployed = target.deploy(release, target.make(release, tmp_path))
         assert deployed.version == second
 
         rows = service.get(f"/models/{name.replace('.', '/')}")[1]["example"]

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.deploy.common import SmokeTest
 from factory.deploy.http import NoAnswerError, read_answer
-from factory.deploy.protocol import Answer, Deployed, Release
-from factory.deploy.smoke import Answered, SmokeTestError, smoke_test
+from factory.deploy.smoke import SmokeTestError, SmokeTestPassed, smoke_test
+from factory.deploy.targets.target import Answer, DeployContext, Deployed, SmokeTest
+from factory.models.record import ModelRecord
 from factory.models.tracking import Tracking
 from tests.deploy.fake_target import ADDRESS, MemoryTarget
 from tests.models.records import record
@@ -26,17 +26,11 @@ def ask(tmp_path):
     (tmp_path / "cat.jpg").write_bytes(image(kind="JPEG"))
     (tmp_path / "rows.json").write_text(json.dumps([{"x": 1}, {"x": 2}]))
 
-    def run(section: dict, answer: Answer, release: Release = RELEASE) -> Answered:
-        target = MemoryTarget(answer)
+    def run(section: dict, answer: Answer, release: ModelRecord = RELEASE) -> SmokeTestPassed:
+        target = MemoryTarget.answering(answer, SmokeTest.model_validate(section))
         run.target = target
-        return smoke_test(
-            target,
-            RUNNING,
-            release,
-            SmokeTest.model_validate(section),
-            project=tmp_path,
-            tracking=Tracking("http://127.0.0.1:9"),
-        )
+        context = DeployContext(Tracking("http://127.0.0.1:9"), tmp_path)
+        return smoke_test(target, context, RUNNING, release)
 
     return run
 
@@ -44,7 +38,7 @@ def ask(tmp_path):
 def test_a_picture_that_is_recognized_passes(ask):
     tested = ask(CAT, Answer(("cat",), ({"cat": 0.9, "dog": 0.1},), 3))
     assert (tested.address, tested.asked, tested.values) == (ADDRESS, "cat.jpg", ["cat"])
-    (question,) = ask.target.questions
+    (question,) = ask.target._questions
     assert (question.content_type, question.body[:3]) == ("image/jpeg", b"\xff\xd8\xff")
 
 
@@ -68,9 +62,9 @@ def test_another_answer_fails_for_good_and_says_what_was_said(ask, answer, words
 
 def test_rows_of_a_file_or_of_the_team_file_are_asked_together(ask):
     ask({"file": "rows.json"}, Answer(("a", "b")))
-    assert json.loads(ask.target.questions[0].body) == {"rows": [{"x": 1}, {"x": 2}]}
+    assert json.loads(ask.target._questions[0].body) == {"rows": [{"x": 1}, {"x": 2}]}
     ask({"rows": [{"x": 3}], "expect": 7}, Answer((7,)))
-    assert json.loads(ask.target.questions[0].body) == {"rows": [{"x": 3}]}
+    assert json.loads(ask.target._questions[0].body) == {"rows": [{"x": 3}]}
 
 
 def test_a_row_that_is_wrong_is_named(ask):
@@ -115,10 +109,10 @@ def test_a_file_that_is_gone_or_damaged_is_named(ask, tmp_path):
 
 
 def test_the_input_example_is_asked_when_nothing_is_written(release, tracking, tmp_path):
-    target = MemoryTarget(Answer(("Adelie",) * 5))
-    tested = smoke_test(target, RUNNING, release, SmokeTest(), project=tmp_path, tracking=tracking)
+    target = MemoryTarget.answering(Answer(("Adelie",) * 5))
+    tested = smoke_test(target, DeployContext(tracking, tmp_path), RUNNING, release)
     assert "rows that it was registered with" in tested.asked
-    (row, *_) = json.loads(target.questions[0].body)["rows"]
+    (row, *_) = json.loads(target._questions[0].body)["rows"]
     assert "island" in row
 
 
@@ -144,14 +138,14 @@ def test_other_answers_are_none(content):
 
 def test_an_answer_that_is_late_is_asked_for_again(tmp_path):
     class Late(MemoryTarget):
-        def predict(self, deployed, question):
-            if len(self.questions) == 0:
-                super().predict(deployed, question)
+        def predict(self, context, deployed, question):
+            if len(self._questions) == 0:
+                super().predict(context, deployed, question)
                 raise NoAnswerError("not yet")
-            return super().predict(deployed, question)
+            return super().predict(context, deployed, question)
 
     section = SmokeTest(rows=({"x": 1},))
-    late = Late(Answer(("a",)))
+    late = Late.answering(Answer(("a",)), section)
     tracking = Tracking("http://127.0.0.1:9")
-    smoke_test(late, RUNNING, RELEASE, section, project=tmp_path, tracking=tracking)
-    assert len(late.questions) == 2
+    smoke_test(late, DeployContext(tracking, tmp_path), RUNNING, RELEASE)
+    assert len(late._questions) == 2

@@ -32,10 +32,11 @@ OF_FILES = {
     "end_to_end/test_training_jobs.py": "extras",
     "end_to_end/*": "core",
     "aws/*": "extras",
+    "base/test_aws.py": "extras",
     "deploy/test_kubernetes.py": "extras",
     "deploy/test_manifests.py": "extras",
     "training/backends/test_rules.py": "extras",
-    "airflow/test_deploy_places.py": "extras",
+    "airflow/test_deploy_access.py": "extras",
     "*fastai*.py": "extras",
 }
 """By patterns of paths below `tests`; the first that fits holds."""

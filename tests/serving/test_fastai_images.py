@@ -7,11 +7,10 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from factory.deploy.common import SmokeTest
 from factory.deploy.model_folder import fill_model_folder
-from factory.deploy.protocol import Release
 from factory.models import registry
 from factory.models.files import digest, downloaded
+from factory.models.record import ModelRecord
 from factory.models.tracking import Tracking
 from factory.trainers.fastai.params import VISION
 from tests.harness.servers import free_port
@@ -24,7 +23,7 @@ PARAMS = {"arch": "resnet10t", "size": 32, "epochs": 3, "bs": 32, "lr": 0.01}
 
 
 @pytest.fixture(scope="module")
-def released(mlflow_server: str, promote) -> Release:
+def released(mlflow_server: str, promote) -> ModelRecord:
     """A small network that tells circles from squares, in production."""
     from factory.trainers.dispatch import trainer_of
     from factory.trainers.trainer import LoggedModel
@@ -67,22 +66,22 @@ def test_a_network_is_served_as_the_champion(tmp_path, mlflow_server, released):
         _deployed(service.address, released, tmp_path, Tracking(mlflow_server))
 
 
-def _deployed(address: str, release: Release, project: Path, tracking: Tracking) -> None:
+def _deployed(address: str, record: ModelRecord, project: Path, tracking: Tracking) -> None:
     """The target `process` finds it, and its own smoke test asks with the image of its example."""
     from factory.deploy.smoke import smoke_test
     from factory.deploy.targets.process import ProcessTarget
-    from factory.deploy.targets.process_section import ProcessDeploy
+    from factory.deploy.targets.target import DeployContext
     from tests.trainers.shapes import shapes
 
-    section = ProcessDeploy.model_validate({"type": "process", "url": address, "timeout": "30s"})
-    target = ProcessTarget(section, tracking)
-    deployed = target.deploy(release, None)
-    example = smoke_test(target, deployed, release, SmokeTest(), project=project, tracking=tracking)
+    section = {"type": "process", "url": address, "timeout": "30s"}
+    target, context = ProcessTarget.model_validate(section), DeployContext(tracking, project)
+    deployed = target.deploy(context, record, None)
+    example = smoke_test(target, context, deployed, record)
     assert example.asked == "the image that it was registered with"
     features, _ = shapes(2, seed=7)
     (project / "circle.png").write_bytes(features["image"].iloc[0])
-    asked = SmokeTest(file="circle.png", expect="circle")
-    tested = smoke_test(target, deployed, release, asked, project=project, tracking=tracking)
+    asking = {**section, "smoke_test": {"file": "circle.png", "expect": "circle"}}
+    tested = smoke_test(ProcessTarget.model_validate(asking), context, deployed, record)
     assert tested.values == ["circle"]
 
 

@@ -3,31 +3,30 @@
 import pytest
 from pydantic_core import PydanticCustomError
 
-from factory.deploy.common import check_deploy
-from factory.deploy.targets.process_section import ProcessDeploy
+from factory.deploy.targets.process import ProcessTarget
 
 
-def deploy(**smoke_test: object) -> ProcessDeploy:
-    return ProcessDeploy.model_validate({"type": "process", "smoke_test": smoke_test})
+def deploy(**smoke_test: object) -> ProcessTarget:
+    return ProcessTarget.model_validate({"type": "process", "smoke_test": smoke_test})
 
 
 @pytest.mark.parametrize(
-    ("section", "takes_pictures", "words", "at"),
+    ("section", "takes_images", "words", "at"),
     [
         ({"file": "cat.jpg"}, False, "takes rows and no pictures", "file"),
         ({"file": "rows.json"}, True, "takes a picture", "file"),
         ({"rows": [{"x": 1}]}, True, "takes a picture", "rows"),
     ],
 )
-def test_a_smoke_test_that_the_model_cannot_take_is_refused(section, takes_pictures, words, at):
+def test_a_smoke_test_that_the_model_cannot_take_is_refused(section, takes_images, words, at):
     with pytest.raises(PydanticCustomError, match=words) as raised:
-        check_deploy(deploy(**section), has_classes=True, takes_pictures=takes_pictures)
+        deploy(**section).check_model(has_classes=True, takes_images=takes_images)
     assert raised.value.context is not None
     assert raised.value.context["at"] == ("deploy", "smoke_test", at)
 
 
 @pytest.mark.parametrize(
-    ("section", "takes_pictures"),
+    ("section", "takes_images"),
     [
         ({"file": "cat.WEBP", "expect": "cat"}, True),
         ({"file": "rows.json", "expect": True}, False),
@@ -35,5 +34,5 @@ def test_a_smoke_test_that_the_model_cannot_take_is_refused(section, takes_pictu
         ({}, True),
     ],
 )
-def test_what_the_model_takes_may_be_asked(section, takes_pictures):
-    check_deploy(deploy(**section), has_classes=True, takes_pictures=takes_pictures)
+def test_what_the_model_takes_may_be_asked(section, takes_images):
+    deploy(**section).check_model(has_classes=True, takes_images=takes_images)

@@ -11,8 +11,8 @@ from factory.airflow.task_run import TaskRun
 from factory.base.errors import TerminalError
 
 if TYPE_CHECKING:
-    from factory.deploy.deployment import Plan
-    from factory.deploy.protocol import Target
+    from factory.deploy.deployment import DeploymentPlan
+    from factory.deploy.targets.target import DeployContext
 
 __all__ = ["announce", "build", "deploy", "fail", "restore", "smoke_test", "version"]
 
@@ -27,7 +27,6 @@ def version(*, run: TaskRun, triggering_asset_events: Mapping[Any, Any]) -> dict
         AirflowSkipException: The news is that this DAG itself has restored that version.
     """
     from factory.deploy.deployment import plan
-    from factory.models.tracking import Tracking
 
     news = [
         event
@@ -39,9 +38,9 @@ def version(*, run: TaskRun, triggering_asset_events: Mapping[Any, Any]) -> dict
     made = plan(
         run.model_name,
         [event.extra or {} for event in news],
-        _target(run),
+        run.deploy,
+        _context(run),
         deployment=run.ti.dag_id,
-        tracking=Tracking(),
     )
     if made is None:
         raise AirflowSkipException(f"{run.model_name}: this DAG has restored what is in production")
@@ -53,54 +52,46 @@ def build(*, run: TaskRun) -> dict[str, Any]:
     with _remembered(run):
         place = run.folder / f"build-{run.ti.try_number}"
         place.mkdir(parents=True)
-        built = _target(run).build(_plan(run).release, place)
+        built = run.deploy.make(_context(run), _plan(run).record, place)
     return {} if built is None else built.as_json()
 
 
 def deploy(*, run: TaskRun) -> dict[str, Any]:
     """Have the target run the version, and wait until it is ready."""
-    from factory.deploy.protocol import Built
+    from factory.deploy.targets.target import Built
 
     with _remembered(run):
         found = run.result("build")
         built = Built.from_json(found) if found else None
-        return _target(run).deploy(_plan(run).release, built).as_json()
+        return run.deploy.deploy(_context(run), _plan(run).record, built).as_json()
 
 
 def smoke_test(*, run: TaskRun) -> dict[str, Any]:
     """Ask what was deployed, and note in the registry that it answers as it should."""
-    from factory.deploy.outcome import confirm
-    from factory.deploy.protocol import Deployed
+    from factory.deploy.deployment import confirm
     from factory.deploy.smoke import smoke_test as step
-    from factory.models.tracking import Tracking
+    from factory.deploy.targets.target import Deployed
 
     with _remembered(run):
-        plan, tracking = _plan(run), Tracking()
-        tested = step(
-            _target(run),
-            Deployed.from_json(run.result("deploy")),
-            plan.release,
-            run.deploy.smoke_test,
-            project=run.project,
-            tracking=tracking,
-        )
-        confirm(plan, address=tested.address, tracking=tracking)
+        plan, context = _plan(run), _context(run)
+        deployed = Deployed.from_json(run.result("deploy"))
+        tested = step(run.deploy, context, deployed, plan.record)
+        confirm(plan, address=tested.address, tracking=context.tracking)
         return tested.as_json()
 
 
 def restore(*, run: TaskRun) -> dict[str, Any]:
     """Go back to what ran before."""
-    from factory.deploy.outcome import restore as step
-    from factory.models.tracking import Tracking
+    from factory.deploy.deployment import restore as step
 
     if run.result("version") is None:
         return {"switched": False, "why": "nothing was begun, so there was nothing to go back from"}
     outcome = step(
         _plan(run),
-        _target(run),
+        run.deploy,
+        _context(run),
         by=f"Airflow run {run.ti.run_id} of {run.ti.dag_id}",
         why=_why(run),
-        tracking=Tracking(),
     )
     return outcome.as_json()
 
@@ -130,18 +121,17 @@ def fail(*, run: TaskRun) -> None:
     raise TerminalError(run.result("restore")["why"])
 
 
-def _target(run: TaskRun) -> "Target":
-    from factory.airflow.deploy_access import places
-    from factory.deploy.dispatch import target_for
+def _context(run: TaskRun) -> "DeployContext":
+    from factory.airflow.deploy_access import deploy_context
     from factory.models.tracking import Tracking
 
-    return target_for(run.deploy, Tracking(), places(run.project))
+    return deploy_context(Tracking(), run.project)
 
 
-def _plan(run: TaskRun) -> "Plan":
-    from factory.deploy.deployment import Plan
+def _plan(run: TaskRun) -> "DeploymentPlan":
+    from factory.deploy.deployment import DeploymentPlan
 
-    return Plan.from_json(run.result("version"))
+    return DeploymentPlan.from_json(run.result("version"))
 
 
 @contextmanager

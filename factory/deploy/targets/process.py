@@ -1,22 +1,30 @@
-"""The target `process`: a `factory serve` that follows the champions by itself.
+"""`deploy: {type: process}`: a `factory serve` that follows the champions by itself.
 
 There is nothing to start here: the embedded runtime, or whoever runs the server elsewhere, sees to
 that. To deploy is to wait until the server answers with the version.
 """
 
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-import httpx
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError, Url
 
 from factory.base.errors import TerminalError
-from factory.deploy.http import NoAnswerError, ask
-from factory.deploy.protocol import Answer, Built, Deployed, Question, Release
-from factory.deploy.targets.process_section import ProcessDeploy
-from factory.models import registry
-from factory.models.tracking import Tracking
+from factory.base.secrets import is_secret_address
+from factory.base.section import Text
+from factory.deploy.targets.target import (
+    Answer,
+    Built,
+    DeployContext,
+    Deployed,
+    Question,
+    Target,
+)
+from factory.models.record import ModelRecord
+
+if TYPE_CHECKING:
+    from tenacity import Retrying
 
 VARIABLE = "FACTORY_SERVING_URL"
 """Where the server answers, unless the section says so."""
@@ -26,41 +34,55 @@ _PATIENCE = 10.0
 """Seconds for a server that is being restarted, to say what it runs."""
 
 
-class ProcessTarget:
-    """A server, asked over HTTP.
+def _check_address(value: str) -> str:
+    try:
+        scheme = Url(value).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in ("http", "https"):
+        raise PydanticCustomError(
+            "address",
+            "{value} is no address of a server: write http://host:port or https://host",
+            {"value": repr(value)},
+        )
+    if is_secret_address(value):
+        raise PydanticCustomError(
+            "secret_address",
+            "this address holds a password or token, which must not stand in a team file: "
+            "leave it out, and let a proxy add it",
+        )
+    return value.rstrip("/")
 
-    Raises:
-        TerminalError: Nobody says where the server is.
+
+class ProcessTarget(Target):
+    """A `factory serve` that answers for many models.
+
+    `factory up` and `factory demo` start one. Elsewhere, `url` or the variable FACTORY_SERVING_URL
+    says where it answers.
     """
 
-    def __init__(self, section: ProcessDeploy, tracking: Tracking) -> None:
-        url = section.url or os.environ.get(VARIABLE)
-        if not url:
-            raise TerminalError(
-                f"no server is named: write `url` under `deploy`, or set {VARIABLE}, such as "
-                "http://localhost:8000, to where `factory serve` answers. `factory up` starts one of "
-                "its own if a model had `deploy: {type: process}` by then: start it again"
-            )
-        self._url = url.rstrip("/")
-        self._timeout = section.timeout
-        self._tracking = tracking
+    needs_making: ClassVar[bool] = False
 
-    def running(self, model: str) -> Deployed | None:
+    type: Literal["process"]
+    url: Annotated[Text, AfterValidator(_check_address)] | None = None
+
+    @property
+    def wants_local_server(self) -> bool:
+        """See `Target.wants_local_server`."""
+        return self.url is None
+
+    def running(self, context: DeployContext, model: str) -> Deployed | None:
         """The version that the server answers with.
 
         Raises:
             NoAnswerError: The server does not answer.
         """
-        details = self._waiting(_PATIENCE)(self._details, model)
+        del context
+        details = _waiting(_PATIENCE)(self._details, model)
         version = details.get("version")
         return None if version is None else self._deployed(model, version)
 
-    def build(self, release: Release, folder: Path) -> Built | None:
-        """Nothing: the server reads versions from the registry."""
-        del release, folder
-        return None
-
-    def deploy(self, release: Release, built: Built | None) -> Deployed:
+    def deploy(self, context: DeployContext, record: ModelRecord, built: Built | None) -> Deployed:
         """Wait until the server answers with the version.
 
         Raises:
@@ -68,51 +90,78 @@ class ProcessTarget:
             TerminalError: The server refuses the version.
         """
         del built
-        return self._waiting(self._timeout)(self._settled, release.model, release.version)
+        return _waiting(self.timeout)(self._settled, context, record.model, record.version)
 
-    def predict(self, deployed: Deployed, question: Question) -> Answer:
+    def predict(self, context: DeployContext, deployed: Deployed, question: Question) -> Answer:
         """Ask the server as its callers do.
 
         Raises:
             NoAnswerError: The server does not answer, or is in trouble.
             TerminalError: It refuses the question.
         """
+        from factory.deploy.http import ask
+
+        del context
         return ask(f"{deployed.address}/predict", question)
 
-    def restore(self, release: Release, before: Deployed | None) -> None:
+    def restore(self, context: DeployContext, record: ModelRecord, before: Deployed | None) -> None:
         """Wait until the server answers with what is in production by now.
 
         Raises:
             NoAnswerError: It does not, in time.
             TerminalError: The server refuses that too.
         """
-        del before  # The server follows the registry, which knows.
-        champion = registry.champion(release.model, tracking=self._tracking)
-        if champion is not None and champion.number != release.version:
-            self._waiting(self._timeout)(self._settled, release.model, champion.number)
+        from factory.models import registry
 
-    def _settled(self, model: str, version: int) -> Deployed:
+        del before  # The server follows the registry, which knows.
+        champion = registry.champion(record.model, tracking=context.tracking)
+        if champion is not None and champion.number != record.version:
+            _waiting(self.timeout)(self._settled, context, record.model, champion.number)
+
+    @property
+    def _server(self) -> str:
+        """The server's address.
+
+        Raises:
+            TerminalError: Nobody says where it is.
+        """
+        url = self.url or os.environ.get(VARIABLE)
+        if not url:
+            raise TerminalError(
+                f"no server is named: write `url` under `deploy`, or set {VARIABLE}, such as "
+                "http://localhost:8000, to where `factory serve` answers. `factory up` starts one of "
+                "its own if a model had `deploy: {type: process}` by then: start it again"
+            )
+        return url.rstrip("/")
+
+    def _settled(self, context: DeployContext, model: str, version: int) -> Deployed:
+        from factory.deploy.http import NoAnswerError
+
         details = self._details(model)
         if details.get("version") == version:
             return self._deployed(model, version)
         refused = details.get("refused") or {}
         if refused.get("version") == version and refused.get("final"):
             raise TerminalError(
-                f"{self._url} refuses version {version} of {model}: {refused.get('reason')}. Its log "
+                f"{self._server} refuses version {version} of {model}: {refused.get('reason')}. Its log "
                 "has the details"
             )
         raise NoAnswerError(
-            f"{self._url} answers with {_words(details.get('version'))} of {model} and not with "
-            f"version {version}: check that it follows the registry at {self._tracking.public_uri}"
+            f"{self._server} answers with {_words(details.get('version'))} of {model} and not with "
+            f"version {version}: check that it follows the registry at {context.tracking.public_uri}"
         )
 
     def _details(self, model: str) -> dict[str, Any]:
+        import httpx
+
+        from factory.deploy.http import NoAnswerError
+
         address = self._address(model)
         try:
             answer = httpx.get(address, timeout=10)
         except httpx.TransportError as error:
             raise NoAnswerError(
-                f"{self._url} does not answer: {error or type(error).__name__}"
+                f"{self._server} does not answer: {error or type(error).__name__}"
             ) from None
         if answer.status_code == 404:
             return {}  # As long as it has had no champion.
@@ -123,7 +172,9 @@ class ProcessTarget:
         except ValueError:
             found = None
         if not isinstance(found, dict) or "version" not in found:
-            raise TerminalError(f"{self._url} is no `factory serve`: {address} tells of no version")
+            raise TerminalError(
+                f"{self._server} is no `factory serve`: {address} tells of no version"
+            )
         return found
 
     def _deployed(self, model: str, version: int) -> Deployed:
@@ -131,15 +182,20 @@ class ProcessTarget:
 
     def _address(self, model: str) -> str:
         team, _, name = model.partition(".")
-        return f"{self._url}/models/{team}/{name}"
+        return f"{self._server}/models/{team}/{name}"
 
-    def _waiting(self, seconds: float) -> Retrying:
-        return Retrying(
-            retry=retry_if_exception_type(NoAnswerError),
-            stop=stop_after_delay(seconds),
-            wait=wait_fixed(_PAUSE),
-            reraise=True,
-        )
+
+def _waiting(seconds: float) -> "Retrying":
+    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+    from factory.deploy.http import NoAnswerError
+
+    return Retrying(
+        retry=retry_if_exception_type(NoAnswerError),
+        stop=stop_after_delay(seconds),
+        wait=wait_fixed(_PAUSE),
+        reraise=True,
+    )
 
 
 def _words(version: int | None) -> str:

@@ -1,103 +1,180 @@
-"""The target `sagemaker`: a real-time endpoint of Amazon SageMaker."""
+"""`deploy: {type: sagemaker}`: a real-time endpoint of Amazon SageMaker."""
 
-import logging
-from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from factory.base.aws import AwsError, calling, client_of, code_of, described, message_of
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.aws import calling, code_of, message_of, request_problems
+from factory.base.aws_section import InstanceType, RoleArn, S3Address, Tags, Vpc
 from factory.base.errors import FactoryError, TerminalError
-from factory.deploy.access import Places
-from factory.deploy.archive import pack
-from factory.deploy.container_image import make_image
-from factory.deploy.endpoint_requests import (
-    MODEL,
-    VERSION,
-    config_request,
-    create_request,
-    endpoint_name,
-    model_request,
-    prefix_of,
-    update_request,
+from factory.base.section import ListOf, Seconds, Section, Text
+from factory.deploy.container_image import ContainerImage, ContainerImageReference
+from factory.deploy.targets.endpoint import MODEL, VERSION, Endpoint, Request, name_of
+from factory.deploy.targets.target import (
+    Answer,
+    Built,
+    DeployContext,
+    Deployed,
+    Question,
+    Target,
+    plain_name,
 )
-from factory.deploy.http import read_answer
-from factory.deploy.invocations import answer_of
-from factory.deploy.model_folder import fill_model_folder
-from factory.deploy.protocol import Answer, Built, Deployed, Question, Release
-from factory.deploy.targets.sagemaker_section import SageMakerDeploy
 from factory.lake.storage.address import is_s3
-from factory.lake.storage.files import Files
-from factory.models.tracking import Tracking
+from factory.models.record import ModelRecord
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from factory.lake.storage.files import Files
 
 FOLDER = "_deployments"
 """The folder of the storage that archives of models lie in."""
+VARIANT = "champion"
 
-_MOVING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
-_HINTS = {
-    "ResourceLimitExceeded": "raise the account's quota for endpoints, or take a smaller "
-    "`instance_type` or fewer `instances`",
-}
+_VERSION_TAG = "factory:version"
+_MOST_SECONDS = 28_800
+_LEAST_SECONDS = 600
 
-
-class EndpointError(TerminalError):
-    """An endpoint did not come to the version that it should."""
+AlarmName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 
 
-class SageMakerTarget:
-    """The endpoint `<team>-<model>`.
+class EndpointRollout(Section):
+    """How requests move from the earlier version to the new one: both run until it has proved itself.
 
-    Args:
-        section: The model's `deploy`.
-        tracking: The MLflow server.
-        places: How connections are reached.
-        poll: Seconds between two questions how an endpoint is getting on.
+    SageMaker goes back by itself when new instances do not become healthy, or when one of `alarms`
+    goes off before `wait` is over.
     """
 
-    def __init__(
-        self, section: SageMakerDeploy, tracking: Tracking, places: Places, *, poll: float = 20.0
-    ) -> None:
-        self._section = section
-        self._tracking = tracking
-        self._places = places
-        self._poll = poll
+    strategy: Literal["all_at_once", "canary", "linear"] = "all_at_once"
+    percent: int | None = Field(default=None, ge=1, le=50)
+    """Of the capacity: the first part of a canary, or each step of a linear one."""
+    wait: Seconds = 0
+    """After each step, and after the last one before the earlier version's instances go."""
+    alarms: ListOf[AlarmName] = Field(default=(), max_length=10)
+    """CloudWatch alarms, by name."""
 
-    def running(self, model: str) -> Deployed | None:
+    @model_validator(mode="after")
+    def _consistent(self) -> "EndpointRollout":
+        if (self.percent is None) != (self.strategy == "all_at_once"):
+            raise PydanticCustomError(
+                "rollout",
+                "`strategy: {strategy}` needs `percent`, such as 10"
+                if self.percent is None
+                else "`percent` belongs to `strategy: canary` or `strategy: linear`",
+                {"strategy": self.strategy, "at": ("percent",)},
+            )
+        if self.strategy == "linear" and (self.percent or 0) < 10:
+            raise PydanticCustomError(
+                "rollout",
+                "SageMaker's linear steps are 10 to 50 percent: `percent` cannot be {value}",
+                {"value": self.percent, "at": ("percent",)},
+            )
+        if self.wait > 3600:
+            raise PydanticCustomError(
+                "rollout",
+                "SageMaker waits at most an hour between steps: write `wait: 60m` or less",
+                {"at": ("wait",)},
+            )
+        return self
+
+
+class SageMakerTarget(Target):
+    """An endpoint, named as the model with dashes; callers ask it by `InvokeEndpoint`."""
+
+    type: Literal["sagemaker"]
+    role: RoleArn
+    """What the endpoint may do: fetch the image and read the model."""
+    image: ContainerImageReference | None = None
+    """A serving container image in Amazon's registry, made earlier; or else `build`."""
+    build: ContainerImage | None = None
+    """How to make the serving container image; the model is not in it, but in an archive beside it."""
+    instance_type: InstanceType
+    instances: int = Field(default=1, ge=1, le=100)
+    rollout: EndpointRollout = EndpointRollout()
+    storage: S3Address | None = None
+    """Where archives of models lie; the lake's storage when left out."""
+    connection: Text | None = None
+    """The Airflow connection of type `aws`; storage's credentials when left out."""
+    region: Text | None = None
+    """The connection's when left out."""
+    tags: Tags
+    vpc: Vpc | None = None
+    network_isolation: bool = False
+    """Whether the container is kept from every network."""
+    kms_key: Text | None = None
+    """The key that the instances' disks are encrypted with."""
+    keep: int = Field(default=2, ge=1, le=50)
+    """How many earlier versions stay ready to come back to."""
+    timeout: Seconds = 1800
+
+    @model_validator(mode="after")
+    def _one_image(self) -> "SageMakerTarget":
+        if (self.image is None) == (self.build is None):
+            raise PydanticCustomError(
+                "serving_image",
+                "a serving image is needed: write `image` for one that there is, or `build`"
+                if self.image is None
+                else "write either `image` or `build`: each names the serving image",
+                {"at": () if self.image is None else ("build",)},
+            )
+        if self.build is not None and not self.build.push:
+            raise PydanticCustomError(
+                "push",
+                "SageMaker fetches the image: take `push: false` out",
+                {"at": ("build", "push")},
+            )
+        return self
+
+    def with_lake(self, storage: str) -> Self:
+        """See `Target.with_lake`: archives of models lie in the lake's storage, where that is in S3."""
+        if self.storage is None and is_s3(storage):
+            return self.model_copy(update={"storage": storage})
+        return self
+
+    def running(self, context: DeployContext, model: str) -> Deployed | None:
         """The version that the endpoint's configuration is of.
 
         Raises:
             TerminalError: The endpoint is not the factory's.
             AwsError: SageMaker cannot be asked.
         """
-        found = self._endpoint(model)
+        endpoint = self._endpoint(context, model)
+        found = endpoint.find()
         if found is None or found["EndpointStatus"] == "Failed":
             return None
-        return self._deployed(model, found["EndpointConfigName"])
+        return endpoint.version_of(found["EndpointConfigName"])
 
-    def build(self, release: Release, folder: Path) -> Built | None:
-        """Pack the version's files and bring them to S3; build the serving image where that is wanted.
+    def make(self, context: DeployContext, record: ModelRecord, folder: Path) -> Built | None:
+        """Pack the version's files and bring them to S3; build the container image where that is wanted.
 
         Raises:
             TerminalError: Something is missing, or may not be used.
-            FactoryError: The model, S3 or the registry of images cannot be had.
+            FactoryError: The model, S3 or the registry of container images cannot be had.
         """
+        from factory.deploy.builders import make_container_image
+        from factory.deploy.model_folder import fill_model_folder, pack
+
+        archives = self._archives()
         model_folder = folder / "model"
-        fill_model_folder(release, model_folder, self._tracking)
+        fill_model_folder(record, model_folder, context.tracking)
         archive = folder / "model.tar.gz"
         sha256 = pack(model_folder, archive)
-        name = f"{FOLDER}/{release.model}/{release.version}-{sha256[:12]}/model.tar.gz"
+        name = f"{FOLDER}/{record.model}/{record.version}-{sha256[:12]}/model.tar.gz"
         # The name follows from the content: what is there is what would be put there.
-        if not self._files.exists(name):
-            self._files.upload(archive, name)
-        image = self._image(release, folder)
+        if not archives.exists(name):
+            archives.upload(archive, name)
+        if self.build is None:
+            image = str(self.image)
+        else:
+            image = make_container_image(
+                self.build, record, folder / "image", context, model_folder=None
+            ).reference
         # Nothing is created yet: what SageMaker would refuse is found before anything is changed.
-        model = model_request(self._section, release, image=image, archive=self._files.uri(name))
-        config_request(self._section, release, model["ModelName"])
-        return Built(reference=self._files.uri(name), facts={"sha256": sha256, "image": image})
+        model = self.model_request(record, image=image, archive=archives.uri(name))
+        self.config_request(record, model["ModelName"])
+        return Built(reference=archives.uri(name), facts={"sha256": sha256, "image": image})
 
-    def deploy(self, release: Release, built: Built | None) -> Deployed:
+    def deploy(self, context: DeployContext, record: ModelRecord, built: Built | None) -> Deployed:
         """Bring the endpoint to the version, blue/green, and wait until it is in service.
 
         Raises:
@@ -105,18 +182,18 @@ class SageMakerTarget:
             AwsError: SageMaker cannot be asked; an AwsRefusedError if it will not do it.
         """
         if built is None:
-            raise TerminalError(f"there is no archive of {release.model}: its build left none")
-        model = model_request(
-            self._section, release, image=built.facts["image"], archive=built.reference
-        )
-        config = config_request(self._section, release, model["ModelName"])
-        self._create("model", model["ModelName"], model)
-        self._create("endpoint_config", config["EndpointConfigName"], config)
-        self._clean_up(release.model, config["EndpointConfigName"])
-        self._come_to(release, config["EndpointConfigName"])
-        return self._deployed(release.model, config["EndpointConfigName"])
+            raise TerminalError(f"there is no archive of {record.model}: its build left none")
+        model = self.model_request(record, image=built.facts["image"], archive=built.reference)
+        config = self.config_request(record, model["ModelName"])
+        name = config["EndpointConfigName"]
+        endpoint = self._endpoint(context, record.model)
+        endpoint.create("model", model["ModelName"], model)
+        endpoint.create("endpoint_config", name, config)
+        endpoint.clean_up(name, keep=self.keep, archives=self._archives(), folder=FOLDER)
+        self._come_to(endpoint, record, name)
+        return endpoint.version_of(name)
 
-    def predict(self, deployed: Deployed, question: Question) -> Answer:
+    def predict(self, context: DeployContext, deployed: Deployed, question: Question) -> Answer:
         """Ask the endpoint as its callers do: `InvokeEndpoint`.
 
         Raises:
@@ -126,10 +203,15 @@ class SageMakerTarget:
         """
         from botocore.exceptions import ClientError
 
+        from factory.deploy.http import answer_of, read_answer
+
         endpoint = deployed.details["endpoint"]
+        runtime = context.aws.get(
+            "sagemaker-runtime", connection=self.connection, region=self.region
+        )
         with calling(f"ask the endpoint {endpoint}"):
             try:
-                found = self._runtime.invoke_endpoint(
+                found = runtime.invoke_endpoint(
                     EndpointName=endpoint,
                     ContentType=question.content_type,
                     Accept="application/json",
@@ -144,18 +226,23 @@ class SageMakerTarget:
             content = found["Body"].read()
         return read_answer(content, f"the endpoint {endpoint}")
 
-    def restore(self, release: Release, before: Deployed | None) -> None:
+    def restore(self, context: DeployContext, record: ModelRecord, before: Deployed | None) -> None:
         """Bring the endpoint back to the configuration before, or delete what was begun.
 
         Raises:
             FactoryError: It did not come back: says what a person must do.
         """
+        endpoint = self._endpoint(context, record.model)
         if before is None:
-            if self.running(release.model) is not None or self._endpoint(release.model):
-                self._delete_endpoint(release.model)
+            found = endpoint.find()
+            if found is None:
+                return
+            if found["EndpointStatus"] != "Failed":
+                endpoint.version_of(found["EndpointConfigName"])  # whose it is
+            endpoint.delete()
             return
         try:
-            self._come_to(release, str(before.details["config"]))
+            self._come_to(endpoint, record, str(before.details["config"]))
         except FactoryError as error:
             raise type(error)(
                 f"version {before.version} of {before.model} was at the endpoint until now and did not "
@@ -163,185 +250,163 @@ class SageMakerTarget:
                 f"console, and update it to the configuration {before.details['config']}"
             ) from error
 
-    def _come_to(self, release: Release, config: str) -> None:
-        """Create or update the endpoint, whatever it is at, and wait."""
-        name = endpoint_name(release.model)
-        found = self._settled(release.model)
-        if found is not None and found["EndpointStatus"] != "InService":
-            log.info("endpoint %s is %s: it is made anew", name, found["EndpointStatus"])
-            self._delete_endpoint(release.model)
-            found = None
-        if found is None:
-            with calling(f"create the endpoint {name}", hints=_HINTS, final=_HINTS):
-                self._client.create_endpoint(**create_request(self._section, release, config))
-        elif found["EndpointConfigName"] != config:
-            self._deployed(release.model, found["EndpointConfigName"])  # whose it is
-            with calling(f"update the endpoint {name}", hints=_HINTS, final=_HINTS):
-                self._client.update_endpoint(**update_request(self._section, release.model, config))
-        found = self._settled(release.model) or {}
-        status, now = found.get("EndpointStatus"), found.get("EndpointConfigName")
-        reason = str(found.get("FailureReason") or "SageMaker names no reason").rstrip(".")
-        if status != "InService":
-            raise EndpointError(f"the endpoint {name} is {status}: {reason}. Its log: {_log(name)}")
-        if now != config:
-            raise EndpointError(
-                f"SageMaker has taken the endpoint {name} back to {now}: {reason}. Its log: {_log(name)}"
-            )
+    def model_request(self, record: ModelRecord, *, image: str, archive: str) -> Request:
+        """The parameters of `CreateModel`.
 
-    def _settled(self, model: str) -> dict[str, Any] | None:
-        """The endpoint once it is no longer on its way; None if there is none."""
-        from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+        Args:
+            record: The version.
+            image: The serving container image.
+            archive: The address of the version's `model.tar.gz`.
 
-        def moves(found: dict[str, Any] | None) -> bool:
-            return found is not None and found["EndpointStatus"] in _MOVING
+        Raises:
+            TerminalError: SageMaker would refuse them.
+        """
+        request: Request = {
+            "ExecutionRoleArn": self.role,
+            "PrimaryContainer": {
+                "Image": image,
+                "ModelDataUrl": archive,
+                "Environment": {MODEL: record.model, VERSION: str(record.version)},
+            },
+            "EnableNetworkIsolation": self.network_isolation,
+            "Tags": self._tags(record),
+        }
+        if self.vpc is not None:
+            request["VpcConfig"] = self.vpc.as_request()
+        name = name_of(record.model, record.version, request)
+        return _checked("CreateModel", {"ModelName": name, **request})
 
-        # SageMaker tells nobody: its own waiter asks again and again too, but would take a
-        # deployment that was rolled back for a success, and gives up after an hour.
-        found: dict[str, Any] | None = Retrying(
-            retry=retry_if_result(moves),
-            wait=wait_fixed(self._poll),
-            stop=stop_after_delay(self._patience),
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
-        )(self._endpoint, model)
-        if found is not None and moves(found):
-            raise AwsError(
-                f"the endpoint {endpoint_name(model)} is still {found['EndpointStatus']} after "
-                f"{self._patience:g} seconds: raise `timeout`"
-            )
-        return found
+    def config_request(self, record: ModelRecord, model: str) -> Request:
+        """The parameters of `CreateEndpointConfig`.
+
+        Args:
+            record: The version.
+            model: The name of the version's model at SageMaker.
+
+        Raises:
+            TerminalError: SageMaker would refuse them.
+        """
+        request: Request = {
+            "ProductionVariants": [
+                {
+                    "VariantName": VARIANT,
+                    "ModelName": model,
+                    "InitialInstanceCount": self.instances,
+                    "InstanceType": self.instance_type,
+                    "InitialVariantWeight": 1.0,
+                    "ContainerStartupHealthCheckTimeoutInSeconds": min(3600, max(60, self.timeout)),
+                }
+            ],
+            "Tags": self._tags(record),
+        }
+        if self.kms_key is not None:
+            request["KmsKeyId"] = self.kms_key
+        name = name_of(record.model, record.version, request)
+        return _checked("CreateEndpointConfig", {"EndpointConfigName": name, **request})
+
+    def create_request(self, record: ModelRecord, config: str) -> Request:
+        """The parameters of `CreateEndpoint`."""
+        request = {
+            "EndpointName": plain_name(record.model),
+            "EndpointConfigName": config,
+            "Tags": [tag for tag in self._tags(record) if tag["Key"] != _VERSION_TAG],
+        }
+        return _checked("CreateEndpoint", request)
+
+    def update_request(self, model: str, config: str) -> Request:
+        """The parameters of `UpdateEndpoint`: blue/green, back by itself when the new one is not well.
+
+        Args:
+            model: The full name, `team.model`.
+            config: The configuration to come to.
+
+        Raises:
+            TerminalError: SageMaker would refuse them.
+        """
+        rollout = self.rollout
+        routing: Request = {
+            "Type": rollout.strategy.upper(),
+            "WaitIntervalInSeconds": rollout.wait,
+        }
+        size = {"Type": "CAPACITY_PERCENT", "Value": rollout.percent}
+        if rollout.strategy == "canary":
+            routing["CanarySize"] = size
+        if rollout.strategy == "linear":
+            routing["LinearStepSize"] = size
+        deployment: Request = {
+            "BlueGreenUpdatePolicy": {
+                "TrafficRoutingConfiguration": routing,
+                "TerminationWaitInSeconds": rollout.wait,
+                "MaximumExecutionTimeoutInSeconds": min(
+                    _MOST_SECONDS, max(_LEAST_SECONDS, self.timeout)
+                ),
+            }
+        }
+        if rollout.alarms:
+            deployment["AutoRollbackConfiguration"] = {
+                "Alarms": [{"AlarmName": name} for name in rollout.alarms]
+            }
+        return _checked(
+            "UpdateEndpoint",
+            {
+                "EndpointName": plain_name(model),
+                "EndpointConfigName": config,
+                "DeploymentConfig": deployment,
+            },
+        )
+
+    def _come_to(self, endpoint: Endpoint, record: ModelRecord, config: str) -> None:
+        create = self.create_request(record, config)
+        endpoint.come_to(config, create=create, update=self.update_request(record.model, config))
+
+    def _endpoint(self, context: DeployContext, model: str) -> Endpoint:
+        client = context.aws.get("sagemaker", connection=self.connection, region=self.region)
+        return Endpoint(model, client, self._patience)
 
     @property
     def _patience(self) -> float:
-        rollout = self._section.rollout
+        rollout = self.rollout
         steps = -(-100 // rollout.percent) if rollout.percent else 1
         steps = min(steps, 2) if rollout.strategy == "canary" else steps
-        return float(self._section.timeout + rollout.wait * (steps + 1))
+        return float(self.timeout + rollout.wait * (steps + 1))
 
-    def _delete_endpoint(self, model: str) -> None:
-        name = endpoint_name(model)
-        with calling(f"delete the endpoint {name}"):
-            self._client.delete_endpoint(EndpointName=name)
-        self._settled(model)
+    def _archives(self) -> "Files":
+        from factory.lake.storage.files import Files
 
-    def _create(self, kind: str, name: str, request: dict[str, Any]) -> None:
-        """Create what is not there; what is there by this name is the same."""
-        if self._described(kind, name) is not None:
-            log.info("%s %s is there already", kind, name)
-            return
-        with calling(f"create the {kind} {name}", hints=_HINTS, final=_HINTS):
-            getattr(self._client, f"create_{kind}")(**request)
-
-    def _endpoint(self, model: str) -> dict[str, Any] | None:
-        return self._described("endpoint", endpoint_name(model))
-
-    def _described(self, kind: str, name: str) -> dict[str, Any] | None:
-        parameter = "".join(part.capitalize() for part in kind.split("_")) + "Name"
-        call = getattr(self._client, f"describe_{kind}")
-        return described(f"describe the {kind} {name}", call, {parameter: name})
-
-    def _deployed(self, model: str, config: str) -> Deployed:
-        """What a configuration stands for.
-
-        Raises:
-            TerminalError: It is not of this model, as far as the factory knows.
-        """
-        endpoint = endpoint_name(model)
-        names = self._models_of(config)
-        described = self._described("model", names[0]) if names else None
-        container = (described or {}).get("PrimaryContainer") or {}
-        variables = container.get("Environment") or {}
-        if variables.get(MODEL) != model:
-            raise TerminalError(
-                f"there is an endpoint {endpoint} whose configuration {config} is not the factory's for "
-                f"{model}: delete it, or rename the model"
-            )
-        return Deployed(
-            model=model,
-            version=int(variables[VERSION]),
-            address=f"sagemaker:{self._client.meta.region_name}/{endpoint}",
-            details={"endpoint": endpoint, "config": config},
-        )
-
-    def _image(self, release: Release, folder: Path) -> str:
-        if self._section.image is not None:
-            return self._section.image
-        assert self._section.build is not None  # noqa: S101 - the section has either
-        made = make_image(
-            self._section.build, release, folder / "image", self._places, model_folder=None
-        )
-        return made.reference
-
-    def _clean_up(self, model: str, wanted: str) -> None:
-        """Delete configurations beyond those to keep, with the models and archives that only they use.
-
-        Before the endpoint is changed, so that what it is at now stays for `restore`. What cannot be
-        deleted is no reason to fail.
-        """
-        used = (self._endpoint(model) or {}).get("EndpointConfigName")
-        if used in (None, wanted):
-            return
-        earlier = [name for name in self._configs(model) if name not in (used, wanted)]
-        kept = {used, wanted, *earlier[: self._section.keep]}
-        needed = {one for name in kept for one in self._models_of(name)}
-        for name in earlier[self._section.keep :]:
-            try:
-                self._delete_config(name, needed)
-            except FactoryError as error:
-                log.warning("an earlier configuration stays: %s", error)
-
-    def _configs(self, model: str) -> Iterator[str]:
-        """Names of the model's configurations, the newest first."""
-        prefix = prefix_of(model)
-        found: list[dict[str, Any]] = []
-        with calling(f"list the endpoint configurations of {model}"):
-            pages = self._client.get_paginator("list_endpoint_configs")
-            for page in pages.paginate(NameContains=prefix):
-                found += page["EndpointConfigs"]
-        found.sort(key=lambda config: config["CreationTime"], reverse=True)
-        for config in found:
-            if config["EndpointConfigName"].startswith(prefix):
-                yield config["EndpointConfigName"]
-
-    def _models_of(self, config: str) -> list[str]:
-        """The names of the models of a configuration."""
-        found = self._described("endpoint_config", config) or {}
-        return [variant["ModelName"] for variant in found.get("ProductionVariants", ())]
-
-    def _delete_config(self, name: str, needed: set[str]) -> None:
-        models = self._models_of(name)
-        with calling(f"delete the endpoint configuration {name}"):
-            self._client.delete_endpoint_config(EndpointConfigName=name)
-        log.info("deleted the endpoint configuration %s", name)
-        for unused in models:
-            model = self._described("model", unused)
-            if unused in needed or model is None:
-                continue
-            with calling(f"delete the model {unused}"):
-                self._client.delete_model(ModelName=unused)
-            archive = str(model["PrimaryContainer"].get("ModelDataUrl", ""))
-            if archive.startswith(self._files.uri(FOLDER) + "/"):
-                self._files.delete(archive.removeprefix(f"{self._files.address}/"))
-
-    @cached_property
-    def _files(self) -> Files:
-        storage = self._section.storage
-        if storage is None or not is_s3(storage):
+        if self.storage is None or not is_s3(self.storage):
             raise TerminalError(
                 "SageMaker reads models from S3: write `storage: s3://bucket/prefix` under `deploy`, or "
                 "set that of configs/_defaults.yaml to one"
             )
-        return Files.at(storage)
+        return Files.at(self.storage)
 
-    @cached_property
-    def _client(self) -> Any:
-        session = self._places.session(self._section.connection)
-        return client_of(session, "sagemaker", self._section.region)
-
-    @cached_property
-    def _runtime(self) -> Any:
-        session = self._places.session(self._section.connection)
-        return client_of(session, "sagemaker-runtime", self._section.region)
+    def _tags(self, record: ModelRecord) -> list[dict[str, str]]:
+        own = {"factory:model": record.model, _VERSION_TAG: str(record.version)}
+        tags = {**self.tags, **own}
+        return [{"Key": key, "Value": tags[key]} for key in sorted(tags)]
 
 
-def _log(endpoint: str) -> str:
-    return f"CloudWatch, group /aws/sagemaker/Endpoints/{endpoint}"
+def _checked(operation: str, request: Request) -> Request:
+    """The request, if SageMaker would take it as far as one can know without asking.
+
+    Raises:
+        TerminalError: With everything that is wrong with it.
+    """
+    problems = [*request_problems("sagemaker", operation, request), *_by_the_documentation(request)]
+    if problems:
+        raise TerminalError(f"SageMaker would refuse this {operation}: " + "; ".join(problems))
+    return request
+
+
+def _by_the_documentation(request: Request) -> list[str]:
+    """Amazon's rules that stand in no description."""
+    problems = []
+    container = request.get("PrimaryContainer")
+    if container and ".dkr.ecr" not in container["Image"] and ".dkr-ecr" not in container["Image"]:
+        problems.append(
+            f"PrimaryContainer.Image is {container['Image']!r}, and endpoints take images of Amazon's "
+            "registry: <account>.dkr.ecr.<region>.amazonaws.com/name"
+        )
+    if container and not container["ModelDataUrl"].endswith(".tar.gz"):
+        problems.append("PrimaryContainer.ModelDataUrl must end with .tar.gz")
+    return problems

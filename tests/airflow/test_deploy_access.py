@@ -1,23 +1,23 @@
 """Deployments reach clusters and AWS through Airflow's connections."""
 
 import json
+from pathlib import Path
 
 import pytest
-from pydantic import TypeAdapter
 
-from factory.airflow.deploy_access import places
+from factory.airflow.deploy_access import deploy_context
 from factory.base.errors import TerminalError
-from factory.deploy.dispatch import target_for
-from factory.deploy.sections import Deploy
-from factory.models.tracking import Tracking
 from tests.deploy.kubernetes_api import NAMESPACE, running_cluster
+from tests.deploy.placed import NOWHERE, Placed, target_of
 
 
 def section(**changes):
     image = {"repository": "registry.example.org/pets/detector"}
-    return TypeAdapter(Deploy).validate_python(
-        {"type": "kubernetes", "image": image, "namespace": NAMESPACE, **changes}
-    )
+    return target_of({"type": "kubernetes", "image": image, "namespace": NAMESPACE, **changes})
+
+
+def in_airflow(target):
+    return Placed(target, deploy_context(NOWHERE, Path()))
 
 
 def kubeconfig(address):
@@ -44,7 +44,7 @@ def test_a_cluster_is_reached_through_a_connection(connected):
     with running_cluster() as cluster:
         cluster.token = "planted-token"
         connected("models", "kubernetes", {"kube_config": json.dumps(kubeconfig(cluster.address))})
-        target = target_for(section(connection="models"), Tracking("http://127.0.0.1:1"), places())
+        target = in_airflow(section(connection="models"))
         assert target.running("pets.detector") is None
     assert cluster.requests
 
@@ -54,13 +54,13 @@ def test_a_cluster_is_reached_through_the_kubeconfig(monkeypatch, tmp_path):
         file = tmp_path / "config"
         file.write_text(json.dumps(kubeconfig(cluster.address)))
         monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
-        target = target_for(section(), Tracking("http://127.0.0.1:1"), places())
+        target = in_airflow(section())
         assert target.running("pets.detector") is None
 
 
 def test_a_connection_of_another_type_is_refused(connected):
     connected("models", "http", {})
-    target = target_for(section(connection="models"), Tracking("http://127.0.0.1:1"), places())
+    target = in_airflow(section(connection="models"))
     with pytest.raises(TerminalError, match="is of type 'http': this needs one of type"):
         target.running("pets.detector")
 
@@ -86,7 +86,7 @@ def test_a_cluster_of_amazons_is_logged_in_to_by_the_provider(s3, connected):
         },
     )
     named = section(eks={"cluster": "models", "connection": "aws_models", "region": "eu-central-1"})
-    with places().cluster(named) as api:
+    with in_airflow(named).context.cluster(named.cluster_access) as api:
         assert api.configuration.host == made["endpoint"].rstrip("/")
         # The provider's program has asked for it, in a process of its own.
         assert "k8s-aws-v1." in str(api.configuration.auth_settings())
@@ -94,5 +94,8 @@ def test_a_cluster_of_amazons_is_logged_in_to_by_the_provider(s3, connected):
 
 def test_a_cluster_that_amazon_does_not_know_is_terminal(s3):
     named = section(eks={"cluster": "none", "region": "eu-central-1"})
-    with pytest.raises(Exception, match="none"), places().cluster(named):
+    with (
+        pytest.raises(Exception, match="none"),
+        in_airflow(named).context.cluster(named.cluster_access),
+    ):
         pass

@@ -1,14 +1,12 @@
-"""`deploy: {type: kubernetes}`: a Deployment, its Service and its autoscaler in a cluster."""
+"""What a section of Kubernetes is made of: names and amounts as a cluster takes them."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.base.section import ListOf, Section, Text
-from factory.deploy.common import DeploySection
-from factory.deploy.container_image_section import Image
+from factory.base.section import Section, Text
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _CPU = re.compile(r"(\d+)m|(\d+(?:\.\d{1,3})?)")
@@ -70,12 +68,14 @@ def _bytes(value: str) -> int:
     return int(match[1]) * _UNITS[match[2]] if match else 0
 
 
+Manifest = dict[str, Any]
+"""An object of a cluster, as its API has it."""
 KubernetesName = Annotated[Text, AfterValidator(_check_label)]
 Cpu = Annotated[Text, AfterValidator(_check_cpu)]
 Memory = Annotated[Text, AfterValidator(_check_memory)]
 
 
-class Eks(Section):
+class EksCluster(Section):
     """A cluster of Amazon's: its address and the login come through AWS."""
 
     cluster: Text
@@ -85,7 +85,7 @@ class Eks(Section):
     """The connection's when left out."""
 
 
-class Scale(Section):
+class PodScale(Section):
     """How many there are: as many as the load needs, by a HorizontalPodAutoscaler."""
 
     min: int = Field(default=2, ge=1)
@@ -95,7 +95,7 @@ class Scale(Section):
     """Percent of the requested processors that they are to use on average."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> "Scale":
+    def _ordered(self) -> "PodScale":
         if self.max < self.min:
             raise PydanticCustomError(
                 "scale",
@@ -105,7 +105,7 @@ class Scale(Section):
         return self
 
 
-class Amounts(Section):
+class PodResources(Section):
     """What each pod is given: requested for it, and, for memory, also its limit."""
 
     cpu: Cpu = "500m"
@@ -114,7 +114,7 @@ class Amounts(Section):
     """None: it may use what is idle."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> "Amounts":
+    def _ordered(self) -> "PodResources":
         if self.cpu_limit is not None and _cores(self.cpu_limit) < _cores(self.cpu):
             raise PydanticCustomError(
                 "cpu",
@@ -124,47 +124,9 @@ class Amounts(Section):
         return self
 
 
-class Service(Section):
+class ClusterService(Section):
     """How the cluster's others reach it."""
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
     port: int = Field(default=80, ge=1, le=65535)
     annotations: dict[Text, Text] = Field(default_factory=dict)
-
-
-class KubernetesDeploy(DeploySection):
-    """A Deployment that rolls from version to version without a failed request.
-
-    Names are the model's, with dashes. Without `connection` and `eks`, the cluster is the one that
-    the worker runs in, or that of its kubeconfig.
-    """
-
-    type: Literal["kubernetes"]
-    image: Image
-    namespace: KubernetesName = "default"
-    connection: Text | None = None
-    """An Airflow connection of type `kubernetes`."""
-    eks: Eks | None = None
-    scale: Scale = Scale()
-    resources: Amounts = Amounts()
-    service: Service = Service()
-    service_account: KubernetesName | None = None
-    pull_secrets: ListOf[KubernetesName] = ()
-    """Secrets of the cluster that let it fetch the image."""
-    node_selector: dict[Text, Text] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "KubernetesDeploy":
-        if self.connection is not None and self.eks is not None:
-            raise PydanticCustomError(
-                "cluster",
-                "write either `connection` or `eks`: each names the cluster",
-                {"at": ("connection",)},
-            )
-        if not self.image.push:
-            raise PydanticCustomError(
-                "push",
-                "the cluster's machines fetch the image: take `push: false` out",
-                {"at": ("image", "push")},
-            )
-        return self

@@ -3,18 +3,18 @@
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.deploy.invocations import answer_of
-from factory.deploy.manifests import Manifest
-from factory.deploy.protocol import Answer, Question
-from factory.deploy.rollout import Progress, progress_of
+from factory.deploy.http import answer_of
+from factory.deploy.targets.kubernetes_fields import Manifest
+from factory.deploy.targets.target import Answer, Question
 
 log = logging.getLogger(__name__)
+
 
 FIELD_MANAGER = "ml-dag-factory"
 """Who owns the fields that are applied, as `kubectl get --show-managed-fields` shows it."""
@@ -38,37 +38,6 @@ class ClusterRefusedError(ClusterError, TerminalError):
 
 class RolloutError(TerminalError):
     """A version does not become ready."""
-
-
-@contextmanager
-def own_cluster() -> Iterator[Any]:
-    """A client of the cluster that this process runs in, or of the kubeconfig's current context.
-
-    Raises:
-        TerminalError: The extra `kubernetes` is not installed, or no cluster is configured.
-    """
-    try:
-        from kubernetes import client, config
-    except ImportError:
-        raise TerminalError(missing_extra()) from None
-    configuration = client.Configuration()
-    try:
-        try:
-            config.load_incluster_config(configuration)
-        except config.ConfigException:
-            config.load_kube_config(client_configuration=configuration)
-    except config.ConfigException as error:
-        raise TerminalError(
-            f"no cluster is configured here ({error}): name an Airflow connection of type "
-            "`kubernetes` as `connection`, or a cluster as `eks`, or give the worker a kubeconfig"
-        ) from None
-    with client.ApiClient(configuration) as api:
-        yield api
-
-
-def missing_extra() -> str:
-    """Says what to install."""
-    return 'a deployment to Kubernetes needs the extra `kubernetes`: pip install "ml-dag-factory[kubernetes]"'
 
 
 @dataclass(frozen=True)
@@ -148,7 +117,7 @@ class Cluster:
             ClusterError: The cluster cannot be watched.
         """
         deadline = time.monotonic() + seconds
-        last = Progress("waiting", "nothing is known of it yet")
+        last = RolloutProgress("waiting", "nothing is known of it yet")
         while (left := deadline - time.monotonic()) > 0:
             for found in self._watched(name, min(left, _WATCH_SECONDS)):
                 progress = progress_of(found)
@@ -326,3 +295,38 @@ def _message(error: Any) -> str:
         return str(json.loads(error.body)["message"])
     except (TypeError, ValueError, KeyError):
         return f"{error.status} {error.reason}"
+
+
+@dataclass(frozen=True)
+class RolloutProgress:
+    """Where a rollout is."""
+
+    state: Literal["waiting", "done", "failed"]
+    words: str
+
+
+def progress_of(deployment: Mapping[str, Any]) -> RolloutProgress:
+    """How far a Deployment is with its newest pods, told from its status as `kubectl rollout` does.
+
+    Args:
+        deployment: The object as the API gives it.
+    """
+    spec, status = deployment["spec"], deployment.get("status") or {}
+    if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
+        return RolloutProgress("waiting", "the cluster has not seen the change yet")
+    for condition in status.get("conditions") or ():
+        if (
+            condition["type"] == "Progressing"
+            and condition.get("reason") == "ProgressDeadlineExceeded"
+        ):
+            return RolloutProgress("failed", "the new pods did not become ready in time")
+    wanted = spec.get("replicas", 1)
+    there, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)
+    available = status.get("availableReplicas", 0)
+    if updated < wanted:
+        return RolloutProgress("waiting", f"{updated} of {wanted} pods are new")
+    if there > updated:
+        return RolloutProgress("waiting", f"{there - updated} earlier pods are still to end")
+    if available < updated:
+        return RolloutProgress("waiting", f"{available} of {updated} new pods are ready")
+    return RolloutProgress("done", f"{available} pods are ready")

@@ -4,11 +4,11 @@ import mlflow
 import pytest
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.deploy.deployment import RESTORED_BY, Plan, plan
-from factory.deploy.outcome import confirm, restore
-from factory.deploy.protocol import Deployed
+from factory.deploy.deployment import RESTORED_BY, DeploymentPlan, confirm, plan, restore
+from factory.deploy.targets.target import DeployContext, Deployed
 from factory.models import registry
 from factory.models.champion import NoChampionError
+from factory.models.record import RECORD
 from factory.models.tracking import Tracking
 from tests.deploy.fake_target import ADDRESS, MemoryTarget
 
@@ -22,6 +22,7 @@ class Model:
     def __init__(self, name: str, tracking: Tracking) -> None:
         self.name, self.tracking = name, tracking
         self.target = MemoryTarget()
+        self.context = DeployContext(tracking)
 
     def promote(self, number: int) -> None:
         current = registry.champion(self.name, tracking=self.tracking)
@@ -34,15 +35,15 @@ class Model:
             tracking=self.tracking,
         )
 
-    def planned(self, *events: dict) -> Plan | None:
-        return plan(self.name, events, self.target, deployment=DAG, tracking=self.tracking)
+    def planned(self, *events: dict) -> DeploymentPlan | None:
+        return plan(self.name, events, self.target, self.context, deployment=DAG)
 
     def deployed(self, number: int) -> None:
         """Promote a version, whose deployment goes well."""
         self.promote(number)
         made = self.planned()
         assert made is not None
-        self.target.deploy(made.release, None)
+        self.target.deploy(self.context, made.record, None)
         confirm(made, address=ADDRESS, tracking=self.tracking)
 
     def aliases(self) -> dict[str, int]:
@@ -74,15 +75,16 @@ def test_the_version_in_production_is_deployed_whatever_the_event_says(model):
     model.promote(2)
     made = model.planned({"version": 3, "reason": "promotion"})
     assert made is not None
-    assert (made.release.version, made.is_new) == (2, True)
+    assert (made.record.version, made.is_new) == (2, True)
     assert made.before == Deployed(model=model.name, version=1, address=ADDRESS)
-    assert made.release.task == "classification"
-    assert Plan.from_json(made.as_json()) == made
+    assert made.record.task == "classification"
+    assert DeploymentPlan.from_json(made.as_json()) == made
 
 
 def test_a_version_that_was_not_trained_here_is_refused(model):
     model.promote(1)
-    model.tracking.client.delete_model_version_tag(model.name, "1", "task")
+    for tag in (RECORD, "task"):
+        model.tracking.client.delete_model_version_tag(model.name, "1", tag)
     with pytest.raises(TerminalError, match="no tag `task`"):
         model.planned()
 
@@ -91,12 +93,12 @@ def test_a_failure_puts_the_version_before_back_and_says_who_and_why(model):
     model.deployed(1)
     model.promote(2)
     made = model.planned()
-    model.target.deploy(made.release, None)
-    outcome = restore(made, model.target, tracking=model.tracking, **BY)
+    model.target.deploy(model.context, made.record, None)
+    outcome = restore(made, model.target, model.context, **BY)
     assert (outcome.failed, outcome.version, outcome.switched) == (2, 1, True)
     assert outcome.why.endswith("could not be deployed; version 1 is in production again")
     assert model.aliases() == {"champion": 1, "previous": 2}
-    assert model.target.now.version == 1
+    assert model.target._now.version == 1
     tags = model.tags(2)
     assert (tags["rolled_back_by"], tags["rolled_back_why"]) == (BY["by"], BY["why"])
     assert tags["deploy_failed_why"] == BY["why"]
@@ -106,7 +108,7 @@ def test_the_event_of_a_restoration_starts_nothing_and_other_events_do(model):
     model.deployed(1)
     model.promote(2)
     made = model.planned()
-    restore(made, model.target, tracking=model.tracking, **BY)
+    restore(made, model.target, model.context, **BY)
     assert model.planned({"version": 1, RESTORED_BY: DAG}) is None
     assert model.planned({"version": 1, RESTORED_BY: "other.model.deploy"}) is not None
     assert model.planned({"version": 1, RESTORED_BY: DAG}, {"version": 1}) is not None
@@ -118,19 +120,19 @@ def test_a_retry_of_the_restoration_goes_on_where_it_got_stuck(model):
     model.deployed(1)
     model.promote(2)
     made = model.planned()
-    model.target.broken = True
+    model.target._broken = True
     with pytest.raises(FactoryError, match="does not go back"):
-        restore(made, model.target, tracking=model.tracking, **BY)
+        restore(made, model.target, model.context, **BY)
     assert model.aliases() == {"champion": 1, "previous": 2}
-    model.target.broken = False
-    outcome = restore(made, model.target, tracking=model.tracking, **BY)
+    model.target._broken = False
+    outcome = restore(made, model.target, model.context, **BY)
     assert (outcome.version, outcome.switched) == (1, True)
     assert model.aliases() == {"champion": 1, "previous": 2}
 
 
 def test_the_first_version_stays_when_it_fails(model):
     model.promote(1)
-    outcome = restore(model.planned(), model.target, tracking=model.tracking, **BY)
+    outcome = restore(model.planned(), model.target, model.context, **BY)
     assert outcome.switched is False
     assert outcome.why.endswith("it stays in production, as there was none before it")
     assert model.aliases() == {"champion": 1}
@@ -139,7 +141,7 @@ def test_the_first_version_stays_when_it_fails(model):
 def test_a_version_that_answered_there_before_is_not_rolled_back(model):
     model.deployed(1)
     model.deployed(2)
-    outcome = restore(model.planned(), model.target, tracking=model.tracking, **BY)
+    outcome = restore(model.planned(), model.target, model.context, **BY)
     assert outcome.switched is False
     assert "it has answered there before" in outcome.why
     assert model.aliases() == {"champion": 2, "previous": 1}
@@ -148,11 +150,11 @@ def test_a_version_that_answered_there_before_is_not_rolled_back(model):
 def test_a_version_that_failed_is_not_gone_back_to(model):
     model.deployed(1)
     model.promote(2)
-    restore(model.planned(), model.target, tracking=model.tracking, **BY)
+    restore(model.planned(), model.target, model.context, **BY)
     model.promote(3)
     # As if somebody had made the failed one `previous`.
     model.tracking.client.set_registered_model_alias(model.name, "previous", "2")
-    outcome = restore(model.planned(), model.target, tracking=model.tracking, **BY)
+    outcome = restore(model.planned(), model.target, model.context, **BY)
     assert outcome.switched is False
     assert "version 2, could not be deployed either" in outcome.why
 
@@ -160,9 +162,9 @@ def test_a_version_that_failed_is_not_gone_back_to(model):
 def test_a_restored_version_counts_as_deployed(model):
     model.deployed(1)
     model.promote(2)
-    restore(model.planned(), model.target, tracking=model.tracking, **BY)
+    restore(model.planned(), model.target, model.context, **BY)
     again = model.planned()
-    assert (again.release.version, again.is_new) == (1, False)
+    assert (again.record.version, again.is_new) == (1, False)
 
 
 def test_a_champion_that_has_changed_meanwhile_is_left_alone(model):
@@ -170,8 +172,8 @@ def test_a_champion_that_has_changed_meanwhile_is_left_alone(model):
     model.promote(2)
     made = model.planned()
     model.promote(3)
-    outcome = restore(made, model.target, tracking=model.tracking, **BY)
+    outcome = restore(made, model.target, model.context, **BY)
     assert outcome.switched is False
     assert outcome.why.endswith("by now version 3 is in production")
     assert model.aliases() == {"champion": 3, "previous": 2}
-    assert model.target.restored == [made.before]
+    assert model.target._restored == [made.before]
