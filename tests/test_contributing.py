@@ -63,4 +63,5 @@ def test_recipes_are_there_for_the_kinds_that_people_add_most():
         "Add a source",
         "Add a check",
         "Add a metric",
+        "Add a trainer",
     }
