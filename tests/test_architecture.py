@@ -80,6 +80,15 @@ def test_dag_factory_is_imported_in_build_and_decorators_only():
     assert importers == {"airflow/build.py", "airflow/decorators.py"}
 
 
+def test_tests_of_documents_need_no_airflow():
+    files = sorted((PACKAGE.parent / "tests" / "documents").glob("*.py"))
+    assert files
+    imported = {name.split(".")[0] for file in files for name in imports(file)}
+    rooms = {name for file in files for name in imports(file) if name.startswith("factory.airflow")}
+    assert not imported & {"airflow", "dagfactory"}
+    assert not rooms
+
+
 LIGHT = """
 import sys
 {code}

@@ -35,23 +35,6 @@ def serialized(dag) -> dict:
     return json.loads(json.dumps(data, sort_keys=True, default=str))
 
 
-def test_plain_dag_factory_loads_what_is_rendered_as_the_same_dag(documents, tmp_path):
-    from dagfactory import load_yaml_dags
-
-    from factory.airflow.build import build_all
-    from factory.documents.rendering import to_yaml
-
-    rendered = tmp_path / "teams.yaml"
-    rendered.write_text(to_yaml(documents))
-    plain: dict = {}
-    load_yaml_dags(plain, config_filepath=str(rendered), defaults_config_path=str(tmp_path))
-    ours = build_all(documents)
-    assert ours
-    for dag_id, dag in ours.items():
-        assert serialized(dag) == serialized(plain[dag_id]), dag_id
-        assert set(plain[dag_id].tags) - set(dag.tags) == {"dagfactory"}
-
-
 def test_telemetry_tag_of_dag_factory_is_dropped(documents):
     from factory.airflow.build import build_all
 

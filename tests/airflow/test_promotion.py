@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.airflow.test_build import serialized
 from tests.documents.test_promotion import HEAD
 
 
@@ -25,21 +24,12 @@ def documents(tmp_path: Path) -> dict:
     return compile_team(read.teams["sea"].team, installation)
 
 
-def test_approval_is_airflows_own_operator_and_plain_dag_factory_loads_it(documents, tmp_path):
+def test_approval_is_airflows_own_operator(documents):
     from airflow.providers.standard.operators.hitl import ApprovalOperator
-    from dagfactory import load_yaml_dags
 
     from factory.airflow.build import build_all
-    from factory.documents.rendering import to_yaml
 
-    rendered = tmp_path / "teams.yaml"
-    rendered.write_text(to_yaml(documents))
-    plain: dict = {}
-    load_yaml_dags(plain, config_filepath=str(rendered), defaults_config_path=str(tmp_path))
-    ours = build_all(documents)
-    for dag_id, dag in ours.items():
-        assert serialized(dag) == serialized(plain[dag_id]), dag_id
-    approve = ours["sea.species.train"].get_task("approve")
+    approve = build_all(documents)["sea.species.train"].get_task("approve")
     assert isinstance(approve, ApprovalOperator)
     assert (approve.defaults, approve.options) == (["Reject"], ["Approve", "Reject"])
     assert approve.assigned_users == [{"id": "ana", "name": "ana"}]

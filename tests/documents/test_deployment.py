@@ -1,10 +1,7 @@
 """A model's deployment document."""
 
 import pytest
-import yaml
 
-from factory.airflow.build import build
-from factory.documents.rendering import to_yaml
 from tests.documents.test_documents import SOURCE, compile_sea, write_team
 
 MODEL = """\
@@ -86,11 +83,3 @@ def test_a_model_without_deployment_has_no_such_dag(tmp_path):
 def test_the_deployment_does_not_change_what_is_trained(compiled):
     first = compiled(PROCESS)["sea.weight.train"]
     assert compiled("{type: process}")["sea.weight.train"] == first
-
-
-def test_airflow_takes_the_document_as_rendered_yaml(compiled):
-    document = compiled(PROCESS)["sea.weight.deploy"]
-    rendered = yaml.safe_load(to_yaml({"sea.weight.deploy": document}))
-    dag = build("sea.weight.deploy", rendered["sea.weight.deploy"])
-    assert dag.get_task("restore").trigger_rule == "one_failed"
-    assert {task.task_id for task in dag.leaves} == {"announce", "fail"}

@@ -91,16 +91,3 @@ def test_backend_does_not_change_what_is_trained(tmp_path):
     for section in sections[1:]:
         assert {key: value for key, value in section.items() if key != "backend"} == sections[0]
     assert len({Model.model_validate(section).config_hash for section in sections}) == 1
-
-
-def test_airflow_takes_the_document(tmp_path):
-    from factory.airflow.build import build
-    from factory.airflow.job_operator import TrainingJobOperator
-
-    dag = build("sea.m.train", document(tmp_path, REMOTE))
-    assert dag.get_task("start_training").is_setup
-    assert dag.get_task("stop_training").is_teardown
-    fit = dag.get_task("trial.fit")
-    assert fit.operator_class is TrainingJobOperator if hasattr(fit, "operator_class") else fit
-    upstream = dag.get_task("stop_training").upstream_task_ids
-    assert {"open_workspace", "start_training", "trial.evaluate"} <= upstream

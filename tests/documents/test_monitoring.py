@@ -157,23 +157,6 @@ def test_drift_starts_a_training_whatever_else_does(tmp_path, written, kind):
             assert (names(condition["__args__"]), drift) == (["sea.known", "sea.birds"], DRIFT)
 
 
-def test_airflow_builds_every_schedule_with_drift(tmp_path):
-    from factory.airflow.build import build_all
-
-    for written in (
-        "none",
-        "'@weekly'",
-        "{all: [known, birds]}",
-        "{any: [known], cron: 0 3 * * *}",
-    ):
-        documents = compiled(tmp_path, f"    schedule: {written}\n" + RETRAIN)
-        dags = build_all(documents)
-        (outlet,) = dags[MONITOR].get_task("breach").outlets
-        assert outlet.name == "sea.species.drift"
-        started_by = dags["sea.species.train"].timetable.asset_condition
-        assert "name='sea.species.drift'" in repr(started_by)
-
-
 def test_datasets_that_the_section_names_must_exist(tmp_path):
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "sea.yaml").write_text(

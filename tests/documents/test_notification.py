@@ -105,20 +105,3 @@ def test_task_that_brings_an_event_about_knows_whom_to_tell(documents):
 def test_section_that_tasks_share_has_neither_targets_nor_resources(documents):
     section = documents["sea.kind.train"]["default_args"]["shared"]["section"]
     assert not {"notify", "resources"} & set(section)
-
-
-def test_plain_dag_factory_builds_the_same_callback(documents, tmp_path):
-    from dagfactory import load_yaml_dags
-
-    from factory.airflow.build import build_all
-    from factory.documents.rendering import to_yaml
-
-    rendered = tmp_path / "sea.yaml"
-    rendered.write_text(to_yaml({"sea.loud": documents["sea.loud"]}))
-    plain: dict = {}
-    load_yaml_dags(plain, config_filepath=str(rendered), defaults_config_path=str(tmp_path))
-    ours = build_all({"sea.loud": documents["sea.loud"]})
-    for dags in (plain, ours):
-        callback = dags["sea.loud"].on_failure_callback
-        assert callback.keywords == {"targets": [{"type": "webhook", "connection": "pager"}]}
-        assert dags["sea.loud"].get_task("publish").notify["event"] == "on_dataset"

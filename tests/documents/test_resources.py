@@ -57,19 +57,13 @@ def documents(tmp_path_factory):
     return compile_team(read.teams["sea"].team, installation)
 
 
-@pytest.fixture(scope="module")
-def dags(documents):
-    from factory.airflow.build import build_all
-
-    return build_all(documents)
+def upstream(documents, dag_id: str) -> dict[str, set[str]]:
+    tasks = documents[dag_id]["tasks"]
+    return {name: set(task.get("dependencies", ())) for name, task in tasks.items()}
 
 
-def upstream(dags, dag_id: str) -> dict[str, set[str]]:
-    return {task.task_id: set(task.upstream_task_ids) for task in dags[dag_id].tasks}
-
-
-def test_nested_resource_is_made_and_dropped_within_the_outer_one(dags):
-    found = upstream(dags, "sea.catches")
+def test_nested_resource_is_made_and_dropped_within_the_outer_one(documents):
+    found = upstream(documents, "sea.catches")
     assert found["create_outer"] == {"ingest"}
     assert found["transform"] == {"ingest", "create_outer"}
     assert found["create_inner"] == {"transform", "create_outer"}
@@ -80,21 +74,13 @@ def test_nested_resource_is_made_and_dropped_within_the_outer_one(dags):
     assert found["close_workspace"] == {"open_workspace", "destroy_outer", "publish"}
 
 
-def test_resource_lasts_from_the_first_to_the_last_task_that_uses_it(dags):
-    found = upstream(dags, "sea.kind.train")
+def test_resource_lasts_from_the_first_to_the_last_task_that_uses_it(documents):
+    found = upstream(documents, "sea.kind.train")
     assert found["create_cluster"] == {"plan_trials"}
-    assert "create_cluster" in found["trial.fit"]
-    assert found["destroy_cluster"] == {"open_workspace", "create_cluster", "trial.evaluate"}
+    assert found["trial"] == {"plan_trials", "create_cluster"}
+    assert found["destroy_cluster"] == {"open_workspace", "create_cluster", "trial"}
     assert found["split"] == {"retrain", "create_cache"}
     assert found["destroy_cache"] == {"open_workspace", "create_cache", "test"}
-
-
-def test_setups_are_setups_and_teardowns_do_not_decide_a_runs_state(dags):
-    for dag in dags.values():
-        for task in dag.tasks:
-            assert task.is_setup == task.task_id.startswith(("create_", "open_"))
-            assert task.is_teardown == task.task_id.startswith(("destroy_", "close_"))
-            assert not (task.is_teardown and task.on_failure_fail_dagrun)
 
 
 def test_rows_are_loaded_before_they_are_checked_and_swapped_before_they_are_published(documents):
@@ -121,18 +107,3 @@ def test_each_side_of_a_pair_gets_only_what_it_needs(documents):
         "call": "sklearn.drop",
         "arguments": {"size": 3},
     }
-
-
-def test_plain_dag_factory_builds_the_same_tasks(documents, dags, tmp_path):
-    from dagfactory import load_yaml_dags
-
-    from factory.documents.rendering import to_yaml
-
-    rendered = tmp_path / "sea.yaml"
-    rendered.write_text(to_yaml(documents))
-    plain: dict = {}
-    load_yaml_dags(plain, config_filepath=str(rendered), defaults_config_path=str(tmp_path))
-    for dag_id in dags:
-        assert upstream(plain, dag_id) == upstream(dags, dag_id)
-        macros = plain[dag_id].user_defined_macros or {}
-        assert list(macros) == ["resource"]

@@ -75,17 +75,3 @@ def test_environment_wins_over_the_platforms_file():
     )
     assert found.storage == "s3://other"
     assert found.storage_connection == "two"
-
-
-def test_airflow_builds_the_dag_with_both():
-    from factory.airflow.build import build_all
-
-    made = documents(
-        Installation.of(platform(storage_connection="aws_lake", create_bucket=True), PROJECT, {})
-    )
-    for dag_id, dag in build_all(made).items():
-        making, opening = dag.get_task(MAKE_BUCKET), dag.get_task("open_workspace")
-        assert making.is_setup, dag_id
-        assert opening.upstream_task_ids == {MAKE_BUCKET}
-        for task in dag.tasks:
-            assert task.shared["storage_connection"] == "aws_lake", f"{dag_id}.{task.task_id}"
