@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from factory.cli.console import ProjectOption, console, plain_table
-from factory.cli.registry import ModelArgument, registry_of
+from factory.cli.project import ModelArgument, registry_of
 
 if TYPE_CHECKING:
     from factory.models.registry import Version

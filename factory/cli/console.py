@@ -48,6 +48,12 @@ def failures_explained() -> Iterator[None]:
         raise typer.Exit(1) from failure
 
 
+def failed(message: str) -> typer.Exit:
+    """Say what is wrong; the exception that leaves with 1."""
+    errors.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
+    return typer.Exit(1)
+
+
 class Board:
     """A table that changes in place on a terminal; elsewhere, one plain line for each change."""
 

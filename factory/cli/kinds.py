@@ -7,8 +7,8 @@ import typer
 from pydantic import BaseModel
 from rich.text import Text
 
-from factory.cli.console import ProjectOption, console, plain_table
-from factory.cli.selection import failed, platform_of
+from factory.cli.console import ProjectOption, console, failed, plain_table
+from factory.cli.project import platform_of
 from factory.kinds import FAMILIES, Family, Kind
 from factory.kinds import kinds as registered
 

@@ -7,7 +7,7 @@ import typer
 from rich.syntax import Syntax
 
 from factory.cli.console import ProjectOption, console
-from factory.cli.selection import dag_of, healthy_team
+from factory.cli.project import dag_of, healthy_team
 
 
 def render(

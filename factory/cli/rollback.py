@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from factory.cli.console import ProjectOption, console, errors
-from factory.cli.registry import ModelArgument, registry_of
+from factory.cli.project import ModelArgument, registry_of
 from factory.runtime.errors import EmbeddedRuntimeError
 from factory.runtime.lock import addresses_of
 

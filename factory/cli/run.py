@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from factory.cli.console import ProjectOption, console, errors, failures_explained, plain_table
-from factory.cli.selection import dag_of, healthy_team
+from factory.cli.project import dag_of, healthy_team
 from factory.cli.storage import check_storage, reaching
 from factory.runtime import foreground
 from factory.runtime.home import Home

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from factory.cli.console import ProjectOption
-from factory.cli.selection import platform_of
+from factory.cli.project import platform_of
 
 
 def schema(project: ProjectOption = Path()) -> None:

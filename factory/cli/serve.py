@@ -2,20 +2,17 @@
 
 import logging
 import os
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from factory.base.errors import TerminalError
-from factory.base.section import NAME
-from factory.cli.console import ProjectOption
-from factory.cli.selection import failed
+from factory.cli.console import ProjectOption, failed
+from factory.cli.project import FULL_NAME
 from factory.runtime.lock import addresses_of
 from factory.serving.limits import RequestImageLimits, ServingLimits
 
-_FULL_NAME = re.compile(rf"{NAME.pattern}\.{NAME.pattern}")
 _LIMITS = ServingLimits()
 # Each request has a thread; native libraries that take all processors besides make all of them wait.
 _NATIVE_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -76,7 +73,7 @@ def serve(
     if wanted and model_folder:
         raise failed("with --model-folder the folder says which model is served: name none")
     for name in wanted:
-        if not _FULL_NAME.fullmatch(name):
+        if not FULL_NAME.fullmatch(name):
             raise failed(f"{name!r} is no model's name: write team.model, such as marine.species")
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"

@@ -6,8 +6,8 @@ import pytest
 import typer
 
 from factory.catalog import Project, read_all
+from factory.cli.project import dag_of
 from factory.cli.run import missing_datasets
-from factory.cli.selection import dag_of
 from factory.lake import publishing
 from factory.lake.write import Write
 from tests.data.rows import rows_of

@@ -1,16 +1,24 @@
-"""What a person names on the command line: a team, a dataset, a model, a DAG."""
+"""What commands find in a project: its platform, teams, DAGs and models, and where its MLflow answers."""
 
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
+from factory.base.errors import FactoryError
+from factory.base.section import NAME
 from factory.base.texts import did_you_mean
-from factory.cli.console import errors
+from factory.cli.console import console, errors, failed, failures_explained
+from factory.runtime import foreground
+from factory.runtime.signals import StopSignals
 
 if TYPE_CHECKING:
     from factory.catalog import Project
+    from factory.models.tracking import Tracking
     from factory.team.reader import PlatformFile, TeamFile
 
 
@@ -79,7 +87,48 @@ def dag_of(file: "TeamFile", name: str) -> str:
     raise failed(f"there is no {name!r}: {near}")
 
 
-def failed(message: str) -> typer.Exit:
-    """Say what is wrong; the exception that leaves with 1."""
-    errors.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
-    return typer.Exit(1)
+FULL_NAME = re.compile(rf"{NAME.pattern}\.{NAME.pattern}")
+"""What names a model: `team.model`."""
+
+
+def _full_name(value: str) -> str:
+    if not FULL_NAME.fullmatch(value):
+        raise typer.BadParameter(
+            f"{value!r} does not name a model: write TEAM.MODEL, such as ecology.species"
+        )
+    return value
+
+
+ModelArgument = Annotated[
+    str, typer.Argument(help="A registered model.", metavar="TEAM.MODEL", callback=_full_name)
+]
+
+
+@contextmanager
+def registry_of(project: Path) -> Iterator["Tracking"]:
+    """The MLflow server of a project, while it is in use; what goes wrong is said in one line.
+
+    It is the one in MLFLOW_TRACKING_URI; else that of the factory that is up in the project, or one
+    that is started for as long as it takes.
+    """
+    with failures_explained(), StopSignals() as signals, _address(project, signals) as uri:
+        # Late: importing it takes more than a second.
+        from factory.models.tracking import Tracking
+
+        try:
+            yield Tracking(uri)
+        except FactoryError as error:
+            raise failed(str(error)) from error
+
+
+@contextmanager
+def _address(project: Path, signals: StopSignals) -> Iterator[str]:
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        yield uri
+        return
+    with (
+        console.status("MLflow …") as status,
+        foreground.tracking(project.resolve(), signals.pause) as variables,
+    ):
+        status.stop()
+        yield variables["MLFLOW_TRACKING_URI"]
