@@ -152,6 +152,15 @@ SEARCH_STRATEGY = Family(
     },
 )
 
+TRAINER = Family(
+    "trainer",
+    base="factory.trainers.trainer:Trainer",
+    builtin={
+        "fastai": "factory.trainers.fastai.trainer:FastaiTrainer",
+        "scikit_learn": "factory.trainers.scikit_learn.trainer:ScikitLearnTrainer",
+    },
+)
+
 NOTIFIER = Family(
     "notifier",
     key="type",
@@ -197,6 +206,7 @@ FAMILIES: Mapping[str, Family] = {
         CHECK,
         METRIC,
         SEARCH_STRATEGY,
+        TRAINER,
         BACKEND,
         DEPLOY_TARGET,
         NOTIFIER,
@@ -237,6 +247,12 @@ def find(family: Family, name: str) -> Any:
         if point.name == name:
             return point.load()
     raise LookupError(f"there is no {family.name} {name!r}: is its plug-in installed here?")
+
+
+def package_of(family: Family, name: str) -> str | None:
+    """The installed package that adds a kind of this name; nothing is loaded to find out."""
+    points = (point for point in _entry_points(family) if point.name == name)
+    return next(map(_package, points), None)
 
 
 def plugin_problems(plugins: Sequence[str]) -> Iterator[tuple[int, PluginProblem]]:

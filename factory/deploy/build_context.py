@@ -13,7 +13,6 @@ import factory
 from factory.base.digests import sha256_of_folder
 from factory.deploy.container_image import ContainerImage
 from factory.deploy.requirements import (
-    FASTAI,
     SERVING,
     distributions_of,
     own_code,
@@ -21,6 +20,7 @@ from factory.deploy.requirements import (
     python_version,
 )
 from factory.models.record import ModelRecord
+from factory.trainers.dispatch import trainer_class_of
 
 MODEL = "model"
 """The folder of the context that holds the model."""
@@ -88,9 +88,10 @@ def requirements(record: ModelRecord, provided: Iterable[str] = ()) -> list[str]
     Raises:
         TerminalError: A package is not installed here.
     """
-    roots = [*SERVING, *distributions_of(record.packages)]
-    if record.estimator.startswith("fastai."):
-        roots += FASTAI
+    trainer = trainer_class_of(record)
+    # A plug-in's trainer comes in its own distribution.
+    packages = (*record.packages, trainer.__module__)
+    roots = [*SERVING, *distributions_of(packages), *trainer.serving_distributions]
     patterns = tuple(provided)
     return [
         line

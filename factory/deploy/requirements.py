@@ -40,9 +40,6 @@ SERVING = (
 )
 """What `factory serve --model-folder` imports."""
 
-FASTAI = ("fastai", "safetensors", "timm")
-"""What models that fastai trained need beside that."""
-
 
 def pinned(roots: Iterable[str], *, platform: str = "linux") -> list[str]:
     """`name==version` of packages and of all that they need, as installed here; sorted.

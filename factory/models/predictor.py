@@ -123,6 +123,6 @@ def read_predictor(record: ModelRecord, uri: str, *, limit_threads: bool = True)
                 f"{record.model} version {record.version} has no signature or no tag `task`: it "
                 "was not registered by a training run; train the model again"
             )
-        trainer = trainer_of(known.task, known.estimator, limit_threads=limit_threads)
+        trainer = trainer_of(known, limit_threads=limit_threads)
         model = trainer.load_logged(folder, known.packages)
         return Predictor(known, model, trainer, read_example(folder))

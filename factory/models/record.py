@@ -56,7 +56,9 @@ class ModelFacts(Result):
     task: TaskName | None = None
     """What it does; None for a version that no training run registered."""
     estimator: str = ""
-    """Its dotted path, which says what trainer reads it."""
+    """Its dotted path."""
+    trainer: str = ""
+    """The name of the trainer that reads it; empty for versions that were registered without."""
     packages: tuple[str, ...] = ()
     """Top-level packages whose types the model may hold, besides its trainer's own."""
     sha256: str | None = None

@@ -1,73 +1,117 @@
-"""What can train a model, behind one small protocol."""
+"""Which trainer an estimator gets: that of its library, or the one for scikit-learn's API."""
 
 import os
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
-from factory.trainers.fastai.params import is_fastai
-from factory.trainers.trainer import Fitted, LoggedModel, Predictions, Rows, TrainedModel, Trainer
-from factory.training.model import Model
-from factory.training.tasks import TaskName
+from pydantic_core import PydanticCustomError
 
-__all__ = [
-    "Fitted",
-    "LoggedModel",
-    "Predictions",
-    "Rows",
-    "TrainedModel",
-    "Trainer",
-    "trainer_for",
-    "trainer_of",
-]
+from factory.base.errors import TerminalError
+from factory.base.section import Surroundings
+from factory.kinds import TRAINER, find, kinds, package_of
+from factory.models.record import ModelRecord
+from factory.trainers.trainer import Trainer
+
+_ANY_OTHER = "scikit_learn"
 
 
-def trainer_for(model: Model, estimator: str, *, files: Path | None = None) -> Trainer:
-    """The trainer of one of a model's estimators; a sweep may mix those of several libraries.
-
-    Trials that run at the same time share the processors.
+def trainer_name(estimator: str, surroundings: Surroundings | None = None) -> str:
+    """The name in the register of the trainer that an estimator gets.
 
     Args:
-        model: The model's section of the team file.
-        estimator: The estimator's dotted path.
-        files: Where copies of the project's files lie that parameters name.
+        estimator: Its dotted path.
+        surroundings: What a team file is read against: its plug-ins may be asked, and no others.
+            Without, as in a task, whatever was validated before is.
+    """
+    name = estimator.partition(".")[0]
+    if surroundings is None:
+        known = name in TRAINER.builtin or package_of(TRAINER, name) is not None
+    else:
+        known = name in {kind.name for kind in kinds(TRAINER, surroundings.plugins)}
+    return name if known and find(TRAINER, name).handles(estimator) else _ANY_OTHER
+
+
+def trainer_class(estimator: str, surroundings: Surroundings | None = None) -> type[Trainer]:
+    """The trainer that an estimator gets; see `trainer_name`."""
+    found: type[Trainer] = find(TRAINER, trainer_name(estimator, surroundings))
+    return found
+
+
+def check_estimator(
+    estimator: str,
+    params: Mapping[str, Any],
+    context: object,
+    *,
+    spaces: tuple[str, ...] = (),
+) -> None:
+    """Raise a located error unless the estimator's trainer may be used and takes the parameters.
+
+    Args:
+        estimator: Its dotted path.
+        params: Values by name.
+        context: What the file is read against, if it is.
+        spaces: See `Trainer.check`.
 
     Raises:
-        TerminalError: The estimator's library is an extra that is not installed.
+        PydanticCustomError: With its place below the estimator's section in `at`.
     """
-    threads = max(1, usable_cpus() // model.search.parallel_trials)
-    return _trainer(model.task, estimator, threads, model.preprocessing, files)
+    surroundings = context if isinstance(context, Surroundings) else None
+    if surroundings is not None:
+        _check_allowed(estimator, surroundings)
+    trainer_class(estimator, surroundings).check(estimator, params, context, spaces=spaces)
 
 
-def trainer_of(task: TaskName, estimator: str = "", *, limit_threads: bool = True) -> Trainer:
-    """The trainer that reads registered models back, and asks them.
+def _check_allowed(estimator: str, surroundings: Surroundings) -> None:
+    """A task asks every trainer that is installed: one that is not allowed must not wait for it."""
+    name = estimator.partition(".")[0]
+    package = package_of(TRAINER, name)
+    if name not in TRAINER.builtin and package is not None and package not in surroundings.plugins:
+        raise PydanticCustomError(
+            "plugin",
+            "{estimator} is trained by the plug-in `{package}`, which is not allowed here",
+            {
+                "estimator": estimator,
+                "package": package,
+                "at": ("estimator",),
+                "advice": f"add {package} to `plugins` in _defaults.yaml, or uninstall it",
+            },
+        )
+
+
+def trainer_of(record: ModelRecord, *, limit_threads: bool = True) -> Trainer:
+    """The trainer that reads a registered model back, and asks it.
 
     Args:
-        task: What they do.
-        estimator: The dotted path of what they were made by; anything with scikit-learn's API
-            where nothing is known.
+        record: What the model is.
         limit_threads: Whether each prediction sets how many threads native libraries may take; for
             single rows, the process had better set that once.
 
     Raises:
-        TerminalError: The estimator's library is an extra that is not installed.
+        TerminalError: No training run registered it, or its trainer is not installed.
     """
-    return _trainer(task, estimator, usable_cpus() if limit_threads else None)
+    found = trainer_class_of(record)
+    found.check_installed(record.estimator)
+    threads = usable_cpus() if limit_threads else None
+    return found(record.learning_task.name, threads=threads)
 
 
-def _trainer(
-    task: TaskName,
-    estimator: str,
-    threads: int | None,
-    preprocessing: str | None = None,
-    files: Path | None = None,
-) -> Trainer:
-    # Each late: whoever trains with one library is spared importing the others.
-    if is_fastai(estimator):
-        from factory.trainers.fastai.entry import fastai_trainer
+def trainer_class_of(record: ModelRecord) -> type[Trainer]:
+    """The class of the trainer that a registered model was made by.
 
-        return fastai_trainer(task, estimator, threads, files)
-    from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
+    Raises:
+        TerminalError: It came from a plug-in that is not installed here.
+    """
+    try:
+        found: type[Trainer] = find(TRAINER, record.trainer or _before_records(record.estimator))
+    except LookupError as error:
+        raise TerminalError(f"{record.model} version {record.version}: {error}") from None
+    return found
 
-    return ScikitLearnTrainer(task=task, preprocessing=preprocessing, threads=threads)
+
+def _before_records(estimator: str) -> str:
+    """The trainer of a version that was registered when there were no others than the built-in ones."""
+    name = estimator.partition(".")[0]
+    return name if name in TRAINER.builtin else _ANY_OTHER
 
 
 def usable_cpus() -> int:

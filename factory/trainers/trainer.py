@@ -1,18 +1,31 @@
-"""What steps need of whatever trains a model."""
+"""What every trainer has: the library that trains an estimator, stores it and asks it.
 
+A trainer is chosen by an estimator's dotted path. To add one from a package of your own: subclass
+`Trainer`, and name it by an entry point of the group `ml_dag_factory.trainer`. The entry point's name
+is the top-level package of the estimators that it trains, such as `lightning`; `handles` then says
+which of them are its own. Whatever no trainer claims is taken to have scikit-learn's API.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-import pandas as pd
-from numpy.typing import NDArray
+from factory.base.errors import TerminalError
 
-TrainedModel = Any
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+IMAGE_COLUMN = "image"
+"""The column that estimators for images learn from where no feature is named."""
+
+TrainedModel: TypeAlias = Any
 """A model of some library; only its trainer knows what it can do."""
 
-
-Rows = tuple[pd.DataFrame, NDArray[Any]]
+Rows: TypeAlias = "tuple[pd.DataFrame, NDArray[Any]]"
 """Features, and the target: one value a row."""
 
 
@@ -31,11 +44,11 @@ class Fitted:
 class Predictions:
     """What a model says about rows."""
 
-    values: NDArray[Any]
+    values: "NDArray[Any]"
     """One class or number a row."""
-    probabilities: NDArray[Any] | None = None
+    probabilities: "NDArray[Any] | None" = None
     """Rows x classes, in the order of `classes`; None where the estimator gives none."""
-    classes: NDArray[Any] | None = None
+    classes: "NDArray[Any] | None" = None
     """The classes that the model knows; None for a regression."""
 
 
@@ -45,34 +58,114 @@ class LoggedModel:
 
     run_id: str
     """The MLflow run that it belongs to."""
-    features: pd.DataFrame
+    features: "pd.DataFrame"
     """Training rows: what the signature is inferred from, and the first few its input example."""
     packages: tuple[str, ...]
     """Top-level packages whose types the model may consist of, besides the library's own."""
     params: Mapping[str, str]
 
 
-class Trainer(Protocol):
-    """Trains models of one library, stores them, and asks them for predictions."""
+@dataclass(frozen=True)
+class Trainer(ABC):
+    """Trains models of one library, stores them, and asks them for predictions.
 
-    @property
-    def suffix(self) -> str:
-        """What the names of the files that `save` makes end in, such as `.joblib`."""
-        ...
+    Its module is imported when team files are read: what is heavy is imported inside the methods of
+    instances. Methods of the class are asked about estimators that a team file names.
+    """
 
-    @property
-    def watches_validation(self) -> bool:
-        """Whether `fit` makes use of validation rows; those of others are not even read."""
-        ...
+    task: str
+    """What the models do, such as `classification`; see `factory.training.tasks`."""
+    preprocessing: str | None = None
+    """A function `(features: DataFrame) -> transformer`, for trainers that take one; None is the
+    trainer's own way."""
+    threads: int | None = 1
+    """How many processors a native library may take; None leaves it to the process."""
+    files: Path | None = None
+    """Where copies of the project's files lie that parameters name; None where nothing is trained."""
 
+    title: ClassVar[str]
+    """The library's name, for messages."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Top-level packages that must be importable where a model is trained or asked."""
+    how_to_install: ClassVar[str] = ""
+    """What to do where `needs` are missing, such as a command of pip's."""
+    serving_distributions: ClassVar[tuple[str, ...]] = ()
+    """What a container image that serves a model must install besides `factory` and the packages of
+    the model's record."""
+    takes_preprocessing: ClassVar[bool] = False
+    """Whether a team's function may prepare the rows."""
+    file_params: ClassVar[tuple[str, ...]] = ()
+    """Parameters that may name files of the project; see `project_file`."""
+    suffix: ClassVar[str]
+    """What the names of the files that `save` makes end in, such as `.joblib`."""
+    watches_validation: ClassVar[bool] = False
+    """Whether `fit` makes use of validation rows; those of others are not even read."""
+
+    @classmethod
+    @abstractmethod
+    def handles(cls, estimator: str) -> bool:
+        """Whether an estimator is one of this trainer's, by its dotted path."""
+
+    @classmethod
+    def learns_from_images(cls, estimator: str) -> bool:
+        """Whether an estimator learns from one column of images, and not from rows."""
+        del estimator
+        return False
+
+    @classmethod
+    def check(
+        cls,
+        estimator: str,
+        params: Mapping[str, Any],
+        surroundings: object,
+        *,
+        spaces: tuple[str, ...] = (),
+    ) -> None:
+        """Raise a located error unless the estimator exists and takes the parameters.
+
+        A library whose code would have to be imported for that checks nothing here.
+
+        Args:
+            estimator: Its dotted path, as the team file has it.
+            params: Values by name.
+            surroundings: What the file is read against, if it is.
+            spaces: The words for ranges and distributions; where there are any, a list is one of
+                values to try.
+
+        Raises:
+            PydanticCustomError: With its place below the estimator's section in `at`.
+        """
+        del estimator, params, surroundings, spaces
+
+    @classmethod
+    def project_file(cls, value: object) -> str | None:
+        """The path below the project's folder that a value of `file_params` names, if it names one."""
+        del value
+        return None
+
+    @classmethod
+    def check_installed(cls, estimator: str) -> None:
+        """Refuse an estimator whose library is not there.
+
+        Raises:
+            TerminalError: Says what is missing, and how to install it.
+        """
+        missing = [name for name in cls.needs if find_spec(name) is None]
+        if missing:
+            raise TerminalError(
+                f"{estimator} needs {', '.join(missing)}, which this installation lacks: "
+                f"{cls.how_to_install}"
+            )
+
+    @abstractmethod
     def fit(
         self,
         estimator: str,
         params: Mapping[str, Any],
-        features: pd.DataFrame,
-        target: NDArray[Any],
+        features: "pd.DataFrame",
+        target: "NDArray[Any]",
         seed: int,
-        validation: Rows | None = None,
+        validation: "Rows | None" = None,
     ) -> Fitted:
         """Train on rows; the same rows, parameters and seed give the same model.
 
@@ -87,25 +180,25 @@ class Trainer(Protocol):
         Raises:
             TerminalError: The estimator does not exist, or refuses its parameters or the rows.
         """
-        ...
 
+    @abstractmethod
     def save(self, model: TrainedModel, file: Path) -> None:
         """Store a model for this run's later tasks; whole or not at all."""
-        ...
 
+    @abstractmethod
     def load(self, file: Path) -> TrainedModel:
         """A model that `save` stored. Only for files that this run wrote."""
-        ...
 
-    def predict(self, model: TrainedModel, features: pd.DataFrame) -> Predictions:
+    @abstractmethod
+    def predict(self, model: TrainedModel, features: "pd.DataFrame") -> Predictions:
         """What a model says about rows.
 
         Raises:
             TerminalError: The model cannot predict these rows.
         """
-        ...
 
-    def log_model(self, model: TrainedModel, logged: "LoggedModel") -> str:
+    @abstractmethod
+    def log_model(self, model: TrainedModel, logged: LoggedModel) -> str:
         """Log a model to MLflow in a format that runs no code from the file when it is read.
 
         Returns:
@@ -114,8 +207,8 @@ class Trainer(Protocol):
         Raises:
             TerminalError: The model holds something that the format, or we, do not trust.
         """
-        ...
 
+    @abstractmethod
     def load_logged(self, folder: Path, packages: Sequence[str]) -> TrainedModel:
         """The model that `log_model` logged; see `factory.models.files.downloaded`.
 
@@ -126,4 +219,3 @@ class Trainer(Protocol):
         Raises:
             TerminalError: It consists of types that are not trusted, or is stored in another format.
         """
-        ...

@@ -1,5 +1,6 @@
 """`models`: what a team trains."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, model_validator
@@ -16,7 +17,8 @@ from factory.monitoring.sections import Monitor, check_monitor
 from factory.team.notify import Notify
 from factory.team.resources import Resources, check_resources
 from factory.team.schedule import InputsField, Schedule, ScheduleField
-from factory.trainers.fastai.params import IMAGE_COLUMN, is_fastai, is_vision
+from factory.trainers.dispatch import trainer_class, usable_cpus
+from factory.trainers.trainer import IMAGE_COLUMN, Trainer
 from factory.training.backends.backend import AnyBackend
 from factory.training.metrics import Goal, Metric, check_metric, find_metric, known_metrics
 from factory.training.search.strategy import AnySearch
@@ -128,7 +130,7 @@ class Model(Section):
                 "{type: sql, query: select * from a.x join b.y using (id)}",
                 {"at": ("train_on",)},
             )
-        self._check_libraries()
+        self._check_trainers(surroundings)
         check_resources(self.resources, TASKS_WITH_ROWS)
         check_promotion(self.promotion, task=self.task, known=known)
         if self.deploy is not None:
@@ -148,10 +150,11 @@ class Model(Section):
             )
         return self
 
-    def _check_libraries(self) -> None:
+    def _check_trainers(self, surroundings: Surroundings | None) -> None:
         """What a sweep's estimators have in common: all learn from images, or none does."""
         paths = self.search.estimators
-        seeing = [path for path in paths if is_vision(path)]
+        trainers = {path: trainer_class(path, surroundings) for path in paths}
+        seeing = [path for path in paths if trainers[path].learns_from_images(path)]
         if seeing and len(seeing) < len(paths):
             others = ", ".join(path for path in paths if path not in seeing)
             raise PydanticCustomError(
@@ -170,12 +173,14 @@ class Model(Section):
                 "{seeing} learns from one column of images, and {count} are named",
                 {"seeing": seeing[0], "count": len(self.features), "at": ("features",)},
             )
-        if self.preprocessing is not None and all(map(is_fastai, paths)):
+        takes_preprocessing = any(trainer.takes_preprocessing for trainer in trainers.values())
+        if self.preprocessing is not None and not takes_preprocessing:
+            titles = dict.fromkeys(trainer.title for trainer in trainers.values())
             raise PydanticCustomError(
                 "preprocessing",
                 "`preprocessing` is for estimators with scikit-learn's API, and there is none here: "
-                "fastai prepares its rows itself; take it away",
-                {"at": ("preprocessing",)},
+                "{titles} prepares its rows itself; take it away",
+                {"titles": " and ".join(titles), "at": ("preprocessing",)},
             )
 
     @property
@@ -185,10 +190,32 @@ class Model(Section):
             return self.schedule
         return Schedule(all=self.train_on.all, any=self.train_on.any)
 
+    def trainer(self, estimator: str, *, files: Path | None = None) -> Trainer:
+        """The trainer of one of its estimators; a sweep may mix those of several libraries.
+
+        Trials that run at the same time share the processors.
+
+        Args:
+            estimator: The estimator's dotted path.
+            files: Where copies of the project's files lie that parameters name.
+
+        Raises:
+            TerminalError: The estimator's library is an extra that is not installed.
+        """
+        found = trainer_class(estimator)
+        found.check_installed(estimator)
+        return found(
+            self.task,
+            threads=max(1, usable_cpus() // self.search.parallel_trials),
+            preprocessing=self.preprocessing,
+            files=files,
+        )
+
     @property
     def image_column(self) -> str | None:
         """The column of images that it learns from; None for a model of rows."""
-        if not any(map(is_vision, self.search.estimators)):
+        paths = self.search.estimators
+        if not any(trainer_class(path).learns_from_images(path) for path in paths):
             return None
         return self.features[0] if self.features else IMAGE_COLUMN
 

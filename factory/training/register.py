@@ -16,7 +16,7 @@ from factory.models.record import ModelFacts, ModelRecord
 from factory.models.registry import CHALLENGER
 from factory.models.tracking import Tracking
 from factory.models.training_run import TrainingRun
-from factory.trainers.dispatch import trainer_for
+from factory.trainers.dispatch import trainer_name
 from factory.trainers.trainer import LoggedModel
 from factory.training.model import Model
 from factory.training.search.trial import as_text
@@ -80,9 +80,11 @@ def register(
         # The calls below know no client, only the process's one server.
         mlflow.set_tracking_uri(tracking.uri)
         with tracking.asked():
+            estimator = selection.winner.fit.trial.estimator
             facts = ModelFacts(
                 task=model.task,
-                estimator=selection.winner.fit.trial.estimator,
+                estimator=estimator,
+                trainer=trainer_name(estimator),
                 packages=_packages(model),
                 config_hash=run.config_hash,
                 snapshots=dict(run.snapshots),
@@ -120,7 +122,7 @@ def _log_verified(
 ) -> tuple[str, ModelFacts]:
     """The URI of the logged model, and the facts with what its files say."""
     fit = selection.winner.fit
-    trainer = trainer_for(model, fit.trial.estimator)
+    trainer = model.trainer(fit.trial.estimator)
     fitted = load_fitted(fit, model, workspace)
     uri = trainer.log_model(
         fitted,

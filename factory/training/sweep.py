@@ -12,7 +12,6 @@ from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
 from factory.models.tracking import Tracking
 from factory.models.training_run import TrainingRun
-from factory.trainers.dispatch import trainer_for
 from factory.training.metrics import score
 from factory.training.model import Model
 from factory.training.search.trial import Trial, as_text
@@ -216,7 +215,7 @@ def final_test(
 
     fitted = load_fitted(selection.winner.fit, model, workspace)
     features, target = read_part(workspace, "test")
-    predictions = trainer_for(model, selection.winner.fit.trial.estimator).predict(fitted, features)
+    predictions = model.trainer(selection.winner.fit.trial.estimator).predict(fitted, features)
     scores = score(model.computed_metrics, target, predictions)
     for name, why in scores.skipped.items():
         logger.warning("No test_%s: %s", name, why)

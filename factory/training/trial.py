@@ -9,7 +9,6 @@ from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.values import Result
 from factory.models.training_run import TrainingRun
-from factory.trainers.dispatch import trainer_for
 from factory.trainers.trainer import TrainedModel
 from factory.training.metrics import Scores, score
 from factory.training.model import Model
@@ -47,7 +46,7 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
     Raises:
         TerminalError: The estimator does not exist, or refuses its parameters or the rows.
     """
-    trainer = trainer_for(model, trial.estimator, files=project_files(workspace))
+    trainer = model.trainer(trial.estimator, files=project_files(workspace))
     features, target = read_part(workspace, "train")
     validation = read_part(workspace, "validation") if trainer.watches_validation else None
     started_at = time.time_ns() // 1_000_000
@@ -91,7 +90,7 @@ def load_fitted(fit: Fit, model: Model, workspace: Path) -> TrainedModel:
             f"the model of trial {fit.trial.index} changed after it was stored: "
             "clear its `fit` task to train it again"
         )
-    return trainer_for(model, fit.trial.estimator).load(file)
+    return model.trainer(fit.trial.estimator).load(file)
 
 
 class Sweep(Result):
@@ -138,7 +137,7 @@ def evaluate(
     """
     fitted = load_fitted(fit, model, workspace)
     features, target = read_part(workspace, "validation")
-    trainer = trainer_for(model, fit.trial.estimator)
+    trainer = model.trainer(fit.trial.estimator)
     scores = score(model.computed_metrics, target, trainer.predict(fitted, features))
     for name, why in scores.skipped.items():
         logger.warning("%s: no %s: %s", fit.trial.name, name, why)

@@ -15,8 +15,9 @@ from factory.base.processes import CommandError, run
 from factory.deploy.build_context import BuildContext, make_context
 from factory.deploy.builders import ImageBuild, build_container_image, make_container_image
 from factory.deploy.container_image import ContainerImage
-from factory.deploy.requirements import FASTAI, SERVING, pinned
+from factory.deploy.requirements import SERVING, pinned
 from factory.deploy.targets.target import DeployContext
+from factory.trainers.fastai.trainer import FastaiTrainer
 from tests.deploy.placed import NOWHERE
 from tests.harness.programs import stand_in
 from tests.harness.servers import free_port
@@ -92,6 +93,7 @@ ONLY = """
 import importlib.abc, sys
 from importlib import metadata
 from pathlib import Path
+from factory.trainers.fastai.trainer import FastaiTrainer
 from factory.deploy.requirements import SERVING, pinned
 from packaging.utils import canonicalize_name as plain
 
@@ -126,7 +128,7 @@ def test_what_the_image_installs_is_enough_to_serve(model_folder):
 @pytest.mark.extras
 def test_models_of_fastai_bring_torch_unless_the_base_has_it(tmp_path, files):
     release = RELEASE.model_copy(update={"estimator": "fastai.vision.learner.vision_learner"})
-    brought = pinned((*SERVING, *FASTAI))
+    brought = pinned((*SERVING, *FastaiTrainer.serving_distributions))
     folder = tmp_path / "context"
     made = make_context(
         folder, image(provided=("torch*", "nvidia-*", "cuda-*", "triton")), release, files

@@ -25,11 +25,11 @@ PARAMS = {"arch": "resnet10t", "size": 32, "epochs": 3, "bs": 32, "lr": 0.01}
 @pytest.fixture(scope="module")
 def released(mlflow_server: str, promote) -> ModelRecord:
     """A small network that tells circles from squares, in production."""
-    from factory.trainers.dispatch import trainer_of
+    from factory.trainers.fastai.trainer import FastaiTrainer
     from factory.trainers.trainer import LoggedModel
     from tests.trainers.shapes import shapes
 
-    trainer = trainer_of("classification", VISION)
+    trainer = FastaiTrainer("classification")
     features, labels = shapes(240)
     fitted = trainer.fit(VISION, PARAMS, features, labels, 1)
     mlflow.set_tracking_uri(mlflow_server)

@@ -8,12 +8,12 @@ from sklearn.datasets import load_diabetes
 from factory.base.errors import TerminalError
 from factory.trainers.fastai.columns import describe_columns, encode_columns
 from factory.trainers.fastai.description import NumberColumn, TextColumn
-from factory.trainers.fastai.entry import fastai_trainer
 from factory.trainers.fastai.params import TABULAR
+from factory.trainers.fastai.trainer import FastaiTrainer
 
 
 def classifier():
-    return fastai_trainer("classification", TABULAR, 1)
+    return FastaiTrainer("classification")
 
 
 def rows(count=400, seed=0):
@@ -107,7 +107,7 @@ def test_a_stored_model_predicts_the_same_to_the_last_bit(fitted, tmp_path):
 
 def test_numbers_are_predicted_in_their_own_scale():
     data = load_diabetes(as_frame=True)
-    trainer = fastai_trainer("regression", TABULAR, 1)
+    trainer = FastaiTrainer("regression")
     target = data.target.to_numpy()
     params = {"epochs": 15, "lr": 0.01, "layers": [50, 20]}
     fitted = trainer.fit(

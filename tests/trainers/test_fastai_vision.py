@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from factory.base.errors import TerminalError
-from factory.trainers.fastai.entry import fastai_trainer
 from factory.trainers.fastai.params import VISION
 from factory.trainers.fastai.pictures import MOST_PIXELS, Pictures, decode
+from factory.trainers.fastai.trainer import FastaiTrainer
 from tests.trainers.shapes import BYTES, draw, encoded, shapes
 
 SMALL = {"arch": "test_resnet", "size": 32, "bs": 32, "lr": 0.01}
@@ -22,7 +22,7 @@ VALIDATION = shapes(60, seed=1)
 
 def trainer(task="classification", files=None):
     """With one thread: machines that test have better things to do than to wait for each other."""
-    return fastai_trainer(task, VISION, 1, files)
+    return FastaiTrainer(task, files=files)
 
 
 def predict(model, features):

@@ -10,7 +10,7 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 from threadpoolctl import threadpool_info
 
 from factory.base.errors import TerminalError
-from factory.trainers.dispatch import trainer_for, usable_cpus
+from factory.trainers.dispatch import usable_cpus
 from factory.trainers.scikit_learn.skops_model import trusted_types
 from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
 from tests.training.models import model, one_trial
@@ -86,7 +86,7 @@ def test_an_unfinished_training_is_a_warning_of_the_trial(caplog):
 def test_parallel_trials_share_the_processors():
     def limit(parallel_trials):
         search = one_trial(LOGISTIC) | {"parallel_trials": parallel_trials}
-        return trainer_for(model(search=search), LOGISTIC).threads
+        return model(search=search).trainer(LOGISTIC).threads
 
     assert limit(1) == usable_cpus()
     assert limit(1000) == 1

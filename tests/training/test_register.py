@@ -4,7 +4,9 @@ import pyarrow as pa
 import pytest
 
 from factory.base.errors import TerminalError
+from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
 from factory.training import register as register_step
+from factory.training.model import Model
 from factory.training.split import read_part, write_part
 from tests.training.models import diabetes, model, one_trial, penguins, regression, wine
 from tests.training.training import Training
@@ -126,15 +128,16 @@ def test_a_model_that_predicts_otherwise_once_read_back_is_not_registered(
     training.plan()
     selection = training.select([training.evaluate(0), training.evaluate(1)])
     tested = training.test(selection)
-    trainer = register_step.trainer_for(training.model, selection.winner.fit.trial.estimator)
 
-    class Forgetful(type(trainer)):
+    class Forgetful(ScikitLearnTrainer):
         def load_logged(self, folder, packages):
             model = super().load_logged(folder, packages)
             model[-1].coef_[:] = 0
             return model
 
-    monkeypatch.setattr(register_step, "trainer_for", lambda config, _: Forgetful(config.task))
+    monkeypatch.setattr(
+        Model, "trainer", lambda model, estimator, files=None: Forgetful(model.task)
+    )
     with pytest.raises(TerminalError, match=r"predicts otherwise for \d+ of 69 rows"):
         training.register(selection, tested)
     assert versions(training) == []

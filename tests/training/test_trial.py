@@ -3,7 +3,6 @@ import pytest
 from sklearn.metrics import f1_score
 
 from factory.base.errors import TerminalError
-from factory.trainers.dispatch import trainer_for
 from factory.training.split import read_part, split
 from factory.training.trial import fit, load_fitted
 from tests.training.models import model, one_trial, penguins
@@ -89,7 +88,7 @@ def test_metrics_are_those_of_the_validation_rows(tmp_path, mlflow_server):
     training.plan()
     found = training.evaluate(0)
     features, target = read_part(tmp_path, "validation")
-    trainer = trainer_for(training.model, found.fit.trial.estimator)
+    trainer = training.model.trainer(found.fit.trial.estimator)
     fitted = trainer.load(tmp_path / found.fit.model_file)
     expected = f1_score(target, fitted.predict(features), average="macro")
     assert found.metrics["f1_macro"] == expected

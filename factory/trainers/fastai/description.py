@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from factory.base.errors import TerminalError
-from factory.training.tasks import TASKS, TaskName
+from factory.training.tasks import TASKS
 
 
 class Part(BaseModel):
@@ -147,7 +147,7 @@ def read_description(text: str | bytes) -> Description:
         ) from None
 
 
-def describe_target(task: TaskName, target: NDArray[Any]) -> Classes | Number:
+def describe_target(task: str, target: NDArray[Any]) -> Classes | Number:
     """What is to be learned of the training rows' target.
 
     Args:

@@ -14,9 +14,6 @@ from factory.base.section import ListOf, Section, Surroundings, Text, how_to_all
 VISION = "fastai.vision.learner.vision_learner"
 TABULAR = "fastai.tabular.learner.tabular_learner"
 
-IMAGE_COLUMN = "image"
-"""The column that vision estimators learn from where no feature is named."""
-
 _WEIGHTS_IN_PACKAGE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(.+)")
 _WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt")
 
@@ -136,17 +133,7 @@ _ALIASES = {
 """Other libraries' words, and fastai's."""
 
 
-def is_fastai(estimator: str) -> bool:
-    """Whether an estimator is one of fastai's."""
-    return estimator.startswith("fastai.")
-
-
-def is_vision(estimator: str) -> bool:
-    """Whether an estimator learns from images."""
-    return estimator.startswith("fastai.vision.")
-
-
-def check_estimator(
+def check_params(
     estimator: str,
     params: Mapping[str, Any],
     surroundings: object,
@@ -156,7 +143,7 @@ def check_estimator(
     """Raise a located error unless fastai has the estimator, and it takes the parameters.
 
     Args:
-        estimator: Its dotted path; those of other libraries pass.
+        estimator: Its dotted path.
         params: Values by name.
         surroundings: What the file is read against, if it is.
         spaces: The words for ranges and distributions; where there are any, a list is one of values
@@ -165,8 +152,6 @@ def check_estimator(
     Raises:
         PydanticCustomError: With its place below the estimator's section in `at`.
     """
-    if not is_fastai(estimator):
-        return
     known = PARAMS.get(estimator)
     if known is None:
         raise PydanticCustomError(

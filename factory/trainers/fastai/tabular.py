@@ -11,11 +11,10 @@ from factory.trainers.fastai.learning import History, Lesson
 from factory.trainers.fastai.loaders import Tensors, tensor_loaders
 from factory.trainers.fastai.params import TabularParams
 from factory.trainers.trainer import Rows
-from factory.training.tasks import TaskName
 
 
 def train_tabular(
-    params: TabularParams, task: TaskName, training: Rows, validation: Rows
+    params: TabularParams, task: str, training: Rows, validation: Rows
 ) -> tuple[Learned, History]:
     """A network that has learned, and what was measured after each epoch.
 

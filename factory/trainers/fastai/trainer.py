@@ -1,47 +1,78 @@
-"""fastai behind the trainers' protocol."""
+"""The trainer of fastai's estimators. Whoever imports this module imports no torch yet."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import pandas as pd
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from factory.base.errors import TerminalError
-from factory.trainers.fastai import stored
-from factory.trainers.fastai.learned import rebuilt
-from factory.trainers.fastai.params import PARAMS, TabularParams, VisionParams
-from factory.trainers.fastai.threads import limited, repeatable
-from factory.trainers.trainer import Fitted, LoggedModel, Predictions, Rows, TrainedModel
-from factory.training.tasks import TaskName
+from factory.trainers.fastai.params import (
+    PARAMS,
+    TabularParams,
+    VisionParams,
+    check_params,
+    is_in_package,
+)
+from factory.trainers.trainer import Fitted, LoggedModel, Predictions, Rows, TrainedModel, Trainer
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class FastaiTrainer:
-    """Trains networks on images or tables; on a GPU where there is one."""
+class FastaiTrainer(Trainer):
+    """Networks of fastai on images or tables; on a GPU where there is one."""
 
-    task: TaskName
-    estimator: str
-    threads: int | None = None
-    """How many processors torch may take; None leaves it to the process."""
-    files: Path | None = None
-    """What paths of weights are below; the current folder when left out."""
-
+    title: ClassVar[str] = "fastai"
+    needs: ClassVar[tuple[str, ...]] = ("fastai", "torch", "timm", "safetensors")
+    how_to_install: ClassVar[str] = 'pip install "ml-dag-factory[fastai]"'
+    serving_distributions: ClassVar[tuple[str, ...]] = ("fastai", "safetensors", "timm")
+    file_params: ClassVar[tuple[str, ...]] = ("weights",)
     suffix: ClassVar[str] = ".safetensors"
     watches_validation: ClassVar[bool] = True
+
+    @classmethod
+    def handles(cls, estimator: str) -> bool:
+        """See `Trainer.handles`."""
+        return estimator.startswith("fastai.")
+
+    @classmethod
+    def learns_from_images(cls, estimator: str) -> bool:
+        """See `Trainer.learns_from_images`."""
+        return estimator.startswith("fastai.vision.")
+
+    @classmethod
+    def check(
+        cls,
+        estimator: str,
+        params: Mapping[str, Any],
+        surroundings: object,
+        *,
+        spaces: tuple[str, ...] = (),
+    ) -> None:
+        """See `Trainer.check`."""
+        check_params(estimator, params, surroundings, spaces=spaces)
+
+    @classmethod
+    def project_file(cls, value: object) -> str | None:
+        """See `Trainer.project_file`; weights may lie in an installed package instead."""
+        return value if isinstance(value, str) and not is_in_package(value) else None
 
     def fit(
         self,
         estimator: str,
         params: Mapping[str, Any],
-        features: pd.DataFrame,
-        target: NDArray[Any],
+        features: "pd.DataFrame",
+        target: "NDArray[Any]",
         seed: int,
-        validation: Rows | None = None,
+        validation: "Rows | None" = None,
     ) -> Fitted:
         """See `Trainer.fit`. Without validation rows, epochs are measured on the training rows."""
+        from factory.trainers.fastai.threads import limited, repeatable
+
         read = read_params(estimator, params)
         training = (features, target)
         measured = training if validation is None else validation
@@ -63,14 +94,21 @@ class FastaiTrainer:
 
     def save(self, model: TrainedModel, file: Path) -> None:
         """See `Trainer.save`."""
+        from factory.trainers.fastai import stored
+
         stored.write_file(model.description, model.network.state_dict(), file)
 
     def load(self, file: Path) -> TrainedModel:
         """See `Trainer.load`."""
+        from factory.trainers.fastai import stored
+        from factory.trainers.fastai.learned import rebuilt
+
         return rebuilt(*stored.read_file(file))
 
-    def predict(self, model: TrainedModel, features: pd.DataFrame) -> Predictions:
+    def predict(self, model: TrainedModel, features: "pd.DataFrame") -> Predictions:
         """See `Trainer.predict`."""
+        from factory.trainers.fastai.threads import limited
+
         with limited(self.threads):
             predictions: Predictions = model.predict(features)
         return predictions

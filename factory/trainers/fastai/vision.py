@@ -30,7 +30,6 @@ from factory.trainers.fastai.pictures import Pictures
 from factory.trainers.fastai.threads import device
 from factory.trainers.fastai.weights import load_weights
 from factory.trainers.trainer import Rows
-from factory.training.tasks import TaskName
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ _POOLS = 2
 
 
 def train_vision(
-    params: VisionParams, task: TaskName, training: Rows, validation: Rows, files: Path
+    params: VisionParams, task: str, training: Rows, validation: Rows, files: Path
 ) -> tuple[Learned, History]:
     """A network that has learned, and what was measured after each epoch.
 
@@ -77,7 +76,7 @@ def train_vision(
 
 
 def _description(
-    params: VisionParams, task: TaskName, training: Rows, body: Architecture
+    params: VisionParams, task: str, training: Rows, body: Architecture
 ) -> VisionDescription:
     features, target = training
     if len(features.columns) != 1:

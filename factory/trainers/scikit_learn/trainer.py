@@ -6,22 +6,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
-
-import joblib
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-from sklearn.base import is_classifier, is_regressor
-from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from factory.base.errors import TerminalError
 from factory.base.files import whole_file
 from factory.base.objects import Component, build_estimator, fix_random_states, import_object
-from factory.trainers.scikit_learn.preprocessing import default_preprocessing
-from factory.trainers.trainer import Fitted, LoggedModel, Predictions, Rows, TrainedModel
-from factory.training.tasks import TASKS, TaskName
+from factory.trainers.trainer import Fitted, LoggedModel, Predictions, Rows, TrainedModel, Trainer
+from factory.training.tasks import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
@@ -29,30 +24,39 @@ _MOST_WARNINGS = 10
 
 
 @dataclass(frozen=True)
-class ScikitLearnTrainer:
-    """Trains `Pipeline(preprocessing, estimator)`, both fitted on the training rows only."""
+class ScikitLearnTrainer(Trainer):
+    """Anything with scikit-learn's API: scikit-learn itself, XGBoost, LightGBM, a package of your own.
 
-    task: TaskName
-    preprocessing: str | None = None
-    """A function `(features: DataFrame) -> transformer`; None is the default preprocessing."""
-    threads: int | None = 1
-    """Threads of the native libraries (OpenMP, BLAS). Parallel trials that each take all processors
-    wait for each other: a fit of milliseconds then takes seconds. None leaves it to the process:
-    setting them takes 2 ms, as long as predicting a row."""
+    It trains `Pipeline(preprocessing, estimator)`, both fitted on the training rows only.
 
+    `threads` are those of the native libraries (OpenMP, BLAS). Parallel trials that each take all
+    processors wait for each other: a fit of milliseconds then takes seconds. Setting them takes 2 ms,
+    as long as predicting a row, which is what None is for.
+    """
+
+    title: ClassVar[str] = "scikit-learn"
+    takes_preprocessing: ClassVar[bool] = True
     suffix: ClassVar[str] = ".joblib"
-    watches_validation: ClassVar[bool] = False
+
+    @classmethod
+    def handles(cls, estimator: str) -> bool:
+        """See `Trainer.handles`: all that no other trainer has claimed."""
+        del estimator
+        return True
 
     def fit(
         self,
         estimator: str,
         params: Mapping[str, Any],
-        features: pd.DataFrame,
-        target: NDArray[Any],
+        features: "pd.DataFrame",
+        target: "NDArray[Any]",
         seed: int,
-        validation: Rows | None = None,  # noqa: ARG002 - nothing here has epochs
+        validation: "Rows | None" = None,  # noqa: ARG002 - nothing here has epochs
     ) -> Fitted:
         """See `Trainer.fit`."""
+        import numpy as np
+        from sklearn.pipeline import Pipeline
+
         unfitted = build_estimator(estimator, params, seed)
         self._check_kind(estimator, unfitted)
         pipeline = Pipeline(
@@ -75,15 +79,21 @@ class ScikitLearnTrainer:
 
     def save(self, model: TrainedModel, file: Path) -> None:
         """See `Trainer.save`."""
+        import joblib
+
         with whole_file(file) as unfinished:
             joblib.dump(model, unfinished)
 
     def load(self, file: Path) -> TrainedModel:
         """See `Trainer.load`."""
+        import joblib
+
         return joblib.load(file)
 
-    def predict(self, model: TrainedModel, features: pd.DataFrame) -> Predictions:
+    def predict(self, model: TrainedModel, features: "pd.DataFrame") -> Predictions:
         """See `Trainer.predict`."""
+        import numpy as np
+
         try:
             with self._limited():
                 estimator = model[-1]
@@ -118,10 +128,14 @@ class ScikitLearnTrainer:
     def _limited(self) -> AbstractContextManager[object]:
         if self.threads is None:
             return nullcontext()
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
         limits: AbstractContextManager[object] = threadpool_limits(limits=self.threads)
         return limits
 
     def _check_kind(self, path: str, estimator: Component) -> None:
+        from sklearn.base import is_classifier, is_regressor
+
         if not hasattr(estimator, "predict"):
             raise TerminalError(f"{path} has no `predict`: name a classifier or a regressor")
         has_classes = TASKS[self.task].has_classes
@@ -133,8 +147,10 @@ class ScikitLearnTrainer:
                 "name an estimator of that kind, or change `task`"
             )
 
-    def _transformer(self, features: pd.DataFrame, seed: int) -> Component:
+    def _transformer(self, features: "pd.DataFrame", seed: int) -> Component:
         if self.preprocessing is None:
+            from factory.trainers.scikit_learn.preprocessing import default_preprocessing
+
             return default_preprocessing(features)
         make = import_object(self.preprocessing)
         transformer = make(features)

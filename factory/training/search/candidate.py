@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
-from factory.trainers.fastai.params import check_estimator
+from factory.trainers.dispatch import check_estimator
 from factory.training.search.strategy import Estimator
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, model_validator
 
 from factory.base.section import ListOf
-from factory.trainers.fastai.params import check_estimator
+from factory.trainers.dispatch import check_estimator
 from factory.training.search.strategy import Estimator, HyperparameterSet, SearchStrategy
 
 
