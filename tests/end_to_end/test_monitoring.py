@@ -6,21 +6,11 @@ The scenario of `factory demo` is played once; the tests look at what it has lef
 import importlib.metadata
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from factory.cli.console import console
-from factory.cli.scenario import tell
-from factory.lake.storage import address as storage
-from factory.lake.table import Lake
-from factory.runtime.airflow_api import AirflowClient
-from factory.runtime.airflow_models import DagRun
-from factory.runtime.embedded import EmbeddedRuntime
-from factory.runtime.signals import StopSignals
 from factory.scenarios.drift.rows import PACKAGE, VERSION
 from factory.scenarios.drift.story import (
     APPRAISALS,
@@ -31,9 +21,9 @@ from factory.scenarios.drift.story import (
     TRAIN,
     story,
 )
-from factory.scenarios.story import make_project
+from tests.harness import stories
+from tests.harness.stories import Told
 
-REPOSITORY = Path(__file__).parents[2]
 MODEL = "homes.value"
 PREDICTIONS = "homes.value_predictions"
 
@@ -54,51 +44,22 @@ pytestmark = [
 ]
 
 
-@dataclass
-class Told:
-    """The installation after the last chapter."""
-
-    runtime: EmbeddedRuntime
-    failed: bool
-    text: str
-    """What was printed."""
-
-    @property
-    def airflow(self) -> AirflowClient:
-        return self.runtime.airflow
-
-    @property
-    def mlflow(self) -> MlflowClient:
-        url = self.runtime.ports.mlflow_url
-        return MlflowClient(tracking_uri=url, registry_uri=url)
-
-    @property
-    def lake(self) -> Lake:
-        return Lake(storage.resolve(".factory/lake", self.runtime.project))
-
-    def result(self, run: DagRun, task_id: str, **key: str) -> object:
-        return self.airflow.xcom(run.dag_id, run.dag_run_id, task_id, **key)
-
-    def tracked(self, role: str) -> list[Run]:
-        """The model's MLflow runs of a role, oldest first."""
-        experiment = self.mlflow.get_experiment_by_name(MODEL)
-        return self.mlflow.search_runs(
-            [experiment.experiment_id],
-            f"tags.role = '{role}'",
-            order_by=["attributes.start_time ASC"],
-        )
+def tracked(told: Told, role: str) -> list[Run]:
+    """The model's MLflow runs of a role, oldest first."""
+    mlflow = told.tracking.client
+    experiment = mlflow.get_experiment_by_name(MODEL)
+    return mlflow.search_runs(
+        [experiment.experiment_id],
+        f"tags.role = '{role}'",
+        order_by=["attributes.start_time ASC"],
+    )
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     project = tmp_path_factory.mktemp("scenario")
-    make_project(project, REPOSITORY / "dags", package="factory.scenarios.drift")
-    # A DAG that is not the same at each parse would make a new DAG version each time.
-    strict = {"AIRFLOW__DAG_PROCESSOR__DAG_VERSION_INFLATION_CHECK_LEVEL": "error"}
-    with StopSignals() as signals, EmbeddedRuntime(project, environment=strict) as runtime:
-        with console.capture() as printed:
-            failed = tell(story(project), runtime, signals, 400)
-        yield Told(runtime, failed, printed.get())
+    with stories.told(project, "drift", story(project), seconds=400) as found:
+        yield found
 
 
 def test_nothing_fails_and_only_the_arrival_of_rows_is_started_by_hand(told: Told):
@@ -140,7 +101,7 @@ def test_training_skips_itself_for_data_and_runs_for_drift(told: Told):
 
 
 def test_training_says_in_its_run_why_it_ran(told: Told):
-    first, second = told.tracked("sweep")
+    first, second = tracked(told, "sweep")
     assert [run.data.tags["trigger"] for run in (first, second)] == ["asset", "drift"]
     notes = [run.data.tags["mlflow.note.content"] for run in (first, second)]
     assert "New data: homes.appraisals version 0, 3,499 rows" in notes[0]
@@ -150,7 +111,7 @@ def test_training_says_in_its_run_why_it_ran(told: Told):
 
 
 def test_better_version_is_promoted_and_the_predictions_name_it(told: Told):
-    assert told.mlflow.get_model_version_by_alias(MODEL, "champion").version == "2"
+    assert told.tracking.client.get_model_version_by_alias(MODEL, "champion").version == "2"
     promotions = told.airflow.asset_events(dag_id=TRAIN)
     assert [event.extra["version"] for event in promotions] == [1, 2]
     causes = [
@@ -168,12 +129,14 @@ def test_better_version_is_promoted_and_the_predictions_name_it(told: Told):
 
 
 def test_each_window_is_kept_in_mlflow_with_its_report(told: Told, tmp_path: Path):
-    windows = told.tracked("monitor")
+    windows = tracked(told, "monitor")
     assert [run.data.tags["breached"] for run in windows] == ["false", "true", "false"]
     assert [run.data.tags["model_version"] for run in windows] == ["1", "1", "2"]
     assert windows[1].data.metrics["drift/latitude"] > 1
     assert windows[1].data.metrics["drift/bedrooms"] < 0.1
-    folder = Path(told.mlflow.download_artifacts(windows[1].info.run_id, "monitor", str(tmp_path)))
+    folder = Path(
+        told.tracking.client.download_artifacts(windows[1].info.run_id, "monitor", str(tmp_path))
+    )
     page = (folder / "report.html").read_text()
     assert "drift of latitude" in page
     assert page.count("data:image/png;base64,") == 9

@@ -2,22 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
 
-from factory.cli.console import console
-from factory.cli.scenario import tell
-from factory.runtime.airflow_api import AirflowClient
-from factory.runtime.airflow_models import DagRun
-from factory.runtime.embedded import EmbeddedRuntime
-from factory.runtime.signals import StopSignals
 from factory.scenarios.pets.story import CAT, DEPLOY, PHOTOS, TRAIN, story
-from factory.scenarios.story import make_project
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.harness import stories
+from tests.harness.project import REPOSITORY
+from tests.harness.stories import Told
 
 pytestmark = [
     pytest.mark.timeout(1500),
@@ -25,57 +17,27 @@ pytestmark = [
 ]
 
 
-@dataclass
-class Told:
-    """The installation after the story."""
-
-    runtime: EmbeddedRuntime
-    failed: bool
-    text: str
-    """What was printed."""
-
-    @property
-    def airflow(self) -> AirflowClient:
-        return self.runtime.airflow
-
-    def run(self, dag_id: str) -> DagRun:
-        """The one run of a DAG."""
-        (run,) = [run for run in self.airflow.runs() if run.dag_id == dag_id]
-        return run
-
-    def result(self, dag_id: str, task_id: str) -> dict:
-        """What a task of the one run of a DAG returned."""
-        return self.airflow.xcom(dag_id, self.run(dag_id).dag_run_id, task_id)
-
-
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
-    project = tmp_path_factory.mktemp("pets")
     pets = story(REPOSITORY / ".factory" / "downloads")
-    make_project(project, REPOSITORY / "dags", package="factory.scenarios.pets")
-    pets.prepare(project)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FACTORY_ENVIRONMENT", "local")
-        # A DAG that is not the same at each parse would make a new DAG version each time.
-        patch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_VERSION_INFLATION_CHECK_LEVEL", "error")
-        with StopSignals() as signals, EmbeddedRuntime(project) as runtime:
-            with console.capture() as printed:
-                failed = tell(pets, runtime, signals, 900)
-            yield Told(runtime, failed, printed.get())
+    environment = {"FACTORY_ENVIRONMENT": "local"}
+    project = tmp_path_factory.mktemp("pets")
+    with stories.told(project, "pets", pets, environment=environment, seconds=900) as found:
+        yield found
 
 
 def test_photos_become_a_dataset_a_sweep_a_model_and_a_deployment(told: Told):
     assert not told.failed, told.text
     states = {run.dag_id: run.state for run in told.airflow.runs()}
     assert states == {PHOTOS: "success", TRAIN: "success", DEPLOY: "success"}
-    assert told.result(PHOTOS, "publish")["rows"] == 3000
+    assert told.result_of(PHOTOS, "publish")["rows"] == 3000
 
 
 def test_two_trials_learn_from_2000_photos_and_the_winner_knows_70_of_100_that_it_has_not_seen(
     told: Told,
 ):
-    divided = told.result(TRAIN, "split")["split"]
-    registered = told.result(TRAIN, "register")
+    divided = told.result_of(TRAIN, "split")["split"]
+    registered = told.result_of(TRAIN, "register")
     assert divided["rows"]["train"] >= 2000
     assert divided["rows"]["test"] == 600
     assert registered["trials"] >= 2
@@ -85,12 +47,7 @@ def test_two_trials_learn_from_2000_photos_and_the_winner_knows_70_of_100_that_i
 def test_photos_are_kept_once_and_by_their_content(told: Told):
     kept = list((told.runtime.home.folder / "lake/pets/_files").rglob("*.png"))
     assert 2900 < len(kept) <= 3000
-    run = told.airflow.trigger(PHOTOS)
-    again = told.airflow.wait_for_run(PHOTOS, run.dag_run_id, seconds=240)
-    states = {
-        task.task_id: task.state for task in told.airflow.tasks(again.dag_id, again.dag_run_id)
-    }
-    assert states["publish"] == "skipped"
+    assert told.states(told.run(PHOTOS))["publish"] == "skipped"
 
 
 def test_a_photo_of_a_cat_sent_over_http_comes_back_as_a_cat(told: Told):

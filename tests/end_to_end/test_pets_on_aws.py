@@ -10,16 +10,9 @@ import shutil
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from factory.cli.console import console
-from factory.cli.scenario import tell
-from factory.runtime.airflow_models import DagRun
-from factory.runtime.embedded import EmbeddedRuntime
-from factory.runtime.signals import StopSignals
 from factory.scenarios.pets import photos
 from factory.scenarios.pets.story import (
     CAT,
@@ -29,12 +22,14 @@ from factory.scenarios.pets.story import (
     bring_photos,
     write_cat,
 )
-from factory.scenarios.story import Chapter, Story, make_project
+from factory.scenarios.story import Chapter, Story
+from tests.harness import stories
 from tests.harness.aws.endpoints import Endpoints
 from tests.harness.aws.server import AwsServer, running_aws
 from tests.harness.aws.training_jobs import TrainingJobs
+from tests.harness.project import REPOSITORY
+from tests.harness.stories import Told
 
-REPOSITORY = Path(__file__).parents[2]
 EACH = 150
 BUCKET = "pets-lake"
 ARTIFACTS = "pets-artifacts"
@@ -45,14 +40,12 @@ pytestmark = [
 ]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Site:
     """The installation after the story, and its AWS."""
 
-    runtime: EmbeddedRuntime
+    told: Told
     aws: AwsServer
-    failed: bool
-    text: str
 
     @property
     def training(self) -> TrainingJobs:
@@ -63,15 +56,6 @@ class Site:
     def endpoints(self) -> Endpoints:
         (found,) = [each for each in self.aws.services if isinstance(each, Endpoints)]
         return found
-
-    def run(self, dag_id: str) -> DagRun:
-        """The one run of a DAG."""
-        (run,) = [run for run in self.runtime.airflow.runs() if run.dag_id == dag_id]
-        return run
-
-    def result(self, dag_id: str, task_id: str) -> Any:
-        """What a task of the one run of a DAG returned."""
-        return self.runtime.airflow.xcom(dag_id, self.run(dag_id).dag_run_id, task_id)
 
     def objects(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
         """What lies in a bucket, read apart from the code under test."""
@@ -86,9 +70,6 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    project = tmp_path_factory.mktemp("pets")
-    make_project(project, REPOSITORY / "dags", package="factory.scenarios.pets")
-    write_cat(project)
     archive = photos.fetch(REPOSITORY / ".factory" / "downloads")
     chapter = Chapter(
         "Photos arrive.",
@@ -97,44 +78,36 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         PHOTOS,
         frozenset({PHOTOS, TRAIN, DEPLOY}),
     )
-    with (
-        running_aws(tmp_path_factory.mktemp("aws")) as aws,
-        pytest.MonkeyPatch.context() as patch,
-    ):
+    pets = Story((chapter,), prepare=write_cat)
+    with running_aws(tmp_path_factory.mktemp("aws")) as aws:
         aws.make_bucket(ARTIFACTS)
-        variables = {
+        environment = {
             **aws.variables(),
             "FACTORY_ENVIRONMENT": "aws",
             "FACTORY_ARTIFACTS": f"s3://{ARTIFACTS}/mlflow",
-            "AIRFLOW__DAG_PROCESSOR__DAG_VERSION_INFLATION_CHECK_LEVEL": "error",
         }
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        with StopSignals() as signals, EmbeddedRuntime(project) as runtime:
-            with console.capture() as printed:
-                failed = tell(Story((chapter,)), runtime, signals, 900)
-            yield Site(runtime, aws, failed, printed.get())
+        project = tmp_path_factory.mktemp("pets")
+        with stories.told(project, "pets", pets, environment=environment, seconds=900) as told:
+            yield Site(told, aws)
 
 
 def test_the_same_team_file_trains_and_deploys_on_aws(site: Site):
-    assert not site.failed, site.text
-    states = {run.dag_id: run.state for run in site.runtime.airflow.runs()}
+    assert not site.told.failed, site.told.text
+    states = {run.dag_id: run.state for run in site.told.airflow.runs()}
     assert states == {PHOTOS: "success", TRAIN: "success", DEPLOY: "success"}
 
 
 def test_s3_holds_the_photos_by_their_content(site: Site):
     held = site.objects(BUCKET, "lake/pets/_files/")
-    brought = {
-        file.read_bytes() for file in (site.runtime.project / "data" / "photos").rglob("*.png")
-    }
+    brought = {file.read_bytes() for file in (site.told.project / "data" / "photos").rglob("*.png")}
     assert set(held.values()) == brought
 
 
 def test_each_trial_was_a_training_job_that_really_ran(site: Site):
-    registered = site.result(TRAIN, "register")
+    registered = site.told.result_of(TRAIN, "register")
     jobs = site.training.jobs
     assert registered["trials"] == len(jobs) == 2
-    spent = site.result(TRAIN, "stop_training")
+    spent = site.told.result_of(TRAIN, "stop_training")
     assert spent["jobs"] == 2
     assert 0 < spent["cost_usd"] < 2
 
@@ -170,7 +143,7 @@ def test_the_endpoint_answers_that_a_cat_is_a_cat(site: Site):
     answer = site.aws.session("sagemaker-runtime").invoke_endpoint(
         EndpointName=name,
         ContentType="image/png",
-        Body=(site.runtime.project / CAT).read_bytes(),
+        Body=(site.told.project / CAT).read_bytes(),
     )
     assert json.loads(answer["Body"].read())["label"] == "cat"
 

@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def make_project(folder: Path, files: Mapping[str, str], *, code: Iterable[Path] = ()) -> Path:
-    """Put this repository's DAG files, and files of a project's own, into a folder.
+    """Put this repository's DAG files, and files of a project's own, into a folder; the folder.
 
     Args:
         folder: The project.
@@ -23,8 +23,8 @@ def make_project(folder: Path, files: Mapping[str, str], *, code: Iterable[Path]
     """
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(REPOSITORY / "dags", folder / "dags", ignore=ignored)
-    (folder / "configs").mkdir()
-    (folder / "code").mkdir()
+    for name in ("configs", "code", "data"):
+        (folder / name).mkdir()
     for module in code:
         shutil.copy(module, folder / "code")
     write(folder, files)
