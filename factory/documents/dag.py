@@ -20,7 +20,7 @@ class TaskType(NamedTuple):
 
 STEP = TaskType("operator", "factory.airflow.operators.StepOperator")
 APPROVAL = TaskType("operator", "factory.airflow.approval.ApprovalStepOperator")
-TRAINING_JOB = TaskType("operator", "factory.airflow.job_operator.TrainingJobOperator")
+TRAINING_JOB = TaskType("operator", "factory.airflow.operators.TrainingJobOperator")
 SETUP = TaskType("decorator", "factory.airflow.decorators.setup")
 TEARDOWN = TaskType("decorator", "factory.airflow.decorators.teardown")
 BRANCH = TaskType("decorator", "factory.airflow.decorators.branch")

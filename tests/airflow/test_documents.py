@@ -7,7 +7,7 @@ import pytest
 from dagfactory import load_yaml_dags
 
 from factory.airflow.build import build, build_all
-from factory.airflow.job_operator import TrainingJobOperator
+from factory.airflow.operators import TrainingJobOperator
 from factory.catalog import read_all
 from factory.documents.compile import compile_team
 from factory.documents.installation import Installation
