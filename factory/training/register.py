@@ -19,7 +19,7 @@ from factory.models.training_run import TrainingRun
 from factory.trainers.dispatch import trainer_name
 from factory.trainers.trainer import LoggedModel
 from factory.training.model import Model
-from factory.training.search.trial import as_text
+from factory.training.search.strategy import as_text
 from factory.training.split import read_part
 from factory.training.sweep import FinalTest, Selection
 from factory.training.trial import Sweep, load_fitted

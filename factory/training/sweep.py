@@ -14,7 +14,7 @@ from factory.models.tracking import Tracking
 from factory.models.training_run import TrainingRun
 from factory.training.metrics import score
 from factory.training.model import Model
-from factory.training.search.trial import Trial, as_text
+from factory.training.search.strategy import Trial, as_text
 from factory.training.split import DividedRows, read_part
 from factory.training.trial import Evaluation, Sweep, load_fitted
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
+from factory.base.files import copy_file
 from factory.base.values import Result
 from factory.models.training_run import TrainingRun
+from factory.trainers.dispatch import trainer_class
 from factory.trainers.trainer import TrainedModel
 from factory.training.metrics import Scores, score
 from factory.training.model import Model
-from factory.training.project_files import project_files
-from factory.training.search.trial import Trial, as_text
+from factory.training.search.strategy import Trial, as_text
 from factory.training.split import DividedRows, read_part
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
     Raises:
         TerminalError: The estimator does not exist, or refuses its parameters or the rows.
     """
-    trainer = model.trainer(trial.estimator, files=project_files(workspace))
+    trainer = model.trainer(trial.estimator, files=trial_files(workspace))
     features, target = read_part(workspace, "train")
     validation = read_part(workspace, "validation") if trainer.watches_validation else None
     started_at = time.time_ns() // 1_000_000
@@ -186,3 +187,39 @@ def _spent(fit: Fit) -> dict[str, float]:
 
 def _warning_tags(fit: Fit) -> dict[str, str]:
     return {"warnings": "\n".join(fit.warnings)[:5000]} if fit.warnings else {}
+
+
+def trial_files(workspace: Path) -> Path:
+    """The folder with copies of the project's files; below the split's, which is what a job gets."""
+    return workspace / "split" / "files"
+
+
+def copy_trial_files(model: Model, project: Path, workspace: Path) -> None:
+    """Copy the project's files that parameters name, such as weights, to where every trial finds them.
+
+    Args:
+        model: The model's section of the team file.
+        project: The folder that paths are below.
+        workspace: The run's scratch folder.
+
+    Raises:
+        TerminalError: There is no such file, or it lies outside the project behind a link.
+    """
+    root = project.resolve()
+    for param, name in sorted(_files_named(model)):
+        file = (root / name).resolve()
+        if not file.is_relative_to(root) or not file.is_file():
+            raise TerminalError(f"{param}: there is no file {name!r} below the project's folder")
+        copy_file(file, trial_files(workspace) / name)
+
+
+def _files_named(model: Model) -> set[tuple[str, str]]:
+    """Each parameter that names a file of the project, and the file."""
+    trainers = {path: trainer_class(path) for path in model.search.estimators}
+    return {
+        (param, name)
+        for param in {param for trainer in trainers.values() for param in trainer.file_params}
+        for path, value in model.search.written_values(param)
+        if param in trainers[path].file_params
+        and (name := trainers[path].project_file(value)) is not None
+    }

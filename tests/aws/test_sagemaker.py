@@ -8,9 +8,8 @@ import pytest
 
 from factory.base.errors import FactoryError, TerminalError
 from factory.training.backends.backend import JobFailedError, JobRefusedError, JobStatus
-from factory.training.project_files import project_files
 from factory.training.split import read_part
-from factory.training.trial import load_fitted
+from factory.training.trial import load_fitted, trial_files
 from tests.harness.aws.server import AwsServer
 from tests.harness.aws.training_jobs import TrainingJobs
 from tests.training.backends.run import SAGEMAKER, SLOW, TREE, Run, a_run
@@ -84,7 +83,7 @@ def test_rows_are_uploaded_once_and_taken_away_while_models_stay(tmp_path, aws, 
 def test_files_that_parameters_name_are_given_to_jobs(tmp_path, aws, training):
     run = a_run(tmp_path, SAGEMAKER, STORAGE, TREE)
     without = run.prepare()
-    weights = project_files(run.workspace) / "weights" / "body.safetensors"
+    weights = trial_files(run.workspace) / "weights" / "body.safetensors"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"weights")
     given = run.prepare()

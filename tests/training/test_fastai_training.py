@@ -13,9 +13,9 @@ from factory.models import registry
 from factory.models.files import TamperedError, downloaded
 from factory.models.predictor import load_predictor
 from factory.trainers.fastai.params import TABULAR, VISION
-from factory.training.project_files import copy_project_files, project_files
 from factory.training.split import PARTS, DividedRows, read_part, write_part
 from factory.training.sweep import plan_trials
+from factory.training.trial import copy_trial_files, trial_files
 from tests.trainers.shapes import shapes
 from tests.training.models import model, one_trial, penguins
 from tests.training.training import Training
@@ -166,8 +166,8 @@ def test_weights_of_the_project_are_copied_to_the_trials_rows(tmp_path):
     (project / "weights").mkdir(parents=True)
     (project / "weights/a.safetensors").write_bytes(b"abc")
     params = {"arch": "resnet18", "weights": "weights/a.safetensors"}
-    copy_project_files(model(search=one_trial(VISION, **params)), project, workspace)
-    assert (project_files(workspace) / "weights/a.safetensors").read_bytes() == b"abc"
+    copy_trial_files(model(search=one_trial(VISION, **params)), project, workspace)
+    assert (trial_files(workspace) / "weights/a.safetensors").read_bytes() == b"abc"
 
 
 def test_probabilities_of_images_add_up(seen):

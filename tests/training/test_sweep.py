@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.training.search.trial import Trial
+from factory.training.search.strategy import Trial
 from factory.training.sweep import rank
 from factory.training.trial import Evaluation, Fit
 from tests.plugins import installed

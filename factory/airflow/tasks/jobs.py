@@ -31,7 +31,7 @@ def start_training(*, run: TaskRun) -> dict[str, Any]:
     """
     from factory.training.backends.job_files import JobSettings
     from factory.training.backends.sweep import prepare, refuse_cost
-    from factory.training.search.trial import Trial
+    from factory.training.search.strategy import Trial
 
     trials = [Trial.from_json(trial) for trial in run.result("plan_trials")]
     backend = _backend(run)
@@ -101,7 +101,7 @@ def _log_cost(cost: float, run: TaskRun) -> None:
 def _trial_jobs(trial: dict[str, Any], run: TaskRun) -> "TrialJobs":
     from factory.training.backends.backend import TrainingData
     from factory.training.backends.trial_jobs import TrialJobs
-    from factory.training.search.trial import Trial
+    from factory.training.search.strategy import Trial
 
     prepared = run.result("start_training")
     if prepared is None:

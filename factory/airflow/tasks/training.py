@@ -25,12 +25,12 @@ __all__ = [
 
 def split(*, run: TaskRun) -> dict[str, Any]:
     """Divide the rows of the chosen snapshots into train, validation and test, once for all trials."""
-    from factory.training.project_files import copy_project_files
     from factory.training.rows import model_images, model_rows
     from factory.training.split import split as step
+    from factory.training.trial import copy_trial_files
 
     model, datasets, folder = run.model, run.shared.reads, run.folder
-    copy_project_files(model, run.project, folder)
+    copy_trial_files(model, run.project, folder)
     rows = model_rows(
         datasets, model.transforms, workspace=folder, lake=run.lake, versions=run.versions
     )
@@ -65,7 +65,7 @@ def trial(trial: dict[str, Any]) -> None:
 
 def fit(*, run: TaskRun, trial: dict[str, Any]) -> dict[str, Any]:
     """Train one trial."""
-    from factory.training.search.trial import Trial
+    from factory.training.search.strategy import Trial
     from factory.training.trial import fit as step
 
     return step(Trial.from_json(trial), _split(run), run.model, run.folder).as_json()

@@ -11,7 +11,7 @@ from factory.base.errors import FactoryError, TerminalError
 from factory.base.section import Section
 from factory.base.values import Result
 from factory.kinds import BACKEND, KindOf
-from factory.training.search.trial import Trial
+from factory.training.search.strategy import Trial
 
 HOUR = 3600
 

@@ -19,10 +19,9 @@ from factory.base.files import copy_file, write_json
 from factory.base.values import Result
 from factory.training.backends.layout import FIT, SETTINGS, SPLIT, Layout
 from factory.training.model import Model
-from factory.training.project_files import project_files
-from factory.training.search.trial import Trial
+from factory.training.search.strategy import Trial
 from factory.training.split import DividedRows, Part
-from factory.training.trial import Fit
+from factory.training.trial import Fit, trial_files
 
 _PARTS: tuple[Part, ...] = ("train", "validation")
 """What a job may see: never the test rows."""
@@ -77,7 +76,7 @@ def read_settings(layout: Layout) -> JobSettings:
 def given_files(workspace: Path) -> tuple[Path, ...]:
     """The files of a workspace that a run's jobs may see: rows, and what parameters name."""
     parts = (workspace / SPLIT / f"{part}.arrow" for part in _PARTS)
-    named = project_files(workspace).rglob("*")
+    named = trial_files(workspace).rglob("*")
     return (*parts, *sorted(file for file in named if file.is_file()))
 
 

@@ -25,7 +25,7 @@ from factory.training.backends.backend import (
     cost_of,
 )
 from factory.training.backends.job_files import JobSettings, write_settings
-from factory.training.search.trial import Trial
+from factory.training.search.strategy import Trial
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from factory.training.backends.backend import (
 )
 from factory.training.backends.job_files import take
 from factory.training.backends.sweep import job_base
-from factory.training.search.trial import Trial
+from factory.training.search.strategy import Trial
 from factory.training.trial import Fit
 
 logger = logging.getLogger(__name__)

@@ -22,6 +22,8 @@ from factory.training.search.strategy import HyperparameterSet, SearchStrategy
 class GridSearch(SearchStrategy):
     """Every combination of every candidate's values."""
 
+    limited = ("the grid makes", "candidates")
+
     strategy: Literal["grid"]
     candidates: ListOf[Candidate] = Field(min_length=1)
 
@@ -40,7 +42,6 @@ class GridSearch(SearchStrategy):
                             "at": ("candidates", index, "params", name),
                         },
                     )
-        self.check_limit("the grid makes", "candidates")
         return self
 
     @property

@@ -22,13 +22,10 @@ class ListedTrial(Estimator):
 class ListSearch(SearchStrategy):
     """Just the sets that are listed."""
 
+    limited = ("the list has", "trials")
+
     strategy: Literal["list"]
     trials: ListOf[ListedTrial] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _not_too_many(self) -> "ListSearch":
-        self.check_limit("the list has", "trials")
-        return self
 
     @property
     def tried(self) -> tuple[ListedTrial, ...]:

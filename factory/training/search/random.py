@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from factory.base.section import ListOf
 from factory.training.search.candidate import Candidate, draw_value
@@ -20,15 +20,12 @@ _DRAWS_PER_TRIAL = 50
 class RandomSearch(SearchStrategy):
     """`trials` combinations drawn at random; values may also be distributions, by scipy's names."""
 
+    limited = ("`trials` asks for", "trials")
+
     strategy: Literal["random"]
     candidates: ListOf[Candidate] = Field(min_length=1)
     trials: int = Field(ge=1)
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
-
-    @model_validator(mode="after")
-    def _samplable(self) -> "RandomSearch":
-        self.check_limit("`trials` asks for", "trials")
-        return self
 
     @property
     def tried(self) -> tuple[Candidate, ...]:

@@ -1,28 +1,50 @@
-"""What search strategies have in common: they say which hyperparameter sets a model tries.
+"""Search strategies say which hyperparameter sets a model tries: its trials. The words are Katib's."""
 
-The words are Katib's.
-"""
-
+import json
 import logging
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, field_serializer, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.section import DottedPath, NotTrained, Section
+from factory.base.values import Result
 from factory.kinds import SEARCH_STRATEGY, KindOf
-from factory.training.search.trial import Trial, name_trials
 
 logger = logging.getLogger(__name__)
+
+# Airflow cuts a rendered map index off at 250 characters.
+_LONGEST = 200
 
 HyperparameterSet = tuple[str, dict[str, Any]]
 """The dotted path of an estimator, and its parameters."""
 
 
+class Trial(Result):
+    """One hyperparameter set."""
+
+    index: int
+    """Its place in the sweep, the map index of its task group."""
+    name: str
+    """What a person calls it: the estimator and the parameters that vary. Unique in the sweep."""
+    estimator: str
+    params: dict[str, Any]
+
+    @field_serializer("params")
+    def _write(self, params: dict[str, Any]) -> dict[str, Any]:
+        return {name: _encode(value) for name, value in params.items()}
+
+    @field_validator("params", mode="before")
+    @classmethod
+    def _read(cls, params: dict[str, Any]) -> dict[str, Any]:
+        return {name: _decode(value) for name, value in params.items()}
+
+
 class Estimator(Section):
-    """An estimator, and what is said of its parameters."""
+    """An estimator by its dotted path, and its parameters as they are written."""
 
     estimator: DottedPath
     params: dict[str, Any] = Field(default_factory=dict)
@@ -32,9 +54,11 @@ class SearchStrategy(Section):
     """Which hyperparameter sets a model tries.
 
     A strategy is a subclass with `strategy: Literal["its_name"]`, a docstring that says which sets it
-    tries, and the fields that a team may write. It has three methods: `tried`, `most_trials` and
-    `draw`. It calls `check_limit` in a validator of its own.
+    tries, and the fields that a team may write. It has `tried`, `most_trials` and `draw`.
     """
+
+    limited: ClassVar[tuple[str, str]] = ("the search makes", "max_trials")
+    """What a message says before the number of trials, and the field at which it points."""
 
     parallel_trials: Annotated[int, NotTrained(is_read=True)] = Field(default=2, ge=1, le=1024)
     max_trials: int = Field(default=50, ge=1, le=1024)
@@ -80,27 +104,24 @@ class SearchStrategy(Section):
         """The dotted paths of the estimators that it tries, sorted."""
         return tuple(sorted({entry.estimator for entry in self.tried}))
 
-    def written(self, parameter: str) -> Iterator[tuple[str, Any]]:
+    def written_values(self, parameter: str) -> Iterator[tuple[str, Any]]:
         """Each estimator with each value that is written for one of its parameters, in their order."""
         for entry in self.tried:
             value = entry.params.get(parameter)
             for one in value if isinstance(value, list) else [value]:
                 yield entry.estimator, one
 
-    def check_limit(self, what: str, at: str) -> None:
-        """Raise a located error if it makes more trials than `max_trials` allows.
-
-        Args:
-            what: Who makes them, such as `the grid makes`.
-            at: The field that says how many.
-        """
+    @model_validator(mode="after")
+    def _within_limit(self) -> Self:
         if self.most_trials > self.max_trials:
+            what, at = self.limited
             raise PydanticCustomError(
                 "max_trials",
                 "{what} {trials} trials, more than `max_trials` ({limit}): raise `max_trials`, "
                 "shorten the lists, or use `strategy: random`",
                 {"what": what, "trials": self.most_trials, "limit": self.max_trials, "at": (at,)},
             )
+        return self
 
 
 def different(drawn: Iterable[HyperparameterSet]) -> Iterator[HyperparameterSet]:
@@ -112,6 +133,62 @@ def different(drawn: Iterable[HyperparameterSet]) -> Iterator[HyperparameterSet]
         if key not in seen:
             seen.add(key)
             yield estimator, params
+
+
+def name_trials(trials: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
+    """A unique name for each (estimator, parameters): `LogisticRegression C=0.1`.
+
+    Only parameters that vary among trials of the same estimator are named; where that leaves two
+    trials with one name, their place in the sweep is added.
+    """
+    names = []
+    for estimator, params in trials:
+        alike = [other for path, other in trials if path == estimator]
+        shown = [
+            f"{name}={_brief(value)}"
+            for name, value in params.items()
+            if any(name not in other or repr(other[name]) != repr(value) for other in alike)
+        ]
+        names.append(" ".join([estimator.rpartition(".")[2], *shown])[:_LONGEST])
+    often = Counter(names)
+    return [
+        f"{name} #{place}" if often[name] > 1 else name for place, name in enumerate(names, start=0)
+    ]
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value).replace(" ", "")
+
+
+_MAPPING = "__mapping__"
+
+
+def _encode(value: Any) -> Any:
+    """A value as JSON; mappings as pairs where JSON would turn their keys into strings."""
+    if isinstance(value, (list, tuple)):
+        return [_encode(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if all(isinstance(key, str) for key in value) and _MAPPING not in value:
+        return {key: _encode(item) for key, item in value.items()}
+    return {_MAPPING: [[_encode(key), _encode(item)] for key, item in value.items()]}
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if list(value) == [_MAPPING]:
+        return {_decode(key): _decode(item) for key, item in value[_MAPPING]}
+    return {key: _decode(item) for key, item in value.items()}
+
+
+def as_text(value: Any) -> str:
+    """A parameter's value as MLflow and tables show it."""
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 AnySearch = Annotated[SearchStrategy, KindOf(SEARCH_STRATEGY)]

@@ -19,7 +19,7 @@ from factory.training.backends.job_files import JobSettings
 from factory.training.backends.sweep import Spent, prepare, run_prefix, stop_all
 from factory.training.backends.trial_jobs import TrialJobs
 from factory.training.model import Model
-from factory.training.search.trial import Trial
+from factory.training.search.strategy import Trial
 from factory.training.split import split
 from tests.training.models import model, one_trial, penguins
 

@@ -10,7 +10,7 @@ from factory.base.aws import AwsClients
 from factory.training.backends.backend import JobRun, TrainingData, TrainingJob
 from factory.training.backends.sagemaker import SageMaker
 from factory.training.backends.sagemaker_rules import InvalidRequestError, check_request
-from factory.training.search.trial import Trial
+from factory.training.search.strategy import Trial
 from tests.training.backends.run import SAGEMAKER
 
 TRIAL = Trial(index=0, name="Ridge", estimator="sklearn.linear_model.Ridge", params={"alpha": 1.0})

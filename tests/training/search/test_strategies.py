@@ -4,8 +4,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from factory.base.errors import TerminalError
-from factory.training.search.strategy import AnySearch
-from factory.training.search.trial import Trial
+from factory.training.search.strategy import AnySearch, Trial
 from tests.plugins import installed
 from tests.training.models import regression
 
