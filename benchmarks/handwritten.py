@@ -16,7 +16,6 @@ from factory.airflow.operators import BranchStepOperator, StepOperator
 from factory.airflow.tasks import dataset, promotion, training, workspace
 """
 
-_OPERATORS = {"branch": "BranchStepOperator"}
 _CALLS = {"setup": ".as_setup()", "teardown": ".as_teardown()"}
 _HANDLED = {"operator", "decorator", "python_callable", "dependencies", "op_kwargs"}
 
@@ -137,7 +136,7 @@ def _operator(
             if key not in _HANDLED
         ),
     ]
-    operator = _OPERATORS.get(_decorator(entry), "StepOperator")
+    operator = entry.get("operator", "StepOperator").rpartition(".")[2]
     return f"{operator}({', '.join(arguments)})"
 
 

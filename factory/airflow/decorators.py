@@ -1,4 +1,4 @@
-"""What dag-factory lacks, behind its `decorator:` key: setup, teardown, branches, mapped task groups.
+"""What dag-factory lacks, behind its `decorator:` key: setup, teardown, mapped task groups.
 
 dag-factory calls `decorator(task_id=…, dag=…, python_callable=…, **other keys)` and then the result,
 or the result's `.expand(…)`. The DAG is handed on by name everywhere and never entered (`with dag:`):
@@ -13,11 +13,7 @@ from airflow.sdk import DAG, TaskGroup, task_group
 from airflow.sdk.bases.operator import BaseOperator
 from dagfactory.dagbuilder import DagBuilder
 
-from factory.airflow.operators import (
-    BranchStepOperator,
-    ShortCircuitStepOperator,
-    StepOperator,
-)
+from factory.airflow.operators import StepOperator
 
 
 def setup(**arguments: Any) -> Callable[[], BaseOperator]:
@@ -32,19 +28,6 @@ def teardown(**arguments: Any) -> Callable[[], BaseOperator]:
     nor a green one red: Airflow leaves teardowns out of a run's state.
     """
     return lambda: StepOperator(**arguments).as_teardown()
-
-
-def branch(**arguments: Any) -> Callable[[], BaseOperator]:
-    """A task whose function returns the ids of the tasks to go on with; the others are skipped."""
-    return lambda: BranchStepOperator(**arguments)
-
-
-def short_circuit(**arguments: Any) -> Callable[[], BaseOperator]:
-    """A task whose function returns whether to go on; if not, all that follows is skipped.
-
-    Teardowns run all the same.
-    """
-    return lambda: ShortCircuitStepOperator(**arguments)
 
 
 class mapped_task_group:  # noqa: N801 - named as Airflow names its decorators

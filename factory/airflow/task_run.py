@@ -14,6 +14,9 @@ from factory.team.environment import project_folder
 
 Section = TypeVar("Section")
 
+# Airflow's names for what starts a run, in the words that a person uses.
+_WORDS = {"asset_triggered": "asset", "scheduled": "schedule", "backfill": "backfill"}
+
 if TYPE_CHECKING:
     from factory.deploy.targets.target import Target
     from factory.lake.snapshot import Snapshot
@@ -128,10 +131,19 @@ class TaskRun:
         """What lineage needs to know of the snapshots that `inputs` decided on."""
         return [reference(snapshot.as_event()) for snapshot in self.snapshots.values()]
 
+    @property
+    def trigger(self) -> str:
+        """What started the run: `drift`, `asset`, `schedule`, `backfill` or `manual`."""
+        return trigger_of(self.model_name, self._context["dag_run"])
+
+    @property
+    def why(self) -> str:
+        """Why the run started, with what its events say, as a person wants to read it."""
+        return why(self.model_name, self._context["dag_run"])
+
     @cached_property
     def training_run(self) -> "TrainingRun":
         """Which training run this is, as MLflow knows it."""
-        from factory.airflow.tasks.trigger import trigger_of
         from factory.models.tracking import TrainingRun
 
         return TrainingRun(
@@ -139,7 +151,7 @@ class TaskRun:
             dag_id=self.ti.dag_id,
             run_id=self.ti.run_id,
             config_hash=self.model.config_hash,
-            trigger=trigger_of(self.model_name, self._context["dag_run"]),
+            trigger=self.trigger,
             snapshots=self.versions,
         )
 
@@ -158,3 +170,44 @@ class TaskRun:
 def reference(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """What lineage needs to know of a snapshot."""
     return {key: snapshot[key] for key in ("dataset", "uri", "version")}
+
+
+def trigger_of(model: str, dag_run: Any) -> str:
+    """`drift`, `asset`, `schedule`, `backfill` or `manual`; drift wins over other news.
+
+    Args:
+        model: The full name, `team.model`, whose drift asset counts.
+        dag_run: The run, as Airflow's context has it.
+    """
+    kind = str(getattr(dag_run.run_type, "value", dag_run.run_type))
+    word = _WORDS.get(kind, "manual")
+    if word != "asset":
+        return word
+    started_by = {event.asset.name for event in dag_run.consumed_asset_events}
+    return "drift" if f"{model}.drift" in started_by else word
+
+
+def why(model: str, dag_run: Any) -> str:
+    """Why the run started, with what its events say, as a person wants to read it.
+
+    Args:
+        model: The full name, `team.model`, whose drift asset counts.
+        dag_run: The run, as Airflow's context has it.
+    """
+    word = trigger_of(model, dag_run)
+    if word == "schedule":
+        return "Its time had come."
+    if word in ("manual", "backfill"):
+        return "It was started by hand." if word == "manual" else "It is part of a backfill."
+    events = [(event.asset.name, event.extra or {}) for event in dag_run.consumed_asset_events]
+    lines = [_reason(name, extra) for name, extra in events]
+    return "\n".join(f"* {line}" for line in dict.fromkeys(lines))
+
+
+def _reason(name: str, extra: dict[str, Any]) -> str:
+    if name.endswith(".drift"):
+        link = f" ([report]({extra['report']}))" if extra.get("report") else ""
+        return f"Drift: {extra.get('why', 'of which the event says nothing')}{link}"
+    version = f" version {extra['version']}" if "version" in extra else ""
+    rows = f", {extra['rows']:,} rows" if isinstance(extra.get("rows"), int) else ""
+    return f"New data: {name}{version}{rows}"

@@ -23,8 +23,8 @@ APPROVAL = TaskType("operator", "factory.airflow.approval.ApprovalStepOperator")
 TRAINING_JOB = TaskType("operator", "factory.airflow.operators.TrainingJobOperator")
 SETUP = TaskType("decorator", "factory.airflow.decorators.setup")
 TEARDOWN = TaskType("decorator", "factory.airflow.decorators.teardown")
-BRANCH = TaskType("decorator", "factory.airflow.decorators.branch")
-SHORT_CIRCUIT = TaskType("decorator", "factory.airflow.decorators.short_circuit")
+BRANCH = TaskType("operator", "factory.airflow.operators.BranchStepOperator")
+SHORT_CIRCUIT = TaskType("operator", "factory.airflow.operators.ShortCircuitStepOperator")
 
 _FUNCTIONS = "factory.airflow.tasks"
 _MAPPED_TASK_GROUP = "factory.airflow.decorators.mapped_task_group"

@@ -59,7 +59,7 @@ def team_dag(
         on_failure=notifiers("on_failure", team, about),
         params={name: PythonObject(f"factory.airflow.params.{name}") for name in params},
         tasks=tasks,
-        macros={"resource": "factory.airflow.resources.resource"} if resources else {},
+        macros={"resource": "factory.airflow.tasks.resources.resource"} if resources else {},
     )
 
 

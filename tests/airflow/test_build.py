@@ -65,7 +65,7 @@ def test_workspace_is_opened_by_a_setup_and_closed_by_a_teardown(documents):
         assert "open_workspace" in closing.upstream_task_ids
 
 
-def test_branch_decorator_makes_a_branch():
+def test_branch_is_an_operator_of_dag_factorys_format():
     from airflow.providers.standard.operators.python import BranchPythonOperator
 
     from factory.airflow.build import build
@@ -77,7 +77,7 @@ def test_branch_decorator_makes_a_branch():
             "start_date": "2024-01-01",
             "tasks": {
                 "gate": {
-                    "decorator": "factory.airflow.decorators.branch",
+                    "operator": "factory.airflow.operators.BranchStepOperator",
                     "python_callable": "tests.airflow.choices.choose",
                     "op_kwargs": {"high": True},
                 },

@@ -3,9 +3,8 @@
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from factory.airflow.resources import resource
 from factory.airflow.tasks import resources
-from factory.airflow.tasks.resources import create, destroy
+from factory.airflow.tasks.resources import create, destroy, resource
 from factory.base.errors import TerminalError
 
 MADE: list = []

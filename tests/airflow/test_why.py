@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from factory.airflow.tasks.trigger import trigger_of, why
+from factory.airflow.task_run import trigger_of, why
 
 MODEL = "lab.species"
 

@@ -38,7 +38,7 @@ def document_of(project, *lines: str) -> dict:
 
 def test_gate_goes_on_to_one_of_two_and_the_champion_must_be_beaten_by_default(tmp_path):
     tasks = tasks_of(tmp_path)
-    assert tasks["gate"]["decorator"] == "factory.airflow.decorators.branch"
+    assert tasks["gate"]["operator"] == "factory.airflow.operators.BranchStepOperator"
     assert tasks["gate"]["dependencies"] == ["register"]
     assert tasks["gate"]["op_kwargs"]["promotion"] == {}
     assert "approve" not in tasks
@@ -88,7 +88,8 @@ def test_silence_is_a_rejection_by_default(tmp_path):
 
 def test_retraining_rules_stand_before_the_split(tmp_path):
     tasks = tasks_of(tmp_path, "retrain_when: {rows_added: 100, days_since: 7}")
-    assert tasks["retrain"]["decorator"] == "factory.airflow.decorators.short_circuit"
+    operator = "factory.airflow.operators.ShortCircuitStepOperator"
+    assert tasks["retrain"]["operator"] == operator
     assert tasks["retrain"]["op_kwargs"]["rules"] == {"rows_added": 100, "days_since": 7}
     assert tasks["retrain"]["dependencies"] == ["inputs"]
     assert tasks["split"]["dependencies"] == ["retrain"]

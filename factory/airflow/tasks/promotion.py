@@ -5,14 +5,13 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from factory.airflow.task_run import TaskRun
-from factory.airflow.tasks.trigger import trigger_of
 
 __all__ = ["gate", "keep_champion", "promote", "retrain"]
 
 _NEXT = {"promote": "promote", "approve": "approve", "keep": "keep_champion"}
 
 
-def retrain(*, run: TaskRun, rules: dict[str, Any], dag_run: Any) -> bool:
+def retrain(*, run: TaskRun, rules: dict[str, Any]) -> bool:
     """Go on only if it is worth it; why, or why not, is in the log and in the XCom `reason`."""
     from datetime import UTC, datetime
 
@@ -25,7 +24,7 @@ def retrain(*, run: TaskRun, rules: dict[str, Any], dag_run: Any) -> bool:
         registry.newest(run.model_name),
         run.snapshots,
         lake=run.lake,
-        trigger=trigger_of(run.model_name, dag_run),
+        trigger=run.trigger,
         now=datetime.now(UTC),
     )
     run.ti.xcom_push(key="reason", value=found.reason)

@@ -5,7 +5,6 @@ from typing import Any
 from factory.airflow.task_run import TaskRun
 from factory.airflow.tasks import workspace
 from factory.airflow.tasks.inputs import inputs
-from factory.airflow.tasks.trigger import why
 from factory.airflow.tasks.workspace import open_workspace
 
 __all__ = [
@@ -38,7 +37,7 @@ def split(*, run: TaskRun) -> dict[str, Any]:
     return {"split": step(rows, model, folder, images=images).as_json(), "reads": run.references}
 
 
-def plan_trials(*, run: TaskRun, dag_run: Any) -> list[dict[str, Any]]:
+def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
     """Expand the search into trials, and start the MLflow run of this training run.
 
     Returns:
@@ -54,7 +53,7 @@ def plan_trials(*, run: TaskRun, dag_run: Any) -> list[dict[str, Any]]:
         run=run.training_run,
         snapshots=list(run.snapshots.values()),
     )
-    _say_why(run, plan.sweep.parent_run_id, dag_run)
+    _say_why(run, plan.sweep.parent_run_id)
     run.ti.xcom_push(key="sweep", value=plan.sweep.as_json())
     return [planned.as_json() for planned in plan.trials]
 
@@ -166,7 +165,7 @@ def close_workspace(*, run: TaskRun) -> None:
     Tracking().abandon(run.model_name, dag_id=run.ti.dag_id, run_id=run.ti.run_id)
 
 
-def _say_why(run: TaskRun, mlflow_run_id: str, dag_run: Any) -> None:
+def _say_why(run: TaskRun, mlflow_run_id: str) -> None:
     """Write into the MLflow run's note why it ran, and on what."""
     from factory.models.run_description import write_note
     from factory.models.tracking import Tracking
@@ -174,7 +173,7 @@ def _say_why(run: TaskRun, mlflow_run_id: str, dag_run: Any) -> None:
     reason = run.result("retrain", "reason")
     rule = [f"`retrain_when` agrees: {reason}."] if reason else []
     read = [f"* {name} version {version}" for name, version in run.versions.items()]
-    text = "\n\n".join([why(run.model_name, dag_run), *rule, "It reads:\n\n" + "\n".join(read)])
+    text = "\n\n".join([run.why, *rule, "It reads:\n\n" + "\n".join(read)])
     write_note(Tracking(), mlflow_run_id, "Why it ran", text)
 
 
