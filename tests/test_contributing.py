@@ -40,6 +40,7 @@ def follow(recipe: str, folder: Path) -> list[Path]:
     return tests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", recipes())
 def test_recipe_makes_a_kind_that_works(recipe, tmp_path):
     ignored = shutil.ignore_patterns("__pycache__")
@@ -64,4 +65,5 @@ def test_recipes_are_there_for_the_kinds_that_people_add_most():
         "Add a check",
         "Add a metric",
         "Add a trainer",
+        "Add a deploy target",
     }
