@@ -24,7 +24,12 @@ os.environ["AIRFLOW_HOME"] = str(
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "false"
 os.environ["AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY"] = "false"
 
-pytest_plugins = ("tests.harness.s3", "tests.harness.servers", "tests.harness.shared")
+pytest_plugins = (
+    "tests.harness.azure",
+    "tests.harness.s3",
+    "tests.harness.servers",
+    "tests.harness.shared",
+)
 
 TESTS = Path(__file__).parent
 WITHOUT = missing_extras()

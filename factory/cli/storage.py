@@ -19,7 +19,7 @@ def missing_extra(project: Path) -> str | None:
     Of the environment that FACTORY_ENVIRONMENT picks: another one's may be for other machines.
     """
     from factory.documents.installation import Installation
-    from factory.lake.storage.extras import missing_for
+    from factory.lake.storage.access import missing_for
     from factory.runtime.variables import ARTIFACTS
     from factory.team.environment import active_environment
     from factory.team.problems import ReadFailed

@@ -6,27 +6,25 @@ finds, and so gives wrong numbers on an older version, or while somebody publish
 """
 
 import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.fs
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
-from factory.lake import remote
 from factory.lake.snapshot import LakeError, NoSnapshotError, Snapshot
-from factory.lake.storage import access
 from factory.lake.storage import address as storage
 from factory.lake.storage.errors import NoFileError
 from factory.lake.storage.files import Files
-from factory.lake.storage.s3_errors import explain_text
+from factory.lake.storage.object_store import ObjectStore
 
 # Reader features under which a version's rows are the rows of its parquet files.
 _PLAIN_FEATURES = frozenset({"timestampNtz"})
@@ -48,6 +46,7 @@ class Lake:
 
         Raises:
             LakeError: when a folder's name has characters that Delta's library breaks on.
+            NoSuchStorageError: when the address is neither of a folder nor of an object store.
             MissingExtraError: when the lake is in S3, and the extra `aws` is not installed.
         """
         folder = storage.local_path(address)
@@ -57,8 +56,7 @@ class Lake:
                 "in a folder's name. Set `storage` to another folder, or move the project"
             )
         self.storage = address
-        self._is_local = folder is not None
-        self._access = access.current() if storage.is_s3(address) else None
+        self._store = ObjectStore.at(address) if folder is None else None
 
     @property
     def storage_options(self) -> dict[str, str] | None:
@@ -67,24 +65,11 @@ class Lake:
         Raises:
             NoCredentialsError: when the lake is in S3, and there are none.
         """
-        if self._is_local:
-            return None
-        if self._access is not None:
-            return self._access.delta_options()
-        # Other object stores are set up by their usual variables.
-        return {
-            name: value
-            for name, value in os.environ.items()
-            if name.startswith(("AZURE_", "GOOGLE_"))
-        }
+        return None if self._store is None else self._store.delta_options()
 
     @cached_property
     def files(self) -> Files:
-        """The files beside the tables, such as images: see `factory.lake.storage.files`.
-
-        Raises:
-            NoSuchStorageError: when the lake lies neither in a folder nor in S3.
-        """
+        """The files beside the tables, such as images: see `factory.lake.storage.files`."""
         return Files.at(self.storage)
 
     def newest(self, dataset: str) -> Snapshot:
@@ -141,7 +126,7 @@ class Lake:
         table = self.table(dataset, version)
         features = frozenset(table.protocol().reader_features or ())
         files = table.file_uris()
-        if not self._is_local or not features <= _PLAIN_FEATURES or not files:
+        if self._store is not None or not features <= _PLAIN_FEATURES or not files:
             return self._scan(dataset, table)
         # Local files come as paths that are quoted as in an address.
         return [Path(unquote(file.removeprefix("file://"))) for file in files]
@@ -175,22 +160,23 @@ class Lake:
 
     @contextmanager
     def reached(self, dataset: str) -> Iterator[None]:
-        """Turn what S3 refuses within the block into errors that say what to do.
+        """Turn what an object store refuses within the block into errors that say what to do.
 
         Their cause is left out: it holds the key, and what was signed with it.
 
         Raises:
-            StorageError: instead of an OSError or DeltaError that tells of S3's answer.
+            StorageError: instead of an OSError or DeltaError that tells of the store's answer.
         """
         try:
             yield
         except (FileNotFoundError, TableNotFoundError, CommitFailedError):
             raise
         except (OSError, DeltaError) as error:
-            text = str(error)
-            if self._access is None or (isinstance(error, DeltaError) and " S3 " not in text):
+            text, store = str(error), self._store
+            is_delta = isinstance(error, DeltaError)
+            if store is None or (is_delta and f" {store.in_errors} " not in text):
                 raise
-            raise explain_text(text, self.uri(dataset), self._access) from None
+            raise store.explain(text, address=self.uri(dataset)) from None
 
     def published(self, dataset: str, version: int) -> tuple[Snapshot, dict[str, Any]]:
         """The snapshot that a Delta version holds, and what its commit noted beside it.
@@ -221,27 +207,66 @@ class Lake:
         return next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
 
     def _log(self, dataset: str, version: int) -> bytes | None:
-        name = f"_delta_log/{version:020d}.json"
-        if self._access is not None:
-            try:
-                # One connection for many small files, which deltalake would open anew for each.
-                return self.files.read(f"{dataset.replace('.', '/')}/{name}")
-            except NoFileError:
-                return None
-        handler = DeltaStorageHandler(self.uri(dataset), self.storage_options)
         try:
-            with pyarrow.fs.PyFileSystem(handler).open_input_file(name) as log:
-                content: bytes = log.read()
-        except FileNotFoundError:
+            # One connection for many small files, which deltalake would open anew for each.
+            return self.files.read(f"{dataset.replace('.', '/')}/_delta_log/{version:020d}.json")
+        except NoFileError:
             return None
-        return content
 
     def _scan(self, dataset: str, table: DeltaTable) -> pyarrow.dataset.Dataset:
-        if self._access is None:
+        if self._store is None:
             return table.to_pyarrow_dataset()
-        files = remote.filesystem(table, self.uri(dataset), self._access)
-        return table.to_pyarrow_dataset(filesystem=files)
+        actions = pa.table(table.get_add_actions())
+        names, sizes = actions["path"].to_pylist(), actions["size_bytes"].to_pylist()
+        files = _RemoteFiles(self._store, self.uri(dataset), dict(zip(names, sizes, strict=True)))
+        return table.to_pyarrow_dataset(filesystem=pa.fs.PyFileSystem(files))
 
     def _described(self, dataset: str, commit: dict[str, Any]) -> Snapshot:
         description = commit["factory"]["snapshot"]
         return Snapshot.from_event({**description, "dataset": dataset, "uri": self.uri(dataset)})
+
+
+class _RemoteFiles(DeltaStorageHandler):  # type: ignore[misc]
+    """The files of a table in an object store, as arrow reads them; failures are explained."""
+
+    def __init__(self, store: ObjectStore, table: str, sizes: dict[str, int]) -> None:
+        super().__init__(table, store.delta_options(), sizes)
+        self._store = store
+        self._table = table
+
+    def open_input_file(self, path: str) -> pa.PythonFile:
+        """A file for reading, at any position."""
+        try:
+            file = _File(self._handler.open_input_file(path), self._explained)
+            return pa.PythonFile(file, mode="r")
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise self._explained(error) from None
+
+    def open_input_stream(self, path: str) -> pa.PythonFile:
+        """The same, to be read from its beginning."""
+        return self.open_input_file(path)
+
+    def _explained(self, error: OSError) -> OSError:
+        """The same as an OSError: arrow and DuckDB hand on nothing else as what it is."""
+        return OSError(str(self._store.explain(str(error), address=self._table)))
+
+
+class _File:
+    """A file in an object store that is read; in all else as deltalake made it."""
+
+    def __init__(self, file: Any, explained: Callable[[OSError], OSError]) -> None:
+        self._file = file
+        self._explained = explained
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes from here on; all that are left if negative."""
+        try:
+            content: bytes = self._file.read(size)
+        except OSError as error:
+            raise self._explained(error) from None
+        return content

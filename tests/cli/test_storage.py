@@ -35,7 +35,7 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def without_boto3(monkeypatch):
-    monkeypatch.setattr("factory.lake.storage.extras.find_spec", lambda _: None)
+    monkeypatch.setattr("factory.lake.storage.access.find_spec", lambda _: None)
 
 
 @pytest.mark.parametrize("command", [["validate"], ["up"], ["run", "marine.penguins"]])

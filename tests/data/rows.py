@@ -19,9 +19,11 @@ def rows_of(query: str, folder: Path, name: str = "rows") -> Rows:
 
 
 def lake_in(folder: Path) -> Lake:
-    """A lake in the folder; in S3, under its name, for tests that use `each_storage`."""
+    """A lake in the folder; under its name in an object store, for tests that use `each_storage`."""
     if os.environ.get(STORAGE) == "s3":
         return Lake(f"s3://{BUCKET}/{folder.name}")
+    if "://" in os.environ.get(STORAGE, ""):
+        return Lake(f"{os.environ[STORAGE]}/{folder.name}")
     return Lake(storage.resolve("lake", folder))
 
 

@@ -45,6 +45,7 @@ OF_FIXTURES = {
     "mlflow_server": "core",
     INSTALLATION: "core",
     "s3_server": "extras",
+    "azurite": "extras",
     "aws": "extras",
 }
 """What a test needs that uses a fixture, directly or through another one."""

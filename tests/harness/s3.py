@@ -20,6 +20,10 @@ REGION = "eu-central-1"
 ACCESS_KEY = "AKIAPLANTEDKEYID0001"
 SECRET_KEY = "planted/secret+0123456789abcdefghijklmnop"
 
+_SIGNED = (
+    f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/{REGION}/s3/aws4_request, "
+    "SignedHeaders=host, Signature=0"
+)
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/")
 
 
@@ -55,6 +59,8 @@ class S3Server:
     requests: list[Request] = field(default_factory=list)
     known_keys: set[str] | None = None
     """The access keys that it accepts; all if None."""
+    unsigned: bool = False
+    """Whether it lets everybody in, whatever they show."""
     _failures: list[_Failure] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -73,6 +79,7 @@ class S3Server:
         """Answer everything as it should be again."""
         self._failures.clear()
         self.known_keys = None
+        self.unsigned = False
 
     def reset(self) -> None:
         """Forget everything: buckets, requests, failures."""
@@ -137,6 +144,11 @@ class S3Server:
         if failure is not None:
             _read_body(environ)
             return _error(failure.status, failure.code, environ, start)
+        if self.unsigned:
+            environ["HTTP_AUTHORIZATION"] = _SIGNED
+        # What Google calls the same thing: its XML API is otherwise that of S3.
+        if environ.pop("HTTP_X_GOOG_IF_GENERATION_MATCH", None) == "0":
+            environ["HTTP_IF_NONE_MATCH"] = "*"
         if "HTTP_IF_NONE_MATCH" in environ and request.method == "PUT":
             # moto looks and then writes; S3 does both in one step.
             with self._lock:

@@ -9,8 +9,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
+from factory.lake.storage.address import is_s3
 from factory.lake.storage.errors import MissingExtraError, NoCredentialsError
 
 DEFAULT_REGION = "us-east-1"
@@ -165,3 +167,30 @@ def endpoint_in_environment() -> str | None:
 def missing_extra(what: str) -> str:
     """Says what to install."""
     return f'{what} needs the extra `aws`: pip install "ml-dag-factory[aws]"'
+
+
+def missing_for(storage: str, connection: str | None) -> str | None:
+    """What to install for a storage, or None; asked before anything starts, nothing is imported.
+
+    Args:
+        storage: An address as `factory.lake.storage.address.resolve` returns it.
+        connection: The Airflow connection by which it is reached, if any.
+    """
+    if not is_s3(storage):
+        return None
+    if find_spec("boto3") is None:
+        return missing_extra(f"storage at {storage}")
+    if connection is not None and not _has_amazon_provider():
+        return missing_extra(f"storage by the connection {connection!r}")
+    return None
+
+
+def _has_amazon_provider() -> bool:
+    # Not by `find_spec("airflow.providers.amazon")`, which would import Airflow.
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        distribution("apache-airflow-providers-amazon")
+    except PackageNotFoundError:
+        return False
+    return True

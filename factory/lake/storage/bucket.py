@@ -1,12 +1,15 @@
 """The bucket of a lake in S3, made where there is none."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from factory.base.aws import code_of
 from factory.lake.storage import access
 from factory.lake.storage.address import is_s3
-from factory.lake.storage.errors import NoBucketError, NoSuchStorageError
-from factory.lake.storage.s3_errors import explained
+from factory.lake.storage.errors import NoBucketError, NoCredentialsError, NoSuchStorageError
+from factory.lake.storage.object_store import S3
 
 log = logging.getLogger(__name__)
 
@@ -40,19 +43,19 @@ def make_bucket(storage: str) -> bool:
     """
     if not is_s3(storage):
         raise NoSuchStorageError(f"{storage} has no bucket: only s3://bucket/… has")
-    bucket = storage.removeprefix("s3://").partition("/")[0]
-    asked = access.current()
-    client = asked.client()
-    if _is_there(client, bucket, asked):
+    store = S3(storage)
+    bucket, region = store.bucket, store.access.region
+    client = store.access.client()
+    if _is_there(client, store):
         return False
-    with explained(storage, asked):
+    with _explained(store):
         from botocore.exceptions import ClientError
 
-        where = {"CreateBucketConfiguration": {"LocationConstraint": asked.region}}
+        where = {"CreateBucketConfiguration": {"LocationConstraint": region}}
         try:
             # Amazon's first region is the one that must not be named.
             client.create_bucket(
-                Bucket=bucket, **(where if asked.region != access.DEFAULT_REGION else {})
+                Bucket=bucket, **(where if region != access.DEFAULT_REGION else {})
             )
         except ClientError as error:
             code = error.response["Error"]["Code"]
@@ -65,16 +68,16 @@ def make_bucket(storage: str) -> bool:
                 ) from None
             raise
         _make_private(client, bucket)
-    log.info("made bucket %s in %s", bucket, asked.region)
+    log.info("made bucket %s in %s", bucket, region)
     return True
 
 
-def _is_there(client: Any, bucket: str, asked: access.Access) -> bool:
+def _is_there(client: Any, store: S3) -> bool:
     from botocore.exceptions import ClientError
 
-    with explained(f"s3://{bucket}", asked):
+    with _explained(store):
         try:
-            client.head_bucket(Bucket=bucket)
+            client.head_bucket(Bucket=store.bucket)
         except ClientError as error:
             if error.response["Error"]["Code"] in ("404", "NoSuchBucket"):
                 return False
@@ -103,3 +106,21 @@ def _make_private(client: Any, bucket: str) -> None:
         if error.response["Error"]["Code"] not in _NOT_SPOKEN:
             raise
         log.warning("bucket %s: this server cannot set who may read it, or what it forgets", bucket)
+
+
+@contextmanager
+def _explained(store: S3) -> Iterator[None]:
+    """Turn boto3's errors into those that say what to do."""
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError, PartialCredentialsError
+    from botocore.exceptions import NoCredentialsError as NoneFoundError
+
+    try:
+        yield
+    except ClientError as error:
+        raise store.explain(str(error), code=code_of(error)) from None
+    except (NoneFoundError, PartialCredentialsError):
+        store.delta_options()  # says what is missing, if all is
+        raise NoCredentialsError(f"{store.address}: {store.access.origin} are incomplete") from None
+    except (BotoCoreError, Boto3Error) as error:
+        raise store.explain(str(error)) from None

@@ -1,21 +1,39 @@
-"""Files below one address, in a folder or in S3: whole or not there, never half.
+"""Files below one address, in a folder or in an object store: whole or not there, never half.
 
 Names are relative, with `/` between their parts, as `pets/_files/ab/abcd.jpg`.
 """
 
+import logging
+import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
+from factory.base.files import UNFINISHED, copy_file, whole_file
 from factory.lake.storage import address as storage
-from factory.lake.storage.errors import NoSuchStorageError
+from factory.lake.storage.errors import NoFileError, NoSuchStorageError
+from factory.lake.storage.object_store import ObjectStore
+
+log = logging.getLogger(__name__)
+
+PART_BYTES = 8 * 1024**2
+"""Files of this size and more go up in parts of this size."""
+PROGRESS_SECONDS = 10.0
+"""Between two lines of the log that say how far a transfer is."""
+_PARTS_AT_ONCE = 4
+_MOST_PARTS = 10_000
+"""S3 takes no more for one file."""
 
 
 class Files(ABC):
     """What a storage can do with files; `Files.at(address)` makes one."""
 
     address: str
-    """Where they lie: `file:///…` or `s3://bucket/prefix`."""
+    """Where they lie, such as `file:///…` or `s3://bucket/prefix`."""
 
     @staticmethod
     def at(address: str) -> "Files":
@@ -25,21 +43,11 @@ class Files(ABC):
             address: As `factory.lake.storage.address.resolve` returns it.
 
         Raises:
-            NoSuchStorageError: The address is neither of a folder nor of S3.
+            NoSuchStorageError: The address is neither of a folder nor of an object store.
             MissingExtraError: It is of S3, and the extra `aws` is not installed.
         """
         folder = storage.local_path(address)
-        if folder is not None:
-            from factory.lake.storage.folder import FolderFiles
-
-            return FolderFiles(folder)
-        if storage.is_s3(address):
-            from factory.lake.storage.s3 import S3Files
-
-            return S3Files(address)
-        raise NoSuchStorageError(
-            f"files cannot be kept at {address}: set `storage` to a folder, or to s3://bucket/prefix"
-        )
+        return ObjectFiles(ObjectStore.at(address)) if folder is None else FolderFiles(folder)
 
     @abstractmethod
     def exists(self, name: str) -> bool:
@@ -81,6 +89,170 @@ class Files(ABC):
         return f"{self.address}/{checked(name)}"
 
 
+class FolderFiles(Files):
+    """Files below a folder, which is made with the first of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.address = folder.as_uri()
+
+    def exists(self, name: str) -> bool:
+        """See `Files.exists`."""
+        return self._path(name).is_file()
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """See `Files.names`."""
+        parent, _, _ = prefix.rpartition("/")
+        start = self._path(parent) if parent else self.folder
+        return (name for name in self._below(start, parent) if name.startswith(prefix))
+
+    def read(self, name: str, most: int | None = None) -> bytes:
+        """See `Files.read`."""
+        try:
+            with self._path(name).open("rb") as file:
+                return file.read(-1 if most is None else most)
+        except FileNotFoundError as error:
+            raise self._missing(name) from error
+
+    def download(self, name: str, file: Path) -> None:
+        """See `Files.download`."""
+        if not self.exists(name):
+            raise self._missing(name)
+        copy_file(self._path(name), file)
+
+    def upload(self, file: Path, name: str) -> None:
+        """See `Files.upload`."""
+        copy_file(file, self._path(name))
+
+    def delete(self, name: str) -> None:
+        """See `Files.delete`."""
+        self._path(name).unlink(missing_ok=True)
+
+    def uri(self, name: str) -> str:
+        """See `Files.uri`."""
+        return f"{self.address}/{quote(checked(name))}"
+
+    def _path(self, name: str) -> Path:
+        return self.folder / checked(name)
+
+    def _missing(self, name: str) -> NoFileError:
+        return NoFileError(f"there is no file {name} in {self.folder}")
+
+    def _below(self, folder: Path, name: str) -> Iterator[str]:
+        """The files in a folder and those below it, in the order of their whole names."""
+        try:
+            entries = list(os.scandir(folder))
+        except FileNotFoundError:
+            return
+        # A folder sorts by its name with the slash, as an object store sorts whole names.
+        for entry in sorted(entries, key=lambda e: f"{e.name}/" if e.is_dir() else e.name):
+            whole = f"{name}/{entry.name}" if name else entry.name
+            if entry.is_dir():
+                yield from self._below(Path(entry.path), whole)
+            elif not entry.name.startswith(UNFINISHED):
+                yield whole
+
+
+class ObjectFiles(Files):
+    """Files in an object store."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.address = store.address
+        self._store = store
+
+    def exists(self, name: str) -> bool:
+        """See `Files.exists`."""
+        import obstore
+
+        try:
+            with self._store.explained(self.uri(name)):
+                obstore.head(self._client, checked(name))
+        except NoFileError:
+            return False
+        return True
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """See `Files.names`."""
+        import obstore
+
+        parent, _, _ = prefix.rpartition("/")
+        with self._store.explained():
+            for page in obstore.list(self._client, parent or None):
+                for entry in page:
+                    if entry["path"].startswith(prefix):
+                        yield entry["path"]
+
+    def read(self, name: str, most: int | None = None) -> bytes:
+        """See `Files.read`."""
+        import obstore
+
+        with self._store.explained(self.uri(name), missing=self._missing(name)):
+            found = obstore.get(self._client, checked(name))
+            if most is None:
+                return bytes(found.bytes())
+            content = b""
+            for chunk in found.stream(min_chunk_size=most):
+                content += bytes(chunk)
+                if len(content) >= most:
+                    break
+            return content[:most]
+
+    def download(self, name: str, file: Path) -> None:
+        """See `Files.download`; says every ten seconds how far it is."""
+        import obstore
+
+        with (
+            whole_file(file) as unfinished,
+            unfinished.open("wb") as target,
+            self._store.explained(self.uri(name), missing=self._missing(name)),
+        ):
+            found = obstore.get(self._client, checked(name))
+            progress = _Progress(f"downloading {self.uri(name)}", found.meta["size"])
+            for chunk in found.stream():
+                target.write(chunk)
+                progress.add(len(chunk))
+
+    def upload(self, file: Path, name: str) -> None:
+        """See `Files.upload`; large files go in parts, of which nobody sees any until the last.
+
+        If it fails half-way, what has arrived is thrown away. Says every ten seconds how far it is.
+        """
+        import obstore
+
+        name, size = checked(name), file.stat().st_size
+        part = max(PART_BYTES, -(-size // _MOST_PARTS))
+        content = file.read_bytes() if size < PART_BYTES else self._parts(file, name, size, part)
+        with self._store.explained(self.uri(name)):
+            obstore.put(
+                self._client, name, content, chunk_size=part, max_concurrency=_PARTS_AT_ONCE
+            )
+
+    def delete(self, name: str) -> None:
+        """See `Files.delete`."""
+        import obstore
+
+        try:
+            with self._store.explained(self.uri(name)):
+                obstore.delete(self._client, checked(name))
+        except NoFileError:
+            return
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._store.client()
+
+    def _parts(self, file: Path, name: str, size: int, part: int) -> Iterator[bytes]:
+        # Asked for by the thread that uploads, which a signal can stop here: Airflow ends tasks so.
+        progress = _Progress(f"uploading {name} to {self.address}", size)
+        with file.open("rb") as content:
+            while chunk := content.read(part):
+                yield chunk
+                progress.add(len(chunk))
+
+    def _missing(self, name: str) -> str:
+        return f"there is no file {name} in {self.address}"
+
+
 def checked(name: str) -> str:
     """The name, if it is one that every storage takes for the same file.
 
@@ -93,3 +265,27 @@ def checked(name: str) -> str:
             "without `.`, `..` or backslashes"
         )
     return name
+
+
+class _Progress:
+    """Counts the bytes of a transfer and logs them every ten seconds."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._last = time.monotonic()
+
+    def add(self, count: int) -> None:
+        """Count further bytes."""
+        self._done += count
+        if time.monotonic() - self._last < PROGRESS_SECONDS:
+            return
+        self._last = time.monotonic()
+        log.info(
+            "%s: %.1f of %.1f MB (%.0f %%)",
+            self._what,
+            self._done / 1e6,
+            self._total / 1e6,
+            100 * self._done / max(self._total, 1),
+        )

@@ -60,9 +60,9 @@ def test_names_are_sorted_and_begin_with_the_prefix(files, tmp_path):
     assert list(files.names("nothing/here")) == []
 
 
-def test_more_names_than_one_answer_holds_are_listed(files, tmp_path):
+def test_more_names_than_one_answer_holds_are_listed(files, s3_server):
     if files.address.startswith("s3"):
-        client = files._client
+        client = s3_server.client()
         for number in range(1001):
             client.put_object(Bucket=BUCKET, Key=f"some lake/{number:04}", Body=b"")
         assert list(files.names()) == [f"{number:04}" for number in range(1001)]
@@ -127,9 +127,9 @@ def test_copy_that_fails_half_way_leaves_nothing_in_a_folder(tmp_path, monkeypat
     assert list((tmp_path / "lake" / "a").iterdir()) == []
 
 
-@pytest.mark.parametrize("address", ["gs://bucket/lake", "lake", "http://somewhere"])
+@pytest.mark.parametrize("address", ["hdfs://bucket/lake", "lake", "http://somewhere"])
 def test_other_kinds_of_storage_are_refused(address):
-    with pytest.raises(NoSuchStorageError, match=r"a folder, or to s3://bucket/prefix"):
+    with pytest.raises(NoSuchStorageError, match=r"a folder, or to s3://bucket/prefix, gs://"):
         Files.at(address)
 
 

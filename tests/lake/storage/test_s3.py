@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.lake.storage import progress
-from factory.lake.storage.access import Access, current, using
+from factory.lake.storage import files as files_module
+from factory.lake.storage import object_store
+from factory.lake.storage.access import Access, current, missing_for, using
 from factory.lake.storage.bucket import make_bucket
 from factory.lake.storage.errors import (
     AccessDeniedError,
@@ -22,12 +23,16 @@ from factory.lake.storage.errors import (
     NoCredentialsError,
     StorageError,
 )
-from factory.lake.storage.extras import missing_for
-from factory.lake.storage.files import Files
-from factory.lake.storage.s3 import PART_BYTES
+from factory.lake.storage.files import PART_BYTES, Files
 from tests.harness.s3 import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, S3Server
 
 TOKEN = "planted-session-token-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    """Gives S3 up sooner than in production."""
+    monkeypatch.setitem(object_store.RETRIES, "max_retries", 2)
 
 
 @pytest.fixture
@@ -51,12 +56,12 @@ def test_large_file_goes_up_in_parts_and_comes_back_whole(s3, files, large, tmp_
 
 
 def test_progress_is_logged_every_ten_seconds(files, large, caplog, monkeypatch):
-    assert progress.SECONDS == 10
+    assert files_module.PROGRESS_SECONDS == 10
     now = iter(range(0, 10_000, 4))
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(files_module.time, "monotonic", lambda: next(now))
     with caplog.at_level(logging.INFO):
         files.upload(large, "large")
-    said = [record.message for record in caplog.records if record.name == progress.log.name]
+    said = [record.message for record in caplog.records if record.name == files_module.log.name]
     assert said
     assert all("uploading large to s3://lake/lake: " in line for line in said)
     assert any("of 25.2 MB" in line for line in said)
@@ -114,12 +119,13 @@ def test_upload_of_a_task_that_ran_out_of_time_is_thrown_away(s3, files, large, 
         raise OutOfTimeError
 
     def never_ends(request) -> bool:
-        if not (request.is_part and "partNumber=4" in request.query):
+        if not (request.is_part and "partNumber=2" in request.query):
             return False
         # As Airflow ends a task: by a signal to its main thread.
         os.kill(os.getpid(), signal.SIGUSR1)
         return True
 
+    monkeypatch.setattr(files_module, "_PARTS_AT_ONCE", 1)
     before = signal.signal(signal.SIGUSR1, ring)
     s3.fail(never_ends, times=1)
     try:
@@ -312,6 +318,6 @@ def test_missing_extra_names_what_to_install(s3, monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(MissingExtraError, match=r'pip install "ml-dag-factory\[aws\]"'):
         Files.at("s3://lake/a")
-    monkeypatch.setattr("factory.lake.storage.extras.find_spec", lambda _: None)
+    monkeypatch.setattr("factory.lake.storage.access.find_spec", lambda _: None)
     assert "extra `aws`" in missing_for("s3://lake/a", None)
     assert missing_for("file:///lake", None) is None
