@@ -12,10 +12,7 @@ from factory.base.workspace import workspace_path
 from factory.documents.dag import Shared
 from factory.team.environment import project_folder
 
-Section = TypeVar("Section")
-
-# Airflow's names for what starts a run, in the words that a person uses.
-_WORDS = {"asset_triggered": "asset", "scheduled": "schedule", "backfill": "backfill"}
+SectionType = TypeVar("SectionType")
 
 if TYPE_CHECKING:
     from factory.deploy.targets.target import Target
@@ -25,6 +22,9 @@ if TYPE_CHECKING:
     from factory.models.tracking import TrainingRun
     from factory.monitoring.sections import Monitor
     from factory.training.model import Model
+
+# Airflow's names for what starts a run, in the words that a person uses.
+_WORDS = {"asset_triggered": "asset", "scheduled": "schedule", "backfill": "backfill"}
 
 
 class TaskRun:
@@ -155,7 +155,7 @@ class TaskRun:
             snapshots=self.versions,
         )
 
-    def _read(self, kind: type[Section], name: str) -> Section:
+    def _read(self, kind: type[SectionType], name: str) -> SectionType:
         """A section that tasks share: its templates rendered, and validated."""
         rendered = self._task.render_template(self._fact(name), self._context)
         return TypeAdapter(kind).validate_python(rendered)

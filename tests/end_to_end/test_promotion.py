@@ -178,7 +178,9 @@ def test_worse_challenger_keeps_the_champion_emits_no_event_and_says_why(
     assert reason in school.log_of(worse.plain, "gate")
     version = school.version("school.plain", 2)
     assert version.tags["outcome_why"] == reason
-    note = school.tracking.client.get_run(version.run_id).data.tags["mlflow.note.content"]
+    note = school.tracking.client.get_run(version.record.mlflow_run_id).data.tags[
+        "mlflow.note.content"
+    ]
     assert f"Version 1 stays in production: {reason}" in note
     assert "| **accuracy** |" in note
 
@@ -282,7 +284,7 @@ def test_rollback_by_hand_restores_the_previous_version_and_tells_airflow(
     assert "promoted by ben" in rows["1"]
     assert "complaints" in listed
     assert "school.marks 2" in rows["3"]
-    assert school.version("school.plain", 3).config_hash in rows["3"]
+    assert school.version("school.plain", 3).record.config_hash in rows["3"]
 
 
 def test_rollback_to_an_unknown_version_names_the_known_ones(school: School, few_rows: Round):
