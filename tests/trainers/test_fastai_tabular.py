@@ -6,9 +6,9 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 from factory.base.errors import TerminalError
-from factory.trainers.fastai.columns import describe_columns, encode_columns
-from factory.trainers.fastai.description import NumberColumn, TextColumn
 from factory.trainers.fastai.params import TABULAR
+from factory.trainers.fastai.stored import NumberColumn, TextColumn
+from factory.trainers.fastai.tabular import describe_columns, encode_columns
 from factory.trainers.fastai.trainer import FastaiTrainer
 
 

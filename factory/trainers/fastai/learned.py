@@ -1,7 +1,14 @@
-"""A network that has learned: what it needs to be asked, and what its answers mean."""
+"""A network that has learned: how it is asked, and how MLflow keeps it.
 
+In MLflow it is a pyfunc with a loader of our own, weights and a description: no pickle. Fitting needs
+no MLflow, so it is imported where models are logged and read back.
+"""
+
+import importlib.metadata
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,15 +17,36 @@ import torch  # noqa: TID253 - whoever imports this module wants torch
 from numpy.typing import NDArray
 
 from factory.base.errors import TerminalError
-from factory.trainers.fastai import tabular_network, vision_network
-from factory.trainers.fastai.description import (
+from factory.trainers.fastai import tabular, vision
+from factory.trainers.fastai.learning import device
+from factory.trainers.fastai.stored import (
     Classes,
     Description,
+    TensorsByName,
     VisionDescription,
+    read_folder,
+    write_folder,
 )
-from factory.trainers.fastai.stored import Tensors
-from factory.trainers.fastai.threads import device
-from factory.trainers.trainer import Predictions
+from factory.trainers.trainer import LoggedModel, Predictions
+
+LOADER = "factory.trainers.fastai.pyfunc"
+_DATA = "learner"
+_DATA_FOLDER = "data"
+"""What MLflow puts a model's own files into."""
+
+_EXAMPLE_ROWS = 5
+_EXAMPLE_IMAGES = 1
+_REQUIREMENTS = (
+    "fastai",
+    "ml-dag-factory",
+    "numpy",
+    "pandas",
+    "pillow",
+    "safetensors",
+    "timm",
+    "torch",
+    "torchvision",
+)
 
 
 @dataclass(frozen=True)
@@ -56,11 +84,11 @@ class Learned:
 
     def _batches(self, features: pd.DataFrame) -> Iterator[tuple[torch.Tensor, ...]]:
         if isinstance(self.description, VisionDescription):
-            return vision_network.batches(self.description, features)
-        return tabular_network.batches(self.description, features)
+            return vision.batches(self.description, features)
+        return tabular.batches(self.description, features)
 
 
-def rebuilt(description: Description, tensors: Tensors) -> Learned:
+def rebuilt(description: Description, tensors: TensorsByName) -> Learned:
     """The network that a stored model describes, with its weights.
 
     Raises:
@@ -68,9 +96,9 @@ def rebuilt(description: Description, tensors: Tensors) -> Learned:
     """
     network: Any
     if isinstance(description, VisionDescription):
-        network = vision_network.build(description)[0]
+        network = vision.build(description)[0]
     else:
-        network = tabular_network.build(description)
+        network = tabular.build(description)
     try:
         network.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
@@ -79,3 +107,65 @@ def rebuilt(description: Description, tensors: Tensors) -> Learned:
             "versions of packages with those in its requirements.txt, or train the model again"
         ) from error
     return Learned(description, network.eval())
+
+
+def log_learned(learned: Learned, logged: LoggedModel) -> str:
+    """Log a network to MLflow's current server, with signature and input example.
+
+    Returns:
+        The model's MLflow URI.
+    """
+    import mlflow.pyfunc
+    from mlflow.models import Model, infer_signature
+
+    has_images = isinstance(learned.description, VisionDescription)
+    # Plain bytes: MLflow knows no other column of images.
+    features = logged.features.head(_EXAMPLE_IMAGES) if has_images else logged.features
+    rows = features.astype(object) if has_images else features
+    predicted = pd.Series(learned.predict(features).values)
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / _DATA
+        write_folder(learned.description, learned.network.state_dict(), data)
+        model = Model.log(
+            artifact_path=None,
+            name="model",
+            flavor=mlflow.pyfunc,
+            run_id=logged.run_id,
+            loader_module=LOADER,
+            data_path=str(data),
+            signature=infer_signature(rows, predicted),
+            input_example=rows.head(_EXAMPLE_ROWS),
+            params=dict(logged.params),
+            # Named here, because MLflow finds them by loading the model in another process.
+            pip_requirements=_requirements(),
+        )
+    return str(model.model_uri)
+
+
+def load_learned(folder: Path) -> Learned:
+    """A network that `log_learned` logged; no code from its files is run, whatever they ask for.
+
+    Args:
+        folder: A copy of its files.
+
+    Raises:
+        TerminalError: It is stored in another form.
+    """
+    import mlflow.pyfunc
+    from mlflow.models import Model
+
+    flavor = Model.load(folder).flavors.get(mlflow.pyfunc.FLAVOR_NAME, {})
+    loader = flavor.get("loader_module", "no pyfunc")
+    if loader != LOADER:
+        raise TerminalError(
+            f"the model is stored for the loader {loader}, and reading that may run any code: only "
+            f"{LOADER} is used; train the model again"
+        )
+    return rebuilt(*read_folder(folder / "data" / _DATA))
+
+
+def _requirements() -> list[str]:
+    """The exact versions that are installed here, without what names a build (`+cu132`)."""
+    return [
+        f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in _REQUIREMENTS
+    ]

@@ -1,12 +1,15 @@
-"""One way through a training: fastai's loop, measured after each epoch, stopped when it gets worse."""
+"""How networks learn: fastai's loop over batches, measured after each epoch, the same for the same seed."""
 
 import logging
 import math
+import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch  # noqa: TID253 - whoever imports this module wants torch
 from fastai.callback.schedule import ParamScheduler  # noqa: F401, TID253 - adds fit_one_cycle
 from fastai.callback.tracker import (  # noqa: TID253
@@ -15,19 +18,100 @@ from fastai.callback.tracker import (  # noqa: TID253
     TrackerCallback,
 )
 from fastai.data.core import DataLoaders  # noqa: TID253
+from fastai.data.load import DataLoader  # noqa: TID253
 from fastai.learner import Learner  # noqa: TID253
 from fastai.losses import CrossEntropyLossFlat, MSELossFlat  # noqa: TID253
 from fastai.metrics import accuracy  # noqa: TID253
 
 from factory.base.errors import TerminalError
-from factory.trainers.fastai.description import Classes, Number
+from factory.trainers.fastai.stored import Classes, Number
 
 logger = logging.getLogger(__name__)
 
 History = list[Mapping[str, float]]
 
+Tensors = tuple[torch.Tensor, ...]
+"""What the network sees of each row, and last the target."""
 
-class Measured(TrackerCallback):  # type: ignore[misc]
+PREDICTED_AT_ONCE = 256
+
+
+def device() -> torch.device:
+    """Where networks run: on a GPU of CUDA's where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def limited(threads: int | None) -> Iterator[None]:
+    """Let torch take so many processors; None leaves it to the process."""
+    before = torch.get_num_threads()
+    if threads is not None and threads != before:
+        torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
+
+
+@contextmanager
+def repeatable(seed: int) -> Iterator[None]:
+    """Draw everything at random from a seed, and leave the process's own generators as they were.
+
+    On the CPU, the same seed and the same number of threads give the same numbers to the last bit.
+    """
+    of_python, of_numpy = random.getstate(), np.random.get_state()
+    strict = torch.are_deterministic_algorithms_enabled()
+    with torch.random.fork_rng():
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        # On a GPU some layers have no deterministic form: they warn, and are used all the same.
+        torch.use_deterministic_algorithms(True, warn_only=True)  # noqa: FBT003
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(strict)
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)
+
+
+class TensorLoader(DataLoader):  # type: ignore[misc]
+    """Batches out of tensors that lie in memory; each batch is taken at once."""
+
+    def __init__(self, tensors: Tensors, **options: Any) -> None:
+        super().__init__(range(len(tensors[0])), num_workers=0, device=device(), **options)
+        self.tensors = tensors
+
+    def do_item(self, place: int) -> int:
+        """A row is its place."""
+        return place
+
+    def create_batch(self, places: list[int]) -> Tensors:
+        """The rows at these places."""
+        return tuple(tensor[places] for tensor in self.tensors)
+
+    def retain(self, batch: Tensors, _: object) -> Tensors:
+        """Tensors stay what they are."""
+        return batch
+
+
+def tensor_loaders(training: Tensors, validation: Tensors, bs: int) -> DataLoaders:
+    """Loaders of tensors that lie in memory."""
+    return DataLoaders(
+        TensorLoader(training, **shuffled(len(training[0]), bs)),
+        TensorLoader(validation, bs=PREDICTED_AT_ONCE),
+        device=device(),
+    )
+
+
+def shuffled(rows: int, bs: int) -> dict[str, Any]:
+    """What a loader is told so that training rows come in another order each epoch."""
+    # Batch normalization refuses a batch of one row.
+    return {"bs": min(bs, rows), "shuffle": True, "drop_last": rows > bs and rows % bs == 1}
+
+
+class EpochHistory(TrackerCallback):  # type: ignore[misc]
     """Writes down what was measured after each epoch, and keeps the best epoch's weights."""
 
     order = TrackerCallback.order + 1
@@ -72,8 +156,8 @@ class Measured(TrackerCallback):  # type: ignore[misc]
 
 
 @dataclass
-class Lesson:
-    """What several phases of one training have in common."""
+class TrainingLoop:
+    """The loop of one training, through one phase or several."""
 
     target: Classes | Number
     wd: float
@@ -107,7 +191,7 @@ class Lesson:
             TerminalError: The loss is no number any more.
         """
         callbacks: list[Any] = [
-            Measured(self.history, keep_best=self.patience is not None),
+            EpochHistory(self.history, keep_best=self.patience is not None),
             TerminateOnNaNCallback(),
         ]
         if self.patience is not None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from factory.base.errors import TerminalError
 from factory.base.section import ListOf, Section, Surroundings, Text, how_to_allow
 
 VISION = "fastai.vision.learner.vision_learner"
@@ -321,3 +322,21 @@ def weights_file(weights: str, folder: Path) -> Path:
 def is_in_package(weights: str) -> bool:
     """Whether weights lie in an installed package, not below the project's folder."""
     return _WEIGHTS_IN_PACKAGE.fullmatch(weights) is not None
+
+
+def read_params(estimator: str, params: Mapping[str, Any]) -> VisionParams | TabularParams:
+    """The hyperparameters of a trial.
+
+    Raises:
+        TerminalError: fastai has no such estimator, or the estimator no such parameter or value.
+    """
+    known = PARAMS.get(estimator)
+    if known is None:
+        raise TerminalError(f"fastai has no estimator {estimator}: there are {', '.join(PARAMS)}")
+    try:
+        return known.model_validate(dict(params))
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"`{'.'.join(map(str, each['loc']))}`: {each['msg']}" for each in error.errors()
+        )
+        raise TerminalError(f"{estimator} does not take {dict(params)}: {wrong}") from None

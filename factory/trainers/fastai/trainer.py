@@ -5,16 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import ValidationError
-
 from factory.base.errors import TerminalError
-from factory.trainers.fastai.params import (
-    PARAMS,
-    TabularParams,
-    VisionParams,
-    check_params,
-    is_in_package,
-)
+from factory.trainers.fastai.params import VisionParams, check_params, is_in_package, read_params
 from factory.trainers.trainer import Fitted, LoggedModel, Predictions, Rows, TrainedModel, Trainer
 
 if TYPE_CHECKING:
@@ -71,7 +63,8 @@ class FastaiTrainer(Trainer):
         validation: "Rows | None" = None,
     ) -> Fitted:
         """See `Trainer.fit`. Without validation rows, epochs are measured on the training rows."""
-        from factory.trainers.fastai.threads import limited, repeatable
+        from factory.trainers.fastai.learned import Learned
+        from factory.trainers.fastai.learning import limited, repeatable
 
         read = read_params(estimator, params)
         training = (features, target)
@@ -81,16 +74,18 @@ class FastaiTrainer(Trainer):
                 f"{estimator} needs two rows or more, and there are {len(features)}"
             )
         with limited(self.threads), repeatable(seed):
+            trained: Any
             if isinstance(read, VisionParams):
                 from factory.trainers.fastai.vision import train_vision
 
                 files = self.files or Path()
-                learned, history = train_vision(read, self.task, training, measured, files)
+                trained = train_vision(read, self.task, training, measured, files)
             else:
                 from factory.trainers.fastai.tabular import train_tabular
 
-                learned, history = train_tabular(read, self.task, training, measured)
-        return Fitted(learned, history=tuple(history))
+                trained = train_tabular(read, self.task, training, measured)
+        description, network, history = trained
+        return Fitted(Learned(description, network), history=tuple(history))
 
     def save(self, model: TrainedModel, file: Path) -> None:
         """See `Trainer.save`."""
@@ -107,7 +102,7 @@ class FastaiTrainer(Trainer):
 
     def predict(self, model: TrainedModel, features: "pd.DataFrame") -> Predictions:
         """See `Trainer.predict`."""
-        from factory.trainers.fastai.threads import limited
+        from factory.trainers.fastai.learning import limited
 
         with limited(self.threads):
             predictions: Predictions = model.predict(features)
@@ -116,30 +111,12 @@ class FastaiTrainer(Trainer):
     def log_model(self, model: TrainedModel, logged: LoggedModel) -> str:
         """See `Trainer.log_model`."""
         # Late, because fitting needs no MLflow, and importing it takes more than a second.
-        from factory.trainers.fastai.logged import log_learned
+        from factory.trainers.fastai.learned import log_learned
 
         return log_learned(model, logged)
 
     def load_logged(self, folder: Path, packages: Sequence[str]) -> TrainedModel:  # noqa: ARG002
         """See `Trainer.load_logged`; there are no types in the files that one could trust or not."""
-        from factory.trainers.fastai.logged import load_learned
+        from factory.trainers.fastai.learned import load_learned
 
         return load_learned(folder)
-
-
-def read_params(estimator: str, params: Mapping[str, Any]) -> VisionParams | TabularParams:
-    """The hyperparameters of a trial.
-
-    Raises:
-        TerminalError: fastai has no such estimator, or the estimator no such parameter or value.
-    """
-    known = PARAMS.get(estimator)
-    if known is None:
-        raise TerminalError(f"fastai has no estimator {estimator}: there are {', '.join(PARAMS)}")
-    try:
-        return known.model_validate(dict(params))
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"`{'.'.join(map(str, each['loc']))}`: {each['msg']}" for each in error.errors()
-        )
-        raise TerminalError(f"{estimator} does not take {dict(params)}: {wrong}") from None

@@ -1,34 +1,27 @@
-"""Train on images: the head alone, then all layers, as fastai's `fine_tune` does."""
+"""Models of images: a body and a head, first the head alone and then all layers, and what they are shown."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch  # noqa: TID253 - whoever imports this module wants torch
 from fastai.callback.training import BnFreeze  # noqa: TID253
-from fastai.data.core import DataLoaders  # noqa: TID253
+from fastai.data.core import DataLoaders, TfmdDL  # noqa: TID253
 from fastai.data.transforms import IntToFloatTensor, Normalize  # noqa: TID253
+from fastai.torch_core import TensorImage  # noqa: TID253
 from fastai.vision.augment import aug_transforms  # noqa: TID253
 from numpy.typing import NDArray
 
 from factory.base.errors import TerminalError
-from factory.trainers.fastai import vision_network
-from factory.trainers.fastai.architectures import Architecture, architecture
-from factory.trainers.fastai.description import (
-    Head,
-    VisionDescription,
-    describe_target,
-    encode,
-)
-from factory.trainers.fastai.learned import Learned
-from factory.trainers.fastai.learning import History, Lesson
-from factory.trainers.fastai.loaders import picture_loaders, tensor_loaders
+from factory.trainers.fastai.architectures import Architecture, architecture, load_weights
+from factory.trainers.fastai.images import EncodedImages
+from factory.trainers.fastai.learning import History, TrainingLoop, device, shuffled, tensor_loaders
 from factory.trainers.fastai.params import VisionParams
-from factory.trainers.fastai.pictures import Pictures
-from factory.trainers.fastai.threads import device
-from factory.trainers.fastai.weights import load_weights
+from factory.trainers.fastai.stored import Head, VisionDescription, describe_target, encode
 from factory.trainers.trainer import Rows
 
 logger = logging.getLogger(__name__)
@@ -37,9 +30,12 @@ _POOLS = 2
 """Layers at the beginning of fastai's head that have no weights: pooling, and flattening."""
 
 
+_PREDICTED_AT_ONCE = 64
+
+
 def train_vision(
     params: VisionParams, task: str, training: Rows, validation: Rows, files: Path
-) -> tuple[Learned, History]:
+) -> tuple[VisionDescription, torch.nn.Module, History]:
     """A network that has learned, and what was measured after each epoch.
 
     Args:
@@ -58,21 +54,21 @@ def train_vision(
     if params.weights is not None:
         load_weights(body.model, params.weights, params.arch, files)
     description = _description(params, task, training, body)
-    network, _ = vision_network.build(description, body)
-    course = _Course(
+    network, _ = build(description, body)
+    run = _VisionTraining(
         params=params,
         description=description,
         body=body,
         network=network,
         training=_pairs(description, training),
         validation=_pairs(description, validation),
-        lesson=Lesson(description.target, wd=params.wd, patience=params.patience),
+        loop=TrainingLoop(description.target, wd=params.wd, patience=params.patience),
     )
     if params.frozen_epochs:
-        course.train_head()
+        run.train_head()
     if params.epochs:
-        course.train_all()
-    return Learned(description, network.cpu().eval()), course.lesson.history
+        run.train_all()
+    return description, network.cpu().eval(), run.loop.history
 
 
 def _description(
@@ -96,22 +92,22 @@ def _description(
     )
 
 
-def _pairs(description: VisionDescription, rows: Rows) -> tuple[Pictures, NDArray[Any]]:
+def _pairs(description: VisionDescription, rows: Rows) -> tuple[EncodedImages, NDArray[Any]]:
     features, target = rows
-    return vision_network.pictures_of(description, features), encode(description.target, target)
+    return images_of(description, features), encode(description.target, target)
 
 
 @dataclass(frozen=True)
-class _Course:
+class _VisionTraining:
     """One training, with all that its phases need."""
 
     params: VisionParams
     description: VisionDescription
     body: Architecture
     network: torch.nn.Module
-    training: tuple[Pictures, NDArray[Any]]
-    validation: tuple[Pictures, NDArray[Any]]
-    lesson: Lesson
+    training: tuple[EncodedImages, NDArray[Any]]
+    validation: tuple[EncodedImages, NDArray[Any]]
+    loop: TrainingLoop
 
     def train_head(self) -> None:
         """Train the head; the body stays as it is."""
@@ -119,36 +115,36 @@ class _Course:
         # With nothing to come, the learning rate has to fall to its end here.
         rises_for = 0.99 if params.epochs else 0.25
         if params.augment or params.train_bn:
-            learner = self.lesson.learner(
+            learner = self.loop.learner(
                 self._loaders(), self.network, self.body.split, train_bn=params.train_bn
             )
             learner.freeze()
             callbacks = [] if params.train_bn else [BnFreeze()]
         else:
-            learner = self.lesson.learner(self._seen_through_body(), self._head)
+            learner = self.loop.learner(self._loaders_after_body(), self._head)
             callbacks = []
-        self.lesson.one_cycle(
+        self.loop.one_cycle(
             learner, params.frozen_epochs, slice(params.lr), pct_start=rises_for, cbs=callbacks
         )
 
     def train_all(self) -> None:
         """Train all layers; after the head alone, the first ones more slowly than the last."""
         params = self.params
-        learner = self.lesson.learner(self._loaders(), self.network, self.body.split)
+        learner = self.loop.learner(self._loaders(), self.network, self.body.split)
         learner.unfreeze()
         if params.weights is None and not params.frozen_epochs:
-            self.lesson.one_cycle(learner, params.epochs, params.lr)
+            self.loop.one_cycle(learner, params.epochs, params.lr)
             return
         highest = params.lr / 2
         rates = slice(highest / params.lr_mult, highest)
-        self.lesson.one_cycle(learner, params.epochs, rates, pct_start=0.3, div=5.0)
+        self.loop.one_cycle(learner, params.epochs, rates, pct_start=0.3, div=5.0)
 
     def _loaders(self) -> DataLoaders:
         random = aug_transforms() if self.params.augment else []
         scale = Normalize.from_stats(
             self.description.mean, self.description.std, cuda=device().type == "cuda"
         )
-        return picture_loaders(
+        return image_loaders(
             self.training, self.validation, self.params.bs, [IntToFloatTensor(), *random, scale]
         )
 
@@ -159,21 +155,113 @@ class _Course:
         layers: torch.nn.Module = head[_POOLS if self.body.pools else 0 :]
         return layers
 
-    def _seen_through_body(self) -> DataLoaders:
-        """What the frozen body makes of each image: always the same, so it is asked only once."""
+    def _loaders_after_body(self) -> DataLoaders:
+        """The frozen body's output for each image: always the same, so it is computed only once."""
         network: Any = self.network
         pools = network[1][: _POOLS if self.body.pools else 0]
-        seeing = torch.nn.Sequential(network[0], *pools).to(device()).eval()
+        frozen = torch.nn.Sequential(network[0], *pools).to(device()).eval()
         logger.info(
             "Showing %d images to the frozen body", len(self.training[0]) + len(self.validation[0])
         )
-        seen = [
-            (torch.cat(list(self._seen(seeing, pictures))), torch.from_numpy(target))
-            for pictures, target in (self.training, self.validation)
+        outputs = [
+            (torch.cat(list(self._after_body(frozen, images))), torch.from_numpy(target))
+            for images, target in (self.training, self.validation)
         ]
-        return tensor_loaders(seen[0], seen[1], self.params.bs)
+        return tensor_loaders(outputs[0], outputs[1], self.params.bs)
 
-    def _seen(self, seeing: torch.nn.Module, pictures: Pictures) -> Iterator[torch.Tensor]:
+    def _after_body(self, frozen: torch.nn.Module, images: EncodedImages) -> Iterator[torch.Tensor]:
         with torch.no_grad():
-            for (batch,) in vision_network.batches_of(self.description, pictures):
-                yield seeing(batch.to(device())).cpu()
+            for (batch,) in batches_of(self.description, images):
+                yield frozen(batch.to(device())).cpu()
+
+
+def build(
+    description: VisionDescription, body: Architecture | None = None
+) -> tuple[torch.nn.Module, Architecture]:
+    """Body and head, with weights drawn at random unless a body is given."""
+    body = body or architecture(description.arch)
+    network = body.with_head(description.head, description.target.outputs)
+    # Convolutions on a CPU are up to twice as fast so.
+    return network.to(memory_format=torch.channels_last), body
+
+
+def images_of(description: VisionDescription, features: pd.DataFrame) -> EncodedImages:
+    """The images of some rows.
+
+    Raises:
+        TerminalError: The rows have no such column.
+    """
+    if description.column not in features:
+        raise TerminalError(
+            f"there is no column {description.column!r} of images: "
+            f"the rows have {', '.join(map(str, features.columns)) or 'none'}"
+        )
+    return EncodedImages(features[description.column], description.size, description.method)
+
+
+def batches(
+    description: VisionDescription, features: pd.DataFrame
+) -> Iterator[tuple[torch.Tensor, ...]]:
+    """The images of rows, decoded and normalized, some at a time."""
+    return batches_of(description, images_of(description, features))
+
+
+def batches_of(
+    description: VisionDescription, images: EncodedImages
+) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Images, decoded and normalized, some at a time."""
+    for start in range(0, len(images), _PREDICTED_AT_ONCE):
+        places = range(start, min(start + _PREDICTED_AT_ONCE, len(images)))
+        yield (normalized(description, torch.from_numpy(images.stack(places))),)
+
+
+def normalized(description: VisionDescription, pixels: torch.Tensor) -> torch.Tensor:
+    """Images as the network sees them: colours first, around 0.
+
+    Args:
+        description: The model's.
+        pixels: How many x height x width x 3, from 0 to 255.
+    """
+    mean, std = torch.tensor(description.mean), torch.tensor(description.std)
+    return ((pixels / 255 - mean) / std).permute(0, 3, 1, 2)
+
+
+class _ImagesWithTarget:
+    """Images and targets one by one, each image decoded when it is asked for."""
+
+    def __init__(self, images: EncodedImages, target: NDArray[Any], *, training: bool) -> None:
+        self.images, self.target = images, torch.from_numpy(target)
+        self.split_idx = 0 if training else 1
+        """fastai's word for it: random transforms are for 0 only."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, place: int) -> tuple[TensorImage, torch.Tensor]:
+        pixels = np.ascontiguousarray(self.images[place].transpose(2, 0, 1))
+        return TensorImage(torch.from_numpy(pixels)), self.target[place]
+
+
+def image_loaders(
+    training: tuple[EncodedImages, NDArray[Any]],
+    validation: tuple[EncodedImages, NDArray[Any]],
+    bs: int,
+    transforms: Sequence[Callable[..., Any]],
+) -> DataLoaders:
+    """Loaders of images that are decoded when they are asked for.
+
+    Args:
+        training: Images, and a target for each.
+        validation: The same, of the rows to measure on.
+        bs: Rows of a batch.
+        transforms: What happens to each batch of pixels from 0 to 255.
+    """
+    first = _ImagesWithTarget(*training, training=True)
+    second = _ImagesWithTarget(*validation, training=False)
+    # No processes of their own: images decode in less time than a network takes for them.
+    options = {"num_workers": 0, "device": device(), "after_batch": list(transforms)}
+    return DataLoaders(
+        TfmdDL(first, **shuffled(len(first), bs), **options),
+        TfmdDL(second, bs=bs, **options),
+        device=device(),
+    )

@@ -20,12 +20,12 @@ MOST_PIXELS = 50_000_000
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
-class PictureError(TerminalError):
+class UnreadableImageError(TerminalError):
     """A row whose image cannot be decoded."""
 
 
 @dataclass(frozen=True)
-class Pictures:
+class EncodedImages:
     """A column of encoded images, as RGB arrays of one size."""
 
     column: "pd.Series[Any]"
@@ -39,16 +39,16 @@ class Pictures:
         """Height x width x 3, from 0 to 255.
 
         Raises:
-            PictureError: The row has no image, or a broken one, or one of too many pixels.
+            UnreadableImageError: The row has no image, or a broken one, or one of too many pixels.
         """
         content = self.column.iloc[place]
         if not isinstance(content, bytes):
-            raise PictureError(f"row {place}: {self.column.name!r} holds no image")
+            raise UnreadableImageError(f"row {place}: {self.column.name!r} holds no image")
         try:
             return decode(content, self.size, self.method)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             # Images are stored by their content's hash: whoever reads this finds the file by it.
-            raise PictureError(
+            raise UnreadableImageError(
                 f"row {place}: the image in {self.column.name!r} (SHA-256 {sha256(content)}) cannot be "
                 f"decoded: {error}. Take it out with the check `readable`, or in a transform"
             ) from error
