@@ -8,9 +8,8 @@ from typing import Any
 from factory.base.values import Result
 from factory.deploy.targets.target import DeployContext, Deployed, Target
 from factory.models import registry
-from factory.models.champion import NoChampionError
 from factory.models.record import ModelRecord
-from factory.models.registry import PREVIOUS, Switch, Version
+from factory.models.registry import PREVIOUS, NoChampionError, Switch, Version
 from factory.models.tracking import Tracking
 
 logger = logging.getLogger(__name__)

@@ -1,11 +1,11 @@
-"""Decide whether the challenger goes into production: thresholds, and the same rows for both."""
+"""Decide whether the challenger goes into production, on thresholds and the same rows for both; do it."""
 
 import json
 import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from factory.base.errors import TerminalError
 from factory.base.values import Result
@@ -13,7 +13,6 @@ from factory.models import registry
 from factory.models.predictor import load_predictor
 from factory.models.promotion import Bounds, Margin, Promotion
 from factory.models.registry import Version
-from factory.models.run_description import write_note
 from factory.models.tracking import Tracking
 from factory.training.metrics import score
 from factory.training.model import Model
@@ -22,7 +21,7 @@ from factory.training.sweep import FinalTest
 
 logger = logging.getLogger(__name__)
 
-Verdict = Literal["promote", "approve", "keep"]
+GateVerdict = Literal["promote", "approve", "keep"]
 
 
 class Threshold(Result):
@@ -48,14 +47,14 @@ class Threshold(Result):
         return f"test {self.metric} {found}, `promotion.require` wants {' and '.join(wanted)}"
 
 
-class Decision(Result):
+class GateDecision(Result):
     """What becomes of a challenger, and all that this was decided on."""
 
     model: str
     version: int
     """The challenger."""
     champion: int | None
-    verdict: Verdict
+    verdict: GateVerdict
     reason: str
     """One sentence."""
     metric: str
@@ -104,6 +103,40 @@ class Decision(Result):
         return {name: text for name, text in tags.items() if text}
 
 
+class ApprovalAnswer(Result):
+    """What came of asking for approval."""
+
+    approved: bool
+    by: str | None
+    """The user who answered; None when nobody did and time ran out."""
+    within: int
+    """How long there was to answer, in seconds."""
+
+    def __str__(self) -> str:
+        if self.by is not None:
+            return f"{'approved' if self.approved else 'rejected'} by {self.by}"
+        then = "so it is approved" if self.approved else "so it is rejected"
+        return f"no answer within {_duration(self.within)}, {then}"
+
+
+class PromotionOutcome(Result):
+    """How a training run ended for its model."""
+
+    model: str
+    version: int
+    """The challenger."""
+    champion: int | None
+    """The version that is in production now."""
+    previous: int | None
+    """The version that was."""
+    promoted: bool
+    reason: str
+    metrics: dict[str, float]
+    """The challenger's, on the test rows."""
+    champion_metrics: dict[str, float]
+    """Those of the version that was in production, on the same rows."""
+
+
 def gate(
     tested: FinalTest,
     model: Model,
@@ -114,7 +147,7 @@ def gate(
     version: int,
     mlflow_run_id: str,
     tracking: Tracking,
-) -> Decision:
+) -> GateDecision:
     """Score the champion on the rows that the challenger was tested on, decide, and say so.
 
     The decision is written to the log, to tags of the version and of the training run, and to the
@@ -139,7 +172,7 @@ def gate(
     if champion is not None and champion.number != version:
         scores, failure = _score(champion, model, workspace, tracking)
     metric = model.objective.metric
-    draft = Decision(
+    draft = GateDecision(
         model=name,
         version=version,
         champion=champion.number if champion else None,
@@ -159,7 +192,7 @@ def gate(
     )
     is_better, reason = _judge(draft, failure)
     decision = draft.model_copy(update=_verdict(promotion, reason, is_better=is_better))
-    _record(decision, tracking)
+    _write_decision(decision, tracking)
     return decision
 
 
@@ -199,7 +232,7 @@ def _margin(promotion: Promotion, champion_score: float | None) -> float | None:
     return 0.0 if rule else None
 
 
-def _judge(draft: Decision, failure: str | None) -> tuple[bool, str]:
+def _judge(draft: GateDecision, failure: str | None) -> tuple[bool, str]:
     """Whether the challenger is to be promoted as far as numbers say, and why."""
     missed = [str(threshold) for threshold in draft.thresholds if not threshold.is_met]
     if draft.champion == draft.version:
@@ -219,7 +252,7 @@ def _judge(draft: Decision, failure: str | None) -> tuple[bool, str]:
     return _compare(draft)
 
 
-def _compare(draft: Decision) -> tuple[bool, str]:
+def _compare(draft: GateDecision) -> tuple[bool, str]:
     own, other = draft.metrics.get(draft.metric), draft.champion_metrics[draft.metric]
     if own is None or draft.gain is None or draft.margin is None:
         return False, f"version {draft.version} has no test {draft.metric} to compare"
@@ -251,7 +284,7 @@ def _verdict(promotion: Promotion, reason: str, *, is_better: bool) -> dict[str,
     return {"verdict": "approve" if promotion.needs_approval else "promote", "reason": reason}
 
 
-def _record(decision: Decision, tracking: Tracking) -> None:
+def _write_decision(decision: GateDecision, tracking: Tracking) -> None:
     logger.info("%s: %s: %s", decision.model, decision.verdict, decision.reason)
     for threshold in decision.thresholds:
         logger.info("%s: %s", "met" if threshold.is_met else "MISSED", threshold)
@@ -265,9 +298,94 @@ def _record(decision: Decision, tracking: Tracking) -> None:
         },
         tags=tags,
     )
-    write_note(
-        tracking, decision.mlflow_run_id, "Gate", f"{decision.reason}.\n\n{decision.table()}"
+    tracking.write_section(
+        decision.mlflow_run_id, "Gate", f"{decision.reason}.\n\n{decision.table()}"
     )
+
+
+def promote(
+    decision: GateDecision, answer: ApprovalAnswer | None, *, by: str, tracking: Tracking
+) -> tuple[PromotionOutcome, dict[str, Any]]:
+    """Put the challenger into production; a retry comes to the same.
+
+    Args:
+        decision: The gate's.
+        answer: What somebody said to it, if anybody was asked.
+        by: Who promotes where nobody was asked: the run.
+        tracking: The MLflow server.
+
+    Returns:
+        The outcome, and the extra of the model's asset event.
+
+    Raises:
+        ChampionChangedError: Meanwhile another version went into production.
+        TrackingError: The MLflow server does not answer.
+    """
+    reason = decision.reason if answer is None else f"{decision.reason}; {answer}"
+    switch = registry.promote(
+        decision.model,
+        decision.version,
+        instead_of=decision.champion,
+        by=(answer.by if answer else None) or by,
+        why=reason,
+        tracking=tracking,
+    )
+    outcome = _outcome(decision, reason, promoted=True)
+    _write_outcome(outcome, decision, tracking)
+    return outcome, switch.now.as_event("promotion")
+
+
+def keep(
+    decision: GateDecision, answer: ApprovalAnswer | None, *, tracking: Tracking
+) -> PromotionOutcome:
+    """Leave the champion where it is, and write down why.
+
+    Args:
+        decision: The gate's.
+        answer: The refusal, if somebody was asked.
+        tracking: The MLflow server.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+    """
+    reason = decision.reason if answer is None else f"{answer}, although {decision.reason}"
+    outcome = _outcome(decision, reason, promoted=False)
+    _write_outcome(outcome, decision, tracking)
+    return outcome
+
+
+def _outcome(decision: GateDecision, reason: str, *, promoted: bool) -> PromotionOutcome:
+    return PromotionOutcome(
+        model=decision.model,
+        version=decision.version,
+        champion=decision.version if promoted else decision.champion,
+        previous=decision.champion,
+        promoted=promoted,
+        reason=reason,
+        metrics=decision.metrics,
+        champion_metrics=decision.champion_metrics,
+    )
+
+
+def _write_outcome(outcome: PromotionOutcome, decision: GateDecision, tracking: Tracking) -> None:
+    if outcome.promoted:
+        text = f"Version {outcome.version} is in production: {outcome.reason}"
+    elif outcome.champion is None:
+        text = f"No version is in production: {outcome.reason}"
+    else:
+        text = f"Version {outcome.champion} stays in production: {outcome.reason}"
+    logger.info("%s: %s", outcome.model, text)
+    tags = {"outcome": "promoted" if outcome.promoted else "kept", "outcome_why": outcome.reason}
+    registry.tag(outcome.model, outcome.version, tags, tracking=tracking)
+    tracking.log(decision.mlflow_run_id, tags=tags)
+    tracking.write_section(decision.mlflow_run_id, "Outcome", f"{text}.")
+
+
+def _duration(seconds: int) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds % length == 0:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
 
 
 def _number(value: float | None) -> str:

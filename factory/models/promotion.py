@@ -1,4 +1,4 @@
-"""`promotion` and `retrain_when`: when a model may go live, and when it is worth training again."""
+"""`promotion`: when a model may go live."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -105,28 +105,6 @@ class Promotion(Section):
     def needs_approval(self) -> bool:
         """Whether somebody is asked."""
         return self.approval is not None and self.approval.required
-
-
-class RetrainWhen(Section):
-    """Rules of which one must hold, or a run that data, drift or the clock started skips itself.
-
-    They compare with what the newest version was trained on. Runs that a person starts always train.
-    """
-
-    rows_added: int | None = Field(default=None, ge=1)
-    days_since: int | None = Field(default=None, ge=1)
-    drift: bool = False
-    """A run that drift has started trains whatever the other rules say."""
-
-    @model_validator(mode="after")
-    def _some_rule(self) -> "RetrainWhen":
-        if self.rows_added is None and self.days_since is None and not self.drift:
-            raise PydanticCustomError(
-                "retrain_when",
-                "no rule is written: write `rows_added`, `days_since` or `drift: true`, or take the "
-                "section away",
-            )
-        return self
 
 
 def check_promotion(promotion: Promotion, *, task: str, known: Mapping[str, Metric]) -> None:

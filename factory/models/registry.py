@@ -5,7 +5,8 @@ that is, `previous` the one that was until the last promotion or rollback. Tags 
 who changed that, when and why.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -19,6 +20,8 @@ from factory.base.texts import did_you_mean, one_of
 from factory.models.record import ModelRecord
 from factory.models.tracking import Tracking
 
+logger = logging.getLogger(__name__)
+
 CHALLENGER = "challenger"
 CHAMPION = "champion"
 PREVIOUS = "previous"
@@ -30,6 +33,10 @@ _MISSING = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
 
 class UnknownModelError(TerminalError):
     """There is no registered model, or no version of it, by this name or number."""
+
+
+class NoChampionError(TerminalError):
+    """No version of a model is in production."""
 
 
 class ChampionChangedError(TerminalError):
@@ -148,6 +155,49 @@ def newest(model: str, *, tracking: Tracking | None = None) -> Version | None:
         return versions(model, tracking=tracking)[0]
     except UnknownModelError:
         return None
+
+
+def champion_to_use(
+    model: str, events: Sequence[Mapping[str, Any]], *, tracking: Tracking
+) -> Version:
+    """The version that the newest event put into production, else the one that is there now.
+
+    Args:
+        model: The full name, `team.model`.
+        events: The extras of the model's asset events that started the run, oldest first.
+        tracking: The MLflow server.
+
+    Raises:
+        NoChampionError: No version is in production; says how one gets there.
+        UnknownModelError: The event names a version that does not exist.
+        TrackingError: The MLflow server does not answer.
+    """
+    # An event that somebody made by hand, in Airflow's UI say, names no version.
+    named = [extra["version"] for extra in events if "version" in extra]
+    if named:
+        chosen = version(model, int(named[-1]), tracking=tracking)
+    else:
+        found = champion(model, tracking=tracking)
+        if found is None:
+            raise NoChampionError(_no_champion(model, tracking))
+        chosen = found
+    logger.info("uses %s version %d (%s)", model, chosen.number, chosen.uri)
+    return chosen
+
+
+def _no_champion(model: str, tracking: Tracking) -> str:
+    nothing = f"{model} has no champion, so there is nothing to predict with"
+    try:
+        numbers = sorted(one.number for one in versions(model, tracking=tracking))
+    except UnknownModelError:
+        return (
+            f"{nothing}: it has not been trained yet. Run the DAG {model}.train; when it promotes "
+            "a version, predict again"
+        )
+    return (
+        f"{nothing}: of its versions {one_of(numbers)} none was promoted. The task `gate` of "
+        f"{model}.train says why; `factory rollback {model} --to {numbers[-1]}` promotes one by hand"
+    )
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ of a training run are many processes.
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -31,18 +33,15 @@ from mlflow.entities import (
     RunTag,
 )
 from mlflow.exceptions import MlflowException, RestException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 from mlflow.utils.time import get_current_time_millis
 from requests import RequestException
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.models.training_run import TrainingRun, identity
 
 if TYPE_CHECKING:
     # A service reads no snapshots: its image has none of the lake's libraries.
     from factory.lake.snapshot import Snapshot
-
-__all__ = ["Status", "Tracking", "TrackingError", "TrainingRun"]
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -52,8 +51,54 @@ _SWEEP = {"role": "sweep"}
 # MLflow's limit for one parameter's value; longer ones are refused.
 _LONGEST_PARAM = 6000
 
+# MLflow's limit for a tag is 8,000 characters.
+_LONGEST_DESCRIPTION = 7_500
+
+_HEADING = re.compile(r"^## ", re.MULTILINE)
+
 # MLflow's limit for one call.
 _MOST_METRICS = 1000
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """Which training run this is: what every MLflow run and model version of it is tagged with."""
+
+    model: str
+    """The full name, `team.model`."""
+    dag_id: str
+    run_id: str
+    """Airflow's; MLflow's own ids are another matter."""
+    config_hash: str
+    trigger: str = "manual"
+    """Why it ran: `asset`, `schedule`, `manual`, …"""
+    snapshots: Mapping[str, int] = field(default_factory=dict)
+    """Dataset to version, of every snapshot that was read."""
+
+    def identity(self) -> dict[str, str]:
+        """The tags that find this run again."""
+        return identity(self.dag_id, self.run_id)
+
+    def provenance(self) -> dict[str, str]:
+        """The tags that decide, together with a trial, what model comes out."""
+        versions = {
+            f"snapshot.{name}": str(self.snapshots[name]) for name in sorted(self.snapshots)
+        }
+        return {"config_hash": self.config_hash, **versions}
+
+    def tags(self) -> dict[str, str]:
+        """All tags."""
+        return {
+            "model": self.model,
+            "trigger": self.trigger,
+            **self.identity(),
+            **self.provenance(),
+        }
+
+
+def identity(dag_id: str, run_id: str) -> dict[str, str]:
+    """The tags that find a run of a DAG again; both ids are Airflow's."""
+    return {"airflow.dag_id": dag_id, "airflow.run_id": run_id}
 
 
 class TrackingError(FactoryError):
@@ -257,6 +302,22 @@ class Tracking:
         with self.asked() as client:
             client.log_artifacts(run_id, str(folder), artifact_path=at)
 
+    def write_section(self, run_id: str, heading: str, text: str) -> None:
+        """Put a section into a run's description, in place of what stood under the same heading.
+
+        Args:
+            run_id: MLflow's id of the run.
+            heading: What the section is about, on one line.
+            text: Markdown.
+
+        Raises:
+            TrackingError: The MLflow server does not answer.
+        """
+        with self.asked() as client:
+            before = client.get_run(run_id).data.tags.get(MLFLOW_RUN_NOTE, "")
+            after = with_section(before, heading, text)
+            client.set_tag(run_id, MLFLOW_RUN_NOTE, after[:_LONGEST_DESCRIPTION])
+
     def finish(self, run_id: str, status: Status = "FINISHED") -> None:
         """End a run."""
         with self.asked() as client:
@@ -283,6 +344,15 @@ class Tracking:
             return False
         self.finish(parent.info.run_id, status)
         return True
+
+
+def with_section(description: str, heading: str, text: str) -> str:
+    """A description with this section, at the place of the earlier one of that heading or at the end."""
+    first, *sections = _HEADING.split(description)
+    named = {section.partition("\n")[0].strip(): section.strip() for section in sections}
+    named[heading] = f"{heading}\n\n{text.strip()}"
+    paragraphs = [first.strip(), *(f"## {section}" for section in named.values())]
+    return "\n\n".join(text for text in paragraphs if text) + "\n"
 
 
 def _tags(tags: Mapping[str, str]) -> list[RunTag]:

@@ -17,7 +17,7 @@ from factory.data.images.store import ImageStore
 from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
 from factory.models import registry
-from factory.models.prediction import as_learned, prediction_rows
+from factory.models.batch_prediction import as_learned, prediction_rows
 from factory.models.predictor import Predictor, load_predictor
 from factory.models.registry import Version
 from factory.models.tracking import Tracking

@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.section import ListOf, Reference, Section, Text
-from factory.models.promotion import Bounds, RetrainWhen
+from factory.models.promotion import Bounds
+from factory.models.retraining import RetrainWhen
 from factory.team.schedule import ScheduleField
 from factory.training.metrics import Metric
 

@@ -12,7 +12,8 @@ from factory.data.transforms.transform import AnyTransform
 from factory.deploy.targets.target import AnyTarget
 from factory.kinds import METRIC
 from factory.models.predict import Predict
-from factory.models.promotion import Promotion, RetrainWhen, check_promotion
+from factory.models.promotion import Promotion, check_promotion
+from factory.models.retraining import RetrainWhen
 from factory.monitoring.sections import Monitor, check_monitor
 from factory.team.notify import Notify
 from factory.team.resources import Resources, check_resources

@@ -14,8 +14,7 @@ from factory.models import registry
 from factory.models.files import digest, downloaded
 from factory.models.record import ModelFacts, ModelRecord
 from factory.models.registry import CHALLENGER
-from factory.models.tracking import Tracking
-from factory.models.training_run import TrainingRun
+from factory.models.tracking import Tracking, TrainingRun
 from factory.trainers.dispatch import trainer_name
 from factory.trainers.trainer import LoggedModel
 from factory.training.model import Model

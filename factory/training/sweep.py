@@ -10,8 +10,7 @@ from pathlib import Path
 from factory.base.errors import TerminalError
 from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
-from factory.models.tracking import Tracking
-from factory.models.training_run import TrainingRun
+from factory.models.tracking import Tracking, TrainingRun
 from factory.training.metrics import score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text

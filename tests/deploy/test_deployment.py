@@ -7,8 +7,8 @@ from factory.base.errors import FactoryError, TerminalError
 from factory.deploy.deployment import RESTORED_BY, DeploymentPlan, confirm, plan, restore
 from factory.deploy.targets.target import DeployContext, Deployed
 from factory.models import registry
-from factory.models.champion import NoChampionError
 from factory.models.record import RECORD
+from factory.models.registry import NoChampionError
 from factory.models.tracking import Tracking
 from tests.deploy.fake_target import ADDRESS, MemoryTarget
 

@@ -1,7 +1,6 @@
 import pytest
 
-from factory.models.champion import NoChampionError, champion_to_use
-from factory.models.registry import CHAMPION, UnknownModelError
+from factory.models.registry import CHAMPION, NoChampionError, UnknownModelError, champion_to_use
 from factory.models.tracking import Tracking
 from tests.training.models import model, penguins
 from tests.training.training import Training

@@ -13,6 +13,7 @@ from factory.base.errors import TerminalError
 from factory.models import registry
 from factory.models.files import TamperedError
 from factory.models.predictor import load_predictor
+from factory.models.record import RECORD
 from factory.models.registry import ChampionChangedError, UnknownModelError
 from factory.models.tracking import Tracking
 from factory.training.split import read_part
@@ -37,10 +38,9 @@ def named(trained, request) -> tuple[str, Tracking]:
     name = f"{trained.name}_{request.node.name[-20:].strip('_[]-')}"
     source = client.get_model_version(trained.name, "1")
     mlflow.set_tracking_uri(trained.tracking.uri)
+    tags = {key: value for key, value in source.tags.items() if key != RECORD}
     for number in (1, 2, 3):
-        mlflow.register_model(
-            source.source, name, tags={**source.tags, "test_f1_macro": f"0.{number}"}
-        )
+        mlflow.register_model(source.source, name, tags={**tags, "test_f1_macro": f"0.{number}"})
     return name, trained.tracking
 
 

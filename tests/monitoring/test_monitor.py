@@ -18,7 +18,7 @@ from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
 from factory.lake.write import Write
 from factory.models import registry
-from factory.models.prediction import Form, predict
+from factory.models.batch_prediction import Form, predict
 from factory.models.predictor import load_predictor
 from factory.models.tracking import Tracking
 from factory.monitoring.history import RecordedWindow, WindowDecision, act, recent, record

@@ -80,7 +80,9 @@ def mixed(tmp_path_factory, mlflow_server):
 
 
 def version_of(training):
-    return registry.version(training.name, training.registered.version, tracking=training.tracking)
+    return registry.version(
+        training.name, training.registered.record.version, tracking=training.tracking
+    )
 
 
 def test_a_sweep_mixes_libraries(mixed):

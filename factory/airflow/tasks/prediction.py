@@ -12,7 +12,7 @@ __all__ = ["check", "inputs", "predict", "publish"]
 
 def inputs(*, run: TaskRun, triggering_asset_events: Mapping[Any, Any]) -> dict[str, Any]:
     """Decide which version of the model, and which snapshots, the whole run uses."""
-    from factory.models.champion import champion_to_use
+    from factory.models.registry import champion_to_use
     from factory.models.tracking import Tracking
 
     promotions = [
@@ -43,8 +43,8 @@ def predict(
 
     from factory.data.transforms.transform import AnyTransform
     from factory.models import registry
-    from factory.models.prediction import Form, prediction_rows
-    from factory.models.prediction import predict as step
+    from factory.models.batch_prediction import Form, prediction_rows
+    from factory.models.batch_prediction import predict as step
     from factory.models.predictor import load_predictor
     from factory.training.rows import model_images
     from factory.training.tasks import TASKS

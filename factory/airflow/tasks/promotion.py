@@ -16,8 +16,8 @@ def retrain(*, run: TaskRun, rules: dict[str, Any]) -> bool:
     from datetime import UTC, datetime
 
     from factory.models import registry
-    from factory.models.promotion import RetrainWhen
-    from factory.models.retrain import retrain as step
+    from factory.models.retraining import RetrainWhen
+    from factory.models.retraining import retrain as step
 
     found = step(
         RetrainWhen.model_validate(rules),
@@ -67,7 +67,7 @@ def gate(*, run: TaskRun, promotion: dict[str, Any]) -> str:
 
 def promote(*, run: TaskRun, outlet_events: Any) -> dict[str, Any]:
     """Put the new version into production and emit the model's asset event."""
-    from factory.models.promote import promote as step
+    from factory.models.gate import promote as step
     from factory.models.tracking import Tracking
 
     outcome, event = step(
@@ -86,7 +86,7 @@ def keep_champion(*, run: TaskRun) -> dict[str, Any]:
     Raises:
         AirflowSkipException: The new version was promoted after all: its approval came.
     """
-    from factory.models.promote import keep as step
+    from factory.models.gate import keep as step
     from factory.models.tracking import Tracking
 
     answer = _answer(run)
@@ -96,14 +96,14 @@ def keep_champion(*, run: TaskRun) -> dict[str, Any]:
 
 
 def _decision(run: TaskRun) -> Any:
-    from factory.models.gate import Decision
+    from factory.models.gate import GateDecision
 
-    return Decision.from_json(run.result("gate", "decision"))
+    return GateDecision.from_json(run.result("gate", "decision"))
 
 
 def _answer(run: TaskRun) -> Any:
     """What came of asking; None where nobody was asked."""
-    from factory.models.promote import Answer
+    from factory.models.gate import ApprovalAnswer
 
     answer = run.result("approve", "answer")
-    return Answer(**answer) if answer else None
+    return ApprovalAnswer(**answer) if answer else None

@@ -167,14 +167,13 @@ def close_workspace(*, run: TaskRun) -> None:
 
 def _say_why(run: TaskRun, mlflow_run_id: str) -> None:
     """Write into the MLflow run's note why it ran, and on what."""
-    from factory.models.run_description import write_note
     from factory.models.tracking import Tracking
 
     reason = run.result("retrain", "reason")
     rule = [f"`retrain_when` agrees: {reason}."] if reason else []
     read = [f"* {name} version {version}" for name, version in run.versions.items()]
     text = "\n\n".join([run.why, *rule, "It reads:\n\n" + "\n".join(read)])
-    write_note(Tracking(), mlflow_run_id, "Why it ran", text)
+    Tracking().write_section(mlflow_run_id, "Why it ran", text)
 
 
 def _split(run: TaskRun) -> Any:

@@ -19,7 +19,7 @@ from factory.data.publish import publish_images
 from factory.data.transforms.images import ImagesTransform
 from factory.lake import publishing
 from factory.lake.write import Write
-from factory.models.prediction import Form, predict, prediction_rows
+from factory.models.batch_prediction import Form, predict, prediction_rows
 from factory.models.predictor import Predictor
 from factory.models.record import IMAGE, Column
 from factory.trainers.trainer import Predictions

@@ -6,10 +6,9 @@ import pytest
 
 from factory.lake import publishing
 from factory.lake.write import Write
-from factory.models.promotion import RetrainWhen
 from factory.models.registry import Version
-from factory.models.retrain import retrain
-from factory.models.run_description import with_section
+from factory.models.retraining import RetrainWhen, retrain
+from factory.models.tracking import with_section
 from tests.data.rows import lake_in, rows_of
 from tests.models.records import record
 

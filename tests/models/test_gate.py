@@ -8,8 +8,7 @@ import pytest
 
 from factory.base.errors import TerminalError
 from factory.models import registry
-from factory.models.gate import Decision, gate
-from factory.models.promote import Answer, keep, promote
+from factory.models.gate import ApprovalAnswer, GateDecision, gate, keep, promote
 from factory.models.promotion import Promotion
 from tests.training.models import diabetes, model, one_trial, penguins, regression
 from tests.training.training import Training
@@ -44,7 +43,7 @@ class Life:
         self.tested = self.training.test(selection)
         self.version = self.training.register(selection, self.tested).record
 
-    def decide(self, **rules) -> Decision:
+    def decide(self, **rules) -> GateDecision:
         found = gate(
             self.tested,
             self.training.model,
@@ -55,7 +54,7 @@ class Life:
             mlflow_run_id=self.version.mlflow_run_id,
             tracking=self.tracking,
         )
-        return Decision.from_json(found.as_json())
+        return GateDecision.from_json(found.as_json())
 
     def promote(self, decision, answer=None):
         return promote(decision, answer, by="the run", tracking=self.tracking)
@@ -202,7 +201,7 @@ def test_champion_has_to_be_beaten_by_the_margin(margin, verdict):
     from factory.models.gate import _judge, _margin, _verdict
 
     rules = Promotion.model_validate({"beat_champion": margin})
-    draft = Decision(
+    draft = GateDecision(
         model="sea.m",
         version=2,
         champion=1,
@@ -286,12 +285,12 @@ def test_champion_that_learned_from_another_form_of_a_column_cannot_be_beaten(li
 
 def test_rejection_and_silence_keep_the_champion_and_are_recorded(life, equal):
     decision = equal.decide(beat_champion=False, approval={})
-    no = Answer(approved=False, by="ana", within=60)
+    no = ApprovalAnswer(approved=False, by="ana", within=60)
     assert keep(decision, no, tracking=equal.tracking).reason.startswith(
         "rejected by ana, although"
     )
     assert "Version 1 stays in production: rejected by ana" in equal.note
-    silence = Answer(approved=False, by=None, within=86_400)
+    silence = ApprovalAnswer(approved=False, by=None, within=86_400)
     reason = keep(decision, silence, tracking=equal.tracking).reason
     assert reason.startswith("no answer within 1 d, so it is rejected")
     assert equal.note.count("## Outcome") == 1
@@ -302,7 +301,7 @@ def test_who_approved_is_who_promoted(tmp_path, mlflow_server):
     life = Life(tmp_path, mlflow_server)
     life.train(model(search=GOOD))
     decision = life.decide(approval={})
-    outcome, _ = life.promote(decision, Answer(approved=True, by="ana", within=60))
+    outcome, _ = life.promote(decision, ApprovalAnswer(approved=True, by="ana", within=60))
     assert outcome.reason.endswith("; approved by ana")
     assert life.tags["promoted_by"] == "ana"
 

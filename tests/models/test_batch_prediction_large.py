@@ -24,7 +24,7 @@ from mlflow.models import infer_signature
 
 from factory.lake.table import Lake
 from factory.models.predictor import Predictor
-from factory.models.prediction import Form, predict, prediction_rows
+from factory.models.batch_prediction import Form, predict, prediction_rows
 from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
 
 folder = Path(sys.argv[1])

@@ -1,19 +1,47 @@
-"""Whether a run is worth training for, by the model's `retrain_when`."""
+"""`retrain_when`: when a model is worth training again."""
 
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.section import Section
 from factory.base.values import Result
-from factory.lake.snapshot import NoSnapshotError, Snapshot
-from factory.lake.table import Lake
-from factory.models.promotion import RetrainWhen
-from factory.models.registry import Version
+
+if TYPE_CHECKING:
+    from factory.lake.snapshot import Snapshot
+    from factory.lake.table import Lake
+    from factory.models.registry import Version
 
 logger = logging.getLogger(__name__)
 
 BY_HAND = ("manual", "backfill")
 """Triggers that stand for a person."""
+
+
+class RetrainWhen(Section):
+    """Rules of which one must hold, or a run that data, drift or the clock started skips itself.
+
+    They compare with what the newest version was trained on. Runs that a person starts always train.
+    """
+
+    rows_added: int | None = Field(default=None, ge=1)
+    days_since: int | None = Field(default=None, ge=1)
+    drift: bool = False
+    """A run that drift has started trains whatever the other rules say."""
+
+    @model_validator(mode="after")
+    def _some_rule(self) -> "RetrainWhen":
+        if self.rows_added is None and self.days_since is None and not self.drift:
+            raise PydanticCustomError(
+                "retrain_when",
+                "no rule is written: write `rows_added`, `days_since` or `drift: true`, or take the "
+                "section away",
+            )
+        return self
 
 
 class Retraining(Result):
@@ -25,10 +53,10 @@ class Retraining(Result):
 
 def retrain(
     rules: RetrainWhen,
-    newest: Version | None,
-    snapshots: Mapping[str, Snapshot],
+    newest: "Version | None",
+    snapshots: "Mapping[str, Snapshot]",
     *,
-    lake: Lake,
+    lake: "Lake",
     trigger: str,
     now: datetime,
 ) -> Retraining:
@@ -49,10 +77,10 @@ def retrain(
 
 def _decide(
     rules: RetrainWhen,
-    newest: Version | None,
-    snapshots: Mapping[str, Snapshot],
+    newest: "Version | None",
+    snapshots: "Mapping[str, Snapshot]",
     *,
-    lake: Lake,
+    lake: "Lake",
     trigger: str,
     now: datetime,
 ) -> Retraining:
@@ -72,10 +100,10 @@ def _decide(
 
 def _checked(
     rules: RetrainWhen,
-    newest: Version,
-    snapshots: Mapping[str, Snapshot],
+    newest: "Version",
+    snapshots: "Mapping[str, Snapshot]",
     *,
-    lake: Lake,
+    lake: "Lake",
     now: datetime,
 ) -> Iterator[tuple[bool, str]]:
     """Each rule but drift: whether it holds, and what was found."""
@@ -93,8 +121,10 @@ def _checked(
         yield days >= rules.days_since, f"{days:.1f} days have passed {since}, {wanted}"
 
 
-def _rows_added(newest: Version, snapshots: Mapping[str, Snapshot], lake: Lake) -> int | None:
+def _rows_added(newest: "Version", snapshots: "Mapping[str, Snapshot]", lake: "Lake") -> int | None:
     """How many rows more there are than the version was trained on; None where that is unknown."""
+    from factory.lake.snapshot import NoSnapshotError
+
     rows = 0
     for name, snapshot in snapshots.items():
         try:
