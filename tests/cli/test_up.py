@@ -127,7 +127,15 @@ def test_the_leftovers_of_a_run_without_a_watchdog_are_cleared_away(
     assert not members(second.home.folder)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        # That these stop a process as SIGINT does, tests/runtime/test_signals.py says in a second.
+        pytest.param(signal.SIGTERM, marks=pytest.mark.nightly),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.nightly),
+    ],
+)
 def test_a_signal_while_it_starts_leaves_nothing(
     start: Callable[..., Up], number: signal.Signals
 ) -> None:
