@@ -6,10 +6,17 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 UNFINISHED = ".unfinished-"
 """What the names of files begin with that are still being written."""
+
+
+class ReadableBytes(Protocol):
+    """Something to read bytes from, such as an open file."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes; none at the end."""
 
 
 @contextmanager

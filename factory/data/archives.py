@@ -1,4 +1,4 @@
-"""What is in a tar, tar.gz or zip archive that nobody vouches for.
+"""The files in a tar, tar.gz or zip archive that is not trusted.
 
 An archive is refused as a whole at the first entry that is not a plain file or folder, whose name
 leads elsewhere, or that breaks a limit. Limits are counted as bytes are unpacked: what headers
@@ -18,9 +18,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol
+from typing import IO
 
 from factory.base.errors import TerminalError
+from factory.base.files import ReadableBytes
 
 CHUNK = 1 << 18
 """Bytes that are unpacked at once."""
@@ -47,20 +48,13 @@ class Limits:
     """Unpacked bytes for each byte of the archive; not asked of the first 100 MB."""
 
 
-class Reader(Protocol):
-    """Something to read a file's bytes from."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most so many bytes; none at the end."""
-
-
 @dataclass(frozen=True)
 class Member:
     """One file of an archive."""
 
     name: str
     """A relative path with slashes, of which no part is `..`."""
-    content: Reader
+    content: ReadableBytes
     """To be read before the next member is asked for; raises ArchiveError beyond a limit."""
 
 
@@ -217,7 +211,7 @@ class _Content:
         return chunk
 
     def skip(self) -> None:
-        """Read what nobody has read, so that it counts too."""
+        """Read the rest, so that it counts too."""
         while self.read(CHUNK):
             pass
 
@@ -226,7 +220,7 @@ def _tar_members(archive: Path, counter: _Counter) -> Iterator[Member]:
     with archive.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        stream = _Forward(gzip.GzipFile(fileobj=file) if packed else file, counter)
+        stream = _ForwardStream(gzip.GzipFile(fileobj=file) if packed else file, counter)
         with _broken_archives(counter.archive):
             tar = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115
         while True:
@@ -234,7 +228,7 @@ def _tar_members(archive: Path, counter: _Counter) -> Iterator[Member]:
             with _broken_archives(counter.archive):
                 entry = tar.next()
             stream.in_headers = False
-            # It keeps every entry, which nobody asks for again.
+            # tarfile keeps every entry in memory; none is needed again.
             tar.members.clear()  # type: ignore[attr-defined]
             if entry is None:
                 stream.check_end()
@@ -269,13 +263,13 @@ def _is_top(entry: tarfile.TarInfo) -> bool:
     return entry.isdir() and entry.name in (".", "./")
 
 
-class _Forward(io.RawIOBase):
-    """What tarfile reads: a stream that only goes forward, in reads that fit into memory.
+class _ForwardStream(io.RawIOBase):
+    """The stream that tarfile reads: it only goes forward, in reads that fit into memory.
 
-    Tarfile takes a header's word for how long it is, and takes a broken header for the end.
+    Tarfile believes what a header says of its own length, and takes a broken header for the end.
     """
 
-    def __init__(self, source: Reader, counter: _Counter) -> None:
+    def __init__(self, source: ReadableBytes, counter: _Counter) -> None:
         super().__init__()
         self.source = source
         self.counter = counter
@@ -328,9 +322,9 @@ class _Forward(io.RawIOBase):
 
 def _zip_members(archive: Path, counter: _Counter) -> Iterator[Member]:
     with archive.open("rb", buffering=0) as file:
-        careful = _Careful(file, counter)
+        limited = _LimitedReads(file, counter)
         with _broken_archives(counter.archive):
-            opened = zipfile.ZipFile(careful)
+            opened = zipfile.ZipFile(limited)
         with opened:
             for entry in opened.infolist():
                 name = counter.checked(entry.filename)
@@ -356,8 +350,8 @@ def _zip_members(archive: Path, counter: _Counter) -> Iterator[Member]:
                     content.skip()
 
 
-class _Careful(io.BufferedReader):
-    """Refuses to read a directory at once that is longer than so many files need."""
+class _LimitedReads(io.BufferedReader):
+    """Refuses a read that is larger than the directory of so many files needs."""
 
     def __init__(self, raw: io.FileIO, counter: _Counter) -> None:
         super().__init__(raw)

@@ -1,4 +1,4 @@
-"""A file from the web into the workspace, within limits that do not trust the server."""
+"""Downloads of files from servers that are not trusted: within limits, without telling secrets."""
 
 import logging
 import time
@@ -63,6 +63,7 @@ def download(url: str, file: Path, *, max_bytes: int, login: Login, patience: fl
         ServerUnavailableError: when the server failed four times.
     """
     shown = _without_secrets(httpx.URL(url))
+    # httpx, left to follow redirects, reads the whole body of each, however long that is.
     with httpx.Client(timeout=_TIMEOUT, follow_redirects=False) as client:
         for attempt in Retrying(
             retry=retry_if_exception_type((httpx.RequestError, ServerUnavailableError)),

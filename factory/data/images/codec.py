@@ -65,7 +65,7 @@ def look(file: Path, max_pixels: int) -> Header:
 
 def format_of(image: Image.Image) -> str:
     """The format as `Header` says it."""
-    # Cameras write JPEG files that hold further pictures behind the first.
+    # Cameras write JPEG files that hold further images behind the first.
     return "jpeg" if image.format == "MPO" else str(image.format).lower()
 
 

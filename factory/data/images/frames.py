@@ -1,4 +1,4 @@
-"""Pictures for models: addresses in a table become the bytes behind them, some at a time."""
+"""Images for models: the bytes in place of their addresses, some at a time."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from factory.lake import engine
 from factory.lake.table import Lake
 
 BYTES = pa.large_binary()
-"""The form of pictures that models are given: encoded, as they were published."""
+"""The form of images that models are given: encoded, as they were published."""
 
 _BATCH_BYTES = 32_000_000
 _AT_ONCE = 8
@@ -27,18 +27,18 @@ def with_bytes(
     column: str,
     lake: Lake | ImageStore,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows in their order with pictures in place of their addresses, in batches of some 32 MB.
+    """The rows in their order with images' bytes in place of their addresses, in batches of some 32 MB.
 
-    No more than a batch is held in memory, and a few pictures that are being fetched.
+    No more than a batch is held in memory, and a few images that are being fetched.
 
     Args:
         rows: Rows with a column of addresses.
         column: Its name.
-        lake: Where pictures lie; a store where some of them are this run's own.
+        lake: Where the bytes lie; a store where this run has made some of them.
 
     Raises:
-        ImageError: A row has no picture, or one that cannot be read, or its bytes are gone.
-        TamperedImageError: A picture is not the one that was published.
+        ImageError: A row has no image, or one that cannot be read, or its bytes are gone.
+        TamperedImageError: Bytes are not those that were published.
     """
     schema = rows.schema
     require_columns([column], schema.names, "pictures")
@@ -62,7 +62,7 @@ def bytes_schema(schema: pa.Schema, column: str) -> pa.Schema:
 
 
 def as_frame(table: pa.Table) -> pd.DataFrame:
-    """Features as a DataFrame; pictures are not copied: `frame[column].iloc[i]` is `bytes`."""
+    """Features as a DataFrame; images are not copied: `frame[column].iloc[i]` is `bytes`."""
     frame: pd.DataFrame = table.to_pandas(split_blocks=True, types_mapper=_FRAME_TYPES.get)
     return frame
 

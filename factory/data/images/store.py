@@ -1,6 +1,6 @@
-"""Where the bytes of pictures lie: in the run's workspace until they are published, then in the lake.
+"""The bytes of images: in the run's workspace until they are published, then in the lake.
 
-A picture's address is `<team>/_files/<first 2 hex digits>/<SHA-256>.<ext>`, below the lake's storage
+An image's address is `<team>/_files/<first 2 hex digits>/<SHA-256>.<ext>`, below the lake's storage
 and, for new ones, below the workspace's folder `files`. The same bytes have the same address.
 """
 
@@ -11,11 +11,11 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from factory.base.digests import sha256
 from factory.base.errors import TerminalError
-from factory.base.files import whole_file
+from factory.base.files import ReadableBytes, whole_file
 from factory.lake.snapshot import LakeError
 from factory.lake.storage.errors import NoFileError
 
@@ -28,22 +28,15 @@ ADDRESS = r"[a-z0-9_]+/_files/[0-9a-f]{2}/[0-9a-f]{64}\.[a-z0-9]+"
 """A regular expression that every address matches whole."""
 
 UNREADABLE = "bin"
-"""The extension of what cannot be read as a picture."""
+"""The extension of what cannot be read as an image."""
 
 
 class ImageError(TerminalError):
-    """Pictures that cannot be used."""
+    """Images that cannot be used."""
 
 
 class TamperedImageError(LakeError, TerminalError):
     """Bytes in the lake that are not those that were published."""
-
-
-class Content(Protocol):
-    """Something to read a picture's bytes from."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most so many bytes; none at the end."""
 
 
 @dataclass(frozen=True)
@@ -52,34 +45,34 @@ class Found:
 
     path: str
     """Relative to the source, with slashes."""
-    content: Content
+    content: ReadableBytes
     """To be read before the next one is asked for."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A picture's bytes in the workspace."""
+    """An image's bytes in the workspace."""
 
     address: str
     bytes: int
 
 
 class ImageStore:
-    """The pictures that one run makes, and through it those that are in the lake."""
+    """The images that one run makes, and those in the lake that it reads."""
 
     def __init__(self, workspace: Path, team: str, lake: "Lake") -> None:
         """Touch nothing yet.
 
         Args:
             workspace: The run's scratch folder.
-            team: The team whose addresses new pictures have.
-            lake: Where other pictures lie.
+            team: The team that owns new images: their addresses start with its name.
+            lake: Where other images lie.
         """
         self.folder = workspace / "files"
         self.team = team
         self.lake = lake
 
-    def add(self, content: Content, extension: Callable[[Path], str]) -> Stored:
+    def add(self, content: ReadableBytes, extension: Callable[[Path], str]) -> Stored:
         """Keep new bytes, which are streamed and hashed on their way.
 
         Args:

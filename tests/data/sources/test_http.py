@@ -189,6 +189,13 @@ def test_redirects_are_followed_within_a_limit(server, tmp_path):
         fetch(loop, tmp_path)
 
 
+def test_body_of_a_redirect_is_not_read(server, tmp_path):
+    real = server.answer("/real.csv", CSV)
+    endless = {"Location": real, "Content-Length": str(10**12)}
+    assert fetch(server.answer("/a.csv", (302, endless, b"x" * 1_000_000)), tmp_path) == CSV
+    assert len(server.asked) == 2
+
+
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
 def test_redirects_lead_to_the_web_only(server, tmp_path, target):
     url = server.answer("/a.csv", (302, {"Location": target, "Content-Length": "0"}, b""))
