@@ -1,17 +1,15 @@
 """`source: {type: csv}`."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from factory.base.section import ListOf
-from factory.data.sources.files import SAMPLE_ROWS, FileSource, file_query
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+from factory.data.sources.files import SAMPLE_ROWS, FileSource, FilesToRead
 
 
 class CsvSource(FileSource):
@@ -27,28 +25,23 @@ class CsvSource(FileSource):
         "`source`, or declare the column's type in `columns`"
     )
 
-    def query(
-        self,
-        connection: "DuckDBPyConnection",
-        files: Sequence[Path],
-        columns: Mapping[str, str],
-        options: Mapping[str, Any],
-    ) -> str:
+    def query(self, read: FilesToRead) -> str:
         """The SQL that reads the files, with the declared types."""
         import duckdb
 
         from factory.lake.engine import canonical_type
 
-        options = {**self._options(files[0]), **options}
+        options = {**self._options(read.files[0]), **read.compression}
         guessing = {**options, "sample_size": SAMPLE_ROWS, "union_by_name": True}
-        query = file_query("read_csv", files, guessing)
+        query = read.by("read_csv", **guessing)
         try:
-            found = connection.sql(query).columns
+            found = read.connection.sql(query).columns
         except duckdb.Error:
-            _name_broken_line(connection, files, options)
+            _name_broken_line(read, options)
             raise
-        types = {name: canonical_type(columns[name]) for name in found if name in columns}
-        return file_query("read_csv", files, {**guessing, "types": types}) if types else query
+        declared = read.columns
+        types = {name: canonical_type(declared[name]) for name in found if name in declared}
+        return read.by("read_csv", **guessing, types=types) if types else query
 
     def _options(self, first: Path) -> dict[str, Any]:
         return {
@@ -63,20 +56,19 @@ class CsvSource(FileSource):
         }
 
 
-def _name_broken_line(
-    connection: "DuckDBPyConnection", files: Sequence[Path], options: Mapping[str, Any]
-) -> None:
+def _name_broken_line(read: FilesToRead, options: Mapping[str, Any]) -> None:
     """Read files without guessing, which tells the line where DuckDB's guess tells nothing.
 
     Raises:
         duckdb.Error: At the first line that does not have the columns of its file's first line.
     """
-    for file in filter(_is_plain_text, files):
+    for file in filter(_is_plain_text, read.files):
         with file.open(encoding="utf-8", errors="replace", newline="") as lines:
             names = next(csv.reader(lines, delimiter=options["delim"]), [])
         plain = {f"c{number}": "VARCHAR" for number, _ in enumerate(names)}
         strict = {**options, "auto_detect": False, "columns": plain}
-        connection.sql(file_query("read_csv", [file], strict)).aggregate("count(*)").fetchall()
+        query = replace(read, files=[file]).by("read_csv", **strict)
+        read.connection.sql(query).aggregate("count(*)").fetchall()
 
 
 def _delimiter(file: Path) -> str:

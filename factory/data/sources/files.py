@@ -4,6 +4,7 @@ import glob
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +23,34 @@ SAMPLE_ROWS = 200_000
 
 class UnreadableFileError(TerminalError):
     """A file that is missing, lies elsewhere, or is not what it is said to be."""
+
+
+@dataclass(frozen=True)
+class FilesToRead:
+    """Files of one format that become one table."""
+
+    connection: "DuckDBPyConnection"
+    """To look into the files."""
+    files: Sequence[Path]
+    """At least one."""
+    columns: Mapping[str, str]
+    """Types of columns, where the format has none of its own."""
+    compression: Mapping[str, Any]
+    """The option that keeps `.gz` and `.zst` files packed; empty where they are unpacked."""
+
+    def by(self, function: str, **options: Any) -> str:
+        """The SQL that reads them by one of DuckDB's functions, such as `read_csv`."""
+        from factory.lake.engine import literal
+
+        def written(value: object) -> str:
+            if isinstance(value, Mapping):
+                items = (f"{literal(key)}: {literal(item)}" for key, item in value.items())
+                return "{" + ", ".join(items) + "}"
+            return literal(value)
+
+        arguments = "".join(f", {name} = {written(value)}" for name, value in options.items())
+        paths = literal([glob.escape(str(file)) for file in self.files])
+        return f"select * from {function}({paths}{arguments})"  # noqa: S608
 
 
 class FileSource(Source):
@@ -67,27 +96,14 @@ class FileSource(Source):
         options = {} if compressed else {"compression": "none"}
         with engine.connect(target.parent) as connection:
             try:
-                query = self.query(connection, files, columns, options)
+                query = self.query(FilesToRead(connection, files, columns, options))
                 return write_rows(connection.sql(query), target)
             except (duckdb.Error, pa.ArrowException) as error:
                 raise UnreadableFileError(self._explained(error, files, project)) from error
 
     @abstractmethod
-    def query(
-        self,
-        connection: "DuckDBPyConnection",
-        files: Sequence[Path],
-        columns: Mapping[str, str],
-        options: Mapping[str, Any],
-    ) -> str:
-        """The SQL that reads files.
-
-        Args:
-            connection: To look into the files.
-            files: At least one.
-            columns: Types of columns, where the format has none of its own.
-            options: Of the compression, for `file_query`.
-        """
+    def query(self, read: FilesToRead) -> str:
+        """The SQL that reads the files: as a rule `read.by` one of DuckDB's functions."""
 
     def _explained(self, error: Exception, files: Sequence[Path], project: Path) -> str:
         named = re.search(r"file = (.+)", str(error))
@@ -122,17 +138,3 @@ def project_files(project: Path, pattern: str) -> list[Path]:
             "to the project's folder"
         )
     return files
-
-
-def file_query(function: str, files: Sequence[Path], options: Mapping[str, Any]) -> str:
-    """SQL that reads files by one of DuckDB's functions, such as `read_csv`."""
-    from factory.lake.engine import literal
-
-    def option(value: object) -> str:
-        if isinstance(value, Mapping):
-            return "{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items()) + "}"
-        return literal(value)
-
-    arguments = "".join(f", {name} = {option(value)}" for name, value in options.items())
-    paths = literal([glob.escape(str(file)) for file in files])
-    return f"select * from {function}({paths}{arguments})"  # noqa: S608

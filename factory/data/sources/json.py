@@ -1,13 +1,8 @@
 """`source: {type: json}`."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
-from factory.data.sources.files import SAMPLE_ROWS, FileSource, file_query
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+from factory.data.sources.files import SAMPLE_ROWS, FileSource, FilesToRead
 
 
 class JsonSource(FileSource):
@@ -15,20 +10,14 @@ class JsonSource(FileSource):
 
     type: Literal["json"]
 
-    def query(
-        self,
-        connection: "DuckDBPyConnection",
-        files: Sequence[Path],
-        columns: Mapping[str, str],
-        options: Mapping[str, Any],
-    ) -> str:
+    def query(self, read: FilesToRead) -> str:
         """The SQL that reads the files, with the declared types."""
         from factory.lake.engine import canonical_type, columns_of, quote
 
-        options = {"sample_size": SAMPLE_ROWS, "union_by_name": True, **options}
-        query = file_query("read_json", files, options)
-        found = columns_of(connection.sql(query))
-        types = {name: canonical_type(kind) for name, kind in columns.items() if name in found}
+        options = {"sample_size": SAMPLE_ROWS, "union_by_name": True, **read.compression}
+        query = read.by("read_json", **options)
+        found = columns_of(read.connection.sql(query))
+        types = {name: canonical_type(kind) for name, kind in read.columns.items() if name in found}
         if not types:
             return query
         typed = ", ".join(
