@@ -12,7 +12,7 @@ from factory.data.sources.source import IngestContext, Source
 if TYPE_CHECKING:
     import pandas as pd
 
-    from factory.data.sql import Rows
+    from factory.data.rows import Rows
 
 CHUNK_ROWS = 50_000
 
