@@ -18,7 +18,7 @@ from factory.cli.console import (
 from factory.cli.scenario import Scenario, scenario_project, story_of, tell
 from factory.cli.up import running, say_addresses, stay
 from factory.cli.watch import follow, promised_dags, say_failure, wait_until_parsed
-from factory.runtime.airflow_models import AssetEvent
+from factory.runtime.airflow_records import AssetEvent
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.follow import (
     FollowedRuns,

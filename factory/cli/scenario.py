@@ -13,7 +13,7 @@ from rich.table import Table
 from factory.cli.console import Board, console, plain_table
 from factory.cli.watch import follow, promised_dags, say_failure, wait_until_parsed
 from factory.runtime.airflow_api import AirflowClient
-from factory.runtime.airflow_models import AssetEvent, DagRun
+from factory.runtime.airflow_records import AssetEvent, DagRun
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.follow import RunFollower
 from factory.runtime.home import Home

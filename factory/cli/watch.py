@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from factory.cli.console import Board, errors, plain_table, state_text
-from factory.runtime.airflow_models import Dag
+from factory.runtime.airflow_records import Dag
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.errors import EmbeddedRuntimeError
 from factory.runtime.follow import FollowedRuns, RunFollower, RunProgress, last_lines

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import JsonValue
 
-from factory.runtime.airflow_models import (
+from factory.runtime.airflow_records import (
     ApprovalRequest,
     AssetDetails,
     AssetEvent,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from factory.runtime.airflow_api import AirflowClient
-from factory.runtime.airflow_models import AssetEvent, Dag, DagRun, TaskInstance
+from factory.runtime.airflow_records import AssetEvent, Dag, DagRun, TaskInstance
 
 SETTLE = 20.0
 """Seconds after which an event that started no run is taken to start none."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from mlflow import MlflowClient
 
-from factory.runtime.airflow_models import AssetEvent, DagRun
+from factory.runtime.airflow_records import AssetEvent, DagRun
 from tests.harness.airflow import Installation
 from tests.harness.project import flowers
 

@@ -6,7 +6,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from factory.runtime.airflow_models import DagRun
+from factory.runtime.airflow_records import DagRun
 from tests.harness.airflow import LONG, Installation
 from tests.harness.messages import Box, Webhooks
 

@@ -5,7 +5,7 @@ from base64 import b64encode
 
 import pytest
 
-from factory.runtime.airflow_models import DagRun
+from factory.runtime.airflow_records import DagRun
 from tests.harness.airflow import Installation
 from tests.harness.messages import Box, Mailbox, Message, Webhooks
 from tests.harness.project import flowers

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from factory.runtime.airflow_models import AssetEvent, DagRun
+from factory.runtime.airflow_records import AssetEvent, DagRun
 from tests.harness.airflow import Installation
 from tests.harness.project import flowers
 

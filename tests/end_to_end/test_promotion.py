@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from factory.models import registry
-from factory.runtime.airflow_models import AssetEvent, DagRun, TaskInstance
+from factory.runtime.airflow_records import AssetEvent, DagRun, TaskInstance
 from tests.harness.airflow import LONG, Installation
 from tests.harness.servers import free_port
 

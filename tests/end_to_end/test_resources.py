@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.runtime.airflow_models import DagRun
+from factory.runtime.airflow_records import DagRun
 from tests.harness.airflow import LONG, Installation
 from tests.harness.project import flowers
 from tests.harness.shared import Database

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from factory.runtime.airflow_models import DagRun, TaskInstance
+from factory.runtime.airflow_records import DagRun, TaskInstance
 from tests.harness.airflow import LONG, Installation
 from tests.harness.aws.server import AwsServer
 from tests.harness.aws.training_jobs import TrainingJobs

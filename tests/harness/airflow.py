@@ -14,7 +14,7 @@ from factory.lake.table import Lake
 from factory.models import registry
 from factory.models.tracking import Tracking
 from factory.runtime.airflow_api import AirflowClient
-from factory.runtime.airflow_models import AssetEvent, DagRun, TaskInstance
+from factory.runtime.airflow_records import AssetEvent, DagRun, TaskInstance
 from factory.runtime.embedded import EmbeddedRuntime
 from tests.harness.project import call_factory, write
 

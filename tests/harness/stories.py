@@ -10,7 +10,7 @@ import pytest
 
 from factory.cli.console import console
 from factory.cli.scenario import tell
-from factory.runtime.airflow_models import DagRun
+from factory.runtime.airflow_records import DagRun
 from factory.runtime.signals import StopSignals
 from factory.scenarios.story import Story, make_project
 from tests.harness.airflow import Installation, running

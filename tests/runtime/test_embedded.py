@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from factory.runtime.airflow_api import AirflowClient, AirflowRefusedError, NotInTimeError
-from factory.runtime.airflow_models import DagRun
+from factory.runtime.airflow_records import DagRun
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.errors import AlreadyRunningError
 from factory.runtime.follow import (

@@ -1,4 +1,4 @@
-"""What Airflow's REST API answers, as far as it is of use here."""
+"""The records that Airflow's REST API answers with, as far as they are of use here."""
 
 from datetime import datetime
 from typing import Any
