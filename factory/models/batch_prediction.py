@@ -123,9 +123,9 @@ def predict(
         rows: The rows, as the model was trained on them; only columns in use are read.
         predictor: The model.
         form: What the predictions hold beside what the model says.
-        batch_rows: How many rows are in memory at once; fewer where pictures are large.
+        batch_rows: How many rows are in memory at once; fewer where images are large.
         file: The file to make.
-        images: Where pictures lie, for a model that learned from them.
+        images: Where the images lie, for a model that learned from them.
 
     Raises:
         TerminalError: A column is missing or of another form than the model learned from, or the
@@ -170,15 +170,15 @@ def _batches(rows: pyarrow.dataset.Dataset, columns: list[str], size: int) -> It
 def as_learned(
     batch: pa.Table, predictor: Predictor, images: Lake | ImageStore | None
 ) -> Iterator[tuple[pa.Table, pd.DataFrame]]:
-    """Rows with their features in the forms that a model learned from; pictures some at a time.
+    """Rows with their features in the forms that a model learned from; images some at a time.
 
     Args:
         batch: Rows as the lake has them.
         predictor: The model.
-        images: Where pictures lie, for a model that learned from them.
+        images: Where the images lie, for a model that learned from them.
 
     Raises:
-        TerminalError: A feature is missing, or a picture cannot be had.
+        TerminalError: A feature is missing, or an image cannot be read.
     """
     image = predictor.record.image_column
     if image is None:

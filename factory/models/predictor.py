@@ -91,7 +91,7 @@ def load_predictor(
     Args:
         record: Which one.
         tracking: The MLflow server; the one in MLFLOW_TRACKING_URI when left out.
-        limit_threads: See `factory.trainers.trainer_of`.
+        limit_threads: See `factory.trainers.dispatch.trainer_of`.
 
     Raises:
         TerminalError: It holds types of other packages, is stored in a format that runs code, or
@@ -111,7 +111,7 @@ def read_predictor(record: ModelRecord, uri: str, *, limit_threads: bool = True)
     Args:
         record: Which one it is.
         uri: What MLflow loads it by; a folder's path will do.
-        limit_threads: See `factory.trainers.trainer_of`.
+        limit_threads: See `factory.trainers.dispatch.trainer_of`.
 
     Raises:
         TerminalError: See `load_predictor`.
