@@ -52,7 +52,9 @@ class _Base:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Draft:
+    """A snapshot that is not committed yet."""
+
     snapshot: Snapshot
     content: Fingerprint
     added: str
@@ -131,23 +133,23 @@ class _Publisher:
     def attempt(self, *, emit_unchanged: bool) -> Publication:
         base = self._base()
         columns = self._columns(base)
-        plan = self._plan(base, columns)
+        draft = self._draft(base, columns)
         if base is not None:
-            earlier = self._committed_before(base, plan)
+            earlier = self._committed_before(base, draft)
             if earlier is not None:
                 return Publication(earlier, changed=True)
-            if plan.snapshot.content_hash == base.snapshot.content_hash:
+            if draft.snapshot.content_hash == base.snapshot.content_hash:
                 return Publication(base.snapshot, changed=emit_unchanged)
-        self._commit(base, plan)
-        return Publication(plan.snapshot, changed=True)
+        self._commit(base, draft)
+        return Publication(draft.snapshot, changed=True)
 
     def _base(self) -> _Base | None:
         try:
             table = self.lake.table(self.dataset)
         except NoSnapshotError:
             return None
-        snapshot, noted = self.lake.published(self.dataset, table.version())
-        content = Fingerprint(snapshot.rows, int(noted["lower"]), int(noted["upper"]))
+        snapshot, note = self.lake.published(self.dataset, table.version())
+        content = Fingerprint(snapshot.rows, int(note["lower"]), int(note["upper"]))
         return _Base(table, snapshot, content)
 
     def _columns(self, base: _Base | None) -> dict[str, str]:
@@ -159,7 +161,7 @@ class _Publisher:
     def _as(self, columns: dict[str, str]) -> DuckDBPyRelation:
         return fit(self.prepared, columns, self.dataset)
 
-    def _plan(self, base: _Base | None, columns: dict[str, str]) -> _Plan:
+    def _draft(self, base: _Base | None, columns: dict[str, str]) -> _Draft:
         new = self.fingerprint(tuple(columns.items()))
         if self.write.mode == "merge":
             check_keys(self._as(columns), self.write.keys, self.dataset)
@@ -179,7 +181,7 @@ class _Publisher:
             content_hash=content.content_hash(columns),
             published_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
-        return _Plan(snapshot, content, new.content_hash(columns))
+        return _Draft(snapshot, content, new.content_hash(columns))
 
     def _replaced(self, base: _Base, columns: dict[str, str]) -> Fingerprint:
         """The published rows whose keys come again."""
@@ -198,13 +200,13 @@ class _Publisher:
         matches = " and ".join(f"published.{quote(k)} = new.{quote(k)}" for k in self.write.keys)
         return published.join(self._as(columns).set_alias("new"), matches, join)
 
-    def _committed_before(self, base: _Base, plan: _Plan) -> Snapshot | None:
+    def _committed_before(self, base: _Base, draft: _Draft) -> Snapshot | None:
         """The snapshot that an earlier try of this run has made of the same rows."""
         version = base.table.transaction_version(self._transaction)
         if version is None:
             return None
-        snapshot, noted = self.lake.published(self.dataset, version)
-        if noted["added"] == plan.added:
+        snapshot, note = self.lake.published(self.dataset, version)
+        if note["added"] == draft.added:
             return snapshot
         if self.write.mode == "append":
             raise AlreadyAppendedError(
@@ -214,9 +216,9 @@ class _Publisher:
             )
         return None
 
-    def _commit(self, base: _Base | None, plan: _Plan) -> None:
-        stream = engine.batches(self._rows(base, plan), f"publishing {self.dataset}")
-        properties = self._properties(plan)
+    def _commit(self, base: _Base | None, draft: _Draft) -> None:
+        stream = engine.batches(self._rows(base, draft), f"publishing {self.dataset}")
+        properties = self._properties(draft)
         with _failures_of(self.lake, self.dataset, creating=base is None):
             if base is None:
                 write_deltalake(
@@ -238,33 +240,33 @@ class _Publisher:
                     commit_properties=properties,
                 )
 
-    def _rows(self, base: _Base | None, plan: _Plan) -> DuckDBPyRelation:
+    def _rows(self, base: _Base | None, draft: _Draft) -> DuckDBPyRelation:
         """The rows to write.
 
         A merge writes the whole table anew: Delta's own merge leaves files alone that no key is in,
         but holds the new rows in memory (3 GB for ten million), where DuckDB's join spills.
         """
-        new = self._as(plan.snapshot.columns)
+        new = self._as(draft.snapshot.columns)
         if base is None or self.write.mode != "merge":
             return new
-        return self._published(base, plan.snapshot.columns, "anti").union(new)
+        return self._published(base, draft.snapshot.columns, "anti").union(new)
 
-    def _properties(self, plan: _Plan) -> CommitProperties:
-        described = plan.snapshot.as_event()
+    def _properties(self, draft: _Draft) -> CommitProperties:
+        described = draft.snapshot.as_event()
         # The address may change when a lake is moved; it is known where the commit is found.
         del described["uri"], described["dataset"]
         note = {
             "snapshot": described,
-            "lower": str(plan.content.lower),
-            "upper": str(plan.content.upper),
-            "added": plan.added,
+            "lower": str(draft.content.lower),
+            "upper": str(draft.content.upper),
+            "added": draft.added,
             "run_id": self.run_id,
         }
         return CommitProperties(
             custom_metadata={"factory": note},
             # No retry inside: the note holds for this base and no other.
             max_commit_retries=0,
-            app_transactions=[Transaction(self._transaction, plan.snapshot.version)],
+            app_transactions=[Transaction(self._transaction, draft.snapshot.version)],
         )
 
     @property

@@ -78,7 +78,7 @@ class Lake:
         Raises:
             NoSnapshotError: when nothing has been published yet.
         """
-        return self._last_commit(dataset, self.table(dataset).version())[0]
+        return self.published(dataset, self.table(dataset).version())[0]
 
     def snapshot(self, dataset: str, version: int) -> Snapshot:
         """One snapshot of `team.dataset`.
@@ -179,14 +179,11 @@ class Lake:
             raise store.explain(text, address=self.uri(dataset)) from None
 
     def published(self, dataset: str, version: int) -> tuple[Snapshot, dict[str, Any]]:
-        """The snapshot that a Delta version holds, and what its commit noted beside it.
+        """The snapshot that a Delta version holds, and the note of the commit that published it.
 
         Raises:
             LakeError: when somebody else has written to the table.
         """
-        return self._last_commit(dataset, version)
-
-    def _last_commit(self, dataset: str, version: int) -> tuple[Snapshot, dict[str, Any]]:
         for earlier in range(version, -1, -1):
             commit = self._commit(dataset, earlier)
             if commit and "factory" in commit:

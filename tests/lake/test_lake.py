@@ -294,5 +294,5 @@ def test_replacements_at_once_go_one_after_the_other(publish):
 
 def test_commits_say_which_run_made_them(publish):
     publish(TWO_ROWS, run_id="manual__1")
-    _, noted = publish.lake.published(DATASET, 0)
-    assert noted["run_id"] == "manual__1"
+    _, note = publish.lake.published(DATASET, 0)
+    assert note["run_id"] == "manual__1"
