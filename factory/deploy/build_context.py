@@ -39,20 +39,20 @@ class BuildContext:
     sha256: str
     """Of the names and contents of all its files: the same for the same version, wherever it is made."""
     reference: str
-    """The image's name with its tag."""
+    """The container image's name with its tag."""
     labels: Mapping[str, str]
 
 
 def make_context(
-    folder: Path, image: ContainerImage, record: ModelRecord, model_folder: Path | None
+    folder: Path, container_image: ContainerImage, record: ModelRecord, model_folder: Path | None
 ) -> BuildContext:
     """Put a context together.
 
     Args:
         folder: Where; what is there is replaced.
-        image: How the image is made.
+        container_image: How it is made.
         record: What it serves.
-        model_folder: The model as `factory serve --model-folder` reads it; None for an image that
+        model_folder: The model as `factory serve --model-folder` reads it; None for a container image that
             is given one when it starts.
 
     Raises:
@@ -65,21 +65,23 @@ def make_context(
         shutil.copytree(model_folder, folder / MODEL)
     for package in (Path(factory.__file__).parent, *own_code(record.packages)):
         _copy(package, folder / "packages" / package.name)
-    needed = requirements(record, image.provided)
+    needed = requirements(record, container_image.provided)
     (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in needed))
     # The labels are not of the content: they tell of it.
     content = sha256_of_folder(folder)
     labels = labels_of(record, content, with_model=model_folder is not None)
-    dockerfile = render_dockerfile(image, record, labels, with_model=model_folder is not None)
+    dockerfile = render_dockerfile(
+        container_image, record, labels, with_model=model_folder is not None
+    )
     (folder / "Dockerfile").write_text(dockerfile)
     sha256 = sha256_of_folder(folder)
     _make_even(folder)
     tag = f"{record.version}-{sha256[:12]}" if model_folder is not None else sha256[:12]
-    return BuildContext(folder, sha256, f"{image.repository}:{tag}", labels)
+    return BuildContext(folder, sha256, f"{container_image.repository}:{tag}", labels)
 
 
 def requirements(record: ModelRecord, provided: Iterable[str] = ()) -> list[str]:
-    """What the image installs to serve a version: `name==version`, sorted.
+    """What the container image installs to serve a version: `name==version`, sorted.
 
     Args:
         record: The version.
@@ -101,12 +103,12 @@ def requirements(record: ModelRecord, provided: Iterable[str] = ()) -> list[str]
 
 
 def labels_of(record: ModelRecord, content: str, *, with_model: bool) -> dict[str, str]:
-    """The image's labels: which version it serves and what it was made of; sorted.
+    """The container image's labels: which version it serves and what it was made of; sorted.
 
     Args:
         record: The version.
         content: The SHA-256 of the context but for its Dockerfile.
-        with_model: Whether the model is in the image; otherwise it serves any of the model's kind.
+        with_model: Whether the model is in it; otherwise it serves any of the model's kind.
     """
     labels = {
         "org.opencontainers.image.title": record.model if with_model else "factory serve",
@@ -126,7 +128,11 @@ def labels_of(record: ModelRecord, content: str, *, with_model: bool) -> dict[st
 
 
 def render_dockerfile(
-    image: ContainerImage, record: ModelRecord, labels: Mapping[str, str], *, with_model: bool
+    container_image: ContainerImage,
+    record: ModelRecord,
+    labels: Mapping[str, str],
+    *,
+    with_model: bool,
 ) -> str:
     """The Dockerfile's text."""
     environment = Environment(
@@ -137,7 +143,7 @@ def render_dockerfile(
     )
     return environment.get_template("serving.Dockerfile.jinja").render(
         title=f"{record.model} version {record.version}" if with_model else "models",
-        base=image.base or f"python:{python_version()}-slim",
+        base=container_image.base or f"python:{python_version()}-slim",
         labels=labels,
         with_model=with_model,
     )

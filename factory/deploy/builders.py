@@ -11,6 +11,7 @@ from factory.base.processes import CommandError, first_of, run
 from factory.deploy.build_context import EPOCH, BuildContext, make_context
 from factory.deploy.container_image import ContainerImage
 from factory.deploy.ecr import EcrRegistry
+from factory.deploy.model_folder import fill_model_folder
 from factory.deploy.targets.target import Built, DeployContext
 from factory.models.record import ModelRecord
 
@@ -27,7 +28,7 @@ class ImageBuild:
     """What a builder needs to know."""
 
     context: BuildContext
-    image: ContainerImage
+    container_image: ContainerImage
     scratch: Path
     """A folder for notes about the build, outside the context."""
     pip_conf: Path | None
@@ -37,12 +38,12 @@ class ImageBuild:
 
     @property
     def reference(self) -> str:
-        """The image's name with its tag."""
+        """The container image's name with its tag."""
         return self.context.reference
 
 
 def make_container_image(
-    image: ContainerImage,
+    container_image: ContainerImage,
     record: ModelRecord,
     folder: Path,
     context: DeployContext,
@@ -52,39 +53,63 @@ def make_container_image(
     """Build the container image that serves a version, and push it; nothing if the registry has it already.
 
     Args:
-        image: How it is made.
+        container_image: How it is made.
         record: What it serves.
         folder: An empty folder to work in.
         context: Where things are.
-        model_folder: The model; None for an image that is given one when it starts.
+        model_folder: The model; None for a container image that is given one when it starts.
 
     Raises:
         TerminalError: A program, a package or a permission is missing.
         FactoryError: The builder or the registry failed.
     """
-    content = make_context(folder / "context", image, record, model_folder)
+    content = make_context(folder / "context", container_image, record, model_folder)
     facts = {"context": f"sha256:{content.sha256}", "tag": content.reference}
-    registry = EcrRegistry.of(image.repository) if image.push else None
+    registry = EcrRegistry.of(container_image.repository) if container_image.push else None
     with ExitStack() as stack:
         login = None
         if registry is not None:
-            ecr = context.aws.get("ecr", connection=image.connection, region=registry.region)
+            ecr = context.aws.get(
+                "ecr", connection=container_image.connection, region=registry.region
+            )
             if digest := registry.digest_of(content.reference, ecr):
                 return Built(
-                    reference=f"{image.repository}@{digest}",
+                    reference=f"{container_image.repository}@{digest}",
                     facts={**facts, "made": "earlier, from the same content"},
                 )
             login = stack.enter_context(registry.login(ecr))
         reference = build_container_image(
             ImageBuild(
                 context=content,
-                image=image,
+                container_image=container_image,
                 scratch=folder / "notes",
-                pip_conf=context.project / image.pip_conf if image.pip_conf else None,
+                pip_conf=context.project / container_image.pip_conf
+                if container_image.pip_conf
+                else None,
                 login=login,
             )
         )
     return Built(reference=reference, facts={**facts, "made": "now"})
+
+
+def make_container_image_with_model(
+    container_image: ContainerImage, record: ModelRecord, folder: Path, context: DeployContext
+) -> Built:
+    """Fetch a version's files, and build the container image that holds them.
+
+    Args:
+        container_image: How it is made.
+        record: The version.
+        folder: An empty folder to work in.
+        context: Where things are.
+
+    Raises:
+        TerminalError: A program, a package or a permission is missing.
+        FactoryError: The model cannot be fetched, or the builder or the registry failed.
+    """
+    model_folder = folder / "model"
+    fill_model_folder(record, model_folder, context.tracking)
+    return make_container_image(container_image, record, folder, context, model_folder=model_folder)
 
 
 def build_container_image(build: ImageBuild) -> str:
@@ -97,12 +122,12 @@ def build_container_image(build: ImageBuild) -> str:
         TerminalError: This machine has no builder.
         CommandError: The builder failed.
     """
-    wanted = build.image.builder
+    wanted = build.container_image.builder
     programs = [p for p in PROGRAMS if wanted is None or _name(p) == wanted]
     program = first_of(programs, None, "builds images")
     build.scratch.mkdir(parents=True, exist_ok=True)
     digest = _BUILD[_name(program)](program, build)
-    return build.reference if digest is None else f"{build.image.repository}@{digest}"
+    return build.reference if digest is None else f"{build.container_image.repository}@{digest}"
 
 
 def _name(program: str) -> str:
@@ -113,14 +138,14 @@ def _docker(program: str, build: ImageBuild) -> str | None:
     run(
         [
             *(program, "build", "--file", str(build.context.folder / "Dockerfile")),
-            *("--tag", build.reference, "--platform", build.image.platform),
+            *("--tag", build.reference, "--platform", build.container_image.platform),
             *_secret(build),
             str(build.context.folder),
         ],
         seconds=_SECONDS,
         environment={"DOCKER_BUILDKIT": "1"},
     )
-    if not build.image.push:
+    if not build.container_image.push:
         return None
     login = {"DOCKER_CONFIG": str(build.login)} if build.login else {}
     run([program, "push", build.reference], seconds=_SECONDS, environment=login)
@@ -131,7 +156,7 @@ def _docker(program: str, build: ImageBuild) -> str | None:
     )
     for name in json.loads(found):
         repository, _, digest = name.partition("@")
-        if repository == build.image.repository:
+        if repository == build.container_image.repository:
             return _checked(digest, program)
     raise CommandError(f"docker knows no digest of {build.reference}, which it has pushed: {found}")
 
@@ -142,13 +167,13 @@ def _buildah(program: str, build: ImageBuild) -> str | None:
             # OCI's own format has no health check.
             *(program, "build", "--format", "docker", "--timestamp", str(EPOCH)),
             *("--file", str(build.context.folder / "Dockerfile")),
-            *("--tag", build.reference, "--platform", build.image.platform),
+            *("--tag", build.reference, "--platform", build.container_image.platform),
             *_secret(build),
             str(build.context.folder),
         ],
         seconds=_SECONDS,
     )
-    if not build.image.push:
+    if not build.container_image.push:
         return None
     note = build.scratch / "digest"
     login = {"REGISTRY_AUTH_FILE": str(build.login / "config.json")} if build.login else {}
@@ -172,7 +197,12 @@ def _kaniko(program: str, build: ImageBuild) -> str | None:
     run(
         [
             *(program, "--context", f"dir://{build.context.folder}", "--dockerfile", "Dockerfile"),
-            *("--destination", build.reference, "--custom-platform", build.image.platform),
+            *(
+                "--destination",
+                build.reference,
+                "--custom-platform",
+                build.container_image.platform,
+            ),
             *("--reproducible", "--digest-file", str(note)),
         ],
         seconds=_SECONDS,

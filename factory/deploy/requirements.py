@@ -1,7 +1,7 @@
-"""What a serving image installs: the very versions that are installed here, and no Airflow.
+"""What a serving container image installs: the very versions that are installed here, and no Airflow.
 
 A model is served with the versions that it was trained and promoted with, so the list is read from
-the installed packages, all that they need included; nothing is resolved anew in the image.
+the installed packages, all that they need included; nothing is resolved anew there.
 """
 
 import sys
@@ -100,7 +100,7 @@ def own_code(packages: Iterable[str]) -> list[Path]:
 
 
 def python_version() -> str:
-    """The Python that runs here, such as `3.11`: what the image must have too."""
+    """The Python that runs here, such as `3.11`: what the container image must have too."""
     return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 

@@ -95,18 +95,15 @@ class ContainerTarget(Target):
         return self._deployed(model, version, found["Config"]["Image"])
 
     def make(self, context: DeployContext, record: ModelRecord, folder: Path) -> Built | None:
-        """Build the image that holds the version, and push it.
+        """Build the container image that holds the version, and push it.
 
         Raises:
             TerminalError: A program, a package or a permission is missing.
             FactoryError: The model cannot be fetched, or the builder or the registry failed.
         """
-        from factory.deploy.builders import make_container_image
-        from factory.deploy.model_folder import fill_model_folder
+        from factory.deploy.builders import make_container_image_with_model
 
-        model_folder = folder / "model"
-        fill_model_folder(record, model_folder, context.tracking)
-        return make_container_image(self.image, record, folder, context, model_folder=model_folder)
+        return make_container_image_with_model(self.image, record, folder, context)
 
     def deploy(self, context: DeployContext, record: ModelRecord, built: Built | None) -> Deployed:
         """Start the version's container in place of the one before, and wait until it answers.

@@ -133,18 +133,15 @@ class KubernetesTarget(Target):
             return self._running(cluster, model)
 
     def make(self, context: DeployContext, record: ModelRecord, folder: Path) -> Built | None:
-        """Build the image that holds the version, and push it; the log shows the manifests.
+        """Build the container image that holds the version, and push it; the log shows the manifests.
 
         Raises:
             TerminalError: A program, a package or a permission is missing.
             FactoryError: The model cannot be fetched, or the builder or the registry failed.
         """
-        from factory.deploy.builders import make_container_image
-        from factory.deploy.model_folder import fill_model_folder
+        from factory.deploy.builders import make_container_image_with_model
 
-        model_folder = folder / "model"
-        fill_model_folder(record, model_folder, context.tracking)
-        built = make_container_image(self.image, record, folder, context, model_folder=model_folder)
+        built = make_container_image_with_model(self.image, record, folder, context)
         made = self.manifests(record, built.reference)
         log.info("what is going to be applied:\n%s", as_yaml(made))
         return built
