@@ -100,16 +100,25 @@ from packaging.utils import canonicalize_name as plain
 allowed = {line.partition("==")[0] for line in pinned(SERVING)} | {"ml-dag-factory"}
 brought = metadata.packages_distributions()
 
-class Nothing(importlib.abc.MetaPathFinder):
+class Only(importlib.abc.MetaPathFinder):
+    def __init__(self, finders):
+        self.finders = finders
+
     def find_spec(self, name, path=None, target=None):
         owners = brought.get(name.partition(".")[0])
         if owners and not {plain(owner) for owner in owners} & allowed:
-            raise ModuleNotFoundError(f"{name} is not in the image", name=name)
+            return None
+        found = (finder.find_spec(name, path, target) for finder in self.finders)
+        return next(filter(None, found), None)
+
+    def find_distributions(self, context):
+        for finder in self.finders:
+            yield from getattr(finder, "find_distributions", lambda _: ())(context)
 
 for name in [n for n in sys.modules if brought.get(n.partition(".")[0]) and not n.startswith("factory")]:
     if not {plain(o) for o in brought[name.partition(".")[0]]} & allowed:
         del sys.modules[name]
-sys.meta_path.insert(0, Nothing())
+sys.meta_path[:] = [Only(list(sys.meta_path))]
 import factory.cli.main, factory.serving.server
 from factory.serving.folder import load_folder
 from factory.serving.limits import ServingLimits
