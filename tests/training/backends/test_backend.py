@@ -20,7 +20,7 @@ from factory.training.backends.backend import (
 from factory.training.backends.sagemaker import SageMaker
 from factory.training.backends.sweep import TooExpensiveError, refuse_cost, stop_all
 from factory.training.backends.trial_jobs import TrialJobs
-from factory.training.search.trial import Trial
+from factory.training.search.strategy import Trial
 from tests.training.backends.run import SAGEMAKER
 
 TRIAL = Trial(index=0, name="Ridge", estimator="sklearn.linear_model.Ridge", params={})
