@@ -42,7 +42,7 @@ up: install ## Start MLflow and Airflow and keep them running (Ctrl-C stops them
 	$(BIN)/factory up
 
 # Tests that share an Airflow run on the same worker, the longest first; tests/conftest.py says which.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test-fast: install ## Run the tests that take seconds: no Airflow, no server, no extras
 	$(PYTEST) -m fast

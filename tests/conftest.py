@@ -10,6 +10,7 @@ from tests.harness.classes import (
     INSTALLATION,
     class_of,
     class_of_file,
+    group_of_file,
     missing_extras,
 )
 
@@ -60,20 +61,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         files.setdefault(PurePosixPath(item.path.relative_to(TESTS)), []).append(item)
     for path, tests in files.items():
         shares = any(INSTALLATION in getattr(test, "fixturenames", ()) for test in tests)
+        assert shares == (group_of_file(path) == INSTALLATION), path
         for test in tests:
-            _mark(test, path, group=INSTALLATION if shares else str(path))
+            _mark(test, path)
     # Stable, so that tests of one file, and files that share an Airflow, stay together.
     weights = {path: max(_weight(test) for test in tests) for path, tests in files.items()}
     items.sort(key=lambda item: -weights[PurePosixPath(item.path.relative_to(TESTS))])
 
 
-def _mark(test: pytest.Item, path: PurePosixPath, *, group: str) -> None:
-    """Mark a test with its class, and with the group that shall run on one worker."""
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Hand out a group's tests to one process, in the order in which they were collected.
+
+    xdist's own `--dist loadgroup` is of no use: it renames tests, which pytest 9.2 does not allow.
+    """
+    from tests.harness.scheduling import GroupScheduling
+
+    return GroupScheduling(config, log)
+
+
+def _mark(test: pytest.Item, path: PurePosixPath) -> None:
+    """Mark a test with its class."""
     name = class_of(
         path, getattr(test, "fixturenames", ()), {mark.name for mark in test.iter_markers()}
     )
     test.add_marker(name)
-    test.add_marker(pytest.mark.xdist_group(group))
     if name == "extras" and WITHOUT:
         test.add_marker(pytest.mark.skip(reason="needs the extras: make install-extras"))
     if path.parts[0] == "end_to_end":
@@ -84,9 +95,9 @@ def _mark(test: pytest.Item, path: PurePosixPath, *, group: str) -> None:
 
 def _weight(test: pytest.Item) -> int:
     """More for what takes longer: first what shares an Airflow, then what starts its own."""
-    marks = {mark.name: mark.args for mark in test.iter_markers()}
+    marks = {mark.name for mark in test.iter_markers()}
     return (
-        100 * (marks["xdist_group"] == (INSTALLATION,))
+        100 * (group_of_file(PurePosixPath(test.path.relative_to(TESTS))) == INSTALLATION)
         + 10 * ("end_to_end" in marks)
         + max(CLASSES.index(name) for name in CLASSES if name in marks)
     )

@@ -5,7 +5,16 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.harness.classes import CLASSES, EXTRAS, OF_FILES, class_of, class_of_file
+from tests.harness.classes import (
+    CLASSES,
+    EXTRAS,
+    INSTALLATION,
+    OF_FILES,
+    class_of,
+    class_of_file,
+    group_of_file,
+)
+from tests.harness.scheduling import GroupScheduling
 
 TESTS = Path(__file__).parent
 FILES = [PurePosixPath(path.relative_to(TESTS)) for path in TESTS.rglob("test_*.py")]
@@ -58,3 +67,16 @@ def test_what_runs_without_the_extras_imports_none_of_them(path):
 def test_this_test_is_marked_with_its_class(request):
     marked = {mark.name for mark in request.node.iter_markers()}
     assert marked & set(CLASSES) == {"fast"}
+
+
+def test_tests_that_share_an_airflow_are_one_group_and_others_one_a_file():
+    groups = {path: group_of_file(path) for path in FILES}
+    shared = {path for path, group in groups.items() if group == INSTALLATION}
+    assert PurePosixPath("end_to_end/test_promotion.py") in shared
+    assert all(group == str(path) for path, group in groups.items() if path not in shared)
+
+
+def test_xdist_hands_a_group_to_one_process():
+    scheduler = GroupScheduling.__new__(GroupScheduling)  # what it needs else, a session has
+    assert scheduler._split_scope("tests/end_to_end/test_promotion.py::test_a") == INSTALLATION
+    assert scheduler._split_scope("tests/base/test_texts.py::test_a[1]") == "base/test_texts.py"

@@ -14,10 +14,14 @@ A test is what its file is, or more if a fixture or a marker of its own asks for
 is not known here is fast: if it needs an extra, it fails where only the core is installed.
 """
 
+import ast
 import importlib.util
 from collections.abc import Collection
 from fnmatch import fnmatch
-from pathlib import PurePosixPath
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+TESTS = Path(__file__).parents[1]
 
 CLASSES = ("fast", "core", "extras", "pets", "nightly")
 """From what needs least to what needs most."""
@@ -77,6 +81,21 @@ def class_of(path: PurePosixPath, fixtures: Collection[str], markers: Collection
         *(name for marker, name in OF_MARKERS.items() if marker in markers),
     }
     return max(asked, key=CLASSES.index)
+
+
+@cache
+def group_of_file(path: PurePosixPath) -> str:
+    """The tests that run in the same process as a file's: its own, and those that share its Airflow.
+
+    Read off the text, since who hands out tests to processes sees no fixtures.
+    """
+    functions = ast.walk(ast.parse((TESTS / path).read_text(encoding="utf-8")))
+    shares = any(
+        isinstance(function, ast.FunctionDef)
+        and any(argument.arg == INSTALLATION for argument in function.args.args)
+        for function in functions
+    )
+    return INSTALLATION if shares else str(path)
 
 
 def missing_extras() -> list[str]:

@@ -9,13 +9,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
 
 from factory.runtime.ports import HOST
-from tests.harness.classes import INSTALLATION, missing_extras
+from tests.harness.classes import INSTALLATION, group_of_file, missing_extras
 
 if TYPE_CHECKING:
     from tests.harness.airflow import Installation
@@ -168,7 +168,9 @@ def installation(
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Stop the shared Airflow after the last test that uses it, not after the last of all."""
-    group = nextitem and nextitem.get_closest_marker("xdist_group")
-    is_last = group is None or group.args[0] != INSTALLATION
+    is_last = (
+        nextitem is None
+        or group_of_file(PurePosixPath(nextitem.path.relative_to(HERE.parent))) != INSTALLATION
+    )
     if is_last and (stack := item.config.stash.get(_SHARED, None)):
         stack.close()
