@@ -92,6 +92,7 @@ def group_of_file(path: PurePosixPath) -> str:
     functions = ast.walk(ast.parse((TESTS / path).read_text(encoding="utf-8")))
     shares = any(
         isinstance(function, ast.FunctionDef)
+        and (function.name.startswith("test_") or function.decorator_list)
         and any(argument.arg == INSTALLATION for argument in function.args.args)
         for function in functions
     )
