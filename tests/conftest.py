@@ -61,7 +61,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         files.setdefault(PurePosixPath(item.path.relative_to(TESTS)), []).append(item)
     for path, tests in files.items():
         shares = any(INSTALLATION in getattr(test, "fixturenames", ()) for test in tests)
-        assert shares == (group_of_file(path) == INSTALLATION), path
+        if shares != (group_of_file(path) == INSTALLATION):
+            verb = "uses" if shares else "does not use"
+            raise pytest.UsageError(
+                f"{path} {verb} the fixture {INSTALLATION}: correct SHARING in tests/harness/classes.py"
+            )
         for test in tests:
             _mark(test, path)
     # Stable, so that tests of one file, and files that share an Airflow, stay together.

@@ -24,13 +24,13 @@ def shipped():
 
 
 @pytest.fixture
-def installation() -> Installation:
+def here() -> Installation:
     return Installation(storage="s3://lake", workspace="/scratch", project=PROJECT)
 
 
 @pytest.mark.parametrize("team", TEAMS)
-def test_shipped_team_renders_its_golden_file(team, shipped, installation):
-    text = to_yaml(compile_team(shipped.teams[team].team, installation))
+def test_shipped_team_renders_its_golden_file(team, shipped, here):
+    text = to_yaml(compile_team(shipped.teams[team].team, here))
     golden = GOLDEN / f"{team}.yaml"
     if os.environ.get("REWRITE_GOLDEN"):
         golden.parent.mkdir(exist_ok=True)
@@ -39,30 +39,30 @@ def test_shipped_team_renders_its_golden_file(team, shipped, installation):
 
 
 @pytest.mark.parametrize("team", TEAMS)
-def test_rendered_text_reads_back_as_the_documents(team, shipped, installation):
-    documents = compile_team(shipped.teams[team].team, installation)
+def test_rendered_text_reads_back_as_the_documents(team, shipped, here):
+    documents = compile_team(shipped.teams[team].team, here)
     assert yaml.safe_load(to_yaml(documents)) == documents
 
 
-def test_one_document_is_the_one_of_the_whole_team(shipped, installation):
+def test_one_document_is_the_one_of_the_whole_team(shipped, here):
     team = shipped.teams["clinic"].team
-    whole = compile_team(team, installation)
+    whole = compile_team(team, here)
     assert list(whole) == list(dag_ids(team)) == ["clinic.diabetes", "clinic.progression.train"]
     for dag_id, document in whole.items():
-        assert compile_one(team, dag_id, installation) == document
-    assert compile_one(team, "clinic.unknown", installation) is None
+        assert compile_one(team, dag_id, here) == document
+    assert compile_one(team, "clinic.unknown", here) is None
 
 
-def test_documents_do_not_depend_on_the_order_of_files_or_the_time(shipped, installation):
+def test_documents_do_not_depend_on_the_order_of_files_or_the_time(shipped, here):
     again = read_all(PROJECT / "configs", "dev")
     for team in TEAMS:
-        first = to_yaml(compile_team(shipped.teams[team].team, installation))
-        assert first == to_yaml(compile_team(again.teams[team].team, installation))
+        first = to_yaml(compile_team(shipped.teams[team].team, here))
+        assert first == to_yaml(compile_team(again.teams[team].team, here))
 
 
-def test_environment_changes_the_document(installation):
+def test_environment_changes_the_document(here):
     team = read_all(PROJECT / "configs", "prod").teams["ecology"].team
-    arguments = compile_team(team, installation)["ecology.species.train"]["default_args"]
+    arguments = compile_team(team, here)["ecology.species.train"]["default_args"]
     assert arguments["retries"] == 3
     assert arguments["retry_delay"] == {"__type__": "datetime.timedelta", "seconds": 300}
 
@@ -77,8 +77,8 @@ def write_team(project: Path, text: str) -> None:
 def compile_sea(project: Path) -> dict:
     read = read_all(project / "configs", "dev")
     assert not read.problems
-    installation = Installation(storage="s3://lake", workspace="/scratch", project=project)
-    return compile_team(read.teams["sea"].team, installation)
+    here = Installation(storage="s3://lake", workspace="/scratch", project=project)
+    return compile_team(read.teams["sea"].team, here)
 
 
 SOURCE = "source: {type: csv, path: data/a.csv}"
@@ -161,9 +161,9 @@ def test_sql_file_stands_in_the_document_as_text(tmp_path):
     assert arguments["transforms"] == [{"type": "sql", "query": "select *\nfrom source"}]
 
 
-def test_parallel_trials_limit_the_instances_of_the_mapped_group(shipped, installation):
+def test_parallel_trials_limit_the_instances_of_the_mapped_group(shipped, here):
     team = shipped.teams["ecology"].team
-    trial = compile_team(team, installation)["ecology.species.train"]["tasks"]["trial"]
+    trial = compile_team(team, here)["ecology.species.train"]["tasks"]["trial"]
     assert trial["expand"] == {"trial": "+plan_trials"}
     limits = {name: task["max_active_tis_per_dagrun"] for name, task in trial["tasks"].items()}
     assert limits == {"fit": 2, "evaluate": 2}

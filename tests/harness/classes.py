@@ -14,20 +14,30 @@ A test is what its file is, or more if a fixture or a marker of its own asks for
 is not known here is fast: if it needs an extra, it fails where only the core is installed.
 """
 
-import ast
 import importlib.util
 from collections.abc import Collection
 from fnmatch import fnmatch
-from functools import cache
-from pathlib import Path, PurePosixPath
-
-TESTS = Path(__file__).parents[1]
+from pathlib import PurePosixPath
 
 CLASSES = ("fast", "core", "extras", "pets", "nightly")
 """From what needs least to what needs most."""
 
 INSTALLATION = "installation"
 """The fixture of the Airflow that tests share (see `tests.harness.shared`), and the group of those tests."""
+
+SHARING = frozenset(
+    (
+        "end_to_end/test_dataset_to_model.py",
+        "end_to_end/test_deployment.py",
+        "end_to_end/test_notification.py",
+        "end_to_end/test_prediction.py",
+        "end_to_end/test_promotion.py",
+        "end_to_end/test_resources.py",
+        "end_to_end/test_training_jobs.py",
+        "runtime/test_embedded.py",
+    )
+)
+"""The files whose tests use it. A list, since who hands out tests to processes sees no fixtures."""
 
 OF_FILES = {
     "end_to_end/test_pets*.py": "pets",
@@ -83,20 +93,9 @@ def class_of(path: PurePosixPath, fixtures: Collection[str], markers: Collection
     return max(asked, key=CLASSES.index)
 
 
-@cache
 def group_of_file(path: PurePosixPath) -> str:
-    """The tests that run in the same process as a file's: its own, and those that share its Airflow.
-
-    Read off the text, since who hands out tests to processes sees no fixtures.
-    """
-    functions = ast.walk(ast.parse((TESTS / path).read_text(encoding="utf-8")))
-    shares = any(
-        isinstance(function, ast.FunctionDef)
-        and (function.name.startswith("test_") or function.decorator_list)
-        and any(argument.arg == INSTALLATION for argument in function.args.args)
-        for function in functions
-    )
-    return INSTALLATION if shares else str(path)
+    """The tests that run in the same process as a file's: its own, and those that share its Airflow."""
+    return INSTALLATION if str(path) in SHARING else str(path)
 
 
 def missing_extras() -> list[str]:
