@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from factory.runtime.home import Home
+from factory.runtime.lock import HomeLock
+from factory.runtime.ports import Ports
 from tests.harness.servers import free_port
 from tests.serving.service import serving
 
@@ -219,9 +222,10 @@ def test_sigterm_finishes_the_request_that_has_begun(tmp_path, mlflow_server, sp
 
 def test_a_model_without_champion_is_waited_for(tmp_path, mlflow_server):
     # No address is set: that of the factory which runs in the project is taken.
-    announced = tmp_path / ".factory" / "runtime.json"
-    announced.parent.mkdir()
-    announced.write_text(json.dumps({"mlflow": mlflow_server}))
+    ports = Ports(airflow=free_port(), mlflow=urlsplit(mlflow_server).port)
+    lock = HomeLock(Home.of(tmp_path).lock)
+    lock.acquire()
+    lock.announce(ports)
     project = ("--project", str(tmp_path))
     with serving(tmp_path, "", "serving.later", options=project, ready=False) as service:
         service.until(lambda: service.get("/healthz")[1]["registry"] == "answers")
