@@ -125,7 +125,7 @@ def test_winner_is_registered_with_its_data_and_can_be_loaded(lab: Lab, first: C
     assert result["model"] == "lab.species"
     assert result["trials"] == TRIALS
     assert result["score"] > 0.8
-    version = mlflow_of(lab).get_model_version("lab.species", result["version"])
+    version = mlflow_of(lab).get_model_version("lab.species", str(result["version"]))
     assert version.tags["snapshot.sea.catches"] == "0"
     assert mlflow_of(lab).get_model_version_by_alias("lab.species", "champion")
 
@@ -207,7 +207,7 @@ def test_changed_rows_make_a_new_snapshot_a_new_run_and_a_new_model_version(
         lab.airflow.xcom(CONSUMER, chain.training.dag_run_id, "register")
         for chain in (first, second)
     ]
-    assert [result["version"] for result in results] == ["1", "2"]
+    assert [result["version"] for result in results] == [1, 2]
     assert [result["snapshots"] for result in results] == [{"sea.catches": 0}, {"sea.catches": 1}]
 
 
