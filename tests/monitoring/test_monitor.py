@@ -59,7 +59,7 @@ class World:
         """Publish rows, predict them, publish the predictions."""
         birds = self.publish(BIRDS, rows)
         predictor = load_predictor(
-            registry.version(self.name, version, tracking=self.tracking),
+            registry.version(self.name, version, tracking=self.tracking).record,
             tracking=self.tracking,
         )
         made = predict(
