@@ -49,6 +49,7 @@ OF_FILES = {
     "base/test_aws.py": "extras",
     "deploy/test_kubernetes.py": "extras",
     "deploy/test_manifests.py": "extras",
+    "training/backends/test_local_process.py": "core",
     "training/backends/test_rules.py": "extras",
     "lake/storage/test_clouds.py": "extras",
     "airflow/test_deploy_access.py": "extras",

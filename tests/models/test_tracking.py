@@ -140,6 +140,7 @@ def test_files_of_a_run_are_replaced_by_a_retry(tracking, run, tmp_path):
     assert Path(local).read_text() == "second"
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_is_a_clear_error_soon_and_without_its_password():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

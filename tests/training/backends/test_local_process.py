@@ -49,7 +49,6 @@ def begun(run: Run) -> list[int]:
     raise AssertionError
 
 
-@pytest.mark.slow
 def test_job_trains_the_very_model_that_the_task_would(tmp_path):
     run = a_run(tmp_path, LOCAL, "file:///lake", TREE, max_depth=3)
     jobs = run.jobs()
