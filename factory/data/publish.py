@@ -110,9 +110,9 @@ def publish_images(dataset: str, rows: Rows, lake: Lake) -> int:
             continue
         uploaded, size = uploaded + 1, size + count
         if uploaded % _REPORTED == 0:
-            log.info("%s: %s pictures uploaded so far", dataset, f"{uploaded:,}")
+            log.info("%s: %s images uploaded so far", dataset, f"{uploaded:,}")
     log.info(
-        "%s: %s new pictures uploaded (%s bytes); %s more were there already",
+        "%s: %s new images uploaded (%s bytes); %s more were there already",
         dataset,
         f"{uploaded:,}",
         f"{size:,}",

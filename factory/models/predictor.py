@@ -62,7 +62,7 @@ class Predictor:
 
 def _form(column: "pd.Series[Any]") -> str:
     if _holds_bytes(column):
-        return "pictures"
+        return "images"
     if pd.api.types.is_numeric_dtype(column):
         return "numbers"
     return "points in time" if pd.api.types.is_datetime64_any_dtype(column) else "texts"
@@ -76,7 +76,7 @@ def _holds_bytes(column: "pd.Series[Any]") -> bool:
 
 
 def _form_of(kind: str) -> str:
-    named = {"string": "texts", "datetime": "points in time", "binary": "pictures"}
+    named = {"string": "texts", "datetime": "points in time", "binary": "images"}
     return named.get(kind, "numbers")
 
 

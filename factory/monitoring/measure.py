@@ -256,15 +256,15 @@ class _Loading:
 
 
 def _compare_columns(
-    reference: pa.Table, current: pa.Table, drift: Drift, picture: str | None
+    reference: pa.Table, current: pa.Table, drift: Drift, image: str | None
 ) -> tuple[ColumnDrift, ...]:
     names = drift.columns
     if names is None:
-        # Every picture is another one, and time goes on: neither is drift.
+        # Every image is another one, and time goes on: neither is drift.
         names = tuple(
             field.name
             for field in reference.schema
-            if not pa.types.is_timestamp(field.type) and field.name != picture
+            if not pa.types.is_timestamp(field.type) and field.name != image
         )
     require_columns(names, reference.column_names, "monitor.drift.columns")
     compared = [

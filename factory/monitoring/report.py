@@ -19,7 +19,7 @@ from factory.monitoring.measure import Measurement
 
 REPORT = "report.html"
 MEASUREMENT = "measurement.json"
-_MOST_PICTURES = 20
+_MOST_PLOTS = 20
 _LONGEST_LABEL = 14
 
 
@@ -33,7 +33,7 @@ def write_report(found: Measurement, windows: Sequence[MeasuredWindow], folder: 
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     rows = [*((found.prediction,) if found.prediction is not None else ()), *found.columns]
-    drawn = rows[:_MOST_PICTURES]
+    drawn = rows[:_MOST_PLOTS]
     environment = Environment(
         loader=PackageLoader("factory.monitoring", "."), autoescape=True, undefined=StrictUndefined
     )
@@ -41,7 +41,7 @@ def write_report(found: Measurement, windows: Sequence[MeasuredWindow], folder: 
         found=found,
         label=label_of(found),
         rows=rows,
-        pictures=[(column.column, _picture(column)) for column in drawn],
+        plots=[(column.column, _plot(column)) for column in drawn],
         left_out=len(rows) - len(drawn),
         windows=windows,
     )
@@ -49,7 +49,7 @@ def write_report(found: Measurement, windows: Sequence[MeasuredWindow], folder: 
     (folder / MEASUREMENT).write_text(found.model_dump_json(indent=2), encoding="utf-8")
 
 
-def _picture(column: ColumnDrift) -> str:
+def _plot(column: ColumnDrift) -> str:
     """The shares of rows in each bin, both sides beside each other, as base64 of a PNG."""
     figure, axes = plt.subplots(figsize=(5, 2.4), layout="constrained")
     places = np.arange(len(column.bins))
@@ -67,7 +67,7 @@ def _picture(column: ColumnDrift) -> str:
     axes.set_title(column.column + (" (drifted)" if column.drifted else ""), fontsize=9)
     axes.legend(fontsize=7)
     content = io.BytesIO()
-    # Without the version of matplotlib in it, equal windows make equal pictures.
+    # Without the version of matplotlib in it, equal windows make equal plots.
     figure.savefig(content, format="png", dpi=80, metadata={"Software": None})
     plt.close(figure)
     return base64.b64encode(content.getvalue()).decode()

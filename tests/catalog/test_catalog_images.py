@@ -1,4 +1,4 @@
-"""Pictures among the other datasets: their columns are known without a declaration."""
+"""Images among the other datasets: their columns are known without a declaration."""
 
 from pathlib import Path
 
@@ -28,13 +28,13 @@ def photos(more: str = "") -> str:
     return datasets(photos=f"source: {{type: images, path: data/pets}}{more}")
 
 
-def test_model_of_pictures_fits_a_dataset_of_pictures(folder: Folder) -> None:
+def test_model_of_images_fits_a_dataset_of_images(folder: Folder) -> None:
     predict = "    predict: {input: photos, keep: [path, image]}\n"
     folder.write("pets", team("pets", photos(), detector("photos", extra=predict)))
     assert brief(folder) == []
 
 
-def test_column_that_pictures_lack_is_found(folder: Folder) -> None:
+def test_column_that_images_lack_is_found(folder: Folder) -> None:
     more = ", checks: [{check: not_null, columns: [labels]}], transforms: [{type: images, convert: png}]"
     folder.write("pets", team("pets", photos(more), detector("photos", "lable")))
     assert brief(folder) == [
@@ -49,7 +49,7 @@ def test_queries_may_change_the_columns(folder: Folder) -> None:
     assert brief(folder) == []
 
 
-def test_model_of_pictures_on_rows_without_pictures_is_found(folder: Folder) -> None:
+def test_model_of_images_on_rows_without_images_is_found(folder: Folder) -> None:
     rows = datasets(sizes="columns: {id: BIGINT, label: VARCHAR}")
     folder.write("pets", team("pets", rows, detector("sizes")))
     [(place, _, message)] = brief(folder)

@@ -148,8 +148,8 @@ def test_a_container_is_started_without_privileges_and_asked_over_its_port(
     assert started[-1] == image(3)
     for option in ("--read-only", "--cap-drop", "no-new-privileges", f"127.0.0.1:{port}:8080"):
         assert option in started
-    answer = target.predict(deployed, Question(b"picture", "image/png"))
-    assert server.asked == [("/invocations", "image/png", b"picture")]
+    answer = target.predict(deployed, Question(b"image", "image/png"))
+    assert server.asked == [("/invocations", "image/png", b"image")]
     assert (answer.values, answer.version) == (("Adelie",), 3)
 
 

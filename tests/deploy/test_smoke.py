@@ -35,7 +35,7 @@ def ask(tmp_path):
     return run
 
 
-def test_a_picture_that_is_recognized_passes(ask):
+def test_an_image_that_is_recognized_passes(ask):
     tested = ask(CAT, Answer(("cat",), ({"cat": 0.9, "dog": 0.1},), 3))
     assert (tested.address, tested.asked, tested.values) == (ADDRESS, "cat.jpg", ["cat"])
     (question,) = ask.target._questions

@@ -1,4 +1,4 @@
-"""The document of a dataset of pictures: a golden file, and what only it has."""
+"""The document of a dataset of images: a golden file, and what only it has."""
 
 import os
 from pathlib import Path

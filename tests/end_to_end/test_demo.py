@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-PICTURE = REPOSITORY / "docs" / "images" / "assets.png"
+SCREENSHOT = REPOSITORY / "docs" / "images" / "assets.png"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
     "--headless",
@@ -105,6 +105,6 @@ def test_assets_view_shows_producer_asset_and_consumer(demo: Demo):
             expect(graph.get_by_test_id(f"rf__edge-{arrow}")).to_have_count(1)
         expect(page.get_by_text("Triggered Dag Run")).to_be_visible()
         if os.environ.get("REWRITE_GOLDEN"):
-            PICTURE.parent.mkdir(exist_ok=True)
-            page.screenshot(path=PICTURE)
+            SCREENSHOT.parent.mkdir(exist_ok=True)
+            page.screenshot(path=SCREENSHOT)
         browser.close()

@@ -328,7 +328,7 @@ def test_keys_that_do_not_identify_a_row_of_truth_are_refused(world):
         world.measure(predictions, missing, **QUALITY)
 
 
-def test_report_is_one_file_with_pictures_that_needs_nothing_else(world, tmp_path):
+def test_report_is_one_file_with_plots_that_needs_nothing_else(world, tmp_path):
     found = world.measure(world.predict(heavier()))
     write_report(found, [], tmp_path / "page")
     text = (tmp_path / "page" / "report.html").read_text()

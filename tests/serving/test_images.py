@@ -115,11 +115,11 @@ def test_a_bomb_is_refused_before_it_is_decoded(ask):
     ("files", "data", "words"),
     [
         (
-            {"picture": ("c.png", image())},
+            {"photo": ("c.png", image())},
             {},
-            "`curl -F image=@cat.jpg`; the form holds `picture`",
+            "`curl -F image=@cat.jpg`; the form holds `photo`",
         ),
-        ({"picture": ("c.png", image())}, {"note": "a cat"}, "the form holds"),
+        ({"photo": ("c.png", image())}, {"note": "a cat"}, "the form holds"),
         (
             [("image", ("a.png", image())), ("image", ("b.png", image()))],
             {},
@@ -153,7 +153,7 @@ def test_a_form_that_is_none_is_refused(ask, body, boundary):
         ({"rows": []}, "at least one"),
         ({"rows": [{"image": "no base64!"}]}, "no text in base64"),
         ({"rows": [{"image": 3}]}, "no text in base64"),
-        ({"rows": [{"picture": "eA=="}]}, '{"image": "<base64>"}'),
+        ({"rows": [{"photo": "eA=="}]}, '{"image": "<base64>"}'),
         ({"rows": [{"image": b64encode(b"text").decode()}]}, "no image in JPEG"),
         ({"rows": [{"image": b64encode(image()).decode()}] * 4}, "at most 3 images"),
         ({}, "at least one"),

@@ -13,9 +13,9 @@ def deploy(**smoke_test: object) -> ProcessTarget:
 @pytest.mark.parametrize(
     ("section", "takes_images", "words", "at"),
     [
-        ({"file": "cat.jpg"}, False, "takes rows and no pictures", "file"),
-        ({"file": "rows.json"}, True, "takes a picture", "file"),
-        ({"rows": [{"x": 1}]}, True, "takes a picture", "rows"),
+        ({"file": "cat.jpg"}, False, "takes rows and no images", "file"),
+        ({"file": "rows.json"}, True, "takes an image", "file"),
+        ({"rows": [{"x": 1}]}, True, "takes an image", "rows"),
     ],
 )
 def test_a_smoke_test_that_the_model_cannot_take_is_refused(section, takes_images, words, at):

@@ -271,9 +271,9 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded():
     side = int(MOST_PIXELS**0.5) + 1
     content = io.BytesIO()
     Image.new("1", (side, side)).save(content, "PNG")
-    pictures = EncodedImages(pd.Series([content.getvalue()], name="image"), 32, "crop")
+    images = EncodedImages(pd.Series([content.getvalue()], name="image"), 32, "crop")
     with pytest.raises(TerminalError, match="pixels, more than 50,000,000"):
-        pictures[0]
+        images[0]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])

@@ -159,7 +159,7 @@ def test_a_changed_file_of_a_registered_model_is_refused(seen, tmp_path, name):
 
 def test_rows_without_bytes_are_refused(seen):
     predictor = load_predictor(version_of(seen).record, tracking=seen.tracking)
-    with pytest.raises(Exception, match="'image' holds texts, and it learned from pictures"):
+    with pytest.raises(Exception, match="'image' holds texts, and it learned from images"):
         predictor.predict(pd.DataFrame({"image": ["pets/_files/ab/abcd.png"]}))
 
 

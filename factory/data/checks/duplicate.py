@@ -6,7 +6,7 @@ from factory.data.checks.check import Check, CheckedRows, Finding
 
 
 class Duplicate(Check):
-    """No picture is there twice, byte for byte."""
+    """No image is there twice, byte for byte."""
 
     check: Literal["duplicate"]
 
@@ -23,7 +23,7 @@ class Duplicate(Check):
         ).fetchall()
         if not count:
             return Finding()
-        message = f"{count:,} rows show {images:,} pictures"
+        message = f"{count:,} rows show {images:,} images"
         if several:
             message += f", {several:,} of them under several labels"
         twins = repeated.project("image").set_alias("twins")

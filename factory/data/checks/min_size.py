@@ -9,7 +9,7 @@ from factory.data.checks.check import Check
 
 
 class MinSize(Check):
-    """No picture is narrower or lower, in pixels; those that cannot be read pass."""
+    """No image is narrower or lower, in pixels; those that cannot be read pass."""
 
     check: Literal["min_size"]
     width: int | None = Field(default=None, ge=1)

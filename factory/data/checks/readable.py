@@ -6,7 +6,7 @@ from factory.data.checks.check import Check
 
 
 class Readable(Check):
-    """Every picture can be decoded."""
+    """Every image can be decoded."""
 
     check: Literal["readable"]
 

@@ -55,7 +55,7 @@ def look(file: Path, max_pixels: int) -> Header:
                 image.load()
                 return header
     except UnidentifiedImageError as error:
-        raise UnreadableImageError("no picture") from error
+        raise UnreadableImageError("no image") from error
     except UnreadableImageError:
         raise
     # A broken file makes decoders raise nearly anything.

@@ -41,7 +41,7 @@ def with_bytes(
         TamperedImageError: Bytes are not those that were published.
     """
     schema = rows.schema
-    require_columns([column], schema.names, "pictures")
+    require_columns([column], schema.names, "images")
     place = schema.get_field_index(column)
     schema = schema.set(place, pa.field(column, BYTES))
     for batch in _batches(rows):
@@ -78,13 +78,13 @@ def _addresses(batch: pa.RecordBatch, column: str) -> list[str]:
     missing = sum(address is None for address in addresses)
     if missing:
         raise ImageError(
-            f"{missing} rows have no picture in {column!r}: take them out in a transform "
+            f"{missing} rows have no image in {column!r}: take them out in a transform "
             f"(`where {column} is not null`)"
         )
     broken = [address for address in addresses if str(address).endswith(f".{UNREADABLE}")]
     if broken:
         raise ImageError(
-            f"{len(broken)} pictures cannot be read, such as {broken[0]}: let a check `readable` "
+            f"{len(broken)} images cannot be read, such as {broken[0]}: let a check `readable` "
             "find them, or take them out in a transform (`where format is not null`)"
         )
     return addresses

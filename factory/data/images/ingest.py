@@ -57,7 +57,7 @@ def ingest_images(
         TerminalError: The images cannot be used as they are.
     """
     reading = _Reading(labels, max_pixels, store)
-    unsorted = write_pieces(reading.tables(found), "pictures", file.with_name("images.parquet"))
+    unsorted = write_pieces(reading.tables(found), "images", file.with_name("images.parquet"))
     try:
         with engine.connect(file.parent) as connection:
             engine.create_view(connection, "images", [unsorted.file])
@@ -83,11 +83,11 @@ class _Reading:
         while batch := [self.row(file) for file in islice(found, _ROWS_AT_ONCE)]:
             yield pa.Table.from_pylist(batch, SCHEMA)
             rows += len(batch)
-            log.info("%s pictures so far", f"{rows:,}")
+            log.info("%s images so far", f"{rows:,}")
         self.labels.finish(rows, self.unlabelled)
         if self.unreadable:
             log.warning(
-                "%d of %d pictures cannot be read: their rows have no format, which a check "
+                "%d of %d images cannot be read: their rows have no format, which a check "
                 "`readable` finds",
                 self.unreadable,
                 rows,

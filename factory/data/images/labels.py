@@ -34,10 +34,10 @@ class LabelReader(ABC):
             ImageError: Not one of several images has a label.
         """
         if images and images == unlabelled:
-            raise ImageError(f"not one of {images:,} pictures has a label: {self.advice}")
+            raise ImageError(f"not one of {images:,} images has a label: {self.advice}")
         if unlabelled:
             log.warning(
-                "%s of %s pictures have no label, which a check `not_null` finds: %s",
+                "%s of %s images have no label, which a check `not_null` finds: %s",
                 f"{unlabelled:,}",
                 f"{images:,}",
                 self.advice,
@@ -50,7 +50,7 @@ class LabelReader(ABC):
 
 
 class FolderLabels(Section):
-    """The name of the folder that a picture lies in; none at the top."""
+    """The name of the folder that an image lies in; none at the top."""
 
     type: Literal["folder"]
 
@@ -60,7 +60,7 @@ class FolderLabels(Section):
 
 
 class CsvLabels(Section):
-    """A CSV file that names pictures, by their path or by their file's name, and their labels."""
+    """A CSV file that names images, by their path or by their file's name, and their labels."""
 
     type: Literal["csv"]
     path: ProjectPath
@@ -98,7 +98,7 @@ def _check_label_pattern(value: str) -> str:
 
 
 class PatternLabels(Section):
-    """What the group `label` of a pattern finds in a picture's path."""
+    """What the group `label` of a pattern finds in an image's path."""
 
     type: Literal["pattern"]
     pattern: Annotated[Text, AfterValidator(_check_label_pattern)]
@@ -117,7 +117,7 @@ class _ByFolder(LabelReader):
 
     @property
     def advice(self) -> str:
-        return "put pictures into folders that are named for what they show, or write `labels`"
+        return "put images into folders that are named for what they show, or write `labels`"
 
     def finish(self, images: int, unlabelled: int) -> None:
         # Images to predict lie in one folder: they have no labels yet.
@@ -155,7 +155,7 @@ class _ByCsv(LabelReader):
         super().finish(images, unlabelled)
         if missing := sorted(self.by_name.keys() - self.used):
             log.warning(
-                "%s names %s pictures that are not there: %s …",
+                "%s names %s images that are not there: %s …",
                 self.labels.path,
                 f"{len(missing):,}",
                 ", ".join(missing[:_SHOWN]),

@@ -156,7 +156,7 @@ def checked(address: str) -> str:
     """
     if not re.fullmatch(ADDRESS, address):
         raise ImageError(
-            f"{address[:200]!r} is no picture's address (team/_files/ab/abcd….jpg): the column must "
+            f"{address[:200]!r} is no image's address (team/_files/ab/abcd….jpg): the column must "
             "come, unchanged, from a dataset whose source is `type: images`"
         )
     return address

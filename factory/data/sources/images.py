@@ -45,14 +45,14 @@ def _check_prefix(value: str) -> str:
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^?#]*)?", value):
         raise PydanticCustomError(
             "prefix",
-            "{value} is no address of an object store: write one such as s3://bucket/pictures",
+            "{value} is no address of an object store: write one such as s3://bucket/images",
             {"value": repr(value)},
         )
     return value.rstrip("/")
 
 
 class ImagesSource(Source):
-    """Pictures: one row a file, its bytes kept beside the table.
+    """Images: one row a file, its bytes kept beside the table.
 
     They come from the project (`path`: a folder, a glob, or tar, tar.gz and zip archives), from an
     archive behind an address (`url`), or from an object store (`prefix`).
@@ -73,7 +73,7 @@ class ImagesSource(Source):
     def _one_place(self) -> "ImagesSource":
         if sum(place is not None for place in (self.path, self.url, self.prefix)) != 1:
             raise PydanticCustomError(
-                "images", "pictures come from one place: write `path`, `url` or `prefix`"
+                "images", "images come from one place: write `path`, `url` or `prefix`"
             )
         if self.url is None and {"connection", "max_bytes"} & self.model_fields_set:
             raise PydanticCustomError("images", "`connection` and `max_bytes` belong to `url` only")
@@ -145,7 +145,7 @@ class _Kept:
             self.files += 1
             if self.files > self.limits.max_files:
                 raise ImageError(
-                    f"there are more than {self.limits.max_files:,} pictures: raise "
+                    f"there are more than {self.limits.max_files:,} images: raise "
                     "`source.limits.max_files` if that is right"
                 )
             yield Found(file.path, _Counted(file, self))
@@ -154,7 +154,7 @@ class _Kept:
         self.bytes += count
         if self.bytes > self.limits.max_total_bytes:
             raise ImageError(
-                f"the pictures have more than {self.limits.max_total_bytes:,} bytes together: raise "
+                f"the images have more than {self.limits.max_total_bytes:,} bytes together: raise "
                 "`source.limits.max_total_bytes` if that is right"
             )
 
@@ -164,7 +164,7 @@ class _Kept:
         if not self.files:
             beside = f", but {self.others} others: {', '.join(self.other_names)}"
             raise ImageError(
-                f"there is no picture{beside if self.others else ''}. Names of pictures end with "
+                f"there is no image{beside if self.others else ''}. Names of images end with "
                 f"{', '.join(sorted(SUFFIXES))}"
             )
 

@@ -26,7 +26,7 @@ _SHOWN = 5
 
 
 class Resize(Section):
-    """How pictures are brought to a size, in pixels.
+    """How images are brought to a size, in pixels.
 
     `fit` keeps the proportions and stays within width and height, `fill` keeps them and cuts off
     what is too much, `exact` stretches.
@@ -38,7 +38,7 @@ class Resize(Section):
 
 
 class ImagesTransform(Transform):
-    """Pictures made anew: resized, in one format, in one mode; turned upright, without metadata."""
+    """Images made anew: resized, in one format, in one mode; turned upright, without metadata."""
 
     type: Literal["images"]
     resize: Resize | None = None
@@ -117,7 +117,7 @@ class _Remaking:
     def finish(self, what: str, rows: int) -> None:
         if self.unreadable:
             log.warning(
-                "%s: %d of %d pictures cannot be read and stay as they are: %s",
+                "%s: %d of %d images cannot be read and stay as they are: %s",
                 what,
                 len(self.unreadable),
                 rows,

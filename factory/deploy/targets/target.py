@@ -38,7 +38,7 @@ def _check_suffix(value: str) -> str:
     if suffix not in (*IMAGE_TYPES, ".json"):
         raise PydanticCustomError(
             "smoke_test_file",
-            "{value} is neither a picture (.jpg, .png, .webp) nor rows (.json)",
+            "{value} is neither an image (.jpg, .png, .webp) nor rows (.json)",
             {"value": repr(value)},
         )
     return value
@@ -52,7 +52,7 @@ class SmokeTest(Section):
     """
 
     file: Annotated[ProjectFile, AfterValidator(_check_suffix)] | None = None
-    """A picture, or JSON: rows, or `{"rows": […]}`."""
+    """An image, or JSON: rows, or `{"rows": […]}`."""
     rows: ListOf[dict[str, Any]] | None = Field(default=None, min_length=1, max_length=1000)
     """Rows with the model's features, in place of a file."""
     expect: str | int | float | bool | None = None
@@ -213,13 +213,13 @@ class Target(Section):
         if is_image and not takes_images:
             raise PydanticCustomError(
                 "smoke_test",
-                "this model takes rows and no pictures: name a .json file, or write `rows`",
+                "this model takes rows and no images: name a .json file, or write `rows`",
                 {"at": (*at, "file")},
             )
         if takes_images and (test.rows is not None or (test.file is not None and not is_image)):
             raise PydanticCustomError(
                 "smoke_test",
-                "this model takes a picture: name a file that ends with .jpg, .png or .webp",
+                "this model takes an image: name a file that ends with .jpg, .png or .webp",
                 {"at": (*at, "rows" if test.rows is not None else "file")},
             )
         if has_classes and test.tolerance is not None:

@@ -4,22 +4,22 @@ from pydantic import TypeAdapter
 from factory.data.checks.check import AnyCheck
 from factory.data.checks.run import CheckFailedError, check
 from factory.lake.write import Write
-from tests.data.images.pictures import pets, picture, write
+from tests.data.images.images import image, pets, write
 from tests.data.rows import lake_in, rows_of
 
-PICTURES = {
-    "cats/1.png": picture("red", (40, 30)),
-    "cats/2.png": picture("green", (10, 30)),
-    "cats/3.png": picture("red", (40, 30)),
-    "dogs/1.png": picture("red", (40, 30)),
-    "dogs/2.png": picture("blue", (30, 8)),
-    "birds/1.png": b"no picture",
+CONTENT = {
+    "cats/1.png": image("red", (40, 30)),
+    "cats/2.png": image("green", (10, 30)),
+    "cats/3.png": image("red", (40, 30)),
+    "dogs/1.png": image("red", (40, 30)),
+    "dogs/2.png": image("blue", (30, 8)),
+    "birds/1.png": b"no image",
 }
 
 
 @pytest.fixture
 def checked(tmp_path):
-    write(tmp_path / "pets", PICTURES)
+    write(tmp_path / "pets", CONTENT)
     rows = pets(tmp_path)
 
     def run(**section):
@@ -40,7 +40,7 @@ def checked(tmp_path):
     return run
 
 
-def test_readable_names_the_file_that_is_no_picture(checked):
+def test_readable_names_the_file_that_is_no_image(checked):
     found = checked(check="readable")
     assert (found.status, found.failing_rows, found.message) == ("fail", 1, "1 rows")
     assert next(iter(found.sample[0])) == "path"
@@ -69,21 +69,21 @@ def test_rows_without_any_label_fail_label_count(checked, tmp_path):
     assert checked(check="label_count", min=1).message == "no row has a label"
 
 
-def test_duplicate_finds_the_same_picture_under_several_names(checked):
+def test_duplicate_finds_the_same_image_under_several_names(checked):
     found = checked(check="duplicate")
     assert (found.status, found.failing_rows) == ("fail", 3)
-    assert found.message == "3 rows show 1 pictures, 1 of them under several labels"
+    assert found.message == "3 rows show 1 images, 1 of them under several labels"
     assert {row["path"] for row in found.sample} == {"cats/1.png", "cats/3.png", "dogs/1.png"}
 
 
 @pytest.mark.parametrize("name", ["readable", "duplicate"])
-def test_checks_of_pictures_on_other_rows_say_which_columns_are_missing(checked, tmp_path, name):
+def test_checks_of_images_on_other_rows_say_which_columns_are_missing(checked, tmp_path, name):
     checked.rows = rows_of("select 1 as id", tmp_path)
     assert "no column" in checked(check=name).message
 
 
 @pytest.mark.parametrize("name", ["readable", "duplicate"])
-def test_good_pictures_pass(checked, tmp_path, name):
-    write(tmp_path / "good", {"a/1.png": picture("red"), "b/1.png": picture("blue")})
+def test_good_images_pass(checked, tmp_path, name):
+    write(tmp_path / "good", {"a/1.png": image("red"), "b/1.png": image("blue")})
     checked.rows = pets(tmp_path, tmp_path / "good_run", path="good")
     assert checked(check=name).status == "pass"

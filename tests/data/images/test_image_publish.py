@@ -1,4 +1,4 @@
-"""From pictures in a folder to a snapshot, and what happens in between when things fail."""
+"""From images in a folder to a snapshot, and what happens in between when things fail."""
 
 import threading
 
@@ -16,7 +16,7 @@ from factory.lake.snapshot import NoSnapshotError
 from factory.lake.storage.errors import StorageError
 from factory.lake.storage.files import Files
 from factory.lake.write import Write
-from tests.data.images.pictures import PETS, pets, picture, write
+from tests.data.images.images import PETS, image, pets, write
 from tests.data.rows import lake_in, read_snapshot
 from tests.harness.s3 import BUCKET
 
@@ -90,9 +90,9 @@ def test_only_new_bytes_are_uploaded(tmp_path, lake):
     lake.files.uploaded.clear()
     # One more, a copy of one that is there, and one under another name.
     more = {
-        "cats/3.png": picture("pink"),
+        "cats/3.png": image("pink"),
         "cats/4.png": PETS["cats/1.png"],
-        "x/5.png": picture(90, mode="L"),
+        "x/5.png": image(90, mode="L"),
     }
     made = run(tmp_path, lake, more, "2")
     assert (made.changed, made.snapshot.rows) == (True, 7)
@@ -105,7 +105,7 @@ def test_lake_is_not_asked_about_what_the_newest_snapshot_names(tmp_path, lake, 
     asked = []
     exists = lake.files.files.exists
     monkeypatch.setattr(lake.files.files, "exists", lambda name: asked.append(name) or exists(name))
-    run(tmp_path, lake, {"x/9.png": picture("pink")}, "2")
+    run(tmp_path, lake, {"x/9.png": image("pink")}, "2")
     assert len(asked) == 1
 
 
@@ -117,7 +117,7 @@ def test_bytes_that_another_dataset_has_brought_are_not_uploaded_again(tmp_path,
 
 
 def test_failure_in_the_middle_leaves_no_snapshot_and_a_retry_goes_on(tmp_path, lake):
-    content = {f"x/{number}.png": picture((number, 0, 0)) for number in range(30)}
+    content = {f"x/{number}.png": image((number, 0, 0)) for number in range(30)}
     write(tmp_path / "pets", content)
     rows = pets(tmp_path, lake=lake)
     lake.files.fail_after = 12
@@ -139,12 +139,12 @@ def test_rows_that_are_appended_bring_their_own_bytes_only(tmp_path, lake):
     lake.files.uploaded.clear()
     for name in PETS:
         (tmp_path / "pets" / name).unlink()
-    made = run(tmp_path, lake, {"x/1.png": picture("pink")}, "2", write=Write(mode="append"))
+    made = run(tmp_path, lake, {"x/1.png": image("pink")}, "2", write=Write(mode="append"))
     assert made.snapshot.rows == 5
     assert len(lake.files.uploaded) == 1
 
 
-def test_pictures_that_a_transform_replaced_are_not_published(tmp_path, lake):
+def test_images_that_a_transform_replaced_are_not_published(tmp_path, lake):
     write(tmp_path / "pets", PETS)
     rows = pets(tmp_path, lake=lake)
     step = ImagesTransform.model_validate({"type": "images", "convert": "webp", "mode": "RGB"})
@@ -168,7 +168,7 @@ def test_dataset_made_of_another_names_the_same_bytes(tmp_path, lake):
     assert addresses(lake, 0, "pets.dogs") == addresses(lake)
 
 
-def test_dataset_without_pictures_asks_nothing_of_the_files(tmp_path, lake):
+def test_dataset_without_images_asks_nothing_of_the_files(tmp_path, lake):
     from tests.data.rows import rows_of
 
     rows = rows_of(f"select 'pets/_files/ab/{'ab' * 32}.png' as image", tmp_path)
@@ -182,7 +182,7 @@ def test_error_of_s3_in_the_middle_leaves_no_snapshot(tmp_path, request):
         pytest.skip("about S3")
     s3 = request.getfixturevalue("s3")
     lake = lake_in(tmp_path)
-    content = {f"x/{number}.png": picture((number, 0, 0)) for number in range(20)}
+    content = {f"x/{number}.png": image((number, 0, 0)) for number in range(20)}
     write(tmp_path / "pets", content)
     rows = pets(tmp_path, lake=lake)
     seen = []

@@ -1,4 +1,4 @@
-"""Pictures as models get them."""
+"""Images as models get them."""
 
 import io
 import json
@@ -26,7 +26,7 @@ from factory.trainers.trainer import Predictions
 from factory.training.model import Model
 from factory.training.rows import model_images, model_rows
 from factory.training.split import read_part, split
-from tests.data.images.pictures import encoded, pets, picture, write
+from tests.data.images.images import encoded, image, pets, write
 from tests.data.rows import lake_in
 from tests.harness.memory import REPOSITORY
 from tests.models.records import record
@@ -36,7 +36,7 @@ COLORS = {"red": "cats", "blue": "dogs"}
 
 def photos(count: int = 20) -> dict[str, bytes]:
     return {
-        f"{label}/{number}.png": picture(color, (20 + number, 20))
+        f"{label}/{number}.png": image(color, (20 + number, 20))
         for color, label in COLORS.items()
         for number in range(count // 2)
     }
@@ -123,14 +123,14 @@ def test_no_rows_are_no_batches(lake):
 @pytest.mark.parametrize(
     ("addresses", "said"),
     [
-        (["pets/_files/../../etc/passwd"], "no picture's address"),
-        (["https://example.org/cat.jpg"], "no picture's address"),
+        (["pets/_files/../../etc/passwd"], "no image's address"),
+        (["https://example.org/cat.jpg"], "no image's address"),
         ([f"pets/_files/ab/{'ab' * 32}.png"], "not in the lake"),
-        ([None], "1 rows have no picture"),
+        ([None], "1 rows have no image"),
         ([f"pets/_files/ab/{'ab' * 32}.bin"], "readable"),
     ],
 )
-def test_what_has_no_picture_is_an_error_that_says_what_to_do(lake, addresses, said):
+def test_what_has_no_image_is_an_error_that_says_what_to_do(lake, addresses, said):
     rows = pa.table({"image": pa.array(addresses, pa.string())})
     with pytest.raises(ImageError, match=said):
         list(with_bytes(rows, "image", lake))
@@ -140,7 +140,7 @@ def test_what_has_no_picture_is_an_error_that_says_what_to_do(lake, addresses, s
 
 def test_changed_bytes_are_refused(lake, tmp_path):
     rows = lake.scan("pets.photos", 0).to_table()
-    (tmp_path / "x").write_bytes(picture("green"))
+    (tmp_path / "x").write_bytes(image("green"))
     lake.files.upload(tmp_path / "x", rows.column("image")[7].as_py())
     with pytest.raises(TamperedImageError, match="other bytes"):
         list(with_bytes(rows, "image", lake))
@@ -176,12 +176,12 @@ def test_split_does_not_depend_on_the_order_of_rows(lake, tmp_path):
     assert one == other
 
 
-def test_split_of_pictures_needs_a_lake(lake, tmp_path):
+def test_split_of_images_needs_a_lake(lake, tmp_path):
     with pytest.raises(TerminalError, match="images"):
         split(lake.scan("pets.photos", 0), detector(), tmp_path / "run")
 
 
-def test_model_without_pictures_is_divided_as_ever(lake, tmp_path):
+def test_model_without_images_is_divided_as_ever(lake, tmp_path):
     model = detector(
         features=["width", "height"],
         search={
@@ -193,7 +193,7 @@ def test_model_without_pictures_is_divided_as_ever(lake, tmp_path):
     assert found.columns == {"width": "double", "height": "double"}
 
 
-def test_pictures_that_a_models_transforms_make_are_used(lake, tmp_path):
+def test_images_that_a_models_transforms_make_are_used(lake, tmp_path):
     small = {"width": 8, "height": 8, "mode": "exact"}
     step = ImagesTransform.model_validate({"type": "images", "resize": small, "convert": "jpeg"})
     workspace = tmp_path / "run"
@@ -207,7 +207,7 @@ def test_pictures_that_a_models_transforms_make_are_used(lake, tmp_path):
     assert {Image.open(io.BytesIO(content)).size for content in features["image"]} == {(8, 8)}
 
 
-def test_prediction_asks_about_pictures_some_at_a_time(lake, tmp_path, monkeypatch):
+def test_prediction_asks_about_images_some_at_a_time(lake, tmp_path, monkeypatch):
     monkeypatch.setattr("factory.data.images.frames._BATCH_BYTES", 400)
     model, eye = predictor()
     rows = prediction_rows(
@@ -225,7 +225,7 @@ def test_prediction_asks_about_pictures_some_at_a_time(lake, tmp_path, monkeypat
         predict(rows, model, form, batch_rows=12, file=file)
 
 
-def test_prediction_of_no_pictures_has_columns(lake, tmp_path):
+def test_prediction_of_no_images_has_columns(lake, tmp_path):
     model, _ = predictor()
     rows = pyarrow.dataset.dataset(lake.scan("pets.photos", 0).to_table().slice(0, 0))
     form = Form("classification", ["path"], 0)
@@ -253,7 +253,7 @@ print(json.dumps((peak_kilobytes() - before) / 1024))
 
 
 @pytest.mark.slow
-def test_memory_of_a_split_does_not_grow_with_pictures(tmp_path):
+def test_memory_of_a_split_does_not_grow_with_images(tmp_path):
     lake = lake_in(tmp_path)
     noise = os.urandom(3 * 500 * 500)
     for number in range(400):
@@ -273,5 +273,5 @@ def test_memory_of_a_split_does_not_grow_with_pictures(tmp_path):
             cwd=REPOSITORY,
         )
         used[count] = json.loads(done.stdout)
-    # 225 MB more of pictures; a batch of a part may be fuller than before.
+    # 225 MB more of images; a batch of a part may be fuller than before.
     assert used[400] - used[100] < 75, used

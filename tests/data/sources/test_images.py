@@ -12,7 +12,7 @@ from factory.data.images.store import ImageError
 from factory.lake import publishing
 from factory.lake.write import Write
 from tests.data.archives import tar_of, zip_of
-from tests.data.images.pictures import COLUMNS, PETS, bomb, encoded, pets, picture, source, write
+from tests.data.images.images import COLUMNS, PETS, bomb, encoded, image, pets, source, write
 from tests.data.rows import lake_in, read
 from tests.data.sources.test_http import running
 from tests.harness.memory import REPOSITORY
@@ -24,7 +24,7 @@ def table(rows) -> dict[str, dict]:
     return {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in read(rows)}
 
 
-def test_every_picture_is_a_row_and_its_bytes_lie_under_their_hash(tmp_path):
+def test_every_image_is_a_row_and_its_bytes_lie_under_their_hash(tmp_path):
     write(tmp_path / "pets", PETS)
     rows = pets(tmp_path)
     assert tuple(rows.columns) == COLUMNS == source(path="pets").known_columns()
@@ -41,7 +41,7 @@ def test_every_picture_is_a_row_and_its_bytes_lie_under_their_hash(tmp_path):
 
 
 def test_the_same_bytes_are_kept_once(tmp_path):
-    write(tmp_path / "pets", {"a/1.png": picture(), "b/2.png": picture()})
+    write(tmp_path / "pets", {"a/1.png": image(), "b/2.png": image()})
     assert len({row["image"] for row in table(pets(tmp_path)).values()}) == 1
     kept = [file for file in (tmp_path / "workspace" / "files").rglob("*") if file.is_file()]
     assert len(kept) == 1
@@ -81,7 +81,7 @@ def test_an_archive_gives_the_rows_of_its_folder(tmp_path, name):
 
 def test_several_archives_give_the_folders_of_their_names(tmp_path):
     for team in ("cats", "dogs"):
-        tar_of(tmp_path / f"{team}.tar.gz", {"1.png": picture("red" if team == "cats" else "blue")})
+        tar_of(tmp_path / f"{team}.tar.gz", {"1.png": image("red" if team == "cats" else "blue")})
     found = table(pets(tmp_path, path="*.tar.gz"))
     assert {path: row["label"] for path, row in found.items()} == {
         "cats/1.png": "cats",
@@ -99,7 +99,7 @@ def test_glob_counts_from_its_first_wildcard(tmp_path):
     assert list(table(pets(tmp_path, path="data/pets/cats/1.png"))) == ["1.png"]
 
 
-def test_files_that_are_no_pictures_by_name_are_left_out(tmp_path, caplog):
+def test_files_that_are_no_images_by_name_are_left_out(tmp_path, caplog):
     others = {
         "README.txt": b"",
         ".hidden.png": b"",
@@ -115,20 +115,20 @@ def test_files_that_are_no_pictures_by_name_are_left_out(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("content", [{}, {"notes.txt": b"x"}])
-def test_source_without_pictures_is_an_error_that_says_what_is_there(tmp_path, content):
+def test_source_without_images_is_an_error_that_says_what_is_there(tmp_path, content):
     write(tmp_path / "pets", content).mkdir(exist_ok=True)
-    with pytest.raises(ImageError, match=r"no picture.*notes\.txt" if content else "no picture"):
+    with pytest.raises(ImageError, match=r"no image.*notes\.txt" if content else "no image"):
         pets(tmp_path)
-    with pytest.raises(ImageError, match="no picture"):
+    with pytest.raises(ImageError, match="no image"):
         pets(tmp_path, path="nowhere")
 
 
 BROKEN = {
     "text.jpg": b"<html>not found</html>",
     "empty.png": b"",
-    "cut.jpg": picture(size=(300, 300), kind="JPEG")[:900],
-    "cut.png": picture(size=(300, 300))[:-40],
-    "cut.webp": picture(size=(300, 300), kind="WEBP")[:-10],
+    "cut.jpg": image(size=(300, 300), kind="JPEG")[:900],
+    "cut.png": image(size=(300, 300))[:-40],
+    "cut.webp": image(size=(300, 300), kind="WEBP")[:-10],
     "bomb.png": bomb(),
     "page.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
     "vector.png": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
@@ -136,7 +136,7 @@ BROKEN = {
 
 
 def test_what_cannot_be_read_stays_a_row_without_a_size(tmp_path, caplog):
-    write(tmp_path / "pets" / "cats", BROKEN | {"good.png": picture()})
+    write(tmp_path / "pets" / "cats", BROKEN | {"good.png": image()})
     found = table(pets(tmp_path))
     for name, content in BROKEN.items():
         row = found[f"cats/{name}"]
@@ -147,8 +147,8 @@ def test_what_cannot_be_read_stays_a_row_without_a_size(tmp_path, caplog):
     assert found["cats/good.png"]["format"] == "png"
 
 
-def test_picture_with_too_many_pixels_is_not_decoded(tmp_path):
-    write(tmp_path / "pets", {"1.png": picture(size=(40, 30)), "2.png": picture(size=(41, 30))})
+def test_image_with_too_many_pixels_is_not_decoded(tmp_path):
+    write(tmp_path / "pets", {"1.png": image(size=(40, 30)), "2.png": image(size=(41, 30))})
     found = table(pets(tmp_path, limits={"max_pixels": 1200}))
     assert [row["format"] for row in found.values()] == ["png", None]
 
@@ -189,7 +189,7 @@ def test_link_out_of_the_project_is_refused(tmp_path, link):
 
 
 def test_poisoned_archive_gives_no_rows(tmp_path):
-    tar_of(tmp_path / "all.tar", PETS | {"../../escape.png": picture()})
+    tar_of(tmp_path / "all.tar", PETS | {"../../escape.png": image()})
     with pytest.raises(TerminalError, match="leads out"):
         pets(tmp_path, path="all.tar")
     assert not (tmp_path / "workspace" / "source.parquet").exists()
@@ -199,12 +199,12 @@ def test_poisoned_archive_gives_no_rows(tmp_path):
 def test_pattern_tells_labels(tmp_path, caplog):
     write(
         tmp_path / "pets",
-        {"cat.1.png": picture(), "dog.1.png": picture("blue"), "x.png": picture()},
+        {"cat.1.png": image(), "dog.1.png": image("blue"), "x.png": image()},
     )
     labels = {"type": "pattern", "pattern": r"(?P<label>cat|dog)\."}
     found = table(pets(tmp_path, labels=labels))
     assert [row["label"] for row in found.values()] == ["cat", "dog", None]
-    assert "1 of 3 pictures have no label" in caplog.text
+    assert "1 of 3 images have no label" in caplog.text
     with pytest.raises(ImageError, match=r"labels\.pattern"):
         pets(tmp_path, labels={"type": "pattern", "pattern": "(?P<label>bird)"})
 
@@ -229,7 +229,7 @@ def test_csv_tells_labels_by_path_or_name(tmp_path, caplog):
     [
         (["name,breed", "1.png,Manx"], "did you mean|no column 'file'"),
         (["file,breed", "1.png,Manx", "1.png,Siam"], r"several labels to 1\.png"),
-        (["file,breed", "a/1.png,Manx"], "not one of 4 pictures"),
+        (["file,breed", "a/1.png,Manx"], "not one of 4 images"),
     ],
 )
 def test_csv_that_does_not_fit_is_an_error(tmp_path, lines, said):
@@ -240,8 +240,8 @@ def test_csv_that_does_not_fit_is_an_error(tmp_path, lines, said):
         pets(tmp_path, labels=labels)
 
 
-def test_pictures_in_one_folder_have_no_labels(tmp_path):
-    write(tmp_path / "pets", {"1.png": picture(), "2.png": picture("blue")})
+def test_images_in_one_folder_have_no_labels(tmp_path):
+    write(tmp_path / "pets", {"1.png": image(), "2.png": image("blue")})
     assert [row["label"] for row in table(pets(tmp_path)).values()] == [None, None]
 
 
@@ -262,7 +262,7 @@ def test_archive_in_an_object_store_is_unpacked(tmp_path, s3):
 
 
 def test_object_that_is_too_large_is_not_read_whole(tmp_path, s3):
-    s3.client().put_object(Bucket=BUCKET, Key="in/1.png", Body=picture())
+    s3.client().put_object(Bucket=BUCKET, Key="in/1.png", Body=image())
     with pytest.raises(TerminalError, match="max_file_bytes"):
         pets(tmp_path, prefix=f"s3://{BUCKET}/in", limits={"max_file_bytes": 50})
 
@@ -292,7 +292,7 @@ MEMORY = """
 import json, sys
 from pathlib import Path
 from tests.harness.memory import peak_kilobytes
-from tests.data.images.pictures import pets
+from tests.data.images.images import pets
 count = int(sys.argv[2])
 before = peak_kilobytes()
 rows = pets(Path(sys.argv[1]), path=f"{count}.tar")
@@ -301,7 +301,7 @@ print(json.dumps([rows.rows, (peak_kilobytes() - before) / 1024]))
 
 
 @pytest.mark.slow
-def test_memory_stays_flat_over_many_pictures(tmp_path):
+def test_memory_stays_flat_over_many_images(tmp_path):
     noise = os.urandom(3 * 200 * 200)
     used = {}
     for count in (50, 1500):
@@ -325,5 +325,5 @@ def test_memory_stays_flat_over_many_pictures(tmp_path):
         )
         rows, used[count] = json.loads(done.stdout)
         assert rows == count
-    # 180 MB of pictures.
+    # 180 MB of images.
     assert used[1500] - used[50] < 30

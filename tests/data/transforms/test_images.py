@@ -10,7 +10,7 @@ from factory.data.images.store import TamperedImageError
 from factory.data.transforms.images import ImagesTransform
 from factory.data.transforms.run import transform
 from factory.data.transforms.sql import SqlTransform
-from tests.data.images.pictures import COLUMNS, PETS, encoded, pets, picture, write
+from tests.data.images.images import COLUMNS, PETS, encoded, image, pets, write
 from tests.data.rows import lake_in, read
 
 
@@ -19,7 +19,7 @@ def step(**keys) -> ImagesTransform:
 
 
 def changed(folder, content, *steps, lake=None):
-    """The rows after the steps, by path, and the pictures in them."""
+    """The rows after the steps, by path, and the images in them."""
     write(folder / "pets", content)
     rows = pets(folder)
     after = transform(
@@ -39,7 +39,7 @@ def changed(folder, content, *steps, lake=None):
     return found, images
 
 
-def test_new_pictures_have_new_rows_and_addresses(tmp_path):
+def test_new_images_have_new_rows_and_addresses(tmp_path):
     sides = {"width": 16, "height": 16, "mode": "exact"}
     found, images = changed(tmp_path, PETS, step(resize=sides, convert="jpeg", mode="RGB"))
     assert tuple(next(iter(found.values()))) == COLUMNS
@@ -57,20 +57,20 @@ def test_new_pictures_have_new_rows_and_addresses(tmp_path):
 @pytest.mark.parametrize(
     ("mode", "size"), [("fit", (32, 24)), ("fill", (32, 32)), ("exact", (32, 32))]
 )
-def test_picture_is_brought_to_its_size(tmp_path, mode, size):
+def test_image_is_brought_to_its_size(tmp_path, mode, size):
     resize = {"width": 32, "height": 32, "mode": mode}
     for number, original in enumerate([(400, 300), (40, 30), (20, 15)]):
         folder = tmp_path / str(number)
         for kind in ("PNG", "JPEG"):
             _, images = changed(
-                folder / kind, {"1.png": picture("red", original, kind)}, step(resize=resize)
+                folder / kind, {"1.png": image("red", original, kind)}, step(resize=resize)
             )
             assert images["1.png"].size == size
 
 
-def test_very_long_picture_keeps_a_side_of_one_pixel(tmp_path):
+def test_very_long_image_keeps_a_side_of_one_pixel(tmp_path):
     resize = {"width": 32, "height": 32}
-    _, images = changed(tmp_path, {"1.png": picture("red", (900, 1))}, step(resize=resize))
+    _, images = changed(tmp_path, {"1.png": image("red", (900, 1))}, step(resize=resize))
     assert images["1.png"].size == (32, 1)
 
 
@@ -92,7 +92,7 @@ def test_reduced_decoding_of_a_photo_shows_the_same(tmp_path):
     assert max(abs(one - other) for one, other in pairs) <= 3
 
 
-def test_picture_is_turned_upright_and_loses_its_metadata(tmp_path):
+def test_image_is_turned_upright_and_loses_its_metadata(tmp_path):
     image = Image.new("RGB", (40, 30), "red")
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -131,7 +131,7 @@ HELD = {
 @pytest.mark.parametrize(
     ("kind", "mode"), [(k, mode) for k, modes in HELD.items() for mode in modes]
 )
-def test_every_readable_picture_can_be_changed(tmp_path, kind, mode):
+def test_every_readable_image_can_be_changed(tmp_path, kind, mode):
     image = Image.new("RGB", (20, 20), "red").convert("I" if mode == "I;16" else mode)
     content = encoded(image.convert(mode), kind)
     found, images = changed(tmp_path, {"1.bmp": content}, step(convert="jpeg", mode="RGB"))
@@ -147,13 +147,13 @@ def test_sixteen_bits_become_eight(tmp_path):
 
 def test_format_that_cannot_be_written_becomes_png(tmp_path):
     resize = {"width": 8, "height": 8}
-    found, _ = changed(tmp_path, {"1.gif": picture(kind="GIF")}, step(resize=resize))
+    found, _ = changed(tmp_path, {"1.gif": image(kind="GIF")}, step(resize=resize))
     assert found["1.gif"]["format"] == "png"
     assert found["1.gif"]["image"].endswith(".png")
 
 
 def test_jpeg_that_is_to_have_transparency_becomes_png(tmp_path):
-    found, images = changed(tmp_path, {"1.jpg": picture(kind="JPEG")}, step(mode="RGBA"))
+    found, images = changed(tmp_path, {"1.jpg": image(kind="JPEG")}, step(mode="RGBA"))
     assert (found["1.jpg"]["format"], images["1.jpg"].mode) == ("png", "RGBA")
 
 
@@ -168,8 +168,8 @@ def test_lower_quality_makes_fewer_bytes(tmp_path):
     assert sizes[0] < sizes[1]
 
 
-def test_picture_that_cannot_be_read_stays_as_it_is_and_is_named(tmp_path, caplog):
-    content = {"bad.jpg": b"no picture", "good.jpg": picture()}
+def test_image_that_cannot_be_read_stays_as_it_is_and_is_named(tmp_path, caplog):
+    content = {"bad.jpg": b"no image", "good.jpg": image()}
     write(tmp_path / "pets", content)
     before = pets(tmp_path)
     caplog.clear()
@@ -184,10 +184,10 @@ def test_picture_that_cannot_be_read_stays_as_it_is_and_is_named(tmp_path, caplo
         )
     assert read(after)[0] == read(before)[0]
     assert read(after)[1][3] == "webp"
-    assert "1 of 2 pictures cannot be read and stay as they are: bad.jpg" in caplog.text
+    assert "1 of 2 images cannot be read and stay as they are: bad.jpg" in caplog.text
 
 
-def test_the_same_pictures_are_made_again(tmp_path):
+def test_the_same_images_are_made_again(tmp_path):
     one = step(resize={"width": 20, "height": 20, "mode": "fill"}, convert="webp")
     first, _ = changed(tmp_path / "1", PETS, one)
     second, _ = changed(tmp_path / "2", PETS, one)
@@ -202,7 +202,7 @@ def test_columns_that_a_query_left_out_stay_out_and_others_stay_in(tmp_path):
     assert found["cats/2.jpg"]["seven"] == 7
 
 
-def test_queries_and_pictures_go_in_turn(tmp_path):
+def test_queries_and_images_go_in_turn(tmp_path):
     found, _ = changed(
         tmp_path,
         PETS,
@@ -218,7 +218,7 @@ def test_column_image_that_is_missing_or_holds_other_things_is_an_error(tmp_path
     rows = pets(tmp_path)
     for query, said in (
         ("select path from source", "no column 'image'"),
-        ("select '../../etc/passwd' as image", "no picture's address"),
+        ("select '../../etc/passwd' as image", "no image's address"),
         (f"select 'pets/_files/ab/{'ab' * 32}.png' as image", "not in the lake"),
     ):
         with pytest.raises(TerminalError, match=said):
@@ -232,12 +232,12 @@ def test_column_image_that_is_missing_or_holds_other_things_is_an_error(tmp_path
             )
 
 
-def test_pictures_of_another_dataset_come_from_the_lake_and_are_verified(tmp_path):
+def test_images_of_another_dataset_come_from_the_lake_and_are_verified(tmp_path):
     lake = lake_in(tmp_path)
-    content = picture()
+    content = image()
     digest = hashlib.sha256(content).hexdigest()
     address = f"other/_files/{digest[:2]}/{digest}.png"
-    write(tmp_path, {"pets/x.png": picture("blue"), "there": content})
+    write(tmp_path, {"pets/x.png": image("blue"), "there": content})
     lake.files.upload(tmp_path / "there", address)
     rows = pets(tmp_path)
 
@@ -256,7 +256,7 @@ def test_pictures_of_another_dataset_come_from_the_lake_and_are_verified(tmp_pat
     assert (
         Image.open(io.BytesIO((tmp_path / "workspace/files" / made).read_bytes())).format == "JPEG"
     )
-    write(tmp_path, {"there": picture("green")})
+    write(tmp_path, {"there": image("green")})
     lake.files.upload(tmp_path / "there", address)
     with pytest.raises(TamperedImageError, match="other bytes"):
         run()

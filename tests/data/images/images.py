@@ -1,4 +1,4 @@
-"""Pictures for tests: drawn here, so that nothing needs a licence."""
+"""Images for tests: drawn here, so that nothing needs a licence."""
 
 import io
 import struct
@@ -18,10 +18,10 @@ from tests.data.rows import lake_in
 COLUMNS = ("path", "label", "image", "format", "width", "height", "bytes")
 
 
-def picture(
+def image(
     color: Any = "red", size: tuple[int, int] = (40, 30), kind: str = "PNG", mode: str = "RGB"
 ) -> bytes:
-    """A picture of a cross on a plain ground."""
+    """An image of a cross on a plain ground."""
     image = Image.new(mode, size, color)
     for at in range(min(size)):
         image.putpixel((at, at), 255 if mode == "L" else (0,) * len(mode))
@@ -56,10 +56,10 @@ def write(folder: Path, content: Mapping[str, bytes]) -> Path:
 
 
 PETS = {
-    "cats/1.png": picture("red"),
-    "cats/2.jpg": picture("orange", kind="JPEG"),
-    "dogs/1.webp": picture("blue", (20, 50), kind="WEBP"),
-    "dogs/2.PNG": picture(90, mode="L"),
+    "cats/1.png": image("red"),
+    "cats/2.jpg": image("orange", kind="JPEG"),
+    "dogs/1.webp": image("blue", (20, 50), kind="WEBP"),
+    "dogs/2.PNG": image(90, mode="L"),
 }
 
 
