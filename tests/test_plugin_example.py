@@ -92,6 +92,7 @@ def test_team_runs_from_the_source_to_the_message(project):
     assert "sales.price" in message["subject"]
 
 
+@pytest.mark.nightly
 def test_check_of_the_plug_in_halts_rows_that_do_not_pass(project, tmp_path):
     for name in ("configs", "dags", "data"):
         shutil.copytree(project / name, tmp_path / name)

@@ -13,7 +13,7 @@ import pytest
 from factory.models import registry
 from tests.serving.service import serving, trained
 
-SECONDS = 60
+SECONDS = 20
 CLIENTS = 4
 
 
@@ -99,4 +99,4 @@ def test_no_request_fails_while_versions_change_under_load(
         f"{len(seconds)} requests, none failed; p50 {p50:.1f} ms, p99 {p99:.1f} ms; "
         f"new versions answered after {', '.join(f'{each:.1f} s' for each in took)}"
     )
-    assert len(seconds) > 1000
+    assert len(seconds) > 300
