@@ -7,7 +7,7 @@ LOWEST := .venv-lowest/bin
 export AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help install install-extras demo demo-pets up test test-fast test-extras test-pets test-lowest test-nightly schema lint bench bench-serving lock clean
+.PHONY: help install install-extras demo demo-pets up test test-fast test-commands test-extras test-pets test-lowest test-nightly schema lint bench bench-serving lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ test-fast: install ## Run the tests that take seconds: no Airflow, no server, no
 
 test: install ## Run all tests of the core, those against a running Airflow included
 	$(PYTEST) -m "fast or core"
+
+test-commands: install ## Run the tests of commands that start an Airflow of their own: up, run, demo
+	$(PYTEST) -m commands
 
 test-extras: install-extras ## Run the tests of the extras: fastai, AWS, Kubernetes, deployment
 	$(PYTEST) -m extras

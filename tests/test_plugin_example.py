@@ -20,7 +20,6 @@ KINDS = {
 }
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not UV.exists(), reason="`make install` brings uv, which is quick"),
 ]
 

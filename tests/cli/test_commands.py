@@ -83,7 +83,7 @@ def test_unknown_names_get_a_suggestion(project):
     assert (done.returncode, "did you mean `marine.penguins`?" in done.stderr) == (1, True)
 
 
-@pytest.mark.slow
+@pytest.mark.command
 def test_run_produces_missing_datasets_first_and_shows_the_result(project):
     done = factory("run", "ecology.species", project=project)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -95,7 +95,7 @@ def test_run_produces_missing_datasets_first_and_shows_the_result(project):
     assert (project / ".factory" / "runtime.json").read_text() == ""
 
 
-@pytest.mark.slow
+@pytest.mark.command
 def test_run_that_fails_shows_the_cause_and_exits_with_1(project):
     path = project / "configs" / "marine.yaml"
     path.write_text(path.read_text().replace("min: 2500", "min: 3500"))

@@ -6,6 +6,7 @@ Every test has exactly one, found here and not written on it:
 |---|---|---|
 | fast | `requirements.lock`; a few seconds | `make test-fast`, `make test` |
 | core | the same, and a server, an Airflow, or more time | `make test` |
+| commands | the same, and an Airflow of their own that a command starts and ends | `make test-commands` |
 | extras | packages of `requirements-extras.lock` | `make test-extras` |
 | pets | the extras, npm, and minutes | `make test-pets` |
 | nightly | time for what another test states at another level | `make test-nightly` |
@@ -19,7 +20,7 @@ from collections.abc import Collection
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
-CLASSES = ("fast", "core", "extras", "pets", "nightly")
+CLASSES = ("fast", "core", "commands", "extras", "pets", "nightly")
 """From what needs least to what needs most."""
 
 INSTALLATION = "installation"
@@ -40,6 +41,10 @@ SHARING = frozenset(
 """The files whose tests use it. A list, since who hands out tests to processes sees no fixtures."""
 
 OF_FILES = {
+    "cli/test_up.py": "commands",
+    "test_plugin_example.py": "commands",
+    "end_to_end/test_demo.py": "commands",
+    "end_to_end/test_monitoring.py": "commands",
     "end_to_end/test_pets*.py": "pets",
     "end_to_end/test_deployment.py": "extras",
     "end_to_end/test_s3.py": "extras",
@@ -69,6 +74,7 @@ OF_FIXTURES = {
 OF_MARKERS = {
     "end_to_end": "core",
     "slow": "core",
+    "command": "commands",
     "extras": "extras",
     "pets": "pets",
     "nightly": "nightly",
