@@ -13,7 +13,14 @@ from factory import kinds
 
 def forget_plugins() -> None:
     """Let the register look again at what is installed."""
-    for cached in (kinds._entry_points, kinds._added, kinds._union, kinds._adapter):
+    caches = (
+        kinds._all_entry_points,
+        kinds._entry_points,
+        kinds._added,
+        kinds._union,
+        kinds._adapter,
+    )
+    for cached in caches:
         cached.cache_clear()
     importlib.invalidate_caches()
 

@@ -13,6 +13,8 @@ import multiprocessing
 import sys
 from pathlib import Path
 
+from factory import kinds
+
 # skops looks through every module that is loaded when it is imported; Airflow has hundreds that
 # answer each question with a deprecation warning. So it comes first, and Airflow last.
 PRELOADED = (
@@ -37,6 +39,13 @@ PRELOADED = (
     "airflow.sdk.execution_time.task_runner",
     "airflow.providers.openlineage.plugins.listener",
     "dagfactory.dagbuilder",
+    "factory.airflow.load",
+    "factory.airflow.decorators",
+    "factory.airflow.operators",
+    "factory.airflow.tasks.dataset",
+    "factory.airflow.tasks.promotion",
+    "factory.airflow.tasks.training",
+    "factory.airflow.tasks.workspace",
 )
 
 IF_INSTALLED = ("boto3",)
@@ -74,6 +83,7 @@ def main() -> None:
     if multiprocessing.get_start_method() == "fork":
         preload(PRELOADED)
         preload(tuple(name for name in IF_INSTALLED if importlib.util.find_spec(name)))
+        kinds.prepare()
         if len(running := threads()) > 1:
             logger.warning("threads run before the scheduler forks: %s", ", ".join(running))
     from airflow.__main__ import main as airflow
