@@ -1,6 +1,5 @@
 """Teams' SQL in a sandbox."""
 
-import glob
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,8 @@ import pyarrow.dataset
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from factory.base.errors import FactoryError, TerminalError
+from factory.data.sql_rules import RefusedQueryError, check_query
 from factory.lake import engine
-from factory.lake.engine import literal
 from factory.lake.table import Lake
 
 Tables = Mapping[str, Sequence[Path] | pyarrow.dataset.Dataset]
@@ -40,22 +39,17 @@ def sandbox(tables: Tables, workspace: Path) -> Iterator[DuckDBPyConnection]:
     """
     with engine.connect(workspace) as connection:
         for name, data in tables.items():
-            engine.create_view(connection, name, data)
-        connection.execute(f"set allowed_paths = {literal(_allowed_paths(tables))}")
+            engine.create_view(connection, name, _without_paths(data))
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         yield connection
 
 
-def _allowed_paths(tables: Tables) -> list[str]:
-    files = [
-        str(file)
-        for data in tables.values()
-        if not isinstance(data, pyarrow.dataset.Dataset)
-        for file in data
-    ]
-    # DuckDB asks for a file both as the view names it and as it then finds it.
-    return sorted({*files, *map(glob.escape, files)})
+def _without_paths(data: Sequence[Path] | pyarrow.dataset.Dataset) -> pyarrow.dataset.Dataset:
+    """The rows as a dataset that is open already: a path that DuckDB may read, it may also write."""
+    if isinstance(data, pyarrow.dataset.Dataset):
+        return data
+    return pyarrow.dataset.dataset([str(file) for file in data], format="parquet")
 
 
 def select(connection: DuckDBPyConnection, query: str, what: str) -> DuckDBPyRelation:
@@ -67,14 +61,15 @@ def select(connection: DuckDBPyConnection, query: str, what: str) -> DuckDBPyRel
         what: What the query is, for the error.
 
     Raises:
-        SqlError: when the text is not one SELECT, or names what is not there.
+        SqlError: when the text is not one SELECT, holds what a team's SQL may not hold, or names
+            what is not there.
     """
     with sql_errors(connection, query, what):
-        statements = connection.extract_statements(query)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            found = ", ".join(statement.type.name for statement in statements) or "nothing"
-            raise SqlError(f"{what}: write one SELECT; found {found}")
-        return connection.sql(statements[0].query)
+        try:
+            check_query(connection, query)
+        except RefusedQueryError as error:
+            raise SqlError(f"{what}: {error}") from error
+        return connection.sql(query)
 
 
 @contextmanager

@@ -84,6 +84,9 @@ def connect(scratch: Path) -> DuckDBPyConnection:
             "temp_directory": str(scratch / "spill"),
             # Without this, SQL could name any Python variable of the process as a table.
             "python_enable_replacements": False,
+            # No query brings code from the network or from this machine's folder of extensions.
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
         }
     )
     # Times as text, and with them content hashes, must not depend on the machine.

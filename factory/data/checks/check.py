@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
@@ -49,6 +49,24 @@ class CheckedRows:
         """The rows."""
         return self.connection.table("result")
 
+    def failing(
+        self, condition: str, first: Sequence[str] = (), counted: int | None = None
+    ) -> Finding:
+        """The rows for which a SQL condition is true.
+
+        Args:
+            condition: SQL of this project, or of a team once `check_condition` has let it pass.
+            first: Columns to show before the others.
+            counted: How many rows they are, where that is known.
+        """
+        # The line break ends a comment that the condition may end with.
+        failing = self.connection.sql(f"select * from result where ({condition}\n)")  # noqa: S608
+        if counted is None:
+            [(counted,)] = failing.aggregate("count(*)").fetchall()
+        if not counted:
+            return Finding()
+        return Finding(f"{counted:,} rows", counted, self.sample(failing, first))
+
     def sample(
         self, rows: "DuckDBPyRelation", first: Sequence[str] = ()
     ) -> tuple[dict[str, Any], ...]:
@@ -77,9 +95,6 @@ class Check(Section):
 
     check: str
     on_fail: Literal["halt", "warn"] = "halt"
-
-    counted_alone: ClassVar[bool] = False
-    """Whether `failing` needs a query of its own; else it is counted in one pass with others."""
 
     def failing(self) -> str | None:
         """A SQL condition that is true for a row that does not pass, and never null.

@@ -1,9 +1,9 @@
 """`check: expression`."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from factory.base.section import Text
-from factory.data.checks.check import Check
+from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
 
 
 class Expression(Check):
@@ -12,13 +12,16 @@ class Expression(Check):
     check: Literal["expression"]
     expression: Text
 
-    # Nobody knows what is in it: a mistake, or a query over all rows.
-    counted_alone: ClassVar[bool] = True
+    def find(self, rows: CheckedRows) -> Finding:
+        """The rows for which the condition is false or null."""
+        from factory.data.sql_rules import RefusedQueryError, check_condition
 
-    def failing(self) -> str:
-        """Rows for which the condition is false or null."""
-        # The line break ends a comment that the expression may end with.
-        return f"({self.expression}\n) is not true"
+        try:
+            check_condition(rows.connection, self.expression)
+        except RefusedQueryError as error:
+            raise UnusableCheckError(str(error)) from error
+        # In a query of its own: nobody knows what is in it, a mistake, or a query over all rows.
+        return rows.failing(f"({self.expression}\n) is not true")
 
     def describe(self) -> str:
         """The condition."""

@@ -143,9 +143,7 @@ def _count_together(
     conditions = {
         number: condition
         for number, check in enumerate(checks)
-        if not check.counted_alone
-        and (condition := check.failing()) is not None
-        and not _unknown(check, names)
+        if (condition := check.failing()) is not None and not _unknown(check, names)
     }
     counts = ["count(*)", *(f"count(*) filter ({sql})" for sql in conditions.values())]
     result = connection.table(_RESULT)
@@ -189,12 +187,7 @@ def _find(check: Check, rows: CheckedRows, counted: int | None) -> Finding:
     condition = check.failing()
     if condition is None:
         return check.find(rows)
-    failing = rows.connection.sql(f"select * from {_RESULT} where {condition}")  # noqa: S608
-    if counted is None:
-        [(counted,)] = failing.aggregate("count(*)").fetchall()
-    if not counted:
-        return Finding()
-    return Finding(f"{counted:,} rows", counted, rows.sample(failing, check.shown_first()))
+    return rows.failing(condition, check.shown_first(), counted)
 
 
 def _unknown(check: Check, names: Sequence[str]) -> list[str]:
