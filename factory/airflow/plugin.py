@@ -4,7 +4,9 @@ Airflow calls the functions here when a task has brought something about, and wh
 """
 
 import logging
+import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.listeners import hookimpl
@@ -12,6 +14,8 @@ from airflow.plugins_manager import AirflowPlugin
 
 log = logging.getLogger(__name__)
 
+TRUSTED_HOSTS = "FACTORY_TRUSTED_HOSTS"
+"""The environment variable that names the hosts by which Airflow may be asked, with commas; all if unset."""
 PATIENCE = 15.0
 """Seconds that all notifiers together may take; Airflow ends a task's process 20 s after its success."""
 
@@ -78,8 +82,34 @@ def on_dag_run_failed(dag_run: Any) -> None:
     )
 
 
+class TrustedHosts:
+    """Refuses requests that know Airflow by another name than it has.
+
+    A web page can make its own name lead to this machine, and so ask an Airflow that only this machine
+    reaches, which needs no log-in there.
+    """
+
+    def __init__(self, app: Any, hosts: Sequence[str]) -> None:
+        # Late: only the API server makes one.
+        from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+        self.app = TrustedHostMiddleware(app, list(hosts), www_redirect=False)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """As ASGI has it."""
+        await self.app(scope, receive, send)
+
+
+def _middlewares() -> list[dict[str, Any]]:
+    hosts = [host for host in os.environ.get(TRUSTED_HOSTS, "").split(",") if host]
+    if not hosts:
+        return []
+    return [{"middleware": TrustedHosts, "args": [], "kwargs": {"hosts": hosts}, "name": "hosts"}]
+
+
 class FactoryPlugin(AirflowPlugin):  # type: ignore[misc]
     """Messages about what tasks bring about, and the right end of runs that a person stops."""
 
     name = "factory"
+    fastapi_root_middlewares = _middlewares()
     listeners = [sys.modules[__name__]]  # noqa: RUF012 - as Airflow's class has it

@@ -11,7 +11,7 @@ from factory.base.errors import TerminalError
 from factory.cli.console import ProjectOption, failed
 from factory.cli.project import FULL_NAME
 from factory.runtime.lock import addresses_of
-from factory.serving.limits import RequestImageLimits, ServingLimits
+from factory.serving.limits import Callers, RequestImageLimits, ServingLimits
 
 _LIMITS = ServingLimits()
 # Each request has a thread; native libraries that take all processors besides make all of them wait.
@@ -54,6 +54,23 @@ def serve(
     max_pixels: Annotated[
         int, typer.Option(help="Width times height of an image.", min=1)
     ] = _LIMITS.images.most_pixels,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file with one token a line; callers bring one as `Authorization: Bearer …`. "
+            "It may change while the service runs.",
+            envvar="FACTORY_SERVE_TOKEN_FILE",
+            dir_okay=False,
+        ),
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A name by which callers know the service, such as models.example.org or "
+            "*.example.org; may be given several times. On the loopback interface localhost is one.",
+            envvar="FACTORY_SERVE_HOSTS",
+        ),
+    ] = None,
     model_folder: Annotated[
         Path | None,
         typer.Option(
@@ -91,12 +108,15 @@ def serve(
         images=RequestImageLimits(max_image_bytes, max_pixels),
         seconds=timeout,
     )
+    callers = Callers(tuple(allowed_host or ()), token_file)
     try:
         if model_folder:
-            serve_folder(model_folder, host=host, port=port, settings=settings)
+            serve_folder(model_folder, host=host, port=port, settings=settings, callers=callers)
             return
         tracking = Tracking(_registry(project))
-        serve_models(wanted, tracking=tracking, host=host, port=port, settings=settings)
+        serve_models(
+            wanted, tracking=tracking, host=host, port=port, settings=settings, callers=callers
+        )
     except TerminalError as error:
         raise failed(str(error)) from None
 

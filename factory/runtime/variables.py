@@ -44,6 +44,8 @@ def variables(
         **_process(inherited),
         "FACTORY_CONFIGS": str(project / "configs"),
         "FACTORY_PROJECT": str(project),
+        # Airflow needs no log-in here: no name but this machine's own may lead to it.
+        "FACTORY_TRUSTED_HOSTS": f"{HOST},localhost,[::1]",
         **({"FACTORY_SERVING_URL": serving} if serving else {}),
         **extra,
         MARKER: marker,

@@ -13,6 +13,7 @@ from factory.models import registry
 from factory.models.registry import CHAMPION
 from factory.models.tracking import Tracking, TrackingError
 from factory.serving.limits import ServingLimits
+from factory.serving.load_check import check_version
 from factory.serving.loading import LoadedVersion, load
 from factory.serving.metrics import ServingMetrics
 from factory.serving.refusals import UnfitVersionError
@@ -135,6 +136,7 @@ class ChampionWatcher:
             version = registry.champion(name, tracking=self._tracking)
             if version is not None:
                 number = version.number
+                check_version(version, tracking=self._tracking, settings=self._settings)
                 self._swap(load(version, tracking=self._tracking, settings=self._settings))
         # Whatever reading a file raises: the version at hand goes on answering.
         except Exception as error:

@@ -1,6 +1,7 @@
 """The limits of a service; what comes from outside is bounded in size, time and number."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -31,5 +32,24 @@ class ServingLimits:
     """For a body to arrive, and then for its prediction."""
     poll_seconds: float = 2.0
     """Between two questions to the model registry."""
+    load_seconds: float = 120.0
+    """For a new version to load and to predict its input example, in a process of its own."""
+    load_bytes: int = 8 * 1024**3
+    """Memory, as addresses, that this process may take."""
+    head_seconds: float = 10.0
+    """For the head of a request to arrive, from the first look at its connection."""
+    most_unfinished: int = 100
+    """Connections of one caller whose request's head is not there yet; the oldest goes first."""
     grace_seconds: int = 30
     """For requests to end after SIGTERM."""
+
+
+@dataclass(frozen=True)
+class Callers:
+    """Whom a service answers."""
+
+    hosts: tuple[str, ...] = ()
+    """Names, beside the loopback interface's own, by which callers may know the service; a page of somebody
+    else's in a browser on this machine knows it by another."""
+    token_file: Path | None = None
+    """Where the tokens are of which a caller brings one; None for no tokens."""

@@ -14,6 +14,7 @@ import skops.io
 from mlflow.models import infer_signature
 
 from factory.base.errors import TerminalError
+from factory.trainers.scikit_learn.tree_check import check_trees
 from factory.trainers.trainer import LoggedModel, TrainedModel
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ def load_pipeline(folder: Path, packages: Iterable[str]) -> TrainedModel:
         packages: Packages whose types it may hold besides scikit-learn's.
 
     Raises:
-        TerminalError: It holds other types, or is no skops file.
+        TerminalError: It holds other types, is no skops file, or has a tree that cannot be walked.
     """
     flavor = mlflow.models.Model.load(folder).flavors.get(mlflow.sklearn.FLAVOR_NAME, {})
     written_as = flavor.get("serialization_format", "no scikit-learn model")
@@ -105,13 +106,15 @@ def load_pipeline(folder: Path, packages: Iterable[str]) -> TrainedModel:
     unknown = skops.io.get_untrusted_types(file=file)
     _check_trust(unknown, (*_TRUSTED_PACKAGES, *packages))
     try:
-        return skops.io.load(file, trusted=unknown)
+        pipeline = skops.io.load(file, trusted=unknown)
     # Whatever the types' own code raises, in other versions of their packages say.
     except Exception as error:
         raise TerminalError(
             f"the model cannot be read back here: {error!r}. Compare the versions of packages with "
             "those in its requirements.txt, or train the model again"
         ) from error
+    check_trees(pipeline)
+    return pipeline
 
 
 def _check_trust(unknown: Iterable[str], packages: Collection[str]) -> None:
