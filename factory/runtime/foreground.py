@@ -11,7 +11,7 @@ from factory.base.processes import end, family
 from factory.runtime.components import MIGRATION, command
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.errors import AlreadyRunningError, EmbeddedRuntimeError
-from factory.runtime.home import Home
+from factory.runtime.home import OWNER_ONLY, Home
 from factory.runtime.ports import Ports
 from factory.runtime.processes import POLL
 from factory.runtime.variables import variables
@@ -58,6 +58,7 @@ def run(program: Sequence[str], environ: Mapping[str, str], log: Path, pause: Pa
             program,
             env=dict(environ),
             stdin=subprocess.DEVNULL,
+            umask=OWNER_ONLY,
             stdout=output,
             stderr=output,
             start_new_session=True,

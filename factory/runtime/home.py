@@ -8,6 +8,9 @@ from base64 import urlsafe_b64encode
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+OWNER_ONLY = 0o077
+"""The umask of all processes of a runtime: nobody else reads what they write."""
+
 
 @dataclass(frozen=True)
 class Secrets:
@@ -97,19 +100,22 @@ class Home:
         return self.folder / "runtime.json"
 
     def prepare(self) -> None:
-        """Make the folders and the two databases.
+        """Make the folders and the two databases, for their owner only, those of before too.
 
         The databases are put into write-ahead mode before anything is in them: a dozen processes
         share them, and readers and writers then no longer wait for each other.
         """
-        for folder in (self.airflow, self.artifacts, self.lineage.parent, self.logs):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.folder, self.airflow, self.artifacts, self.lineage.parent, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
         for database in (self.airflow_database, self.mlflow_database):
             connection = sqlite3.connect(database)
             try:
                 connection.execute("pragma journal_mode=wal")
             finally:
                 connection.close()
+            for file in database.parent.glob(f"{database.name}*"):
+                file.chmod(0o600)
 
     def remove_stale_pid_files(self) -> None:
         """Remove what Airflow's processes left behind when they were killed."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from factory.base.processes import GRACE, end
+from factory.runtime.home import OWNER_ONLY
 from factory.runtime.variables import MARKER
 
 POLL = 0.2
@@ -65,6 +66,7 @@ class Component:
                 cwd=folder,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
+                umask=OWNER_ONLY,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -23,3 +23,14 @@ def test_the_databases_let_readers_and_writers_work_side_by_side(tmp_path: Path)
         connection = sqlite3.connect(database)
         assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
         connection.close()
+
+
+def test_what_is_made_is_for_its_owner_only_even_where_it_was_not_before(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.airflow.mkdir(parents=True, mode=0o755)
+    home.airflow_database.touch(mode=0o644)
+    home.prepare()
+    for folder in (home.folder, home.airflow, home.artifacts, home.lineage.parent, home.logs):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
+    for database in (home.airflow_database, home.mlflow_database):
+        assert stat.S_IMODE(database.stat().st_mode) == 0o600, database
