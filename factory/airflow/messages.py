@@ -176,10 +176,15 @@ def _deliver(message: Message, section: Mapping[str, Any], context: Mapping[str,
     if airflows is None:
         kind.send(message)
     elif airflows.has_templates:
-        # What templates are filled with is not rendered again. A word of our own for the message:
-        # a notifier's arguments hide what is called like them.
-        notification = {**message.as_json(), "text": message.text}
-        _made(airflows)({**context, "notification": notification})
+        from factory.airflow.templates import template_values
+        from factory.team.template_rules import NOTIFICATION
+
+        # Not called, which would let templates read every connection. What they are filled with is
+        # not rendered again.
+        notifier = _made(airflows)
+        told = {**message.as_json(), "text": message.text}
+        notifier.render_template_fields({**template_values(context), NOTIFICATION: told})
+        notifier.notify(dict(context))
     else:
         # Not called, which would render the message: an error's text is no template.
         _made(airflows).notify(dict(context))

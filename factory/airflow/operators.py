@@ -21,6 +21,7 @@ from airflow.sdk.exceptions import (
 from factory.airflow.run_failures import remember
 from factory.airflow.storage_access import storage_access
 from factory.airflow.task_run import TaskRun
+from factory.airflow.templates import template_values
 from factory.base.errors import TerminalError
 
 
@@ -57,6 +58,10 @@ class _Step(BaseOperator):  # type: ignore[misc]
             # Airflow copies the DAG's params into every task, to store and to check them there again.
             # A run's params come from the DAG all the same.
             self.params = ParamsDict()
+
+    def _render(self, template: Any, context: Context, dag: Any = None) -> Any:
+        """A template, filled with what a team may know: Airflow's context has every password."""
+        return super()._render(template, template_values(context), dag)
 
     def execute(self, context: Context) -> Any:
         """Run the function.

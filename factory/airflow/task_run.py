@@ -15,6 +15,7 @@ from factory.team.environment import project_folder
 SectionType = TypeVar("SectionType")
 
 if TYPE_CHECKING:
+    from factory.data.folders import DataFolders
     from factory.deploy.targets.target import Target
     from factory.lake.snapshot import Snapshot
     from factory.lake.table import Lake
@@ -61,6 +62,16 @@ class TaskRun:
     def project(self) -> Path:
         """The project's folder, found from the DAG file: DAG bundles move both."""
         return project_folder(Path(self._context["dag"].fileloc))
+
+    @cached_property
+    def data_folders(self) -> "DataFolders":
+        """Where the team's sources may read files."""
+        from factory.data.folders import DataFolders
+
+        shared = self.shared
+        return DataFolders.of(
+            self.project, shared.data_folders, lake=shared.storage, workspace=shared.workspace
+        )
 
     @property
     def dataset(self) -> str:

@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from factory.base.code import is_public
 from factory.base.errors import TerminalError
 from factory.base.texts import hint
 
@@ -13,11 +14,13 @@ Component = Any
 
 
 def import_object(path: str) -> Component:
-    """What `package.module.name` names.
+    """What `package.module.name` names, which must be defined in that package, and not imported into it.
 
     Raises:
-        TerminalError: There is no such module, it fails to import, or it has no such name.
+        TerminalError: There is no such module, it fails to import, it has no such name, or only by import.
     """
+    if not is_public(path):
+        raise TerminalError(f"{path} is private to its package: name what the package documents")
     module_name, _, name = path.rpartition(".")
     try:
         module = importlib.import_module(module_name)
@@ -29,11 +32,18 @@ def import_object(path: str) -> Component:
     except Exception as error:
         raise TerminalError(f"{path}: importing {module_name!r} failed: {error!r}") from error
     try:
-        return getattr(module, name)
+        found = getattr(module, name)
     except AttributeError:
         raise TerminalError(
             f"{path}: {module_name!r} has no {name!r}{hint(name, dir(module))}"
         ) from None
+    package, origin = path.partition(".")[0], str(getattr(found, "__module__", None))
+    if origin.partition(".")[0] != package:
+        raise TerminalError(
+            f"{path} is not defined in {package}, which has only imported it ({origin}): "
+            f"name a function or class of {package} itself"
+        )
+    return found
 
 
 def build_estimator(path: str, params: Mapping[str, Any], seed: int) -> Component:
@@ -43,18 +53,19 @@ def build_estimator(path: str, params: Mapping[str, Any], seed: int) -> Componen
         TerminalError: There is no such estimator, or it does not accept a parameter.
     """
     factory = import_object(path)
-    if not callable(factory):
-        raise TerminalError(f"{path} is a {type(factory).__name__}, not an estimator's class")
+    # Looked at before it is called: a function would do whatever it does.
+    if not (
+        inspect.isclass(factory) and hasattr(factory, "fit") and hasattr(factory, "get_params")
+    ):
+        raise TerminalError(
+            f"{path} is no estimator's class (with `fit`, `predict` and `get_params`): "
+            "name one such as sklearn.linear_model.LogisticRegression"
+        )
     _check_params(path, factory, params)
     try:
         estimator = factory(**params)
     except (TypeError, ValueError) as error:
         raise TerminalError(f"{path} cannot be made from {dict(params)}: {error}") from error
-    if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
-        raise TerminalError(
-            f"{path} has no scikit-learn API (`fit`, `predict`, `get_params`): "
-            "name a class such as sklearn.linear_model.LogisticRegression"
-        )
     return fix_random_states(estimator, seed, given=params)
 
 
@@ -74,7 +85,16 @@ def fix_random_states(component: Component, seed: int, given: Collection[str] = 
     return component.set_params(**left_open)
 
 
+_REFUSED_PARAMS: Mapping[str, Collection[object]] = {"input": ("file", "filename")}
+"""Values of parameters that make an estimator read files that its rows name."""
+
+
 def _check_params(path: str, factory: Callable[..., Any], params: Mapping[str, Any]) -> None:
+    for name, value in params.items():
+        word = name.rpartition("__")[2]
+        # scikit-learn keeps what it caches as pickles, and runs what it reads back.
+        if (word == "memory" and isinstance(value, str)) or value in _REFUSED_PARAMS.get(word, ()):
+            raise TerminalError(f"{path}: {name}={value!r} reads or writes files: leave it out")
     try:
         signature = inspect.signature(factory).parameters
     except (TypeError, ValueError):  # Compiled code need not have one; it speaks for itself.

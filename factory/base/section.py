@@ -4,9 +4,7 @@ import ast
 import inspect
 import itertools
 import re
-import sys
 import textwrap
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar
@@ -26,10 +24,21 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from factory.base.texts import closest
+from factory.base.code import (
+    LIBRARY_FUNCTIONS,
+    how_to_allow,
+    is_callable_by_teams,
+    is_public,
+    is_within,
+)
+from factory.base.texts import closest, did_you_mean, one_of
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 DOTTED_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+DATA_FOLDERS = ("data",)
+"""Where sources may read files unless the platform says otherwise."""
+KEPT_OUT = ("configs", "dags")
+"""Folders of a project that no source reads, whatever the platform says."""
 _DURATION = re.compile(r"(\d+)\s*(s|m|h|d|w)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -126,6 +135,14 @@ class Surroundings:
     """Packages whose code may be named by dotted path."""
     plugins: tuple[str, ...] = ()
     """Packages that may add kinds: see `factory.kinds`."""
+    data_folders: tuple[str, ...] = DATA_FOLDERS
+    """Folders of the project below which sources may read files."""
+    storage: str = ""
+    """The lake's address; empty where it is not known."""
+    operators: tuple[str, ...] = ()
+    """Operators, and packages of them, that `dags` may name; `*` is all of Airflow's."""
+    connections: tuple[str, ...] | None = None
+    """The Airflow connections that the team may use; None for all."""
     team: str | None = None
     """The name that the team must have."""
     environment: str | None = None
@@ -160,18 +177,6 @@ def _check_reference(value: str) -> str:
     return value
 
 
-def how_to_allow(package: str) -> str:
-    """What to do when code of a package is wanted that is not allowed."""
-    if package in sys.stdlib_module_names:
-        return "write a function in a package of your own, and name that"
-    return f"add `{package}` to `python_packages` in _defaults.yaml if its code is trusted"
-
-
-def is_within(dotted_path: str, packages: Iterable[str]) -> bool:
-    """Whether the object lies in one of the packages, each named whole (`a.b` covers `a.b.c`)."""
-    return any(dotted_path.startswith(f"{package}.") for package in packages)
-
-
 def check_dotted_path(value: str, info: ValidationInfo) -> str:
     """The path as it is, if it is one and its package is allowed."""
     if not DOTTED_PATH.fullmatch(value):
@@ -180,10 +185,47 @@ def check_dotted_path(value: str, info: ValidationInfo) -> str:
             "{value} is not a dotted path: write `package.module.name`",
             {"value": repr(value)},
         )
+    if not is_public(value):
+        raise PydanticCustomError(
+            "private",
+            "`{value}` is private to its package: a name that starts with an underscore is not for others",
+            {"value": value, "advice": "name what the package documents"},
+        )
     surroundings = info.context
     if isinstance(surroundings, Surroundings):
         _check_package(value, surroundings.python_packages)
     return value
+
+
+def _check_own_function(value: str) -> str:
+    package = value.partition(".")[0]
+    if package not in LIBRARY_FUNCTIONS:
+        return value
+    raise PydanticCustomError(
+        "function",
+        "`{value}` is of {package}, which has no function for this",
+        {"value": value, "package": package, "advice": "name a function of a package of your own"},
+    )
+
+
+def _check_function(value: str) -> str:
+    if is_callable_by_teams(value):
+        return value
+    package = value.partition(".")[0]
+    functions = LIBRARY_FUNCTIONS[package]
+    raise PydanticCustomError(
+        "function",
+        "`{value}` is none of the functions of {package} that may be called",
+        {
+            "value": value,
+            "package": package,
+            "advice": did_you_mean(
+                value,
+                functions,
+                f"write one of {one_of(sorted(functions))}, or a function of your own",
+            ),
+        },
+    )
 
 
 def _check_package(value: str, packages: tuple[str, ...]) -> None:
@@ -222,6 +264,32 @@ def _check_path(value: str) -> str:
             "without `..` (globs such as data/*.csv are fine)",
             {"value": repr(value)},
         )
+    if any(part.startswith(".") for part in path.parts):
+        raise PydanticCustomError(
+            "path",
+            "{value} is hidden: what starts with a dot is not read",
+            {"value": repr(value), "advice": "move the file to a folder whose name has no dot"},
+        )
+    return value
+
+
+def _check_data_path(value: str, info: ValidationInfo) -> str:
+    surroundings = info.context
+    folders = surroundings.data_folders if isinstance(surroundings, Surroundings) else (".",)
+    path = PurePosixPath(value)
+    if path.parts[:1] and path.parts[0] in KEPT_OUT:
+        folders = ()
+    if not any(path.is_relative_to(folder) for folder in folders):
+        raise PydanticCustomError(
+            "data_path",
+            "{value} is outside the folders that sources may read: {folders}",
+            {
+                "value": repr(value),
+                "folders": ", ".join(folders or DATA_FOLDERS),
+                "advice": "move it there, or let the platform add its folder to `data_folders` in "
+                "_defaults.yaml",
+            },
+        )
     return value
 
 
@@ -231,7 +299,10 @@ def _check_is_there(value: str, info: ValidationInfo) -> str:
         return value
     project = surroundings.project.resolve()
     found = (project / value).resolve()
-    if not found.is_file() or not found.is_relative_to(project):
+    hidden = found.is_relative_to(project) and any(
+        part.startswith(".") for part in found.relative_to(project).parts
+    )
+    if not found.is_file() or not found.is_relative_to(project) or hidden:
         raise PydanticCustomError(
             "project_file",
             "there is no file {value} in the project",
@@ -249,6 +320,12 @@ Reference = Annotated[str, AfterValidator(_check_reference)]
 DottedPath = Annotated[str, AfterValidator(check_dotted_path)]
 """A Python object by `package.module.name`; its package must be allowed in `_defaults.yaml`."""
 
+OwnFunctionPath = Annotated[DottedPath, AfterValidator(_check_own_function)]
+"""A function by `package.module.name`, of a package that is no library."""
+
+FunctionPath = Annotated[DottedPath, AfterValidator(_check_function)]
+"""A function by `package.module.name`; of libraries only those of `factory.base.code` may be called."""
+
 Seconds = Annotated[
     int,
     BeforeValidator(_read_duration),
@@ -262,6 +339,9 @@ Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 ProjectPath = Annotated[Text, AfterValidator(_check_path)]
 """A path below the project's folder."""
+
+DataPath = Annotated[ProjectPath, AfterValidator(_check_data_path)]
+"""A path or glob below one of the folders that sources may read: the platform's `data_folders`."""
 
 ProjectFile = Annotated[ProjectPath, AfterValidator(_check_is_there)]
 """A file below the project's folder that is there when the team's file is read."""

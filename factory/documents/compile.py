@@ -29,13 +29,14 @@ def producer_id(team: TeamConfig, dataset: str) -> str:
 
 def compile_team(team: TeamConfig, installation: Installation) -> dict[str, Document]:
     """Every document of a team, by DAG id. The same config gives the same documents."""
-    return {dag_id: make(installation).as_data() for dag_id, make in _makers(team).items()}
+    of_team = installation.of_team(team.team)
+    return {dag_id: make(of_team).as_data() for dag_id, make in _makers(team).items()}
 
 
 def compile_one(team: TeamConfig, dag_id: str, installation: Installation) -> Document | None:
     """The document of one DAG, or None if the team has no DAG of this id."""
     make = _makers(team).get(dag_id)
-    return make(installation).as_data() if make else None
+    return make(installation.of_team(team.team)).as_data() if make else None
 
 
 def _makers(team: TeamConfig) -> dict[str, Callable[[Installation], Dag | OwnDag]]:

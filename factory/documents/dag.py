@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+from factory.base.section import DATA_FOLDERS
+
 Document = dict[str, Any]
 """A DAG in dag-factory's YAML format, as plain data."""
 
@@ -142,6 +144,8 @@ class Shared:
     """The folder below which each run has a scratch folder."""
     storage_connection: str | None = None
     """The Airflow connection by which tasks reach storage; None where it needs none."""
+    data_folders: tuple[str, ...] = DATA_FOLDERS
+    """The folders of the project below which sources may read files."""
     dataset: str | None = None
     """The dataset that the DAG publishes, `team.dataset`."""
     model: str | None = None
@@ -165,13 +169,14 @@ class Shared:
 
     def as_data(self) -> Document:
         """The facts that there are."""
-        found = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {name: as_data(value) for name, value in found.items() if value not in (None, ())}
+        found = ((one, getattr(self, one.name)) for one in fields(self))
+        return {one.name: as_data(value) for one, value in found if value != one.default}
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "Shared":
         """The facts that `as_data` wrote."""
-        return cls(**{**data, "reads": tuple(data.get("reads", ()))})
+        lists = {name: tuple(data[name]) for name in ("reads", "data_folders") if name in data}
+        return cls(**{**data, **lists})
 
 
 @dataclass(frozen=True)
@@ -192,8 +197,6 @@ class Dag:
     """The notifiers that are told when a run fails."""
     params: Mapping[str, PythonObject]
     tasks: Tasks
-    macros: Mapping[str, str]
-    """Functions that templates may call, name to dotted path."""
 
     def as_data(self) -> Document:
         """As dag-factory reads it."""
@@ -210,7 +213,6 @@ class Dag:
             **_on_failure(self.on_failure),
             **_given(params=self.params),
             "tasks": {task.name: task.as_data() for task in self.tasks},
-            **_given(user_defined_macros=self.macros),
         }
 
 

@@ -35,7 +35,6 @@ def dataset_document(team: TeamConfig, name: str, installation: Installation) ->
             dataset=full_name, reads=reads, columns=dataset.columns, write=dump(dataset.write)
         ),
         tasks=with_workspace(tasks, installation),
-        resources=dataset.resources,
     )
 
 

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from factory.base.section import DATA_FOLDERS
 from factory.documents.dag import Shared
 from factory.lake.storage import address as storage
+from factory.team.environment import storage_address
 from factory.team.team import PlatformConfig
 
 
@@ -29,9 +31,22 @@ class Installation:
     prices: Mapping[str, float] = field(default_factory=dict)
     """USD an hour, by instance type."""
 
+    data_folders: tuple[str, ...] = DATA_FOLDERS
+    """The folders of the project below which sources may read files."""
+
+    team_connections: Mapping[str, str] = field(default_factory=dict)
+    """The Airflow connection by which a team's tasks reach storage, where it has one of its own."""
+
+    def of_team(self, team: str) -> "Installation":
+        """The installation as one team's tasks reach it."""
+        own = self.team_connections.get(team)
+        return self if own is None else replace(self, storage_connection=own)
+
     def shared(self, **facts: Any) -> Shared:
         """What all tasks of a DAG share: where data lies, and these facts."""
-        return Shared(self.storage, self.workspace, self.storage_connection, **facts)
+        return Shared(
+            self.storage, self.workspace, self.storage_connection, self.data_folders, **facts
+        )
 
     @classmethod
     def of(
@@ -41,15 +56,21 @@ class Installation:
 
         FACTORY_STORAGE, FACTORY_STORAGE_CONNECTION and FACTORY_WORKSPACE win over `_defaults.yaml`.
         """
-        lake = environ.get("FACTORY_STORAGE") or platform.storage
+        lake = storage_address(platform.storage, project, environ)
         in_s3 = storage.is_s3(lake)
         connection = environ.get("FACTORY_STORAGE_CONNECTION") or platform.storage_connection
         workspace = environ.get("FACTORY_WORKSPACE") or platform.workspace
         return cls(
-            storage=storage.resolve(lake, project),
+            storage=lake,
             workspace=str((project / workspace).resolve()),
             project=project,
             storage_connection=connection if in_s3 else None,
             create_bucket=platform.create_bucket and in_s3,
             prices=platform.prices,
+            data_folders=platform.data_folders,
+            team_connections={
+                name: limits.storage_connection
+                for name, limits in platform.teams.items()
+                if limits.storage_connection and in_s3
+            },
         )

@@ -1,6 +1,6 @@
 """What the DAGs of a team have in common: defaults, workspace, whom to tell, what runs may be told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,6 @@ def team_dag(
     shared: Shared,
     tasks: Tasks,
     params: Sequence[str] = (),
-    resources: Mapping[str, Any] | None = None,
 ) -> Dag:
     """A DAG about a dataset or model of a team.
 
@@ -46,7 +45,6 @@ def team_dag(
         shared: What all its tasks share.
         tasks: Its tasks.
         params: The functions of `factory.airflow.params` whose params a person may set for a run.
-        resources: The resources of its runs; templates may ask for them.
     """
     return Dag(
         description=description,
@@ -59,7 +57,6 @@ def team_dag(
         on_failure=notifiers("on_failure", team, about),
         params={name: PythonObject(f"factory.airflow.params.{name}") for name in params},
         tasks=tasks,
-        macros={"resource": "factory.airflow.tasks.resources.resource"} if resources else {},
     )
 
 

@@ -58,7 +58,6 @@ def training_document(team: TeamConfig, name: str, installation: Installation) -
             price=_price(model, installation),
         ),
         tasks=with_workspace(tasks, installation, module="training"),
-        resources=model.resources,
     )
 
 

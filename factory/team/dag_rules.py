@@ -1,52 +1,186 @@
-"""What `dags`, the part in plain dag-factory format, may name: code of allowed packages only.
+"""What `dags`, the part in plain dag-factory format, may name: what the platform allows.
 
 dag-factory imports whatever its configuration names, runs files by path, and compiles text to
-functions. A team file is data, so that only the first is kept, and only for allowed packages.
+functions. A team file is data, so that only the first is kept, and only for code that is allowed. An
+operator can do anything that a worker can, so the platform says which ones there are.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from factory.base.section import DOTTED_PATH, how_to_allow, is_within
+from factory.base.code import how_to_allow, is_callable_by_teams, is_public, is_within
+from factory.base.section import DOTTED_PATH, Surroundings
 from factory.base.texts import one_of
+from factory.team.limits import refused_connection
 from factory.team.problems import Finding, KeyPath
 
-_IMPORTED = re.compile(
-    r"operator|decorator|python_callable|callback|execution_date_fn|__type__|\w+_callback"
-)
+EVERY_OPERATOR = "*"
+"""In the platform's `operators`: all of Airflow and its providers."""
+
 _RUNS_TEXT = re.compile(r"\w+_lambda")
 _RUNS_FILE = re.compile(r"\w*(?:callable|_callback|_check|_fn)_file")
-_HARMLESS = frozenset(("builtins.list", "datetime.timedelta", "datetime.datetime"))
-"""Types that dag-factory's own documentation uses with `__type__`."""
+_MACROS = re.compile(r"user_defined_macros")
+_TYPE = re.compile(r"__type__")
+_OPERATOR = re.compile(r"operator|decorator")
+_FUNCTION = re.compile(r"python_callable|callback|execution_date_fn|\w+_callback")
+_OUTLETS = re.compile(r"outlets")
+_CONNECTION = re.compile(r"\w*conn_id")
+_HARMLESS = frozenset(
+    ("builtins.list", "datetime.timedelta", "datetime.datetime", "airflow.sdk.Asset")
+)
+"""Types that dag-factory's own documentation uses with `__type__`, and that only hold values."""
 
-ALWAYS_ALLOWED = ("airflow", "factory")
+
+@dataclass(frozen=True)
+class DagRules:
+    """What one team's `dags` may name."""
+
+    surroundings: Surroundings
+    own: frozenset[str]
+    """The names of the team's datasets and models."""
+
+    def check(self, dags: object) -> Iterator[Finding]:
+        """What is wrong with the section `dags`, which need not have the right shape."""
+        if isinstance(dags, dict):
+            yield from self._check(dags, ("dags",))
+
+    def _check(self, value: Any, path: KeyPath) -> Iterator[Finding]:
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                yield from self._check(item, (*path, index))
+        if not isinstance(value, dict):
+            return
+        for key, child in value.items():
+            below = (*path, key)
+            for keys, rule in self._rules:
+                if keys.fullmatch(key):
+                    yield from rule(child, below)
+            yield from self._check(child, below)
+
+    @cached_property
+    def _rules(
+        self,
+    ) -> tuple[tuple[re.Pattern[str], Callable[[object, KeyPath], Iterator[Finding]]], ...]:
+        """What is looked at by its key, wherever it stands."""
+        return (
+            (_RUNS_TEXT, self._refuse_text),
+            (_RUNS_FILE, self._refuse_file),
+            (_MACROS, self._check_macros),
+            (_TYPE, self._check_type),
+            (_OPERATOR, self._check_operator),
+            (_FUNCTION, self._check_function),
+            (_OUTLETS, self._check_outlets),
+            (_CONNECTION, self._check_connection),
+        )
+
+    def _refuse_text(self, _value: object, path: KeyPath) -> Iterator[Finding]:
+        yield _refused(path, "compiles text to a function")
+
+    def _refuse_file(self, _value: object, path: KeyPath) -> Iterator[Finding]:
+        yield _refused(path, "runs a file by its path")
+
+    def _check_macros(self, value: object, path: KeyPath) -> Iterator[Finding]:
+        for name, macro in value.items() if isinstance(value, dict) else ():
+            yield from self._check_function(macro, (*path, name))
+
+    def _check_operator(self, value: object, path: KeyPath) -> Iterator[Finding]:
+        if not isinstance(value, str):
+            return
+        if not DOTTED_PATH.fullmatch(value):
+            yield _no_path(value, path)
+        elif not self._is_operator(value):
+            allowed = self.surroundings.operators
+            package = value.partition(".")[0]
+            yield Finding(
+                path,
+                f"`{value}` is none of the operators that may be used here: "
+                f"{one_of(allowed) or 'none'}",
+                "let the platform add it to `operators` in _defaults.yaml if teams may do what it does"
+                if package == "airflow"
+                else how_to_allow(package),
+            )
+
+    def _is_operator(self, value: str) -> bool:
+        allowed = self.surroundings.operators
+        return is_public(value) and (
+            value in allowed
+            or is_within(value, allowed)
+            or (EVERY_OPERATOR in allowed and is_within(value, ("airflow",)))
+            or is_within(value, self.surroundings.python_packages)
+        )
+
+    def _check_type(self, value: object, path: KeyPath) -> Iterator[Finding]:
+        if isinstance(value, str) and value not in _HARMLESS and not self._is_operator(value):
+            yield from self._check_function(value, path)
+
+    def _check_function(self, value: object, path: KeyPath) -> Iterator[Finding]:
+        if not isinstance(value, str) or value in _HARMLESS:
+            return
+        if not DOTTED_PATH.fullmatch(value):
+            yield _no_path(value, path)
+        elif not is_public(value):
+            yield Finding(
+                path,
+                f"`{value}` is private to its package: a name that starts with an underscore is not "
+                "for others",
+                "name what the package documents",
+            )
+        elif self._is_operator(value) and is_callable_by_teams(value):
+            return
+        else:
+            packages = self.surroundings.python_packages
+            yield Finding(
+                path,
+                f"`{value}` is outside the packages that may be named here: {one_of(packages) or 'none'}",
+                how_to_allow(value.partition(".")[0]),
+            )
+
+    def _check_outlets(self, value: object, path: KeyPath) -> Iterator[Finding]:
+        """An event says that a dataset has new rows: only its own DAG knows."""
+        for index, outlet in enumerate(value if isinstance(value, list) else [value]):
+            at = (*path, index) if isinstance(value, list) else path
+            if isinstance(outlet, dict):
+                named = [str(outlet[key]) for key in ("name", "uri") if key in outlet]
+                if str(outlet.get("__type__", "")).endswith("AssetAlias"):
+                    yield Finding(
+                        at,
+                        "an asset alias may stand for any asset, and is no outlet here",
+                        "name an asset of your own",
+                    )
+            else:
+                named = [str(outlet)]
+            for name in named:
+                if self._is_the_factorys(name):
+                    yield Finding(
+                        at,
+                        f"`{name}` is an asset of a dataset or model, whose events come from its own DAG",
+                        "name an asset of your own, such as `mailed_report`",
+                    )
+
+    def _is_the_factorys(self, name: str) -> bool:
+        storage = self.surroundings.storage.rstrip("/")
+        team, dot, _ = name.partition(".")
+        return (
+            name in self.own
+            or bool(storage and name.startswith(f"{storage}/"))
+            or bool(dot and re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){1,2}", name) and team)
+        )
+
+    def _check_connection(self, value: object, path: KeyPath) -> Iterator[Finding]:
+        allowed = self.surroundings.connections
+        if isinstance(value, str) and allowed is not None and value not in allowed:
+            yield Finding(path, *refused_connection(value, allowed))
 
 
-def check_dags(dags: object, python_packages: tuple[str, ...]) -> Iterator[Finding]:
-    """What is wrong with the section `dags`, which need not have the right shape."""
-    if isinstance(dags, dict):
-        yield from _check(dags, ("dags",), (*python_packages, *ALWAYS_ALLOWED))
-
-
-def _check(value: Any, path: KeyPath, packages: tuple[str, ...]) -> Iterator[Finding]:
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _check(item, (*path, index), packages)
-    if not isinstance(value, dict):
-        return
-    for key, child in value.items():
-        below = (*path, key)
-        if _RUNS_TEXT.fullmatch(key):
-            yield _refused(below, "compiles text to a function")
-        elif _RUNS_FILE.fullmatch(key):
-            yield _refused(below, "runs a file by its path")
-        elif key == "user_defined_macros" and isinstance(child, dict):
-            for name, macro in child.items():
-                yield from _check_import(macro, (*below, name), packages)
-        elif _IMPORTED.fullmatch(key):
-            yield from _check_import(child, below, packages)
-        yield from _check(child, below, packages)
+def _no_path(value: str, path: KeyPath) -> Finding:
+    return Finding(
+        path,
+        f"`{path[-1]}` must name a Python object: {value!r} is not a dotted path",
+        "write `package.module.name`",
+    )
 
 
 def _refused(path: KeyPath, what: str) -> Finding:
@@ -56,20 +190,3 @@ def _refused(path: KeyPath, what: str) -> Finding:
         "put the function into a package and name it: `python_callable: package.module.function`",
         on_key=True,
     )
-
-
-def _check_import(value: object, path: KeyPath, packages: tuple[str, ...]) -> Iterator[Finding]:
-    if not isinstance(value, str) or value in _HARMLESS:
-        return
-    if not DOTTED_PATH.fullmatch(value):
-        yield Finding(
-            path,
-            f"`{path[-1]}` must name a Python object: {value!r} is not a dotted path",
-            "write `package.module.name`",
-        )
-    elif not is_within(value, packages):
-        yield Finding(
-            path,
-            f"`{value}` is outside the packages that may be named here: {one_of(packages)}",
-            how_to_allow(value.partition(".")[0]),
-        )

@@ -1,7 +1,10 @@
 """Which configuration is in force: the folder of team files, the project's around it, the environment."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+
+from factory.lake.storage import address
 
 DEFAULT_ENVIRONMENT = "dev"
 
@@ -23,3 +26,14 @@ def configs_folder(dag_file: Path) -> Path:
 def project_folder(dag_file: Path) -> Path:
     """The project's folder, which paths in team files start from: the one with the team files' folder."""
     return configs_folder(dag_file).resolve().parent
+
+
+def storage_address(written: str, project: Path, environ: Mapping[str, str] = os.environ) -> str:
+    """The lake's address: FACTORY_STORAGE, else what `_defaults.yaml` says.
+
+    Args:
+        written: `storage` of `_defaults.yaml`.
+        project: The folder that a relative folder is below.
+        environ: Environment variables.
+    """
+    return address.resolve(environ.get("FACTORY_STORAGE") or written, project)

@@ -25,12 +25,15 @@ from pydantic import BaseModel, ValidationError
 
 from factory.base.section import Surroundings
 from factory.kinds import plugin_problems
-from factory.team.dag_rules import check_dags
+from factory.team.dag_rules import DagRules
+from factory.team.environment import storage_address
 from factory.team.explain import explain
 from factory.team.layers import EVERY, Layer, Layers, merge
+from factory.team.limits import limited, limits_of, refused_connections, unlisted
 from factory.team.problems import Finding, KeyPath, Problem, ReadFailed
 from factory.team.source_text import SourceText, read_text
-from factory.team.team import PlatformConfig, TeamConfig
+from factory.team.team import PlatformConfig, TeamConfig, TeamLimits
+from factory.team.template_rules import check_templates
 from factory.team.yaml_tree import MAX_PROBLEMS, YamlTree, parse, problem_at_node
 
 DEFAULTS_FILE = "_defaults.yaml"
@@ -62,6 +65,11 @@ class PlatformFile:
     def project(self) -> Path:
         """The project's folder, above the one with the team files."""
         return self.path.parent.parent
+
+    @cached_property
+    def storage(self) -> str:
+        """The lake's address."""
+        return storage_address(self.config.storage, self.project)
 
     @cached_property
     def inherited(self) -> tuple[Layer, ...]:
@@ -168,21 +176,52 @@ def read_team(path: Path, platform: PlatformFile, environment: str | None) -> Te
     source = read_text(path)
     tree = parse(source)
     layers = _team_layers(tree, platform, environment)
-    raw = _team_value(layers, platform)
-    packages = platform.config.python_packages
-    surroundings = Surroundings(
-        project=platform.project,
-        python_packages=packages,
-        plugins=platform.config.plugins,
-        team=path.stem,
-        environment=environment,
-    )
-    findings = [*_check_overlays(tree), *check_dags(raw.get("dags"), packages)]
+    limits = limits_of(platform.config, path.stem)
+    raw, findings = limited(_team_value(layers, platform), limits)
+    surroundings = _surroundings(platform, limits, path.stem, environment)
+    own = frozenset(_names(raw, "datasets") | _names(raw, "models"))
+    findings += [
+        *unlisted(platform.config, path.stem),
+        *_check_overlays(tree),
+        *DagRules(surroundings, own).check(raw.get("dags")),
+        *check_templates(raw),
+    ]
     config, problems = _validate(TeamConfig, raw, surroundings, findings, layers)
+    if config is not None:
+        problems += [
+            layers.problem(finding.path, finding.message, finding.suggestion)
+            for finding in refused_connections(config, limits)
+        ]
     problems = _all_problems(tree, problems)
     if config is None or problems:
         raise ReadFailed(problems)
     return TeamFile(path, environment, config, platform, source)
+
+
+def _names(raw: dict[str, Any], section: str) -> set[str]:
+    found = raw.get(section)
+    return set(found) if isinstance(found, dict) else set()
+
+
+def _surroundings(
+    platform: PlatformFile, limits: TeamLimits | None, team: str, environment: str | None
+) -> Surroundings:
+    config = platform.config
+    packages, operators = config.python_packages, config.operators
+    if limits is not None:
+        packages = packages if limits.python_packages is None else limits.python_packages
+        operators = operators if limits.operators is None else limits.operators
+    return Surroundings(
+        project=platform.project,
+        python_packages=packages,
+        plugins=config.plugins,
+        data_folders=config.data_folders,
+        storage=platform.storage,
+        operators=operators,
+        connections=None if limits is None else limits.connections,
+        team=team,
+        environment=environment,
+    )
 
 
 def _team_layers(tree: YamlTree, platform: PlatformFile, environment: str | None) -> Layers:

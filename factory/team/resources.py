@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from factory.base.section import DottedPath, ListOf, Name, Section, Text
+from factory.base.section import FunctionPath, ListOf, Name, Section, Text
 from factory.team.problems import KeyPath
 
 
@@ -27,8 +27,8 @@ class PythonResource(_Resource):
     """
 
     type: Literal["python"]
-    create: DottedPath
-    destroy: DottedPath
+    create: FunctionPath
+    destroy: FunctionPath
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 

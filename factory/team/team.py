@@ -1,12 +1,24 @@
 """A team file as a whole, and the platform's `_defaults.yaml`."""
 
+import sys
 from datetime import date
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.base.section import ListOf, Name, Seconds, Section, Surroundings, Text
+from factory.base.code import OWN_PACKAGE
+from factory.base.section import (
+    DATA_FOLDERS,
+    KEPT_OUT,
+    ListOf,
+    Name,
+    Seconds,
+    Section,
+    Surroundings,
+    Text,
+)
 from factory.data.dataset import Dataset
 from factory.team.notify import Notify
 from factory.training.model import Model
@@ -64,6 +76,53 @@ class TeamConfig(Section):
         return self
 
 
+def _check_data_folder(value: str) -> str:
+    path = PurePosixPath(value)
+    hidden = any(part.startswith(".") for part in path.parts)
+    if path.is_absolute() or hidden or "://" in value or path.parts[:1] in {(k,) for k in KEPT_OUT}:
+        raise PydanticCustomError(
+            "data_folder",
+            "{value} cannot be a folder of data: write a folder below the project's that is neither hidden "
+            "nor one of {kept_out}; where data lies elsewhere, let it be a link",
+            {"value": repr(value), "kept_out": ", ".join(KEPT_OUT)},
+        )
+    return value
+
+
+def _check_allowed_package(value: str) -> str:
+    package = value.partition(".")[0]
+    if package == OWN_PACKAGE or package in sys.stdlib_module_names:
+        raise PydanticCustomError(
+            "package",
+            "{value} cannot be allowed: with its functions a team file could do anything on a worker",
+            {
+                "value": repr(value),
+                "advice": "allow a package of functions that were written for teams",
+            },
+        )
+    return value
+
+
+AllowedPackage = Annotated[Text, AfterValidator(_check_allowed_package)]
+
+
+class TeamLimits(Section):
+    """What one team may use: what is left out is what holds for all, but for connections."""
+
+    python_packages: ListOf[AllowedPackage] | None = None
+    """In place of the platform's."""
+    operators: ListOf[Text] | None = None
+    """In place of the platform's."""
+    connections: ListOf[Text] = ()
+    """The Airflow connections that its file may name."""
+    storage_connection: Text | None = None
+    """The Airflow connection by which its tasks reach the lake: one that may write below the team's prefix only."""
+    queue: Text | None = None
+    """The queue of all its tasks: workers of its own."""
+    pool: Text | None = None
+    """The pool of all its tasks."""
+
+
 PositivePrice = Annotated[float, Field(gt=0)]
 
 
@@ -83,8 +142,16 @@ class PlatformConfig(Section):
     """Whether runs make the lake's bucket in S3 if it is not there."""
     workspace: Text = ".factory/workspace"
     """Scratch space that a run's tasks share; removed when the run ends."""
-    python_packages: ListOf[Text] = ("sklearn",)
+    data_folders: ListOf[Annotated[Text, AfterValidator(_check_data_folder)]] = DATA_FOLDERS
+    """Folders of the project below which sources may read files; `.` is all of it, but for what is hidden,
+    team files, DAG files, the lake and workspaces."""
+    python_packages: ListOf[AllowedPackage] = ("sklearn",)
     """Packages whose code team files may name by dotted path."""
+    operators: ListOf[Text] = ()
+    """Operators, notifiers and types of Airflow that `dags` may name, by dotted path or by package. `["*"]` is
+    all of Airflow: whoever may write a team file can then run anything that a worker can."""
+    teams: dict[Name, TeamLimits] = Field(default_factory=dict)
+    """What each team may use. Once one is listed, a file of a team that is not is refused."""
     plugins: ListOf[Text] = ()
     """Installed packages that may add kinds of sources, checks, metrics and so on: see `factory kinds`."""
     prices: dict[Text, PositivePrice] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.digests import sha256
-from factory.base.section import DottedPath, ListOf, NotTrained, Section, Surroundings, Text
+from factory.base.section import ListOf, NotTrained, OwnFunctionPath, Section, Surroundings, Text
 from factory.data.transforms.transform import AnyTransform
 from factory.deploy.targets.target import AnyTarget
 from factory.kinds import METRIC
@@ -80,7 +80,7 @@ class Model(Section):
     target: Text
     features: ListOf[Text] | None = Field(default=None, min_length=1)
     """The columns to learn from; all but the target (and the split's column) when left out."""
-    preprocessing: DottedPath | None = None
+    preprocessing: OwnFunctionPath | None = None
     """A function `(features: DataFrame) -> transformer` that replaces the default preprocessing."""
     split: Split = Split()
     search: AnySearch

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow.dataset
 
+from factory.data.folders import DataFolders
 from factory.data.images.store import ImageStore
 from factory.data.sources.dataset import DatasetSource
 from factory.data.sources.source import IngestContext
@@ -35,7 +36,7 @@ def model_rows(
         return lake.scan(first, versions[first])
     store = model_images(datasets, workspace=workspace, lake=lake)
     context = IngestContext(
-        project=workspace, workspace=workspace, team=store.team, lake=lake, versions=versions
+        DataFolders(workspace, ()), workspace, store.team, lake, versions=versions
     )
     rows = DatasetSource(type="dataset", dataset=first).ingest(context)
     changed = transform(

@@ -26,10 +26,11 @@ from tests.documents import (
 )
 from tests.documents.test_documents import SOURCE
 
+DEFAULTS = "version: 1\noperators: ['*']\npython_packages: [sklearn, palmerpenguins]\n"
 SEA = "version: 1\nteam: sea\nowner: sea@example.org\n"
 
 
-def documents_of(project: Path, text: str, defaults: str = "version: 1\n", **keys) -> dict:
+def documents_of(project: Path, text: str, defaults: str = DEFAULTS, **keys) -> dict:
     """The documents of a team file; `keys` say more about the installation."""
     configs = project / "configs"
     configs.mkdir()

@@ -4,7 +4,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
 from factory.airflow.tasks import resources
-from factory.airflow.tasks.resources import create, destroy, resource
+from factory.airflow.tasks.resources import create, destroy, resource_of
 from factory.base.errors import TerminalError
 
 MADE: list = []
@@ -89,11 +89,7 @@ def test_sql_runs_on_the_connection(monkeypatch):
 
 
 def test_templates_read_what_create_returned():
-    from jinja2 import Environment
-
-    environment = Environment()
-    environment.globals["resource"] = resource
-    template = environment.from_string("{{ resource('table').name }}")
-    assert template.render(ti=Instance(return_value={"name": "staging"})) == "staging"
+    ti = Instance(return_value={"name": "staging"})
+    assert resource_of(ti, "table") == {"name": "staging"}
     with pytest.raises(TerminalError, match="resource 'table': it is not declared"):
-        template.render(ti=Instance())
+        resource_of(Instance(), "table")

@@ -58,14 +58,19 @@ def dag(**arguments):
         schedule=None,
         default_args={"shared": SHARED.as_data()},
         params={"versions": Param(None, type=["object", "null"])},
-        user_defined_macros={"resource": lambda name: f"table_of_{name}"},
         **arguments,
     )
 
 
 def context(of: DAG, **results):
     instance = Instance(
-        dag_id=of.dag_id, run_id="r1", results=results, pulls=[], map_index=-1, try_number=1
+        dag_id=of.dag_id,
+        run_id="r1",
+        task_id="a",
+        results=results,
+        pulls=[],
+        map_index=-1,
+        try_number=1,
     )
     return {"dag": of, "ti": instance, "params": {}, "dag_run": None}
 
@@ -98,8 +103,8 @@ def test_operator_of_a_dag_that_shares_nothing_calls_any_function():
 
 
 def test_templates_in_a_shared_section_are_rendered_where_it_is_asked_for():
-    run = run_of(dag())
-    assert run.model.transforms[0].query == "select * from table_of_staging"
+    run = run_of(dag(), create_staging={"name": "box"})
+    assert run.model.transforms[0].query == "select * from {'name': 'box'}"
     assert run.model is run.model
     assert run.shared.section == SECTION
 

@@ -33,6 +33,7 @@ from pydantic import TypeAdapter
 
 from factory.data.checks.check import AnyCheck
 from factory.lake.write import Write
+from factory.data.folders import DataFolders
 from factory.data.sources.csv import CsvSource
 from factory.data.sources.source import IngestContext
 from factory.data.transforms.sql import SqlTransform
@@ -61,7 +62,7 @@ def timed(name, step):
     return result
 
 source = CsvSource(type="csv", path="all.csv")
-rows = timed("ingest", lambda: source.ingest(IngestContext(project, project, "a", lake)))
+rows = timed("ingest", lambda: source.ingest(IngestContext(DataFolders(project, (".",)), project, "a", lake)))
 query = "select * exclude (a, b), a + b as total from source where mass is not null"
 rows = timed("transform", lambda: transform(
     [SqlTransform(type="sql", query=query)], rows, workspace=project, lake=lake, versions={}, team="a"))

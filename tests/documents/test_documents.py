@@ -69,6 +69,7 @@ def test_environment_changes_the_document(here):
 
 def write_team(project: Path, text: str) -> None:
     (project / "configs").mkdir(exist_ok=True)
+    (project / "configs" / "_defaults.yaml").write_text("operators: ['*']\n")
     (project / "configs" / "sea.yaml").write_text(
         "version: 1\nteam: sea\nowner: sea@example.org\n" + text
     )

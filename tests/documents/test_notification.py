@@ -8,7 +8,7 @@ from factory.catalog import read_all
 from factory.documents.compile import compile_team
 from factory.documents.installation import Installation
 
-DATASET = "source: {type: csv, path: a.csv}"
+DATASET = "source: {type: csv, path: data/a.csv}"
 MODEL = """\
     task: classification
     train_on: quiet
@@ -40,6 +40,7 @@ dags:
 """
 DEFAULTS = """\
 version: 1
+operators: ["*"]
 notify: {on_failure: [{type: log}], on_dataset: [{type: webhook, connection: news}]}
 """
 

@@ -8,14 +8,14 @@ from factory.catalog import read_all
 from factory.documents.compile import compile_team
 from factory.documents.installation import Installation
 
-PAIR = "type: python, create: sklearn.make, destroy: sklearn.drop"
+PAIR = "type: python, create: palmerpenguins.make, destroy: palmerpenguins.drop"
 SEA = f"""\
 version: 1
 team: sea
 owner: sea@example.org
 datasets:
   catches:
-    source: {{type: csv, path: a.csv}}
+    source: {{type: csv, path: data/a.csv}}
     transforms: [{{type: sql, query: select * from source}}]
     resources:
       outer:
@@ -25,7 +25,7 @@ datasets:
         resources:
           inner: {{{PAIR}, used_by: [check]}}
   landings:
-    source: {{type: csv, path: a.csv}}
+    source: {{type: csv, path: data/a.csv}}
     load: {{connection: warehouse, table: staging, then: alter table staging rename to landings}}
     resources:
       table: {{type: sql, connection: warehouse, create: create table staging (a int), destroy: drop table if exists staging}}
@@ -50,6 +50,7 @@ models:
 def documents(tmp_path_factory):
     configs = tmp_path_factory.mktemp("project") / "configs"
     configs.mkdir()
+    (configs / "_defaults.yaml").write_text("python_packages: [sklearn, palmerpenguins]\n")
     (configs / "sea.yaml").write_text(SEA)
     read = read_all(configs, "dev")
     assert not read.problems, "\n".join(map(str, read.problems))
@@ -99,11 +100,11 @@ def test_each_side_of_a_pair_gets_only_what_it_needs(documents):
     tasks = documents["sea.catches"]["tasks"]
     assert tasks["create_outer"]["op_kwargs"] == {
         "name": "outer",
-        "call": "sklearn.make",
+        "call": "palmerpenguins.make",
         "arguments": {"size": 3},
     }
     assert tasks["destroy_outer"]["op_kwargs"] == {
         "name": "outer",
-        "call": "sklearn.drop",
+        "call": "palmerpenguins.drop",
         "arguments": {"size": 3},
     }

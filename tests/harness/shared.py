@@ -31,6 +31,8 @@ SECRET = "correct-horse-battery"
 
 DEFAULTS = """\
 version: 1
+data_folders: [data]
+operators: ["*"]
 python_packages: [sklearn, chores, stubborn, estimators]
 prices: {ml.m5.large: 0.115}
 notify:

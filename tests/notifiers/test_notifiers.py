@@ -99,7 +99,7 @@ def test_team_file_is_told_what_a_plug_ins_notifier_lacks(folder):
         "marine",
         "version: 1\nteam: marine\nowner: marine@example.org\n"
         "notify: {on_failure: [{type: wanting, number: '42'}]}\n"
-        "datasets: {penguins: {source: {type: csv, path: p.csv}}}\n",
+        "datasets: {penguins: {source: {type: csv, path: data/p.csv}}}\n",
     )
     (problem,) = folder.problems()
     assert "needs the package acme-telephone, which is not installed" in problem

@@ -18,7 +18,7 @@ TEAM = """\
 version: 1
 team: lab
 owner: lab@example.org
-datasets: {{marks: {{source: {{type: csv, path: m.csv}}}}}}
+datasets: {{marks: {{source: {{type: csv, path: data/m.csv}}}}}}
 models:
   mark:
     task: classification

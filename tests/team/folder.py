@@ -46,7 +46,7 @@ def make_folder(project: Path) -> Folder:
     """A folder with nothing but a `_defaults.yaml`."""
     (project / "configs").mkdir()
     folder = Folder(project)
-    folder.write("_defaults", "python_packages: [sklearn, palmerpenguins]\n")
+    folder.write("_defaults", "python_packages: [sklearn, palmerpenguins]\noperators: ['*']\n")
     return folder
 
 

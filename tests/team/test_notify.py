@@ -9,7 +9,7 @@ TEAM = """\
 version: 1
 team: marine
 owner: marine@example.org
-datasets: {penguins: {source: {type: csv, path: p.csv}}}
+datasets: {penguins: {source: {type: csv, path: data/p.csv}}}
 """
 
 

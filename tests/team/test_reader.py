@@ -107,7 +107,9 @@ def test_lists_are_replaced_and_mappings_merged(folder: Folder) -> None:
 
 
 def test_another_type_replaces_the_whole_mapping(folder: Folder) -> None:
-    overlay = "environments: {prod: {datasets: {penguins: {source: {type: csv, path: a.csv}}}}}\n"
+    overlay = (
+        "environments: {prod: {datasets: {penguins: {source: {type: csv, path: data/a.csv}}}}}\n"
+    )
     folder.write("marine", MARINE + overlay)
     source = folder.read(environment="prod").team.datasets["penguins"].source
     assert source.type == "csv"

@@ -57,7 +57,7 @@ def test_the_configuration_hash_of_a_model_with_every_key_is_that_of_registered_
         "transforms": [{"type": "sql", "query": "select * from source"}],
         "target": "y",
         "features": ["x1", "x2"],
-        "preprocessing": "sklearn.f",
+        "preprocessing": "acme.f",
         "split": {"method": "time", "column": "day", "seed": 3},
         "search": {
             "strategy": "random",
@@ -73,7 +73,7 @@ def test_the_configuration_hash_of_a_model_with_every_key_is_that_of_registered_
         "predict": {"input": "a", "keep": ["id"]},
         "notify": {"on_failure": []},
     }
-    assert Model.model_validate(every).config_hash == "57ed779d0f96"
+    assert Model.model_validate(every).config_hash == "1860e5652a58"
 
 
 def test_the_configuration_hash_follows_what_decides_the_model():

@@ -25,7 +25,7 @@ def ingest(*, run: TaskRun, source: dict[str, Any], promised_types: bool = False
 
     typed: Source = TypeAdapter(AnySource).validate_python(source)
     context = IngestContext(
-        project=run.project,
+        folders=run.data_folders,
         workspace=run.folder,
         team=run.team,
         lake=run.lake,

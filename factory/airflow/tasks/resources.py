@@ -1,11 +1,9 @@
 """The tasks that create and destroy resources, and what templates know of these."""
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
-from jinja2 import pass_context
 
 from factory.base.errors import TerminalError
 from factory.documents.resources import setup_of
@@ -68,20 +66,19 @@ def destroy(
     _call(call, {**(arguments or {}), "created": created})
 
 
-@pass_context
-def resource(context: Mapping[str, Any], name: str) -> Any:
+def resource_of(ti: Any, name: str) -> Any:
     """What a resource's `create` has returned, for templates.
 
     They say `{{ resource('staging').table }}`.
 
     Args:
-        context: The template's; Jinja hands it in.
+        ti: The task instance that asks.
         name: The resource's.
 
     Raises:
         TerminalError: There is no such resource in this run, or it is not created yet.
     """
-    created = context["ti"].xcom_pull(task_ids=setup_of(name))
+    created = ti.xcom_pull(task_ids=setup_of(name))
     if created is None:
         raise TerminalError(
             f"resource {name!r}: it is not declared, not created yet, or returned nothing"

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from factory.base.section import ProjectPath, Section, Text
+from factory.base.section import DataPath, Section, Text
 from factory.data.images.store import ImageError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
+
+    from factory.data.folders import DataFolders
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class FolderLabels(Section):
 
     type: Literal["folder"]
 
-    def reader(self, project: Path, scratch: Path) -> LabelReader:  # noqa: ARG002
+    def reader(self, folders: "DataFolders", scratch: Path) -> LabelReader:  # noqa: ARG002
         """What tells the labels; see `CsvLabels.reader`."""
         return _ByFolder()
 
@@ -63,21 +65,21 @@ class CsvLabels(Section):
     """A CSV file that names images, by their path or by their file's name, and their labels."""
 
     type: Literal["csv"]
-    path: ProjectPath
+    path: DataPath
     file_column: Text
     label_column: Text
 
-    def reader(self, project: Path, scratch: Path) -> LabelReader:
+    def reader(self, folders: "DataFolders", scratch: Path) -> LabelReader:
         """What tells the labels.
 
         Args:
-            project: The folder that paths are below.
+            folders: Where files may be read.
             scratch: A folder for intermediate files.
 
         Raises:
             TerminalError: The CSV file cannot be used.
         """
-        return _ByCsv(self, project, scratch)
+        return _ByCsv(self, folders, scratch)
 
 
 def _check_label_pattern(value: str) -> str:
@@ -103,7 +105,7 @@ class PatternLabels(Section):
     type: Literal["pattern"]
     pattern: Annotated[Text, AfterValidator(_check_label_pattern)]
 
-    def reader(self, project: Path, scratch: Path) -> LabelReader:  # noqa: ARG002
+    def reader(self, folders: "DataFolders", scratch: Path) -> LabelReader:  # noqa: ARG002
         """What tells the labels; see `CsvLabels.reader`."""
         return _ByPattern(self.pattern)
 
@@ -139,9 +141,9 @@ class _ByPattern(LabelReader):
 
 
 class _ByCsv(LabelReader):
-    def __init__(self, labels: CsvLabels, project: Path, scratch: Path) -> None:
+    def __init__(self, labels: CsvLabels, folders: "DataFolders", scratch: Path) -> None:
         self.labels = labels
-        self.by_name = _read(labels, project, scratch)
+        self.by_name = _read(labels, folders, scratch)
         self.used: set[str] = set()
 
     def label(self, path: str) -> str | None:
@@ -169,7 +171,7 @@ class _ByCsv(LabelReader):
         )
 
 
-def _read(labels: CsvLabels, project: Path, scratch: Path) -> dict[str, str]:
+def _read(labels: CsvLabels, folders: "DataFolders", scratch: Path) -> dict[str, str]:
     from factory.data.columns import require_columns
     from factory.data.sources.csv import CsvSource
     from factory.data.sources.files import project_files
@@ -179,8 +181,8 @@ def _read(labels: CsvLabels, project: Path, scratch: Path) -> dict[str, str]:
     columns = {labels.file_column: "VARCHAR", labels.label_column: "VARCHAR"}
     file = scratch / "labels.parquet"
     try:
-        files = project_files(project, labels.path)
-        read = source.read_files(files, project, file, columns)
+        files = project_files(folders, labels.path)
+        read = source.read_files(files, folders.project, file, columns)
         require_columns(columns, list(read.columns), f"labels in {labels.path}")
         name, label = map(engine.quote, columns)
         with engine.connect(scratch) as connection:

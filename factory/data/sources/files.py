@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from factory.base.errors import TerminalError
-from factory.base.section import ProjectPath
+from factory.base.section import DataPath
 from factory.data.sources.source import IngestContext, Source
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from factory.data.folders import DataFolders
     from factory.data.rows import Rows
 
 SAMPLE_ROWS = 200_000
@@ -22,7 +23,7 @@ SAMPLE_ROWS = 200_000
 
 
 class UnreadableFileError(TerminalError):
-    """A file that is missing, lies elsewhere, or is not what it is said to be."""
+    """A file that is missing, or is not what it is said to be."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,14 @@ class FilesToRead:
 class FileSource(Source):
     """Files of one format below the project's folder; columns are matched by name."""
 
-    path: ProjectPath
+    path: DataPath
 
     advice: ClassVar[str] = ""
     """What to do about a broken file, for errors."""
 
     def read(self, context: IngestContext) -> "Rows":
         """The rows of every file that `path` names."""
-        files = project_files(context.project, self.path)
+        files = project_files(context.folders, self.path)
         return self.read_files(files, context.project, context.file, context.columns)
 
     def read_files(
@@ -114,22 +115,24 @@ class FileSource(Source):
         return message.replace(f"{project.resolve()}/", "").replace(f"{project}/", "")
 
 
-def project_files(project: Path, pattern: str) -> list[Path]:
+def project_files(folders: "DataFolders", pattern: str) -> list[Path]:
     """The files below the project's folder that a path or glob names, sorted.
 
     Raises:
-        UnreadableFileError: There is none, or one lies outside the project behind a link.
+        UnreadableFileError: There is none, or one is empty.
+        FileOutsideError: One is not for sources to read, or a link leads to such a file.
     """
-    root = project.resolve()
+    from factory.data.folders import is_hidden
+
+    root = folders.project.resolve()
     literal_path = root / pattern
     found = [literal_path] if literal_path.is_file() else sorted(root.glob(pattern))
     files = [file for file in found if file.is_file()]
+    if found != [literal_path]:
+        # As in a shell, a glob does not mean hidden files.
+        files = [file for file in files if not is_hidden(file.relative_to(root))]
     for file in files:
-        if not file.resolve().is_relative_to(root):
-            raise UnreadableFileError(
-                f"{file.relative_to(root)} is a link that leaves the project's folder: "
-                "copy the file into the project"
-            )
+        folders.check(file)
     if empty := [str(file.relative_to(root)) for file in files if not file.stat().st_size]:
         raise UnreadableFileError(f"{', '.join(empty)}: empty, without even a header")
     if not files:

@@ -9,15 +9,17 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, AnyHttpUrl, Field, model_validator
+from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.base.section import ProjectPath, Section, Text
+from factory.base.section import DataPath, Section, Surroundings, Text
 from factory.data.images.labels import FolderLabels, Labels
 from factory.data.images.store import Found, ImageError, ImageStore
 from factory.data.sources.source import IngestContext, Source
+from factory.lake.storage.address import overlap
 
 if TYPE_CHECKING:
+    from factory.data.folders import DataFolders
     from factory.data.rows import Rows
 
 log = logging.getLogger(__name__)
@@ -41,14 +43,25 @@ class ImageLimits(Section):
     """Width times height; an image with more counts as one that cannot be read."""
 
 
-def _check_prefix(value: str) -> str:
+def _check_prefix(value: str, info: ValidationInfo) -> str:
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^?#]*)?", value):
         raise PydanticCustomError(
             "prefix",
             "{value} is no address of an object store: write one such as s3://bucket/images",
             {"value": repr(value)},
         )
-    return value.rstrip("/")
+    found = value.rstrip("/")
+    surroundings = info.context
+    if isinstance(surroundings, Surroundings) and overlap(found, surroundings.storage):
+        raise PydanticCustomError(
+            "prefix",
+            "{value} is the lake's, which holds the datasets of all teams",
+            {
+                "value": repr(value),
+                "advice": "read a dataset through `inputs`, or write another prefix",
+            },
+        )
+    return found
 
 
 class ImagesSource(Source):
@@ -59,7 +72,7 @@ class ImagesSource(Source):
     """
 
     type: Literal["images"]
-    path: ProjectPath | None = None
+    path: DataPath | None = None
     url: AnyHttpUrl | None = None
     prefix: Annotated[Text, AfterValidator(_check_prefix)] | None = None
     connection: str | None = None
@@ -85,7 +98,7 @@ class ImagesSource(Source):
 
         return ingest_images(
             self.find(context),
-            self.labels.reader(context.project, context.workspace),
+            self.labels.reader(context.folders, context.workspace),
             max_pixels=self.limits.max_pixels,
             store=ImageStore(context.workspace, context.team, context.lake),
             file=context.file,
@@ -102,10 +115,12 @@ class ImagesSource(Source):
         """
         kept = _Kept(self.limits)
         if self.path is not None:
-            yield from kept.images(_in_project(self.limits, context.project, self.path))
+            yield from kept.images(_in_project(self.limits, context.folders, self.path))
         elif self.url is not None:
             yield from kept.images(self._behind_address(str(self.url), context))
         elif self.prefix is not None:
+            if overlap(self.prefix, context.lake.storage):
+                raise ImageError(f"{self.prefix} is the lake's: read a dataset through `inputs`")
             yield from kept.images(_in_store(self.limits, self.prefix, context.workspace))
         kept.finish()
 
@@ -200,20 +215,26 @@ def _is_archive(name: str) -> bool:
     return name.lower().endswith(_ARCHIVES)
 
 
-def _in_project(limits: ImageLimits, project: Path, pattern: str) -> Iterator[Found]:
-    root = project.resolve()
+def _in_project(limits: ImageLimits, folders: "DataFolders", pattern: str) -> Iterator[Found]:
+    from factory.data.folders import is_hidden
+
+    root = folders.project.resolve()
     named = root / pattern
     if named.is_dir():
-        _check_inside(named, root)
+        folders.check(named)
         for file in _walk(named):
-            _check_inside(file, root)
+            if file.name.startswith("."):
+                continue
+            folders.check(file)
             yield from _opened(file, file.relative_to(named).as_posix())
         return
     base = named.parent if named.is_file() else root / _fixed_part(pattern)
-    files = [named] if named.is_file() else sorted(filter(Path.is_file, root.glob(pattern)))
+    # As in a shell, a glob does not mean hidden files.
+    found = (file for file in root.glob(pattern) if not is_hidden(file.relative_to(root)))
+    files = [named] if named.is_file() else sorted(filter(Path.is_file, found))
     several = sum(_is_archive(file.name) for file in files) > 1
     for file in files:
-        _check_inside(file, root)
+        folders.check(file)
         path = file.relative_to(base).as_posix()
         if _is_archive(path):
             yield from _in_archive(limits, file, _without_suffix(path) if several else "")
@@ -239,14 +260,6 @@ def _walk(folder: Path) -> Iterator[Path]:
                     f"{entry.path} is a link to a folder, which is not followed: copy the folder"
                 )
             yield from _walk(Path(entry.path))
-
-
-def _check_inside(file: Path, root: Path) -> None:
-    if not file.resolve().is_relative_to(root):
-        raise ImageError(
-            f"{file.relative_to(root)} is a link that leaves the project's folder: "
-            "copy what it leads to into the project"
-        )
 
 
 def _opened(file: Path, path: str) -> Iterator[Found]:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from factory.base.errors import TerminalError
 from factory.base.objects import import_object
-from factory.base.section import DottedPath, Text
+from factory.base.section import FunctionPath, Text
 from factory.data.sources.source import IngestContext, Source
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class PythonSource(Source):
     """What a function returns: a pandas DataFrame, a pyarrow Table, or an iterable of either."""
 
     type: Literal["python"]
-    call: DottedPath
+    call: FunctionPath
     arguments: dict[str, Any] = Field(default_factory=dict)
     attribute: Text | None = None
     """The part of the result that holds the rows, such as `frame` of scikit-learn's loaders."""

@@ -13,6 +13,7 @@ from factory.kinds import SOURCE, KindOf
 
 if TYPE_CHECKING:
     from factory.data.download import Login
+    from factory.data.folders import DataFolders
     from factory.data.rows import Chunk, Piece, Rows
     from factory.lake.table import Lake
 
@@ -45,8 +46,8 @@ class NoConnections:
 class IngestContext:
     """What a source is given to read its rows."""
 
-    project: Path
-    """The folder that paths in team files start from."""
+    folders: "DataFolders"
+    """Where files may be read."""
     workspace: Path
     """The run's scratch folder."""
     team: str
@@ -59,6 +60,11 @@ class IngestContext:
     """Types that the dataset's columns are promised to have: a help where a source has no types."""
     connections: Connections = field(default_factory=NoConnections)
     """Airflow's connections."""
+
+    @property
+    def project(self) -> Path:
+        """The folder that paths in team files start from."""
+        return self.folders.project
 
     @property
     def file(self) -> Path:

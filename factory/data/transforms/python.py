@@ -6,7 +6,7 @@ from pydantic import Field
 
 from factory.base.errors import TerminalError
 from factory.base.objects import import_object
-from factory.base.section import DottedPath
+from factory.base.section import FunctionPath
 from factory.data.transforms.transform import Transform, TransformContext
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class PythonTransform(Transform):
     """A function that takes the rows so far as a pandas DataFrame and returns one; held in memory."""
 
     type: Literal["python"]
-    call: DottedPath
+    call: FunctionPath
     arguments: dict[str, Any] = Field(default_factory=dict)
 
     def describe(self) -> str:

@@ -36,3 +36,9 @@ def local_path(address: str) -> Path | None:
     """The folder behind a `file://` address, or None when it lies elsewhere."""
     parts = urlsplit(address)
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether one of two addresses lies within the other, or both are the same."""
+    first, second = (f"{address.rstrip('/')}/" for address in (one, other))
+    return bool(one and other) and (first.startswith(second) or second.startswith(first))

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from factory.base.code import how_to_allow
 from factory.base.errors import TerminalError
-from factory.base.section import ListOf, Section, Surroundings, Text, how_to_allow
+from factory.base.section import ListOf, Section, Surroundings, Text
 
 VISION = "fastai.vision.learner.vision_learner"
 TABULAR = "fastai.tabular.learner.tabular_learner"

@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from factory.data.folders import DataFolders
 from factory.data.rows import Rows
 from factory.data.sources.images import ImagesSource
 from factory.data.sources.source import IngestContext
@@ -76,6 +77,6 @@ def pets(
     if not {"path", "url", "prefix"} & keys.keys():
         keys["path"] = "pets"
     context = IngestContext(
-        project=project, workspace=workspace, team="pets", lake=lake or lake_in(project)
+        DataFolders(project, (".",)), workspace, "pets", lake or lake_in(project)
     )
     return source(**keys).ingest(context)

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from factory.data.checks.report import CheckReport
+from factory.data.folders import DataFolders
 from factory.data.images.store import read_from
 from factory.data.publish import publish
 from factory.data.sources.dataset import DatasetSource
@@ -161,7 +162,9 @@ def test_dataset_made_of_another_names_the_same_bytes(tmp_path, lake):
     lake.files.uploaded.clear()
     workspace = tmp_path / "other"
     workspace.mkdir()
-    context = IngestContext(tmp_path, workspace, "pets", lake, versions={"pets.photos": 0})
+    context = IngestContext(
+        DataFolders(tmp_path), workspace, "pets", lake, versions={"pets.photos": 0}
+    )
     rows = DatasetSource(type="dataset", dataset="pets.photos").ingest(context)
     published(rows, lake, "1", dataset="pets.dogs")
     assert lake.files.uploaded == []

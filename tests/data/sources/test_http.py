@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from factory.data.download import DownloadError, Login, ServerUnavailableError, download
+from factory.data.folders import DataFolders
 from factory.data.sources.files import UnreadableFileError
 from factory.data.sources.http import HttpSource
 from factory.data.sources.source import IngestContext, NoConnections
@@ -96,7 +97,7 @@ def read_in(tmp_path):
 
     def run(url: str, **options):
         context = IngestContext(
-            project=tmp_path,
+            folders=DataFolders(tmp_path),
             workspace=tmp_path,
             team="a",
             lake=lake_in(tmp_path),

@@ -184,7 +184,7 @@ def test_link_out_of_the_project_is_refused(tmp_path, link):
     place = project / link
     place.parent.mkdir(parents=True)
     place.symlink_to(outside / "cats/1.png" if link.endswith("png") else outside)
-    with pytest.raises(ImageError, match="link"):
+    with pytest.raises(TerminalError, match="link"):
         pets(project)
 
 

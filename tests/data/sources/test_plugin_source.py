@@ -4,6 +4,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from factory.base.section import Surroundings
+from factory.data.folders import DataFolders
 from factory.data.sources.source import AnySource, IngestContext, NoConnections
 from tests.data.rows import lake_in, read
 from tests.plugins import installed
@@ -56,7 +57,9 @@ def test_source_of_a_plugin_streams_its_rows_and_uses_connections(tmp_path):
     context = Surroundings(tmp_path, (), ("acme_tides",))
     source = TypeAdapter(AnySource).validate_python(section, context=context)
     rows = source.ingest(
-        IngestContext(tmp_path, tmp_path, "marine", lake_in(tmp_path), connections=Warehouse())
+        IngestContext(
+            DataFolders(tmp_path), tmp_path, "marine", lake_in(tmp_path), connections=Warehouse()
+        )
     )
     assert rows.columns == {"harbour": "VARCHAR", "level": "DOUBLE"}
     assert read(rows) == [

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy
 
 from factory.base.errors import TerminalError
+from factory.data.folders import DataFolders, FileOutsideError
 from factory.data.rows import Chunk, Rows, UnusableValuesError, read_chunks
 from factory.data.sources.csv import CsvSource
 from factory.data.sources.dataset import DatasetSource
@@ -33,7 +34,8 @@ class Ingester:
         self.lake = lake_in(folder)
 
     def __call__(self, source, **how) -> Rows:
-        how = {"project": self.project, "workspace": self.workspace, "lake": self.lake, **how}
+        folders = DataFolders(self.project, (".",))
+        how = {"folders": folders, "workspace": self.workspace, "lake": self.lake, **how}
         return source.ingest(IngestContext(team="a", **how))
 
     def csv(self, text: str | bytes, name: str = "a.csv", columns=(), **options) -> Rows:
@@ -106,7 +108,7 @@ def test_links_out_of_the_project_are_refused(read_in, tmp_path):
     (tmp_path / "secret.csv").write_text("password\nhunter2\n")
     (read_in.project / "inside.csv").symlink_to(tmp_path / "secret.csv")
     for path in ("inside.csv", "*.csv"):
-        with pytest.raises(UnreadableFileError, match=r"inside\.csv is a link that leaves"):
+        with pytest.raises(FileOutsideError, match=r"inside\.csv is a link that leads outside"):
             read_in(CsvSource(type="csv", path=path))
 
 

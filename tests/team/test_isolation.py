@@ -1,0 +1,276 @@
+"""What a team file may not name is a problem with its line, before anything runs."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.team.folder import Folder
+
+HEAD = "version: 1\nteam: marine\nowner: marine@example.org\n"
+DEFAULTS = "python_packages: [sklearn, acme]\noperators: ['*']\n"
+
+
+@pytest.fixture
+def problem(folder: Folder):
+    """The one problem of a team file with this body."""
+
+    def read(body: str, defaults: str = DEFAULTS) -> str:
+        folder.write("_defaults", defaults)
+        folder.write("marine", HEAD + body)
+        [found] = folder.problems()
+        return found
+
+    return read
+
+
+def dataset(source: str) -> str:
+    return f"datasets:\n  fish:\n    source: {source}\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (".factory/lake/owner/priv/*.parquet", "is hidden"),
+        (".factory/secrets.json", "is hidden"),
+        (".env", "is hidden"),
+        ("data/.cache/x.csv", "is hidden"),
+        ("configs/*.yaml", "outside the folders that sources may read: data"),
+        ("other/x.csv", "outside the folders that sources may read: data"),
+        ("x.csv", "outside the folders that sources may read: data"),
+        ("*/x.csv", "outside the folders that sources may read: data"),
+        ("database/x.csv", "outside the folders that sources may read: data"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "parquet", "json", "images"])
+def test_paths_outside_the_data_folders(problem, kind, path, said) -> None:
+    found = problem(dataset(f"{{type: {kind}, path: '{path}'}}"))
+    assert found.startswith("marine.yaml:6:")
+    assert said in found
+
+
+def test_labels_of_images_are_files_too(problem) -> None:
+    labels = "{type: csv, path: .env, file_column: a, label_column: b}"
+    assert "is hidden" in problem(dataset(f"{{type: images, path: data/x, labels: {labels}}}"))
+
+
+def test_data_folders_are_the_platforms_choice(folder: Folder) -> None:
+    folder.write("_defaults", "data_folders: [landing, shared/in]\n")
+    folder.write("marine", HEAD + dataset("{type: csv, path: shared/in/x.csv}"))
+    assert folder.read().team.datasets
+    folder.write("marine", HEAD + dataset("{type: csv, path: shared/x.csv}"))
+    assert "outside the folders that sources may read: landing, shared/in" in folder.problems()[0]
+
+
+@pytest.mark.parametrize("name", ["/etc", ".factory", "../x", "configs", "s3://b"])
+def test_not_every_folder_can_be_one_of_data(folder: Folder, name: str) -> None:
+    folder.write("_defaults", f"data_folders: ['{name}']\n")
+    [found] = folder.read_all().problems
+    assert "cannot be a folder of data" in found.message or "outside" in found.message
+
+
+@pytest.mark.parametrize("prefix", ["s3://lake/prod", "s3://lake/prod/owner/priv", "s3://lake"])
+def test_the_lakes_own_prefix_is_no_source(problem, prefix) -> None:
+    defaults = "storage: s3://lake/prod\n"
+    found = problem(dataset(f"{{type: images, prefix: '{prefix}'}}"), defaults)
+    assert "is the lake's" in found
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("sklearn.utils._testing.check_output", "is private to its package"),
+        ("sklearn.datasets._base.urlretrieve", "is private to its package"),
+        ("sklearn.datasets.load_files", "none of the functions of sklearn"),
+        ("sklearn.datasets.clear_data_home", "none of the functions of sklearn"),
+        ("sklearn.datasets.fetch_openml", "none of the functions of sklearn"),
+        ("sklearn.datasets.load_svmlight_file", "none of the functions of sklearn"),
+        ("sklearn.show_versions", "none of the functions of sklearn"),
+        ("acme._hidden.run", "is private to its package"),
+        ("subprocess.run", "outside the packages"),
+        ("factory.models.registry.rollback", "outside the packages"),
+    ],
+)
+def test_functions_that_are_not_for_teams(problem, call, said) -> None:
+    assert said in problem(dataset(f"{{type: python, call: {call}}}"))
+    resource = f"{{type: python, create: acme.make, destroy: {call}}}"
+    body = dataset("{type: csv, path: data/x.csv}") + f"    resources: {{box: {resource}}}\n"
+    assert said in problem(body)
+
+
+@pytest.mark.parametrize("name", ["factory", "factory.models", "os", "subprocess", "builtins"])
+def test_packages_that_cannot_be_allowed(folder: Folder, name: str) -> None:
+    folder.write("_defaults", f"python_packages: [{name}]\n")
+    [found] = folder.read_all().problems
+    assert "cannot be allowed" in found.message
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("{{ conn.vault.password }}", "conn"),
+        ("{{ conn['vault'].password }}", "conn"),
+        ("{{ var.value.key }}", "var"),
+        ("{% set x = conn.vault %}{{ x.password }}", "conn"),
+        ("{% for c in [conn] %}{{ c.vault.password }}{% endfor %}", "conn"),
+        ("{{ ti.xcom_pull(dag_id='owner.priv') }}", "ti"),
+        ("{{ macros.json.codecs.open('/etc/passwd').read() }}", "macros"),
+        ("{{ dag.params }}", "dag"),
+        ("{{ task.op_kwargs }}", "task"),
+    ],
+)
+def test_templates_name_no_connection_and_no_variable(problem, text, name) -> None:
+    source = f"{{type: sql, connection: mine, query: \"select '{text}'\"}}"
+    found = problem(dataset(source))
+    assert f"templates may not name `{name}`" in found
+    assert found.startswith("marine.yaml:6:")
+
+
+def test_templates_of_a_notifier_know_the_message_and_nothing_more(problem) -> None:
+    body = (
+        "notify:\n  on_failure:\n  - type: notifier\n    call: airflow.providers.smtp.notifications.smtp.SmtpNotifier\n"
+        "    arguments: {text: '{{ notification.subject }} {{ conn.vault.password }}'}\n"
+        + dataset("{type: csv, path: data/x.csv}")
+    )
+    assert "templates may not name `conn`" in problem(body)
+
+
+def test_templates_that_cannot_be_read_are_said(problem) -> None:
+    found = problem(dataset('{type: sql, connection: mine, query: "select {{ ds"}'))
+    assert "the template cannot be read" in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ ds }}",
+        "{{ run.id }} {{ run_id }} {{ params.day }}",
+        "{{ data_interval_start.strftime('%Y') }}",
+        "{{ resource('box').name }}",
+        "{% set day = ds %}{{ day }}",
+        "{{ range(3) | list }}",
+    ],
+)
+def test_templates_name_the_run_and_its_dates(folder: Folder, text: str) -> None:
+    folder.write("marine", HEAD + dataset(f'{{type: sql, connection: mine, query: "{text}"}}'))
+    assert folder.read()
+
+
+def dags(task: str) -> str:
+    return f"dags:\n  tidy:\n    tasks:\n      one: {task}\n"
+
+
+EMPTY = "airflow.providers.standard.operators.empty.EmptyOperator"
+BASH = "airflow.providers.standard.operators.bash.BashOperator"
+PYTHON = "airflow.providers.standard.operators.python.PythonOperator"
+
+
+@pytest.mark.parametrize(
+    ("operators", "operator"),
+    [(f"[{EMPTY}]", EMPTY), ("['*']", BASH), ("[airflow.providers.standard]", BASH)],
+)
+def test_operators_that_the_platform_lists(folder: Folder, operators: str, operator: str) -> None:
+    folder.write("_defaults", f"operators: {operators}\n")
+    folder.write("marine", HEAD + dags(f"{{operator: {operator}, bash_command: ls}}"))
+    assert folder.read()
+
+
+@pytest.mark.parametrize("operators", ["[]", f"[{EMPTY}]"])
+def test_operators_that_it_does_not_list(problem, operators) -> None:
+    found = problem(dags(f"{{operator: {BASH}, bash_command: ls}}"), f"operators: {operators}\n")
+    assert f"`{BASH}` is none of the operators that may be used here" in found
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "factory.models.registry.rollback",
+        "sklearn.datasets.load_files",
+        "acme._hidden.run",
+        "os.system",
+    ],
+)
+def test_functions_of_own_dags_are_those_of_teams(problem, function) -> None:
+    found = problem(dags(f"{{operator: {PYTHON}, python_callable: {function}}}"))
+    assert function in found
+
+
+@pytest.mark.parametrize(
+    "outlet",
+    [
+        "owner.priv",
+        "fish",
+        "marine.fish",
+        "marine.species.drift",
+        "s3://lake/prod/owner/priv",
+        "{__type__: airflow.sdk.Asset, name: owner.priv}",
+        "{__type__: airflow.sdk.Asset, name: mine, uri: 's3://lake/prod/owner/priv'}",
+        "{__type__: airflow.sdk.AssetAlias, name: any}",
+    ],
+)
+def test_events_of_datasets_and_models_come_from_their_own_dags(problem, outlet) -> None:
+    body = dataset("{type: csv, path: data/x.csv}") + dags(
+        f"{{operator: {EMPTY}, outlets: [{outlet}]}}"
+    )
+    found = problem(body, "storage: s3://lake/prod\noperators: ['*']\n")
+    assert "asset" in found
+
+
+def test_an_asset_of_ones_own_is_an_outlet(folder: Folder) -> None:
+    folder.write("_defaults", "operators: ['*']\n")
+    asset = "{__type__: airflow.sdk.Asset, name: mailed_report, uri: 'report://mailed'}"
+    folder.write("marine", HEAD + dags(f"{{operator: {EMPTY}, outlets: [{asset}, 'x://mine']}}"))
+    assert folder.read()
+
+
+TEAMS = """\
+python_packages: [sklearn, acme]
+operators: ['*']
+teams:
+  marine: {connections: [own], queue: sea, pool: sea, python_packages: [sklearn]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            dataset("{type: sql, connection: vault, query: select 1}"),
+            "may not use the connection 'vault'",
+        ),
+        (
+            dataset("{type: http, url: 'https://x.org/a.csv', connection: vault}"),
+            "connection 'vault'",
+        ),
+        (dataset("{type: python, call: acme.rows}"), "outside the packages"),
+        ("defaults: {queue: other}\n" + dataset("{type: csv, path: data/x.csv}"), "queue is 'sea'"),
+        ("defaults: {pool: other}\n" + dataset("{type: csv, path: data/x.csv}"), "pool is 'sea'"),
+        (
+            "notify: {on_failure: [{type: smtp, to: [a@example.org]}]}\n"
+            + dataset("{type: csv, path: data/x.csv}"),
+            "connection 'smtp_default'",
+        ),
+        (dags(f"{{operator: {EMPTY}, queue: other}}"), "queue is 'sea'"),
+        (dags(f"{{operator: {BASH}, bash_command: ls, ssh_conn_id: vault}}"), "connection 'vault'"),
+    ],
+)
+def test_a_team_uses_what_the_platform_gives_it(problem, body, said) -> None:
+    assert said in problem(body, TEAMS)
+
+
+def test_what_it_gives_it_is_used(folder: Folder) -> None:
+    folder.write("_defaults", TEAMS)
+    source = dataset("{type: sql, connection: own, query: select 1}")
+    folder.write("marine", HEAD + source + dags(f"{{operator: {EMPTY}}}"))
+    team = folder.read().team
+    assert (team.defaults.queue, team.defaults.pool) == ("sea", "sea")
+    assert team.dags["tidy"]["default_args"] == {"queue": "sea", "pool": "sea"}
+
+
+def test_a_team_that_the_platform_does_not_list_is_refused(folder: Folder, tmp_path: Path) -> None:
+    folder.write("_defaults", TEAMS)
+    folder.write(
+        "clinic", HEAD.replace("marine", "clinic") + dataset("{type: csv, path: data/x.csv}")
+    )
+    [found] = folder.problems("clinic")
+    assert found.startswith("clinic.yaml:2:")
+    assert "clinic is none of the teams of this platform: marine" in found
