@@ -12,6 +12,7 @@ from factory.cli.console import ProjectOption, failed
 from factory.cli.project import FULL_NAME
 from factory.runtime.lock import addresses_of
 from factory.serving.limits import Callers, RequestImageLimits, ServingLimits
+from factory.serving.processes import warm_up
 
 _LIMITS = ServingLimits()
 # Each request has a thread; native libraries that take all processors besides make all of them wait.
@@ -96,6 +97,8 @@ def serve(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     _prepare()
+    if not model_folder:
+        warm_up()
     # Late, after what is imported here has been told about threads and patience.
     from factory.models.tracking import Tracking
     from factory.serving.server import serve as serve_models

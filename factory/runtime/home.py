@@ -12,6 +12,11 @@ OWNER_ONLY = 0o077
 """The umask of all processes of a runtime: nobody else reads what they write."""
 
 
+DATABASE_PATIENCE = {"timeout": 60.0}
+"""How Airflow connects to its database: so many seconds it waits for another process that writes. SQLite's own five are
+too few on a busy machine, and a request then fails."""
+
+
 @dataclass(frozen=True)
 class Secrets:
     """What Airflow's processes share to trust each other; random, made once a home."""
@@ -105,7 +110,14 @@ class Home:
         The databases are put into write-ahead mode before anything is in them: a dozen processes
         share them, and readers and writers then no longer wait for each other.
         """
-        for folder in (self.folder, self.airflow, self.artifacts, self.lineage.parent, self.logs):
+        below = (
+            self.airflow,
+            self.artifacts.parent,
+            self.artifacts,
+            self.lineage.parent,
+            self.logs,
+        )
+        for folder in (self.folder, *below):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o700)
         for database in (self.airflow_database, self.mlflow_database):

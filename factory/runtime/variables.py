@@ -95,6 +95,13 @@ def _airflow(home: Home, project: Path, ports: Ports, secrets: Secrets) -> dict[
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "true",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ports.airflow_url}/execution/",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.airflow_database}",
+        **dict.fromkeys(
+            (
+                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS",
+                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC",
+            ),
+            "factory.runtime.home.DATABASE_PATIENCE",
+        ),
         "AIRFLOW__API__HOST": HOST,
         "AIRFLOW__API__PORT": str(ports.airflow),
         "AIRFLOW__API__BASE_URL": ports.airflow_url,

@@ -1,11 +1,6 @@
-"""A version is loaded and asked in a process of its own first: one that ends or holds it does the service no harm.
-
-These processes are forked from one that has imported what they need, and that ends with the service: importing it
-each time would take seconds a version.
-"""
+"""A version is loaded and asked in a process of its own first: one that ends or holds it does the service no harm."""
 
 import logging
-import multiprocessing
 import resource
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,14 +10,10 @@ from factory.models.record import ModelRecord
 from factory.models.registry import Version
 from factory.models.tracking import Tracking, TrackingError
 from factory.serving.limits import ServingLimits
+from factory.serving.processes import PROCESSES
 from factory.serving.refusals import UnfitVersionError
 
 logger = logging.getLogger(__name__)
-
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(
-    ["factory.serving.loading", "factory.trainers.scikit_learn.skops_model"]
-)
 
 
 def check_version(version: Version, *, tracking: Tracking, settings: ServingLimits) -> None:
@@ -33,8 +24,8 @@ def check_version(version: Version, *, tracking: Tracking, settings: ServingLimi
             the settings allow; or the process has ended.
         TrackingError: The MLflow server does not answer.
     """
-    receiver, sender = _PROCESSES.Pipe(duplex=False)
-    process = _PROCESSES.Process(
+    receiver, sender = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(
         target=_check,
         args=(sender, version.record.model_dump_json(), tracking.uri, settings),
         name=f"check {version.model} {version.number}",

@@ -30,7 +30,7 @@ def test_what_is_made_is_for_its_owner_only_even_where_it_was_not_before(tmp_pat
     home.airflow.mkdir(parents=True, mode=0o755)
     home.airflow_database.touch(mode=0o644)
     home.prepare()
-    for folder in (home.folder, home.airflow, home.artifacts, home.lineage.parent, home.logs):
+    for folder in (home.folder, home.airflow, home.artifacts.parent, home.artifacts, home.logs):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
     for database in (home.airflow_database, home.mlflow_database):
         assert stat.S_IMODE(database.stat().st_mode) == 0o600, database

@@ -31,7 +31,7 @@ def service(tmp_path_factory, mlflow_server):
 
 def example(service, name):
     """The rows that a model shows; waits until one of its versions answers."""
-    return service.until(lambda: service.get(page(name))[1].get("example"), 20)
+    return service.until(lambda: service.get(page(name))[1].get("example"), 60)
 
 
 def page(name):
