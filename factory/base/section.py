@@ -139,6 +139,8 @@ class Surroundings:
     """Folders of the project below which sources may read files."""
     storage: str = ""
     """The lake's address; empty where it is not known."""
+    internal_hosts: tuple[str, ...] = ()
+    """Servers of the worker's own network that sources may ask."""
     operators: tuple[str, ...] = ()
     """Operators, and packages of them, that `dags` may name; `*` is all of Airflow's."""
     connections: tuple[str, ...] | None = None

@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.request import getproxies
 
 import httpx
 from tenacity import (
@@ -16,6 +17,7 @@ from tenacity import (
 )
 
 from factory.base.errors import FactoryError, TerminalError
+from factory.data.hosts import EVERY_HOST, InternalHostError, check_host
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +50,15 @@ class Login:
     password: str | None = field(default=None, repr=False)
 
 
-def download(url: str, file: Path, *, max_bytes: int, login: Login, patience: float = 0.5) -> None:
+def download(
+    url: str,
+    file: Path,
+    *,
+    max_bytes: int,
+    login: Login,
+    internal_hosts: Collection[str] = (),
+    patience: float = 0.5,
+) -> None:
     """Stream what is behind an address into a file.
 
     Args:
@@ -56,10 +66,11 @@ def download(url: str, file: Path, *, max_bytes: int, login: Login, patience: fl
         file: The file to make or to replace; it is complete, or the call raises.
         max_bytes: The most bytes to write, counted as they arrive and after decoding.
         login: Sent to the first server only, wherever that redirects.
+        internal_hosts: Servers that may be asked though they are internal: see `factory.data.hosts`.
         patience: Seconds before the second attempt; later ones wait twice as long each.
 
     Raises:
-        DownloadError: when the address or the file cannot be used: 4xx, too large, no http.
+        DownloadError: when the address or the file cannot be used: 4xx, too large, no http, internal.
         ServerUnavailableError: when the server failed four times.
     """
     shown = _without_secrets(httpx.URL(url))
@@ -73,17 +84,26 @@ def download(url: str, file: Path, *, max_bytes: int, login: Login, patience: fl
             retry_error_callback=lambda state: _give_up(state, shown),
         ):
             with attempt:
-                _fetch(client, httpx.URL(url), file, max_bytes, login)
+                _fetch(client, httpx.URL(url), file, max_bytes, login, internal_hosts)
 
 
-def _fetch(client: httpx.Client, url: httpx.URL, file: Path, max_bytes: int, login: Login) -> None:
+def _fetch(
+    client: httpx.Client,
+    url: httpx.URL,
+    file: Path,
+    max_bytes: int,
+    login: Login,
+    internal_hosts: Collection[str],
+) -> None:
     first = url
     for _ in range(_REDIRECTS + 1):
         if url.scheme not in ("http", "https"):
             raise DownloadError(f"{_without_secrets(first)} leads to a {url.scheme} address")
+        _check_host(url.host, internal_hosts)
         request, auth = _request(client, url, login if _same_server(url, first) else Login())
         response = client.send(request, auth=auth, stream=True)
         try:
+            _check_peer(response, internal_hosts)
             if response.next_request is None:
                 _check_status(response)
                 _save(response, file, max_bytes)
@@ -92,6 +112,22 @@ def _fetch(client: httpx.Client, url: httpx.URL, file: Path, max_bytes: int, log
         finally:
             response.close()
     raise DownloadError(f"{_without_secrets(first)} redirects more than {_REDIRECTS} times")
+
+
+def _check_host(host: str, internal_hosts: Collection[str]) -> None:
+    try:
+        check_host(host, internal_hosts)
+    except InternalHostError as error:
+        raise DownloadError(str(error)) from None
+
+
+def _check_peer(response: httpx.Response, internal_hosts: Collection[str]) -> None:
+    """Who answers is who was looked up: a name may lead elsewhere a moment later."""
+    if getproxies() or response.url.host.lower() in {one.lower() for one in internal_hosts}:
+        return
+    peer = response.extensions["network_stream"].get_extra_info("server_addr")
+    if peer:
+        _check_host(str(peer[0]), (EVERY_HOST,) if EVERY_HOST in internal_hosts else ())
 
 
 def _request(

@@ -146,6 +146,8 @@ class Shared:
     """The Airflow connection by which tasks reach storage; None where it needs none."""
     data_folders: tuple[str, ...] = DATA_FOLDERS
     """The folders of the project below which sources may read files."""
+    internal_hosts: tuple[str, ...] = ()
+    """Servers of the worker's own network that sources may ask."""
     dataset: str | None = None
     """The dataset that the DAG publishes, `team.dataset`."""
     model: str | None = None
@@ -175,7 +177,11 @@ class Shared:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> "Shared":
         """The facts that `as_data` wrote."""
-        lists = {name: tuple(data[name]) for name in ("reads", "data_folders") if name in data}
+        lists = {
+            name: tuple(data[name])
+            for name in ("reads", "data_folders", "internal_hosts")
+            if name in data
+        }
         return cls(**{**data, **lists})
 
 

@@ -33,6 +33,8 @@ class Installation:
 
     data_folders: tuple[str, ...] = DATA_FOLDERS
     """The folders of the project below which sources may read files."""
+    internal_hosts: tuple[str, ...] = ()
+    """Servers of the worker's own network that sources may ask."""
 
     team_connections: Mapping[str, str] = field(default_factory=dict)
     """The Airflow connection by which a team's tasks reach storage, where it has one of its own."""
@@ -45,7 +47,12 @@ class Installation:
     def shared(self, **facts: Any) -> Shared:
         """What all tasks of a DAG share: where data lies, and these facts."""
         return Shared(
-            self.storage, self.workspace, self.storage_connection, self.data_folders, **facts
+            self.storage,
+            self.workspace,
+            self.storage_connection,
+            self.data_folders,
+            self.internal_hosts,
+            **facts,
         )
 
     @classmethod
@@ -68,6 +75,7 @@ class Installation:
             create_bucket=platform.create_bucket and in_s3,
             prices=platform.prices,
             data_folders=platform.data_folders,
+            internal_hosts=platform.internal_hosts,
             team_connections={
                 name: limits.storage_connection
                 for name, limits in platform.teams.items()

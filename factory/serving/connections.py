@@ -14,26 +14,30 @@ from factory.serving.limits import ServingLimits
 
 
 class Unfinished:
-    """The connections whose request's head is not there yet, the oldest first, by caller."""
+    """The connections whose request's head is not there yet, the oldest first, of each caller and of all."""
 
     def __init__(self, limits: ServingLimits) -> None:
         self.seconds = limits.head_seconds
-        self.most = limits.most_unfinished
+        self._limits = limits
         # Dictionaries keep the order in which they are filled.
+        self._all: dict[Any, None] = {}
         self._of: defaultdict[str, dict[Any, None]] = defaultdict(dict)
 
     def add(self, peer: str, connection: Any) -> None:
-        """Take note of one; the oldest one of the same caller goes if they are too many."""
-        waiting = self._of[peer]
-        waiting[connection] = None
-        if len(waiting) > self.most:
-            next(iter(waiting)).close_unfinished()
+        """Take note of one; the oldest goes where there are too many."""
+        for waiting, most in (
+            (self._of[peer], self._limits.most_unfinished),
+            (self._all, self._limits.most_unfinished_of_all),
+        ):
+            waiting[connection] = None
+            if len(waiting) > most:
+                next(iter(waiting)).close_unfinished()
 
     def remove(self, peer: str, connection: Any) -> None:
         """Forget one: its request has come, or it has closed."""
-        waiting = self._of[peer]
-        waiting.pop(connection, None)
-        if not waiting:
+        self._all.pop(connection, None)
+        self._of[peer].pop(connection, None)
+        if not self._of[peer]:
             del self._of[peer]
 
 

@@ -40,6 +40,8 @@ class ServingLimits:
     """For the head of a request to arrive, from the first look at its connection."""
     most_unfinished: int = 100
     """Connections of one caller whose request's head is not there yet; the oldest goes first."""
+    most_unfinished_of_all: int = 500
+    """Those of all callers together: half of the connections that the service holds."""
     grace_seconds: int = 30
     """For requests to end after SIGTERM."""
 

@@ -216,6 +216,7 @@ def _surroundings(
         python_packages=packages,
         plugins=config.plugins,
         data_folders=config.data_folders,
+        internal_hosts=config.internal_hosts,
         storage=platform.storage,
         operators=operators,
         connections=None if limits is None else limits.connections,

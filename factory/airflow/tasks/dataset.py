@@ -31,6 +31,7 @@ def ingest(*, run: TaskRun, source: dict[str, Any], promised_types: bool = False
         lake=run.lake,
         versions=run.versions,
         columns=(run.shared.columns or {}) if promised_types else {},
+        internal_hosts=run.shared.internal_hosts,
         connections=connections,
     )
     rows = typed.ingest(context)

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import AnyHttpUrl, Field
+from pydantic import Field
 
 from factory.data.sources.csv import CsvSource
 from factory.data.sources.files import FileSource
 from factory.data.sources.json import JsonSource
 from factory.data.sources.parquet import ParquetSource
-from factory.data.sources.source import IngestContext, Source
+from factory.data.sources.source import IngestContext, Source, SourceUrl
 
 if TYPE_CHECKING:
     from factory.data.rows import Rows
@@ -18,7 +18,7 @@ class HttpSource(Source):
     """A file behind an address; `connection` (an Airflow HTTP connection) adds its login and headers."""
 
     type: Literal["http"]
-    url: AnyHttpUrl
+    url: SourceUrl
     format: Literal["csv", "json", "parquet"] = "csv"
     connection: str | None = None
     max_bytes: int = Field(default=1_000_000_000, ge=1)
@@ -30,7 +30,13 @@ class HttpSource(Source):
         file = context.workspace / f"download.{self.format}"
         login = context.login(self.connection)
         try:
-            download(str(self.url), file, max_bytes=self.max_bytes, login=login)
+            download(
+                str(self.url),
+                file,
+                max_bytes=self.max_bytes,
+                login=login,
+                internal_hosts=context.internal_hosts,
+            )
             return self._reader(file.name).read_files(
                 [file], file.parent, context.file, context.columns, compressed=False
             )

@@ -9,13 +9,13 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.section import DataPath, Section, Surroundings, Text
 from factory.data.images.labels import FolderLabels, Labels
 from factory.data.images.store import Found, ImageError, ImageStore
-from factory.data.sources.source import IngestContext, Source
+from factory.data.sources.source import IngestContext, Source, SourceUrl
 from factory.lake.storage.address import overlap
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class ImagesSource(Source):
 
     type: Literal["images"]
     path: DataPath | None = None
-    url: AnyHttpUrl | None = None
+    url: SourceUrl | None = None
     prefix: Annotated[Text, AfterValidator(_check_prefix)] | None = None
     connection: str | None = None
     """An Airflow HTTP connection, which adds its login and headers to `url`."""
@@ -130,7 +130,13 @@ class ImagesSource(Source):
         login = context.login(self.connection)
         archive = context.workspace / "download.archive"
         try:
-            download(url, archive, max_bytes=self.max_bytes, login=login)
+            download(
+                url,
+                archive,
+                max_bytes=self.max_bytes,
+                login=login,
+                internal_hosts=context.internal_hosts,
+            )
             yield from _in_archive(self.limits, archive, "")
         finally:
             archive.unlink(missing_ok=True)

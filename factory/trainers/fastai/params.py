@@ -23,7 +23,8 @@ _WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt")
 def _check_weights(value: str) -> str:
     match = _WEIGHTS_IN_PACKAGE.fullmatch(value)
     file = Path(match[2] if match else value)
-    if file.is_absolute() or ".." in file.parts or "://" in value:
+    hidden = any(part.startswith(".") for part in file.parts)
+    if file.is_absolute() or hidden or "://" in value:
         raise PydanticCustomError(
             "weights",
             "{value} is no file below the project's folder and none of a package: nothing is "

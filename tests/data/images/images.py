@@ -77,6 +77,10 @@ def pets(
     if not {"path", "url", "prefix"} & keys.keys():
         keys["path"] = "pets"
     context = IngestContext(
-        DataFolders(project, (".",)), workspace, "pets", lake or lake_in(project)
+        DataFolders(project, (".",)),
+        workspace,
+        "pets",
+        lake or lake_in(project),
+        internal_hosts=("*",),
     )
     return source(**keys).ingest(context)

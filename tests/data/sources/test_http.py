@@ -101,6 +101,7 @@ def read_in(tmp_path):
             workspace=tmp_path,
             team="a",
             lake=lake_in(tmp_path),
+            internal_hosts=("*",),
             connections=Logins(),
         )
         return HttpSource(type="http", url=url, **options).ingest(context)
@@ -110,7 +111,7 @@ def read_in(tmp_path):
 
 def fetch(url, tmp_path, **how):
     how = {"max_bytes": 1000, "login": Login(), "patience": 0.01, **how}
-    download(url, tmp_path / "file", **how)
+    download(url, tmp_path / "file", **{"internal_hosts": ("*",), **how})
     return (tmp_path / "file").read_bytes()
 
 

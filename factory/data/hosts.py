@@ -1,0 +1,62 @@
+"""Which servers a source may ask: those that anybody can reach, and the internal ones that the platform names.
+
+A worker reaches more than a team does: its own machine, where `factory up` needs no log-in, the cloud's server of
+credentials, and what only the company's network has.
+"""
+
+import socket
+from collections.abc import Collection
+from ipaddress import IPv6Address, ip_address
+
+EVERY_HOST = "*"
+"""In the platform's `internal_hosts`: all."""
+
+
+class InternalHostError(ValueError):
+    """A server that sources may not ask; says what the platform can do."""
+
+
+def check_host(host: str, internal_hosts: Collection[str], *, resolve: bool = True) -> None:
+    """Check that sources may ask a server.
+
+    Args:
+        host: Its name or address.
+        internal_hosts: Those that the platform allows though they are internal.
+        resolve: Whether to look a name up; else only what is an address is known to be internal.
+
+    Raises:
+        InternalHostError: They may not.
+    """
+    name = host.strip("[]").rstrip(".").lower()
+    if EVERY_HOST in internal_hosts or name in {one.lower() for one in internal_hosts}:
+        return
+    if any(map(is_internal, _addresses(name, resolve=resolve))):
+        raise InternalHostError(
+            f"{name} is on the worker's own machine or network, which a source may not ask unless the "
+            f"platform allows it: `internal_hosts: [{name}]` in _defaults.yaml"
+        )
+
+
+def is_internal(address: str) -> bool:
+    """Whether an IP address is none that anybody on the internet reaches."""
+    found = ip_address(address.partition("%")[0])
+    if isinstance(found, IPv6Address) and found.ipv4_mapped:
+        found = found.ipv4_mapped
+    return not found.is_global or found.is_multicast
+
+
+def _addresses(name: str, *, resolve: bool) -> list[str]:
+    try:
+        return [str(ip_address(name.partition("%")[0]))]
+    except ValueError:
+        pass
+    if name == "localhost" or name.endswith(".localhost"):
+        return ["127.0.0.1"]
+    if not resolve:
+        return []
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError:
+        # Whoever connects will say so; through a proxy it may be known all the same.
+        return []
+    return [str(address[0]) for *_, address in found]
