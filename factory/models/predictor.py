@@ -11,6 +11,7 @@ from mlflow.models import Model
 from factory.base.errors import TerminalError
 from factory.models.files import downloaded, read_example
 from factory.models.record import ModelRecord
+from factory.models.signing import check_signature
 from factory.models.tracking import Tracking
 from factory.trainers.dispatch import trainer_of
 from factory.trainers.trainer import Predictions, TrainedModel, Trainer
@@ -116,6 +117,7 @@ def read_predictor(record: ModelRecord, uri: str, *, limit_threads: bool = True)
     Raises:
         TerminalError: See `load_predictor`.
     """
+    check_signature(record)
     with downloaded(uri, record.sha256) as folder:
         known = record if record.inputs else record.with_signature(Model.load(folder).signature)
         if known.task is None or not known.inputs:

@@ -63,6 +63,8 @@ class ModelFacts(Result):
     """Top-level packages whose types the model may hold, besides its trainer's own."""
     sha256: str | None = None
     """Of the model's files; None for versions that were registered without."""
+    hmac: str | None = None
+    """Its signature: see `factory.models.signing`; None for versions that were registered without a key."""
     inputs: tuple[Column, ...] = ()
     """The columns that it takes, in their order; empty where only its files know."""
     outputs: tuple[str, ...] = ()

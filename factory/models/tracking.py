@@ -7,11 +7,12 @@ of a training run are many processes.
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 # MLflow reads these on import or at the first call. Its own patience with a server that does not
@@ -58,6 +59,13 @@ _HEADING = re.compile(r"^## ", re.MULTILINE)
 
 # MLflow's limit for one call.
 _MOST_METRICS = 1000
+
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_CREATIONS = 3
+_CREATION = "creation"
+"""The tag by which a run is found again whose creation was not answered."""
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -204,14 +212,13 @@ class Tracking:
             Its MLflow run id.
         """
         earlier = self.find_parent(experiment_id, run)
+        if earlier is None:
+            tags = {**run.tags(), **_SWEEP}
+            run_id = self._create_run(experiment_id, tags=tags, run_name=run.run_id)
+        else:
+            run_id = str(earlier.info.run_id)
         with self.asked() as client:
-            if earlier is None:
-                tags = {**run.tags(), **_SWEEP}
-                run_id = str(
-                    client.create_run(experiment_id, tags=tags, run_name=run.run_id).info.run_id
-                )
-            else:
-                run_id = str(earlier.info.run_id)
+            if earlier is not None:
                 client.update_run(run_id, status="RUNNING")
                 client.log_batch(run_id, tags=_tags(run.tags()))
             client.log_inputs(run_id, [_dataset_input(snapshot) for snapshot in snapshots])
@@ -246,18 +253,55 @@ class Tracking:
         Returns:
             Its MLflow run id.
         """
-        with self.asked() as client:
-            child = client.create_run(
-                experiment_id,
-                start_time=started_at,
-                tags={**tags, MLFLOW_PARENT_RUN_ID: parent_run_id},
-                run_name=name,
-            )
-        run_id = str(child.info.run_id)
+        run_id = self._create_run(
+            experiment_id,
+            start_time=started_at,
+            tags={**tags, MLFLOW_PARENT_RUN_ID: parent_run_id},
+            run_name=name,
+        )
         self.log(run_id, metrics=metrics, params=params)
         self._log_history(run_id, history)
         self.finish(run_id, status)
         return run_id
+
+    def _create_run(self, experiment_id: str, *, tags: Mapping[str, str], **how: Any) -> str:
+        key = uuid.uuid4().hex
+
+        def create() -> str:
+            made = self.client.create_run(experiment_id, tags={**tags, _CREATION: key}, **how)
+            return str(made.info.run_id)
+
+        def find() -> str | None:
+            found = self._find_one(experiment_id, {_CREATION: key})
+            return str(found.info.run_id) if found else None
+
+        return self.created_once(create, find)
+
+    def created_once(self, create: Callable[[], Made], find: Callable[[], Made | None]) -> Made:
+        """What a call makes, made once, though its answer may be lost.
+
+        MLflow's client asks again where no answer comes, and so makes a second one.
+
+        Args:
+            create: Makes it.
+            find: Finds it, if it was made; asked after an answer was lost.
+
+        Raises:
+            TrackingError: The server does not answer, or refuses.
+        """
+        for _ in range(_CREATIONS):
+            with self.asked():
+                try:
+                    with _asked_once():
+                        return create()
+                except (MlflowException, RequestException) as error:
+                    if not _may_have_happened(error):
+                        raise
+            found = find()
+            if found is not None:
+                return found
+        with self.asked(), _asked_once():
+            return create()
 
     def _log_history(self, run_id: str, history: Sequence[Mapping[str, float]]) -> None:
         now = get_current_time_millis()
@@ -363,6 +407,27 @@ def _quoted(value: str) -> str:
     if "'" in value:
         return f'"{value}"'
     return f"'{value}'"
+
+
+@contextmanager
+def _asked_once() -> Iterator[None]:
+    """Within the block, MLflow's client does not repeat what has no answer."""
+    before = os.environ.get(_RETRIES)
+    os.environ[_RETRIES] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_RETRIES]
+        else:
+            os.environ[_RETRIES] = before
+
+
+def _may_have_happened(error: BaseException) -> bool:
+    """Whether a call that failed may have done its work all the same."""
+    if _is_unreachable(error):
+        return True
+    return isinstance(error, MlflowException) and error.get_http_status_code() >= 500
 
 
 def _is_unreachable(error: BaseException) -> bool:

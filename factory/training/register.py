@@ -14,6 +14,7 @@ from factory.models import registry
 from factory.models.files import digest, downloaded
 from factory.models.record import ModelFacts, ModelRecord
 from factory.models.registry import CHALLENGER
+from factory.models.signing import signed
 from factory.models.tracking import Tracking, TrainingRun
 from factory.trainers.dispatch import trainer_name
 from factory.trainers.trainer import LoggedModel
@@ -89,15 +90,19 @@ def register(
                 snapshots=dict(run.snapshots),
                 metrics=metrics,
             )
-            uri, facts = _log_verified(selection, model, workspace, sweep, facts)
+            uri, facts = _log_verified(selection, model, workspace, sweep, facts, run.model)
             tags = {
                 **run.tags(),
                 **origin,
                 "trial_run": selection.winner.mlflow_run_id,
                 **facts.as_tags(),
             }
-            found = mlflow.register_model(uri, run.model, tags=tags)
-            version = registry.as_version(tracking.client, found)
+        version = tracking.created_once(
+            lambda: registry.as_version(
+                tracking.client, mlflow.register_model(uri, run.model, tags=tags)
+            ),
+            lambda: _find_version(tracking, run.model, sweep.parent_run_id, origin),
+        )
     alias = _challenge(tracking, version.record)
     tracking.log(sweep.parent_run_id, tags={"registered_version": str(version.number)})
     tracking.finish(sweep.parent_run_id)
@@ -117,7 +122,12 @@ def _find_version(
 
 
 def _log_verified(
-    selection: Selection, model: Model, workspace: Path, sweep: Sweep, facts: ModelFacts
+    selection: Selection,
+    model: Model,
+    workspace: Path,
+    sweep: Sweep,
+    facts: ModelFacts,
+    model_name: str,
 ) -> tuple[str, ModelFacts]:
     """The URI of the logged model, and the facts with what its files say."""
     fit = selection.winner.fit
@@ -147,7 +157,7 @@ def _log_verified(
             f"predicts otherwise for {np.sum(here != there)} of {len(rows)} rows; it is not "
             "registered"
         )
-    return uri, facts
+    return uri, signed(facts, model_name)
 
 
 def _verified_rows(model: Model) -> int:
