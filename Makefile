@@ -50,7 +50,7 @@ test-fast: install ## Run the tests that take seconds: no Airflow, no server, no
 test: install ## Run all tests of the core, those against a running Airflow included
 	$(PYTEST) -m "fast or core"
 
-test-commands: install ## Run the tests of commands that start an Airflow of their own: up, run, demo
+test-commands: install ## Run the tests of whole commands, as processes of their own: up, run, demo, serve
 	$(PYTEST) -m commands
 
 test-extras: install-extras ## Run the tests of the extras: fastai, AWS, Kubernetes, deployment

@@ -6,7 +6,7 @@ Every test has exactly one, found here and not written on it:
 |---|---|---|
 | fast | `requirements.lock`; a few seconds | `make test-fast`, `make test` |
 | core | the same, and a server, an Airflow, or more time | `make test` |
-| commands | the same, and an Airflow of their own that a command starts and ends | `make test-commands` |
+| commands | the same, and whole commands as processes: `up`, `run`, `demo`, `serve` | `make test-commands` |
 | extras | packages of `requirements-extras.lock` | `make test-extras` |
 | pets | the extras, npm, and minutes | `make test-pets` |
 | nightly | time for what another test states at another level | `make test-nightly` |
@@ -43,6 +43,11 @@ SHARING = frozenset(
 
 OF_FILES = {
     "cli/test_up.py": "commands",
+    "serving/test_callers.py": "commands",
+    "serving/test_champions.py": "commands",
+    "serving/test_load.py": "commands",
+    "serving/test_load_check.py": "commands",
+    "serving/test_service.py": "commands",
     "test_plugin_example.py": "commands",
     "end_to_end/test_demo.py": "commands",
     "end_to_end/test_monitoring.py": "commands",
