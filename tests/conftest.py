@@ -49,7 +49,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     needs = CLASSES.index(class_of_file(PurePosixPath(collection_path.relative_to(TESTS))))
     asked = [CLASSES.index(name) for name in config.option.markexpr.split() if name in CLASSES]
-    has = CLASSES.index("core") if WITHOUT else len(CLASSES)
+    has = CLASSES.index("commands") if WITHOUT else len(CLASSES)
     return needs > min(has, max(asked, default=has)) or None
 
 
