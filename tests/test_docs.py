@@ -7,10 +7,13 @@ import pytest
 import yaml
 
 from factory.catalog import read_all
+from factory.team.reader import read_platform
 
 PROJECT = Path(__file__).parents[1]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+PLATFORM_BLOCK = re.compile(r"^```yml\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 # Teams that blocks refer to, so that their links hold.
 OTHERS = {
@@ -24,6 +27,16 @@ def blocks() -> list:
         pytest.param(block, id=f"{page.name}-{number}")
         for page in PAGES
         for number, block in enumerate(BLOCK.findall(page.read_text()), 1)
+    ]
+
+
+def platform_blocks() -> list:
+    """Blocks of `_defaults.yaml`: those marked `yml` that have a version."""
+    return [
+        pytest.param(block, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, block in enumerate(PLATFORM_BLOCK.findall(page.read_text()), 1)
+        if "version: 1" in block
     ]
 
 
@@ -54,6 +67,13 @@ def test_yaml_block_is_a_valid_team_file(block, tmp_path):
     found = read_all(tmp_path / "configs", "dev")
     assert not found.problems, "\n".join(str(problem) for problem in found.problems)
     assert team in found.teams
+
+
+@pytest.mark.parametrize("block", platform_blocks())
+def test_block_of_the_platforms_file_is_valid(block, tmp_path):
+    (tmp_path / "_defaults.yaml").write_text(block)
+    found = read_platform(tmp_path, "prod")
+    assert not found.problems
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -5,7 +5,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 UNFINISHED = ".unfinished-"
@@ -48,3 +48,8 @@ def write_json(file: Path, value: Any) -> None:
     """Write a JSON value."""
     with whole_file(file) as unfinished:
         unfinished.write_text(json.dumps(value), encoding="utf-8")
+
+
+def is_hidden(path: PurePath) -> bool:
+    """Whether a part of a path starts with a dot; `..` does too."""
+    return any(part.startswith(".") for part in path.parts)

@@ -31,6 +31,7 @@ from factory.base.code import (
     is_public,
     is_within,
 )
+from factory.base.files import is_hidden
 from factory.base.texts import closest, did_you_mean, one_of
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -266,7 +267,7 @@ def _check_path(value: str) -> str:
             "without `..` (globs such as data/*.csv are fine)",
             {"value": repr(value)},
         )
-    if any(part.startswith(".") for part in path.parts):
+    if is_hidden(path):
         raise PydanticCustomError(
             "path",
             "{value} is hidden: what starts with a dot is not read",
@@ -279,15 +280,14 @@ def _check_data_path(value: str, info: ValidationInfo) -> str:
     surroundings = info.context
     folders = surroundings.data_folders if isinstance(surroundings, Surroundings) else (".",)
     path = PurePosixPath(value)
-    if path.parts[:1] and path.parts[0] in KEPT_OUT:
-        folders = ()
-    if not any(path.is_relative_to(folder) for folder in folders):
+    kept_out = any(path.is_relative_to(folder) for folder in KEPT_OUT)
+    if kept_out or not any(path.is_relative_to(folder) for folder in folders):
         raise PydanticCustomError(
             "data_path",
             "{value} is outside the folders that sources may read: {folders}",
             {
                 "value": repr(value),
-                "folders": ", ".join(folders or DATA_FOLDERS),
+                "folders": ", ".join(folders),
                 "advice": "move it there, or let the platform add its folder to `data_folders` in "
                 "_defaults.yaml",
             },
@@ -301,10 +301,8 @@ def _check_is_there(value: str, info: ValidationInfo) -> str:
         return value
     project = surroundings.project.resolve()
     found = (project / value).resolve()
-    hidden = found.is_relative_to(project) and any(
-        part.startswith(".") for part in found.relative_to(project).parts
-    )
-    if not found.is_file() or not found.is_relative_to(project) or hidden:
+    inside = found.is_file() and found.is_relative_to(project)
+    if not inside or is_hidden(found.relative_to(project)):
         raise PydanticCustomError(
             "project_file",
             "there is no file {value} in the project",

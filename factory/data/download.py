@@ -17,7 +17,7 @@ from tenacity import (
 )
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.data.hosts import EVERY_HOST, InternalHostError, check_host
+from factory.data.hosts import InternalHostError, check_host, is_named
 
 log = logging.getLogger(__name__)
 
@@ -123,11 +123,11 @@ def _check_host(host: str, internal_hosts: Collection[str]) -> None:
 
 def _check_peer(response: httpx.Response, internal_hosts: Collection[str]) -> None:
     """Who answers is who was looked up: a name may lead elsewhere a moment later."""
-    if getproxies() or response.url.host.lower() in {one.lower() for one in internal_hosts}:
+    if getproxies() or is_named(response.url.host, internal_hosts):
         return
     peer = response.extensions["network_stream"].get_extra_info("server_addr")
     if peer:
-        _check_host(str(peer[0]), (EVERY_HOST,) if EVERY_HOST in internal_hosts else ())
+        _check_host(str(peer[0]), ())
 
 
 def _request(

@@ -6,14 +6,10 @@ from pathlib import Path
 from typing import Self
 
 from factory.base.errors import TerminalError
+from factory.base.files import is_hidden
 from factory.base.section import DATA_FOLDERS, KEPT_OUT
 from factory.base.texts import one_of
 from factory.lake.storage import address as storage
-
-
-def is_hidden(path: Path) -> bool:
-    """Whether a part of a path starts with a dot."""
-    return any(part.startswith(".") for part in path.parts)
 
 
 class FileOutsideError(TerminalError):

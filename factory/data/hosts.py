@@ -27,14 +27,19 @@ def check_host(host: str, internal_hosts: Collection[str], *, resolve: bool = Tr
     Raises:
         InternalHostError: They may not.
     """
-    name = host.strip("[]").rstrip(".").lower()
-    if EVERY_HOST in internal_hosts or name in {one.lower() for one in internal_hosts}:
-        return
-    if any(map(is_internal, _addresses(name, resolve=resolve))):
+    name = _name(host)
+    if not is_named(host, internal_hosts) and any(
+        map(is_internal, _addresses(name, resolve=resolve))
+    ):
         raise InternalHostError(
             f"{name} is on the worker's own machine or network, which a source may not ask unless the "
             f"platform allows it: `internal_hosts: [{name}]` in _defaults.yaml"
         )
+
+
+def is_named(host: str, internal_hosts: Collection[str]) -> bool:
+    """Whether the platform allows a server by its name, wherever it is."""
+    return EVERY_HOST in internal_hosts or _name(host) in {one.lower() for one in internal_hosts}
 
 
 def is_internal(address: str) -> bool:
@@ -43,6 +48,10 @@ def is_internal(address: str) -> bool:
     if isinstance(found, IPv6Address) and found.ipv4_mapped:
         found = found.ipv4_mapped
     return not found.is_global or found.is_multicast
+
+
+def _name(host: str) -> str:
+    return host.strip("[]").rstrip(".").lower()
 
 
 def _addresses(name: str, *, resolve: bool) -> list[str]:

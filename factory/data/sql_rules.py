@@ -66,7 +66,6 @@ REFUSED_FUNCTIONS = frozenset(
 
 PLAN_OPERATORS = frozenset(
     (
-        "ARROW_SCAN",
         "ASOF_JOIN",
         "BLOCKWISE_NL_JOIN",
         "COLUMN_DATA_SCAN",
@@ -101,7 +100,6 @@ PLAN_OPERATORS = frozenset(
         "PROJECTION",
         "PYTHON_ARROW_SCAN",
         "RANGE",
-        "READ_PARQUET",
         "RECURSIVE_CTE",
         "RECURSIVE_KEY_CTE",
         "REC_CTE",
@@ -114,7 +112,6 @@ PLAN_OPERATORS = frozenset(
         "STREAMING_LIMIT",
         "STREAMING_SAMPLE",
         "STREAMING_WINDOW",
-        "TABLE_SCAN",
         "TOP_N",
         "UNGROUPED_AGGREGATE",
         "UNION",
@@ -122,7 +119,7 @@ PLAN_OPERATORS = frozenset(
         "WINDOW",
     )
 )
-"""What a plan may do. `TABLE_SCAN` has no table to scan but DuckDB's own, which the parsed query shows."""
+"""What a plan may do."""
 
 
 class RefusedQueryError(ValueError):

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from factory.base.code import how_to_allow, is_callable_by_teams, is_public, is_within
-from factory.base.section import DOTTED_PATH, Surroundings
+from factory.base.section import DOTTED_PATH, NAME, Surroundings
 from factory.base.texts import one_of
 from factory.team.limits import refused_connection
 from factory.team.problems import Finding, KeyPath
@@ -28,6 +28,7 @@ _OPERATOR = re.compile(r"operator|decorator")
 _FUNCTION = re.compile(r"python_callable|callback|execution_date_fn|\w+_callback")
 _OUTLETS = re.compile(r"outlets")
 _CONNECTION = re.compile(r"\w*conn_id")
+_TEAMS_ASSET = re.compile(rf"{NAME.pattern}(\.{NAME.pattern}){{1,2}}")
 _HARMLESS = frozenset(
     ("builtins.list", "datetime.timedelta", "datetime.datetime", "airflow.sdk.Asset")
 )
@@ -140,39 +141,45 @@ class DagRules:
 
     def _check_outlets(self, value: object, path: KeyPath) -> Iterator[Finding]:
         """An event says that a dataset has new rows: only its own DAG knows."""
-        for index, outlet in enumerate(value if isinstance(value, list) else [value]):
-            at = (*path, index) if isinstance(value, list) else path
-            if isinstance(outlet, dict):
-                named = [str(outlet[key]) for key in ("name", "uri") if key in outlet]
-                if str(outlet.get("__type__", "")).endswith("AssetAlias"):
-                    yield Finding(
-                        at,
-                        "an asset alias may stand for any asset, and is no outlet here",
-                        "name an asset of your own",
-                    )
-            else:
-                named = [str(outlet)]
-            for name in named:
-                if self._is_the_factorys(name):
-                    yield Finding(
-                        at,
-                        f"`{name}` is an asset of a dataset or model, whose events come from its own DAG",
-                        "name an asset of your own, such as `mailed_report`",
-                    )
+        for name in _texts(value):
+            if name.endswith("AssetAlias"):
+                yield Finding(
+                    path,
+                    "an asset alias may stand for any asset, and is no outlet here",
+                    "name an asset of your own",
+                )
+            elif self._is_the_factorys(name):
+                yield Finding(
+                    path,
+                    f"`{name}` is named as assets of datasets and models are, whose events come from "
+                    "their own DAGs",
+                    "name an asset of your own, such as `mailed_report`",
+                )
 
     def _is_the_factorys(self, name: str) -> bool:
         storage = self.surroundings.storage.rstrip("/")
-        team, dot, _ = name.partition(".")
         return (
             name in self.own
             or bool(storage and name.startswith(f"{storage}/"))
-            or bool(dot and re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){1,2}", name) and team)
+            or _TEAMS_ASSET.fullmatch(name) is not None
         )
 
     def _check_connection(self, value: object, path: KeyPath) -> Iterator[Finding]:
         allowed = self.surroundings.connections
         if isinstance(value, str) and allowed is not None and value not in allowed:
             yield Finding(path, *refused_connection(value, allowed))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in an outlet, wherever it stands: by keyword, as `__args__`, in a list; types of Airflow are none."""
+    if isinstance(value, dict):
+        for child in value.values():
+            yield from _texts(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _texts(child)
+    elif isinstance(value, str) and (value.endswith("AssetAlias") or value not in _HARMLESS):
+        yield value
 
 
 def _no_path(value: str, path: KeyPath) -> Finding:

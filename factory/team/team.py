@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from pydantic_core import PydanticCustomError
 
 from factory.base.code import OWN_PACKAGE
+from factory.base.files import is_hidden
 from factory.base.section import (
     DATA_FOLDERS,
     KEPT_OUT,
@@ -78,8 +79,8 @@ class TeamConfig(Section):
 
 def _check_data_folder(value: str) -> str:
     path = PurePosixPath(value)
-    hidden = any(part.startswith(".") for part in path.parts)
-    if path.is_absolute() or hidden or "://" in value or path.parts[:1] in {(k,) for k in KEPT_OUT}:
+    kept_out = any(path.is_relative_to(folder) for folder in KEPT_OUT)
+    if path.is_absolute() or is_hidden(path) or "://" in value or kept_out:
         raise PydanticCustomError(
             "data_folder",
             "{value} cannot be a folder of data: write a folder below the project's that is neither hidden "

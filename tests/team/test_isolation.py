@@ -205,6 +205,8 @@ def test_functions_of_own_dags_are_those_of_teams(problem, function) -> None:
         "{__type__: airflow.sdk.Asset, name: owner.priv}",
         "{__type__: airflow.sdk.Asset, name: mine, uri: 's3://lake/prod/owner/priv'}",
         "{__type__: airflow.sdk.AssetAlias, name: any}",
+        "{__type__: airflow.sdk.Asset, __args__: [owner.priv, 'x://mine']}",
+        "{__type__: airflow.sdk.Asset, __args__: [mine, 's3://lake/prod/owner/priv']}",
     ],
 )
 def test_events_of_datasets_and_models_come_from_their_own_dags(problem, outlet) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from factory.base.errors import TerminalError
+from factory.base.files import is_hidden
 from factory.base.section import DataPath
 from factory.data.sources.source import IngestContext, Source
 
@@ -122,8 +123,6 @@ def project_files(folders: "DataFolders", pattern: str) -> list[Path]:
         UnreadableFileError: There is none, or one is empty.
         FileOutsideError: One is not for sources to read, or a link leads to such a file.
     """
-    from factory.data.folders import is_hidden
-
     root = folders.project.resolve()
     literal_path = root / pattern
     found = [literal_path] if literal_path.is_file() else sorted(root.glob(pattern))

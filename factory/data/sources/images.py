@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from factory.base.files import is_hidden
 from factory.base.section import DataPath, Section, Surroundings, Text
 from factory.data.images.labels import FolderLabels, Labels
 from factory.data.images.store import Found, ImageError, ImageStore
@@ -222,8 +223,6 @@ def _is_archive(name: str) -> bool:
 
 
 def _in_project(limits: ImageLimits, folders: "DataFolders", pattern: str) -> Iterator[Found]:
-    from factory.data.folders import is_hidden
-
     root = folders.project.resolve()
     named = root / pattern
     if named.is_dir():

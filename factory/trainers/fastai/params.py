@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from factory.base.code import how_to_allow
 from factory.base.errors import TerminalError
+from factory.base.files import is_hidden
 from factory.base.section import ListOf, Section, Surroundings, Text
 
 VISION = "fastai.vision.learner.vision_learner"
@@ -23,8 +24,7 @@ _WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt")
 def _check_weights(value: str) -> str:
     match = _WEIGHTS_IN_PACKAGE.fullmatch(value)
     file = Path(match[2] if match else value)
-    hidden = any(part.startswith(".") for part in file.parts)
-    if file.is_absolute() or hidden or "://" in value:
+    if file.is_absolute() or is_hidden(file) or "://" in value:
         raise PydanticCustomError(
             "weights",
             "{value} is no file below the project's folder and none of a package: nothing is "
