@@ -27,7 +27,7 @@ datasets:
     source: {{type: python, call: sklearn.datasets.load_iris, arguments: {{as_frame: true}}, attribute: frame}}
     transforms:
       - type: sql
-        query: with x as (copy (select 1 as id) to '{file}') select * from source
+        query: with x as (copy (select 1 as id) to '{file}' (use_tmp_file false)) select source.* from source, x
   looks:
     source: {{type: python, call: sklearn.datasets.load_iris, arguments: {{as_frame: true}}, attribute: frame}}
     transforms: [{{type: sql, query: "select current_setting('temp_directory') as path from source"}}]
