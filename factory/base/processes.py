@@ -118,11 +118,19 @@ def family(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> list[p
     with suppress(psutil.NoSuchProcess):
         first = psutil.Process(process.pid)
         found = {one.pid: one for one in (first, *first.children(recursive=True))}
+    for one in session_of(process.pid):
+        found.setdefault(one.pid, one)
+    return list(found.values())
+
+
+def session_of(leader: int) -> list[psutil.Process]:
+    """The processes of the session that a process has started, whether it is alive or not."""
+    found = []
     for one in psutil.process_iter():
         with suppress(OSError):
-            if os.getsid(one.pid) == process.pid:
-                found.setdefault(one.pid, one)
-    return list(found.values())
+            if os.getsid(one.pid) == leader:
+                found.append(one)
+    return found
 
 
 def end(

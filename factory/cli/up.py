@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from factory.cli.console import (
     Board,
@@ -66,6 +67,7 @@ def running(project: Path, ports: Ports, signals: StopSignals) -> Iterator[Embed
             pause=signals.pause,
             hurried=signals.hurried,
             on_state=startup.show,
+            on_event=lambda sentence: console.print(escape(sentence), soft_wrap=True),
         )
         try:
             runtime.start()

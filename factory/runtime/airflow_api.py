@@ -60,6 +60,7 @@ class AirflowClient:
         username: str | None = None,
         password: str | None = None,
         pause: Callable[[float], None] = time.sleep,
+        patience: float = 0,
     ) -> None:
         """Connects at the first request.
 
@@ -68,11 +69,13 @@ class AirflowClient:
             username: Left out where everybody is an administrator, as in the embedded runtime.
             password: Belongs to the name.
             pause: Waits that many seconds between two questions.
+            patience: Seconds that a question is asked again while nobody answers.
         """
         # A proxy cannot reach loopback addresses.
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
         self._login = {"username": username, "password": password} if username else None
         self._pause = pause
+        self._patience = patience
 
     def __enter__(self) -> Self:
         return self
@@ -341,10 +344,17 @@ class AirflowClient:
         params: Mapping[str, _Parameter] | None = None,
         json: Mapping[str, object] | None = None,
     ) -> httpx.Response:
-        try:
-            return self._http.request(method, path, params=params, json=json)
-        except httpx.TransportError as error:
-            raise NoAnswerError(f"{method} {self._http.base_url}{path}", error) from error
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._http.request(method, path, params=params, json=json)
+            except httpx.TransportError as error:
+                # What changes something is not repeated, unless nobody can have heard it.
+                again = method == "GET" or isinstance(error, httpx.ConnectError)
+                if not again or time.monotonic() > deadline:
+                    request = f"{method} {self._http.base_url}{path}"
+                    raise NoAnswerError(request, error) from error
+            self._pause(0.3)
 
     def _token(self) -> str:
         if self._login:

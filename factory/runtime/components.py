@@ -45,13 +45,12 @@ def components_of(project: Path, environment: str | None) -> tuple[str, ...]:
 def command(component: str, ports: Ports) -> list[str]:
     """The command that starts a component."""
     python = [sys.executable, "-P", "-m"]
-    serve = ["factory", "serve", "--host", HOST, "--port", str(ports.serving)]
     # One machine, one file system: logs are read from disk. The log servers, which would listen on
     # every interface, are not needed.
     modules = {
         MIGRATION: ["airflow", "db", "migrate"],
         "mlflow": ["mlflow", "server", "--host", HOST, "--port", str(ports.mlflow), "--workers=1"],
-        SERVING: ["factory.runtime.restart", *python, *serve],
+        SERVING: ["factory", "serve", "--host", HOST, "--port", str(ports.serving)],
         "api-server": ["airflow", "api-server"],
         "scheduler": ["factory.runtime.scheduler", "--skip-serve-logs"],
         "dag-processor": ["airflow", "dag-processor"],
@@ -75,6 +74,8 @@ def healthy_components(ports: Ports, *, since: float, serving: bool = False) -> 
         if serving and _answer(client, f"{ports.serving_url}/healthz/live") is not None:
             healthy.add(SERVING)
         answer = _answer(client, f"{ports.airflow_url}/api/v2/monitor/health")
+        # The API's cookie is no token of a task: it would be complained about in the log.
+        client.cookies.clear()
         # What tasks talk to is put together at its first request, which takes seconds: now, and
         # not when the first task waits for it.
         if answer and not _answer(client, f"{ports.airflow_url}/execution/health"):

@@ -8,11 +8,12 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import psutil
 
 from factory.base.processes import end, family
 from factory.runtime.airflow_api import AirflowClient
@@ -32,14 +33,21 @@ from factory.runtime.errors import (
 from factory.runtime.home import Home
 from factory.runtime.lock import HomeLock
 from factory.runtime.ports import Ports
-from factory.runtime.processes import POLL, Component, Mark, sweep
-from factory.runtime.variables import variables
+from factory.runtime.processes import POLL, Component, Mark, members, sweep
+from factory.runtime.supervisor import OnEvent, Supervisor
+from factory.runtime.variables import MARKER, variables
 
 OnState = Callable[[str, str, float], None]
 """Called with a component, `starting` or `healthy`, and the seconds since the start."""
 
 
-def _say_nothing(component: str, state: str, seconds: float) -> None:
+_WATCHDOG = "watchdog"
+_WATCHDOG_PROGRAM = (sys.executable, "-P", "-m", "factory.runtime.watchdog")
+_PATIENCE = 60.0
+"""Seconds that a question to Airflow waits for an API server that is being started again."""
+
+
+def _say_nothing(*_anything: object) -> None:
     """What is called when nobody listens."""
 
 
@@ -47,8 +55,8 @@ class EmbeddedRuntime:
     """MLflow and Airflow for one project, on the loopback interface; a context manager.
 
     Everything they write lies in `home`, so that runtimes with different homes and ports share
-    nothing. On leaving, no process is left; if the process that holds this object is killed, a
-    watchdog ends the others.
+    nothing. A component that dies once all were healthy is started again. On leaving, no process is
+    left; if the process that holds this object is killed, a watchdog ends the others.
     """
 
     def __init__(
@@ -61,6 +69,7 @@ class EmbeddedRuntime:
         pause: Callable[[float], None] = time.sleep,
         hurried: Callable[[], bool] = lambda: False,
         on_state: OnState = _say_nothing,
+        on_event: OnEvent = _say_nothing,
         deadline: float = 240,
         components: tuple[str, ...] | None = None,
     ) -> None:
@@ -73,7 +82,8 @@ class EmbeddedRuntime:
             environment: Further variables for all components, stronger than anything else.
             pause: Waits that many seconds; may raise to end the runtime.
             hurried: Whether stopping shall not wait for tasks and servers to end properly.
-            on_state: Told about each component.
+            on_state: Told about each component, until all are healthy.
+            on_event: Told about deaths afterwards, from another thread.
             deadline: Seconds until all components must be healthy.
             components: What to start; what the project wants when left out.
         """
@@ -84,17 +94,18 @@ class EmbeddedRuntime:
         self._pause = pause
         self._hurried = hurried
         self._on_state = on_state
+        self._on_event = on_event
         self._deadline = deadline
         self._components_wanted = components
-        self._mark = Mark(uuid.uuid4().hex, self.home.folder)
+        self._run = uuid.uuid4().hex
         self._lock = HomeLock(self.home.lock)
         self._components: dict[str, Component] = {}
-        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._supervisor: Supervisor | None = None
 
     @cached_property
     def airflow(self) -> AirflowClient:
         """A client of this runtime's Airflow, closed with it."""
-        return AirflowClient(self.ports.airflow_url, pause=self._pause)
+        return AirflowClient(self.ports.airflow_url, pause=self._pause, patience=_PATIENCE)
 
     @cached_property
     def serves(self) -> bool:
@@ -147,13 +158,12 @@ class EmbeddedRuntime:
             project=self.project,
             ports=self.ports,
             secrets=self.home.secrets(),
-            marker=str(self._mark),
             inherited=os.environ,
             extra=self._extra,
             serving=self.ports.serving_url if self.serves else None,
         )
         self._started = time.time()
-        self._start_watchdog()
+        self._launch(_WATCHDOG)
         servers = [name for name in self._wanted if name in ("mlflow", SERVING)]
         airflow = [name for name in self._wanted if name not in servers]
         for name in servers:
@@ -163,29 +173,46 @@ class EmbeddedRuntime:
         for name in airflow:
             self._launch(name)
         self._wait_until_healthy()
+        self._supervisor = Supervisor(
+            self._components,
+            start_again=self._launch,
+            members=lambda name: members(self.home.folder, run=self._run, component=name),
+            is_ours=self._is_ours,
+            on_event=self._on_event,
+        )
+        self._supervisor.start()
 
     def check(self) -> None:
-        """Raise if a component has ended.
+        """Raise if a component ended before all were healthy, or does so whenever it is started again.
 
         Raises:
             ComponentDiedError: names it, with the end of its log.
+            EmbeddedRuntimeError: components can no longer be looked after.
         """
+        if self._supervisor:
+            if self._supervisor.failure:
+                raise self._supervisor.failure
+            return
         for component in self._components.values():
             code = component.process.poll()
             if code is not None:
                 raise ComponentDiedError(component.name, code, component.log, component.tail())
 
     def wait(self) -> None:
-        """Wait for the end of a component, or for `pause` to raise."""
+        """Wait until a component is given up, or for `pause` to raise."""
         while True:
             self.check()
             self._pause(1.0)
 
     def stop(self) -> None:
         """End every process of this runtime; safe to call at any time and more than once."""
+        if self._supervisor:
+            self._supervisor.stop()
+            self._supervisor = None
         if "airflow" in self.__dict__:  # made by the property above
             self.airflow.close()  # an open connection would delay the server's end
             del self.airflow
+        watchdog = self._components.pop(_WATCHDOG, None)
         # Tasks first: while Airflow's API still answers, an interrupted task can say so.
         if scheduler := self._components.get("scheduler"):
             end(family(scheduler.process), hurried=self._hurried)
@@ -196,25 +223,40 @@ class EmbeddedRuntime:
         ]
         end(rest, grace=2, hurried=self._hurried)
         if self._components:
-            sweep(self.home.folder, run=self._mark.run, grace=0)
+            sweep(self.home.folder, run=self._run, grace=0)
         for component in self._components.values():
             component.process.wait()
         self._components.clear()
-        self._stop_watchdog()
+        if watchdog:
+            watchdog.process.communicate()  # closes the pipe that it listens to, and waits for its end
         self._lock.release()
 
     def _launch(self, name: str) -> Component:
-        log = self.home.logs / f"{name}.log"
+        if name == _WATCHDOG:
+            mark, stdin = "", subprocess.PIPE  # no mark: it outlives the sweep that it makes
+            arguments = [*_WATCHDOG_PROGRAM, str(self.home.folder), self._run]
+        else:
+            mark, stdin = str(Mark(self._run, name, self.home.folder)), subprocess.DEVNULL
+            arguments = command(name, self.ports)
+            if not self._supervisor:
+                self._on_state(name, "starting", time.time() - self._started)
         component = Component.launch(
             name,
-            command(name, self.ports),
+            arguments,
             folder=self.project,
-            log=log,
-            environment=self._variables,
+            log=self.home.logs / f"{name}.log",
+            environment={**self._variables, MARKER: mark},
+            stdin=stdin,
         )
         self._components[name] = component
-        self._on_state(name, "starting", time.time() - self._started)
         return component
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        watchdog = self._components.get(_WATCHDOG)
+        if watchdog and watchdog.process.pid == process.pid:
+            return True
+        mark = Mark.of(process)
+        return mark is not None and (mark.run, mark.home) == (self._run, self.home.folder)
 
     def _migrate(self) -> None:
         """Bring Airflow's database to the installed version; no component may start before."""
@@ -247,26 +289,6 @@ class EmbeddedRuntime:
                     missing, self._deadline, self.home.logs, self._components[missing[0]].tail()
                 )
             self._pause(POLL)
-
-    def _start_watchdog(self) -> None:
-        # Without the mark: it outlives the sweep that it makes.
-        self._watchdog = subprocess.Popen(  # noqa: S603 - this package, this interpreter
-            [
-                *(sys.executable, "-P", "-m", "factory.runtime.watchdog"),
-                *(str(self.home.folder), self._mark.run),
-            ],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-        )
-
-    def _stop_watchdog(self) -> None:
-        if self._watchdog is None:
-            return
-        if self._watchdog.stdin:
-            with suppress(OSError):
-                self._watchdog.stdin.close()
-        self._watchdog.wait()
-        self._watchdog = None
 
 
 def check_dependencies() -> None:

@@ -50,8 +50,8 @@ class ComponentDiedError(EmbeddedRuntimeError):
         self.component = component
         self.code = code
         self.log = log
-        ending = f"signal {-code}" if code < 0 else f"exit code {code}"
-        super().__init__(f"{component} ended with {ending}. The end of {log}:\n{tail}")
+        self.ending = "ended with " + (f"signal {-code}" if code < 0 else f"exit code {code}")
+        super().__init__(f"{component} {self.ending}. The end of {log}:\n{tail}")
 
 
 class NotHealthyError(EmbeddedRuntimeError):

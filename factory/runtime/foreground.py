@@ -101,7 +101,6 @@ def _variables(project: Path, ports: Ports, serving: str | None = None) -> dict[
         project=project,
         ports=ports,
         secrets=shared.secrets(),
-        marker="",
         inherited=os.environ,
         serving=serving,
         extra={

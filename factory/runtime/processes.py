@@ -22,13 +22,14 @@ POLL = 0.2
 
 @dataclass(frozen=True)
 class Mark:
-    """What the environment of a runtime's processes says: which run, in which home."""
+    """What the environment of a runtime's processes says: which run, of which component, in which home."""
 
     run: str
+    component: str
     home: Path
 
     def __str__(self) -> str:
-        return f"{self.run}:{self.home}"
+        return f"{self.run}:{self.component}:{self.home}"
 
     @classmethod
     def of(cls, process: psutil.Process) -> "Mark | None":
@@ -37,8 +38,10 @@ class Mark:
             text = process.environ().get(MARKER, "")
         except (psutil.Error, OSError):
             return None
-        run, separator, home = text.partition(":")
-        return cls(run, Path(home)) if separator else None
+        match text.split(":", 2):
+            case [run, component, home]:
+                return cls(run, component, Path(home))
+        return None
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Component:
         folder: Path,
         log: Path,
         environment: Mapping[str, str],
+        stdin: int = subprocess.DEVNULL,
     ) -> "Component":
         """Start a command in a session of its own, its output appended to `log`."""
         with log.open("ab") as output:
@@ -65,7 +69,7 @@ class Component:
                 command,
                 cwd=folder,
                 env=dict(environment),
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 umask=OWNER_ONLY,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -86,14 +90,21 @@ def tail(path: Path, lines: int) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def members(home: Path, *, run: str | None = None) -> list[psutil.Process]:
-    """The processes of the runtime in `home`; of one run, or of all."""
+def members(
+    home: Path, *, run: str | None = None, component: str | None = None
+) -> list[psutil.Process]:
+    """The processes of the runtime in `home`; of one run, or of all, and likewise of one component."""
     found = []
     for process in psutil.process_iter():
         if process.pid == os.getpid():
             continue
         mark = Mark.of(process)
-        if mark and mark.home == home and run in (None, mark.run):
+        if (
+            mark
+            and mark.home == home
+            and run in (None, mark.run)
+            and component in (None, mark.component)
+        ):
             found.append(process)
     return found
 

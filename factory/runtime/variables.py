@@ -22,7 +22,6 @@ def variables(
     project: Path,
     ports: Ports,
     secrets: Secrets,
-    marker: str,
     inherited: Mapping[str, str],
     extra: Mapping[str, str],
     serving: str | None = None,
@@ -48,7 +47,7 @@ def variables(
         "FACTORY_TRUSTED_HOSTS": f"{HOST},localhost,[::1]",
         **({"FACTORY_SERVING_URL": serving} if serving else {}),
         **extra,
-        MARKER: marker,
+        MARKER: "",  # each component gets its own
     }
 
 
@@ -65,6 +64,10 @@ def _preferences(cores: int) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+        # Tasks wait for a server that is started again, and do not wait longer than they must.
+        "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "30",
+        "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "5",
+        "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "false",
         "AIRFLOW__OPENLINEAGE__NAMESPACE": "factory",
     }
@@ -86,7 +89,7 @@ def _airflow(home: Home, project: Path, ports: Ports, secrets: Secrets) -> dict[
         "AIRFLOW_HOME": str(home.airflow),
         "AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__EXECUTOR": "factory.airflow.executor.WatchedLocalExecutor",
         "AIRFLOW__CORE__FERNET_KEY": secrets.fernet_key,
         "AIRFLOW__CORE__AUTH_MANAGER": (
             "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"

@@ -15,6 +15,8 @@ import psutil
 import pytest
 
 from factory.base.processes import end
+from factory.runtime.airflow_api import AirflowClient
+from factory.runtime.components import COMPONENTS, healthy_components
 from factory.runtime.home import Home
 from factory.runtime.ports import HOST, Ports
 from factory.runtime.processes import members
@@ -24,6 +26,21 @@ pytestmark = pytest.mark.end_to_end
 
 FACTORY = Path(sys.executable).with_name("factory")
 CHAIN = Path(__file__).parents[1] / "runtime" / "chain.py"
+
+PATIENT = """\
+import time
+from airflow.sdk import dag, get_current_context, task
+
+@dag(schedule=None, is_paused_upon_creation=False)
+def patient():
+    @task(retries=0)
+    def wait():
+        time.sleep(get_current_context()["dag_run"].conf["seconds"])
+
+    wait()
+
+patient()
+"""
 
 
 class Up:
@@ -43,15 +60,65 @@ class Up:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        self.ports = ports
         self.address = ports.airflow_url
+        self.airflow = AirflowClient(self.address, patience=60)
 
     def wait_for(self, text: str, seconds: float = 180) -> None:
         wait_until(lambda: text in self.text or self.process.poll() is not None, seconds)
         assert text in self.text, self.text
 
+    def is_well(self) -> bool:
+        """Whether all components answer, with heartbeats of their last start."""
+        since = max(
+            process.create_time()
+            for process in members(self.home.folder)
+            if process.ppid() == self.process.pid
+        )
+        return healthy_components(self.ports, since=since) == set(COMPONENTS)
+
+    def workers(self, does: str) -> list[psutil.Process]:
+        """The executor's processes that do something, or nothing (`<idle>`)."""
+        titles = {process: " ".join(process.cmdline()) for process in members(self.home.folder)}
+        return [
+            process
+            for process, title in titles.items()
+            if title.startswith("airflow worker") and does in title
+        ]
+
     @property
     def text(self) -> str:
         return self.output.read_text()
+
+
+def component(up: Up, name: str) -> psutil.Process | None:
+    """The process that a component was started as, if there is one now."""
+    return next(
+        (
+            process
+            for process in members(up.home.folder, component=name)
+            if process.ppid() == up.process.pid
+        ),
+        None,
+    )
+
+
+def hit(up: Up, name: str, number: signal.Signals) -> int:
+    """Send a signal to a component; its process's id."""
+    process = component(up, name)
+    process.send_signal(number)
+    return process.pid
+
+
+def wait_until_well(up: Up, name: str, before: int) -> None:
+    """Wait until a component was started again, and all are healthy."""
+
+    def started() -> bool:
+        process = component(up, name)
+        return process is not None and process.pid != before
+
+    wait_until(started, 30)
+    wait_until(up.is_well, 60)
 
 
 def wait_until(condition: Callable[[], object], seconds: float) -> None:
@@ -170,7 +237,9 @@ def test_ctrl_c_twice_is_quick_and_leaves_nothing(start: Callable[..., Up]) -> N
     assert not members(up.home.folder)
 
 
-def test_a_component_that_dies_is_named_with_the_end_of_its_log(start: Callable[..., Up]) -> None:
+def test_a_component_that_dies_at_the_start_is_named_with_the_end_of_its_log(
+    start: Callable[..., Up],
+) -> None:
     up = start()
     up.wait_for("triggerer: starting")
     (scheduler,) = (
@@ -184,6 +253,60 @@ def test_a_component_that_dies_is_named_with_the_end_of_its_log(start: Callable[
     assert "error: scheduler ended with signal 9" in up.text
     assert "the last words" in up.text
     assert not members(up.home.folder)
+
+
+@pytest.fixture(scope="module")
+def healthy(project: Path) -> Iterator[Up]:
+    """One that stays up while its parts die."""
+    (project / "dags" / "patient.py").write_text(PATIENT)
+    up = Up(project)
+    up.wait_for("Ctrl-C stops everything")
+    yield up
+    up.process.send_signal(signal.SIGTERM)
+    assert up.process.wait(30) == 0
+    assert not members(up.home.folder)
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_a_component_that_dies_later_is_started_again_and_said(healthy: Up, name: str) -> None:
+    killed = hit(healthy, name, signal.SIGKILL)
+    healthy.wait_for(f"{name} ended with signal 9; it is started again in 0.5 s", 15)
+    wait_until_well(healthy, name, killed)
+
+
+def test_a_component_that_stands_still_is_started_again(healthy: Up) -> None:
+    stopped = hit(healthy, "dag-processor", signal.SIGSTOP)
+    healthy.wait_for(f"process {stopped} was stopped for 8 s; it is ended.", 15)
+    wait_until_well(healthy, "dag-processor", stopped)
+
+
+def test_tasks_run_after_the_death_of_every_idle_worker(healthy: Up) -> None:
+    for worker in healthy.workers("<idle>"):
+        worker.kill()
+    run = healthy.airflow.trigger("patient", conf={"seconds": 0})
+    assert healthy.airflow.wait_for_run("patient", run.dag_run_id, seconds=60).state == "success"
+
+
+def test_the_death_of_a_busy_worker_is_noticed_within_seconds(healthy: Up) -> None:
+    run = healthy.airflow.trigger("patient", conf={"seconds": 600})
+    (worker,) = healthy.airflow.wait_until(
+        lambda: healthy.workers("patient wait"), "a busy worker", seconds=60
+    )
+    children = healthy.airflow.wait_until(worker.children, "its task", seconds=30)
+    worker.kill()
+    ended = healthy.airflow.wait_for_run("patient", run.dag_run_id, seconds=15)
+    assert ended.state == "failed"
+    wait_until(lambda: not any(child.is_running() for child in children), 10)
+
+
+def test_the_tasks_of_a_scheduler_that_was_killed_start_again_with_the_next(healthy: Up) -> None:
+    run = healthy.airflow.trigger("patient", conf={"seconds": 8})
+    healthy.airflow.wait_until(lambda: healthy.workers("patient wait"), "a busy worker", seconds=60)
+    hit(healthy, "scheduler", signal.SIGKILL)
+    ended = healthy.airflow.wait_for_run("patient", run.dag_run_id, seconds=60)
+    assert ended.state == "success"
+    (task,) = healthy.airflow.tasks("patient", run.dag_run_id)
+    assert task.try_number == 2
 
 
 def test_a_second_one_says_where_the_first_answers(start: Callable[..., Up]) -> None:

@@ -44,7 +44,7 @@ def launch(tmp_path: Path) -> Iterator[Callable[[str], Component]]:
             [sys.executable, "-c", code],
             folder=tmp_path,
             log=tmp_path / f"{len(started)}.log",
-            environment={**os.environ, MARKER: str(Mark(run, tmp_path)), "SPT_NOENV": "1"},
+            environment={**os.environ, MARKER: str(Mark(run, "small", tmp_path)), "SPT_NOENV": "1"},
         )
         started.append(component)
         _wait_for(lambda: "ready" in component.tail())
@@ -95,7 +95,7 @@ def test_the_watchdog_ends_everything_when_its_supervisor_is_killed(tmp_path: Pa
         watchdog = subprocess.Popen(
             [sys.executable, "-m", "factory.runtime.watchdog", str(home), "run"],
             stdin=subprocess.PIPE, start_new_session=True)
-        environment = {{**os.environ, "SPT_NOENV": "1", {MARKER!r}: f"run:{{home}}"}}
+        environment = {{**os.environ, "SPT_NOENV": "1", {MARKER!r}: f"run:small:{{home}}"}}
         Component.launch("small", [sys.executable, "-c", {PARENT!r}], folder=home,
                          log=home / "small.log", environment=environment)
         time.sleep(600)

@@ -13,7 +13,6 @@ def _variables(project: Path, home: Path | None = None, **inherited: str) -> dic
         project=project,
         ports=Ports(1, 2),
         secrets=Secrets("fernet", "jwt", "api"),
-        marker="run:home",
         inherited=inherited,
         extra={"FACTORY_ENVIRONMENT": "prod"},
     )
@@ -30,7 +29,7 @@ def test_what_the_runtime_needs_wins_over_the_callers_variables(tmp_path: Path) 
     assert found["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:2"
     assert found["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:1/execution/"
     assert found["FACTORY_ENVIRONMENT"] == "prod"
-    assert found[MARKER] == "run:home"
+    assert found[MARKER] == ""
 
 
 def test_artifacts_lie_below_the_home_unless_they_are_in_s3(tmp_path: Path) -> None:
