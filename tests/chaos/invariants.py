@@ -129,7 +129,7 @@ class Invariants:
             if version.record.snapshots != {READINGS: event.extra["version"]}:
                 yield f"{name} was started by {event.extra['version']}, not {version.record.snapshots}"
         trials = Counter(
-            run.data.tags.get("trial")
+            run.info.run_name
             for run in of_this
             if run.info.status == "FINISHED" and "mlflow.parentRunId" in run.data.tags
         )

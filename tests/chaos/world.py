@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -164,11 +165,17 @@ class World:
         wait_until(lambda: not members(self.home.folder), "the watchdog", _SWEPT)
         self.start()
 
-    def stop(self) -> None:
-        """Stop `factory up`; nothing of it may be left."""
-        self.airflow.close()
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=60)
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Start `factory up`, and stop it on leaving, also when this process is asked to end."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        self.start()
+        try:
+            yield
+        finally:
+            self.airflow.close()
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=60)
 
     def component(self, name: str) -> psutil.Process | None:
         """The process that a component was started as; None while it is not there."""
@@ -193,7 +200,7 @@ class World:
         for process in scheduler.children() if scheduler else ():
             title = " ".join(process.cmdline())
             if title.startswith("airflow worker"):
-                found[process] = title.partition(": ")[2]
+                found[process] = title.partition(": ")[2].strip()
         return found
 
     def is_healthy(self) -> bool:
