@@ -148,13 +148,11 @@ class Invariants:
             yield f"{MODEL} version {champion.number} does not predict"
 
     def _processes(self) -> Iterator[str]:
-        """Every process is a descendant of `factory up`: no orphan, and as many workers as before."""
+        """Every process is a descendant of `factory up`: there is no orphan."""
         parent = psutil.Process(self.world.process.pid)
         family = set(parent.children(recursive=True))
         for orphan in set(members(self.world.home.folder)) - family:
             yield f"process {orphan.pid} is an orphan: {' '.join(orphan.cmdline())[:100]}"
-        if busy := [does for does in self.world.workers().values() if does != "<idle>"]:
-            yield f"workers are busy though nothing runs: {busy}"
 
     def _leftovers(self) -> Iterator[str]:
         """Runs that have ended left no scratch folder."""

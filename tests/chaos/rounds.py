@@ -100,7 +100,7 @@ class Rounds:
         while True:
             try:
                 progress = follower.poll()
-                if progress.finished and self.world.is_healthy():
+                if progress.finished and self.world.is_healthy() and not self.world.busy():
                     return progress
                 waiting = [
                     f"{each.run.dag_id} {each.run.state}"

@@ -63,6 +63,7 @@ models:
         - estimator: sklearn.linear_model.Ridge
           params: {alpha: [0.1, 1.0, 10.0]}
     objective: {metric: root_mean_squared_error}
+    promotion: {beat_champion: false}
     predict: {input: readings, keep: [id]}
     monitor: {drift: {min_columns: 1}}
     deploy: {type: process}
@@ -176,6 +177,8 @@ class World:
             self.airflow.close()
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(timeout=60)
+            if left := members(self.home.folder):
+                raise AssertionError(f"factory up has left {left}")
 
     def component(self, name: str) -> psutil.Process | None:
         """The process that a component was started as; None while it is not there."""
@@ -202,6 +205,10 @@ class World:
             if title.startswith("airflow worker"):
                 found[process] = title.partition(": ")[2].strip()
         return found
+
+    def busy(self) -> list[str]:
+        """What workers do; a run's teardown goes on after the run has ended."""
+        return [does for does in self.workers().values() if does != "<idle>"]
 
     def is_healthy(self) -> bool:
         """Whether every component runs and answers."""
