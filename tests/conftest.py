@@ -26,9 +26,9 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "false"
 os.environ["AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY"] = "false"
 
 pytest_plugins = (
+    "tests.harness.servers",  # first, since others import it
     "tests.harness.azure",
     "tests.harness.s3",
-    "tests.harness.servers",
     "tests.harness.shared",
 )
 

@@ -1,6 +1,5 @@
 """Sources ask servers that anybody can reach, and internal ones only where the platform says so."""
 
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from factory.data import hosts
 from factory.data.download import DownloadError, Login, download
 from factory.data.hosts import InternalHostError, check_host
+from tests.harness.servers import answering
 from tests.team.folder import Folder, make_folder
 
 INTERNAL = [
@@ -80,12 +80,8 @@ class Tokens(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     handler = type("Handler", (Tokens,), {"asked": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as found:
-        thread = threading.Thread(target=found.serve_forever)
-        thread.start()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as found:
         yield found
-        found.shutdown()
-        thread.join()
 
 
 def get(server, path, tmp_path, **how):

@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.harness.servers import answering
+
 NAMESPACE = "models"
 KINDS = {
     "deployments": ("apps/v1", "Deployment"),
@@ -278,11 +280,5 @@ def running_cluster() -> Iterator[Cluster]:
     server.daemon_threads = True
     server.cluster = cluster  # type: ignore[attr-defined]
     cluster.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with answering(server):
         yield cluster
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

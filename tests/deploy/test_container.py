@@ -1,8 +1,6 @@
 """The target `container`, with a program that stands in for Docker and a server for the container."""
 
 import json
-import threading
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -13,7 +11,7 @@ from factory.deploy.targets.container import NotReadyError
 from factory.deploy.targets.target import Built, Question
 from tests.deploy.placed import placed, target_of
 from tests.harness.programs import stand_in
-from tests.harness.servers import free_port
+from tests.harness.servers import answering, free_port
 from tests.models.records import record
 
 NAME = "ecology-species"
@@ -71,19 +69,6 @@ class Container(BaseHTTPRequestHandler):
         self.wfile.write(answer.encode())
 
 
-@contextmanager
-def answering(port):
-    server = ThreadingHTTPServer(("127.0.0.1", port), Container)
-    server.ready, server.asked = True, []
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 @pytest.fixture
 def port():
     return free_port()
@@ -91,7 +76,8 @@ def port():
 
 @pytest.fixture
 def server(port):
-    with answering(port) as running:
+    with answering(ThreadingHTTPServer(("127.0.0.1", port), Container)) as running:
+        running.ready, running.asked = True, []
         yield running
 
 

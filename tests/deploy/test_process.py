@@ -1,7 +1,6 @@
 """The target `process`: against a server that says what a test wants, and a real `factory serve`."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -14,6 +13,7 @@ from factory.deploy.targets.process import ProcessTarget
 from factory.deploy.targets.target import Question
 from factory.models import registry
 from tests.deploy.placed import Placed, placed
+from tests.harness.servers import answering
 from tests.models.records import record
 from tests.serving.service import registered, serving
 
@@ -44,11 +44,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server(("127.0.0.1", 0), _Handler)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with answering(Server(("127.0.0.1", 0), _Handler)) as made:
+        yield made
 
 
 def section(server: Server | None = None, timeout: str = "5s") -> ProcessTarget:

@@ -1,7 +1,6 @@
 """Real servers that keep what is sent to them: a web server for webhooks, and one for mail."""
 
 import json
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 
 from factory.runtime.ports import HOST, Ports
+from tests.harness.servers import answering
 
 Message = dict[str, Any]
 Box = Queue[Message]
@@ -69,12 +69,8 @@ def running_webhooks() -> Iterator[Webhooks]:
 
     server = ThreadingHTTPServer((HOST, 0), Handler)
     webhooks = Webhooks(f"http://{HOST}:{server.server_port}")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with answering(server):
         yield webhooks
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+from tests.harness.servers import answering
+
 STORAGE = "TEST_STORAGE"
 """The environment variable by which tests say where `lake_in` makes lakes."""
 
@@ -210,14 +212,8 @@ def running_s3(server: S3Server | None = None) -> Iterator[S3Server]:
 
     http = make_server("127.0.0.1", 0, middleware, threaded=True, request_handler=Quiet)
     server.endpoint = f"http://127.0.0.1:{http.server_port}"
-    thread = threading.Thread(target=http.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with answering(http):
         yield server
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,22 @@
-"""An MLflow server on a port of its own, and such ports."""
+"""Servers for tests: MLflow, and small ones in threads, each on a port of its own."""
 
 import os
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 _SECONDS_TO_START = 120
+_Server = TypeVar("_Server", bound=socketserver.BaseServer)
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +71,20 @@ def _await_health(address: str, server: subprocess.Popen[bytes], log: Path) -> N
             continue
         break
     raise RuntimeError(f"the MLflow server did not start:\n{log.read_text()}")
+
+
+@contextmanager
+def answering(server: _Server) -> Iterator[_Server]:
+    """Let a server answer in a thread while the block runs; it is closed at the end."""
+    # It looks twice a second by itself whether it is to end, and as long is waited for the end.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def free_port() -> int:

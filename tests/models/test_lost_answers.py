@@ -1,7 +1,6 @@
 """What MLflow has done, and whose answer is lost on the way, is not done a second time."""
 
 import http.client
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ import pytest
 
 from factory.models import registry
 from factory.models.tracking import Tracking, TrackingError, TrainingRun
+from tests.harness.servers import answering
 from tests.serving.service import trained
 
 RUN = TrainingRun("lost.model", "lost.model.train", "manual__1", "c0ffee")
@@ -56,13 +56,9 @@ class Relay(BaseHTTPRequestHandler):
 @pytest.fixture
 def relay(mlflow_server: str) -> Iterator[type[Relay]]:
     handler = type("OneRelay", (Relay,), {"target": mlflow_server, "swallow": {}, "calls": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
         handler.uri = f"http://127.0.0.1:{server.server_port}"
         yield handler
-        server.shutdown()
-        thread.join()
 
 
 def runs(uri: str, experiment: str) -> list[mlflow.entities.Run]:

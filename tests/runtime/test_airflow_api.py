@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
 from factory.runtime.airflow_api import AirflowClient, AirflowRefusedError
+from tests.harness.servers import answering
 
 
 @contextmanager
@@ -32,15 +32,8 @@ def server(answers: list[tuple[int, dict]]) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=http.serve_forever)
-    thread.start()
-    try:
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as http:
         yield f"http://127.0.0.1:{http.server_port}", asked
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()
 
 
 NO_EVENTS = {"asset_events": [], "total_entries": 0}

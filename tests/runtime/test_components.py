@@ -1,7 +1,6 @@
 """Which components a project wants, and which of them are healthy."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import pytest
 from factory.runtime.components import COMPONENTS, SERVING, components_of, healthy_components
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.ports import HOST, Ports
+from tests.harness.servers import answering
 
 TEAM = """\
 version: 1
@@ -87,13 +87,8 @@ class _Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def answers() -> Iterator[int]:
-    server = HTTPServer((HOST, 0), _Answers)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(HTTPServer((HOST, 0), _Answers)) as server:
+        yield server.server_port
 
 
 @pytest.mark.parametrize(("age", "scheduler"), [(60, set()), (-1, {"scheduler"})])

@@ -1,9 +1,7 @@
 """The http source against a real server on loopback."""
 
 import gzip
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -14,6 +12,7 @@ from factory.data.sources.files import UnreadableFileError
 from factory.data.sources.http import HttpSource
 from factory.data.sources.source import IngestContext, NoConnections
 from tests.data.rows import lake_in, read
+from tests.harness.servers import answering
 
 CSV = b"id,name\n1,a\n2,b\n"
 
@@ -63,28 +62,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep the tests' output clean."""
 
 
-@contextmanager
-def running() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with running() as server:
+    with answering(Server()) as server:
         yield server
 
 
 @pytest.fixture
 def other_server() -> Iterator[Server]:
-    with running() as server:
+    with answering(Server()) as server:
         yield server
 
 

@@ -14,9 +14,10 @@ from factory.lake.write import Write
 from tests.data.archives import tar_of, zip_of
 from tests.data.images.images import COLUMNS, PETS, bomb, encoded, image, pets, source, write
 from tests.data.rows import lake_in, read
-from tests.data.sources.test_http import running
+from tests.data.sources.test_http import Server
 from tests.harness.memory import REPOSITORY
 from tests.harness.s3 import BUCKET
+from tests.harness.servers import answering
 
 
 def table(rows) -> dict[str, dict]:
@@ -269,7 +270,7 @@ def test_object_that_is_too_large_is_not_read_whole(tmp_path, s3):
 
 def test_archive_behind_an_address_is_unpacked_and_not_kept(tmp_path):
     content = zip_of(tmp_path / "all.zip", PETS).read_bytes()
-    with running() as server:
+    with answering(Server()) as server:
         url = server.answer("/pets", content)
         assert pets(tmp_path, url=url, max_bytes=len(content)).rows == len(PETS)
         with pytest.raises(TerminalError, match="max_bytes"):
