@@ -5,7 +5,8 @@ the installed packages, all that they need included; nothing is resolved anew th
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,7 +72,7 @@ def distributions_of(packages: Iterable[str]) -> list[str]:
 
     Packages that come from none are left out: see `own_code`.
     """
-    known = metadata.packages_distributions()
+    known = _distributions_by_package(tuple(sys.path))
     found = {name for package in packages for name in known.get(package.partition(".")[0], ())}
     return sorted(name for name in found if canonicalize_name(name) != "ml-dag-factory")
 
@@ -82,7 +83,7 @@ def own_code(packages: Iterable[str]) -> list[Path]:
     Raises:
         TerminalError: A package is not to be found here.
     """
-    known = metadata.packages_distributions()
+    known = _distributions_by_package(tuple(sys.path))
     found = set()
     for package in packages:
         name = package.partition(".")[0]
@@ -102,6 +103,12 @@ def own_code(packages: Iterable[str]) -> list[Path]:
 def python_version() -> str:
     """The Python that runs here, such as `3.11`: what the container image must have too."""
     return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@cache
+def _distributions_by_package(_path: tuple[str, ...]) -> Mapping[str, list[str]]:
+    """What brings each package; read once for a path, since every file of every package is looked at."""
+    return metadata.packages_distributions()
 
 
 def _installed(name: str) -> metadata.Distribution:

@@ -100,22 +100,26 @@ def test_branch_is_an_operator_of_dag_factorys_format():
 
 HEAVY = ("pandas", "numpy", "sklearn", "mlflow", "boto3", "torch", "deltalake", "duckdb", "pyarrow")
 
-PARSE = """
-import sys
-import runpy
+PARSE = f"""
+import json, runpy, sys
 runpy.run_path("dags/teams.py")
 runpy.run_path("dags/config_errors.py")
-print([name for name in {heavy!r} if name in sys.modules])
+heavy = [name for name in {HEAVY!r} if name in sys.modules]
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag("dags")
+dags = {{dag.dag_id: dag.relative_fileloc for dag in bag.dags.values()}}
+print(json.dumps({{"heavy": heavy, "errors": bag.import_errors, "dags": dags}}))
 """
 
 
-def last_line(script: str, home: Path) -> str:
-    """What a script prints last, run in an interpreter and an Airflow home of its own."""
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory):
+    """What there is once the DAG files are parsed, in an interpreter and an Airflow home of their own."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script],
+        [sys.executable, "-W", "ignore", "-c", PARSE],
         cwd=PROJECT,
         env={
-            "AIRFLOW_HOME": str(home),
+            "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
             "PATH": "",
             "PYTHONPATH": str(PROJECT),
@@ -124,18 +128,14 @@ def last_line(script: str, home: Path) -> str:
         text=True,
         check=True,
     )
-    return done.stdout.splitlines()[-1]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_parsing_imports_nothing_heavy(tmp_path):
-    assert last_line(PARSE.format(heavy=HEAVY), tmp_path) == "[]"
+def test_parsing_imports_nothing_heavy(parsed):
+    assert parsed["heavy"] == []
 
 
-def test_every_dag_belongs_to_teams_py_and_none_to_config_errors_py(tmp_path):
-    script = """
-from airflow.dag_processing.dagbag import DagBag
-bag = DagBag("dags")
-assert not bag.import_errors, bag.import_errors
-print(sorted({dag.relative_fileloc for dag in bag.dags.values()}), len(bag.dags))
-"""
-    assert last_line(script, tmp_path) == "['dags/teams.py'] 6"
+def test_every_dag_belongs_to_teams_py_and_none_to_config_errors_py(parsed):
+    assert parsed["errors"] == {}
+    assert set(parsed["dags"].values()) == {"dags/teams.py"}
+    assert len(parsed["dags"]) == 6

@@ -1,21 +1,21 @@
-"""`factory kinds` and `factory schema`, called as a person calls them."""
+"""`factory kinds` and `factory schema`."""
 
 import json
-import subprocess
-import sys
+
+from click.testing import Result
+from typer.testing import CliRunner
+
+from factory.cli.main import app
+from factory.kinds import FAMILIES, builtin
 
 
-def factory(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "factory", *arguments], capture_output=True, text=True, check=False
-    )
+def factory(*arguments: str) -> Result:
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, arguments)
 
 
 def test_kinds_lists_every_family_and_what_its_kinds_take():
     done = factory("kinds")
-    assert done.returncode == 0, done.stderr
-    from factory.kinds import FAMILIES, builtin
-
+    assert done.exit_code == 0, done.stderr
     for family in FAMILIES.values():
         assert family.name in done.stdout
         for kind in builtin(family):
@@ -34,7 +34,7 @@ def test_kinds_of_one_family_by_its_name_or_its_plural():
 
 def test_unknown_family_gets_a_suggestion():
     done = factory("kinds", "sauces")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "did you mean `source`?" in done.stderr
 
 

@@ -43,12 +43,16 @@ def _config(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def _copy_to(folder: Path) -> Path:
+    for name in ("docker-compose.yaml", ".env.example"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "docker", folder / "docker")
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("docker-compose.yaml", ".env.example"):
-        shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "docker", tmp_path / "docker")
-    return tmp_path
+    return _copy_to(tmp_path)
 
 
 def _make_env(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -61,8 +65,9 @@ def _make_env(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def services(folder: Path) -> dict[str, dict[str, Any]]:
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    folder = _copy_to(tmp_path_factory.mktemp("compose"))
     assert _make_env(folder).returncode == 0
     found = _config(folder)
     assert found.returncode == 0, found.stderr
