@@ -36,6 +36,10 @@ RETRIES: Any = {
 }
 """What a hiccup breaks is tried again: longer than a hiccup, shorter than a person's patience."""
 
+_KEPT = timedelta(minutes=9)
+"""How long obstore keeps credentials that it was given. Those of a role are renewed ten minutes before
+they run out, and not sooner: what is kept for longer may run out while it is used."""
+
 _LIMITS = {"connect_timeout": "10s", "read_timeout": "60s", "timeout": "15m"}
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
@@ -179,7 +183,7 @@ class S3(ObjectStore):
             self.bucket,
             prefix=self.prefix or None,
             region=self.access.region,
-            credential_provider=Boto3CredentialProvider(self.access.session),
+            credential_provider=Boto3CredentialProvider(self.access.session, ttl=_KEPT),
             client_options=_client_options(endpoint),
             retry_config=RETRIES,
             **elsewhere,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,61 @@ def test_temporary_credentials_that_ran_out_may_be_tried_again(s3, files):
     with pytest.raises(StorageError, match="temporary and have run out") as caught:
         files.read("a")
     assert not isinstance(caught.value, TerminalError)
+
+
+class Role:
+    """An assumed role, whose credentials hold for an hour, and the time."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2024, 6, 1, tzinfo=UTC)
+        self.keys: list[str] = []
+        self.ends = self.now
+
+    def access(self, endpoint: str) -> Access:
+        import boto3
+        import botocore.session
+        from botocore.credentials import RefreshableCredentials
+
+        session = botocore.session.Session()
+        session._credentials = RefreshableCredentials(
+            None, None, None, self.now, self.assume, "assume-role", time_fetcher=lambda: self.now
+        )
+        return Access(boto3.Session(botocore_session=session, region_name=REGION), endpoint)
+
+    def assume(self) -> dict[str, str]:
+        self.keys.append(f"ASIAROLE{len(self.keys)}")
+        self.ends = self.now + timedelta(hours=1)
+        return {
+            "access_key": self.keys[-1],
+            "secret_key": SECRET_KEY,
+            "token": TOKEN,
+            "expiry_time": self.ends.isoformat(),
+        }
+
+
+def test_credentials_of_a_role_are_renewed_while_a_store_is_used(s3, large, monkeypatch):
+    # Kept for no time, so that it asks at each request: its clock is that of the machine.
+    monkeypatch.setattr(object_store, "_KEPT", timedelta(0))
+    role = Role()
+    with using(role.access(s3.endpoint)):
+        files = Files.at(f"s3://{BUCKET}/lake")
+        files.upload(large, "a")
+        s3.known_keys = {"ASIAROLE1"}
+        role.now += timedelta(minutes=59)
+        assert files.read("a") == large.read_bytes()
+    assert role.keys == ["ASIAROLE0", "ASIAROLE1"]
+
+
+def test_no_credentials_of_a_role_are_kept_until_they_have_run_out(s3):
+    role = Role()
+    with using(role.access(s3.endpoint)):
+        provider = object_store.S3(f"s3://{BUCKET}/lake").client().credential_provider
+    for _ in range(120):
+        given = provider()
+        kept = given["expires_at"] - datetime.now(UTC)
+        assert role.now + kept < role.ends
+        role.now += timedelta(minutes=1)
+    assert len(role.keys) == 3
 
 
 def test_bucket_in_another_region_says_so(s3, files):
