@@ -48,12 +48,21 @@ class _Step(BaseOperator):  # type: ignore[misc]
 
     `shared` is what all tasks of the DAG share, from the DAG's `default_args`: see
     `factory.documents.shared`. A function with a parameter `run` gets it as a `TaskRun`, and storage
-    is reached through the connection that it names, if there is one.
+    is reached through the connection that it names, if there is one. With `notify`,
+    `{"event", "targets"}`, those targets are told of its success: see `factory.airflow.plugin`.
     """
 
-    def __init__(self, *, shared: Mapping[str, Any] | None = None, **arguments: Any) -> None:
+    # One for all of them: Airflow merges defaults and copies params anew in the `__init__` of each class.
+    def __init__(
+        self,
+        *,
+        shared: Mapping[str, Any] | None = None,
+        notify: Mapping[str, Any] | None = None,
+        **arguments: Any,
+    ) -> None:
         super().__init__(**arguments)
         self.shared = shared
+        self.notify = notify
         if shared is not None:
             # Airflow copies the DAG's params into every task, to store and to check them there again.
             # A run's params come from the DAG all the same.
@@ -91,14 +100,7 @@ class StepOperator(_Step, PythonOperator):  # type: ignore[misc]
 
     A function that returns a mapping with `reads` or `writes`, lists of
     `{"dataset", "uri", "version"}`, has these versions named in its OpenLineage events.
-
-    With `notify`, `{"event", "targets"}`, those targets are told of its success: see
-    `factory.airflow.plugin`.
     """
-
-    def __init__(self, *, notify: Mapping[str, Any] | None = None, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self.notify = notify
 
     def execute(self, context: Context) -> Any:
         """Run the function, and keep the versions that it has read and written.

@@ -222,6 +222,17 @@ def test_predicting_the_same_again_makes_no_snapshot(fishery: Fishery, second: D
     assert fishery.lake.newest("station.species_predictions") == newest
 
 
+def test_the_same_predictions_are_told_again_when_a_person_asks_for_it(
+    fishery: Fishery, second: Day
+):
+    """The run's param reaches the task, though DAG params stay out of the tasks' documents."""
+    newest = fishery.lake.newest("station.species_predictions")
+    run = fishery.run(PREDICTION, publish_unchanged=True)
+    assert (run.state, fishery.states(run)["publish"]) == ("success", "success")
+    assert fishery.event_of(run).extra["version"] == newest.version
+    assert fishery.lake.newest("station.species_predictions") == newest
+
+
 def test_older_snapshot_is_predicted_when_a_person_names_it(fishery: Fishery, second: Day):
     run = fishery.run(PREDICTION, versions={"coast.catches": 0})
     assert run.state == "success"
