@@ -1,6 +1,6 @@
 """A DAG as a frozen value, and what it is made of; `as_data` is the last step, to dag-factory's format."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -256,11 +256,10 @@ def as_data(value: Any) -> Any:
         case timedelta():
             seconds = int(value.total_seconds())
             return {"__type__": "datetime.timedelta", "seconds": seconds}
-        case Mapping():
+        # Not `Mapping` and `Sequence`, for which Python asks all of their subclasses when a task starts.
+        case dict():
             return {key: as_data(one) for key, one in value.items()}
-        case str():
-            return value
-        case Sequence():
+        case list() | tuple():
             return [as_data(one) for one in value]
         case _:
             return value
