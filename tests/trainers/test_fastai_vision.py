@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from factory.base.errors import TerminalError
+from factory.base.errors import FactoryError, TerminalError
 from factory.trainers.fastai.images import MOST_PIXELS, EncodedImages, decode
 from factory.trainers.fastai.params import VISION
 from factory.trainers.fastai.trainer import FastaiTrainer
@@ -307,3 +307,36 @@ def test_an_exploding_loss_is_a_failure():
         trainer("regression").fit(
             VISION, {**SMALL, "epochs": 2}, shapes(8)[0], np.full(8, np.nan), 1, None
         )
+
+
+@pytest.mark.parametrize("options", [{"augment": True}, {"epochs": 2}])
+def test_threads_that_decode_ahead_change_nothing(options, monkeypatch):
+    alone = fit(**options)
+    monkeypatch.setattr("factory.trainers.fastai.vision.decoders", lambda: 3)
+    ahead = fit(**options)
+    weights, same = ahead.model.network.state_dict(), alone.model.network.state_dict()
+    assert all(weights[name].equal(same[name]) for name in same)
+    features, _ = shapes(60, seed=2)
+    assert (
+        predict(ahead.model, features).probabilities == predict(alone.model, features).probabilities
+    ).all()
+
+
+def test_a_broken_image_is_named_where_threads_decode_too(monkeypatch):
+    monkeypatch.setattr("factory.trainers.fastai.vision.decoders", lambda: 3)
+    features, target = shapes(40)
+    features.iloc[17, 0] = b"no image"
+    with pytest.raises(TerminalError, match="row 17: the image"):
+        fit((features, target))
+
+
+def test_memory_that_does_not_suffice_says_what_to_lower(monkeypatch):
+    import torch
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("factory.trainers.fastai.vision.train_vision", full)
+    with pytest.raises(FactoryError, match="Lower `bs` or `size`, or `parallel_trials`") as caught:
+        fit()
+    assert not isinstance(caught.value, TerminalError)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from factory.base.errors import TerminalError
 from factory.trainers.fastai import tabular, vision
-from factory.trainers.fastai.learning import device
+from factory.trainers.fastai.learning import as_on_a_cpu, device
 from factory.trainers.fastai.stored import (
     Classes,
     Description,
@@ -76,7 +76,7 @@ class Learned:
         where = device()
         network = self.network.to(where).eval()
         parts = [np.empty((0, self.description.target.outputs))]
-        with torch.inference_mode():
+        with torch.inference_mode(), as_on_a_cpu():
             for inputs in self._batches(features):
                 outputs = network(*(tensor.to(where) for tensor in inputs))
                 parts.append(outputs.cpu().numpy().astype(np.float64))

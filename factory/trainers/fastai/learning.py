@@ -1,5 +1,6 @@
 """How networks learn: fastai's loop over batches, measured after each epoch, the same for the same seed."""
 
+import gc
 import logging
 import math
 import random
@@ -23,7 +24,7 @@ from fastai.learner import Learner  # noqa: TID253
 from fastai.losses import CrossEntropyLossFlat, MSELossFlat  # noqa: TID253
 from fastai.metrics import accuracy  # noqa: TID253
 
-from factory.base.errors import TerminalError
+from factory.base.errors import FactoryError, TerminalError
 from factory.trainers.fastai.stored import Classes, Number
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,9 @@ def repeatable(seed: int) -> Iterator[None]:
     """
     of_python, of_numpy = random.getstate(), np.random.get_state()
     strict = torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng():
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    cards = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with torch.random.fork_rng(cards):
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
@@ -71,9 +74,41 @@ def repeatable(seed: int) -> Iterator[None]:
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(strict)
+            torch.use_deterministic_algorithms(strict, warn_only=warns)
             random.setstate(of_python)
             np.random.set_state(of_numpy)
+
+
+@contextmanager
+def memory_given_back() -> Iterator[None]:
+    """Give a GPU's memory back afterwards: other trials may share the card.
+
+    Raises:
+        FactoryError: The memory does not suffice now.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise FactoryError(
+            f"the GPU's memory does not suffice: {error}. Lower `bs` or `size`, or `parallel_trials` if others share it"
+        ) from error
+    finally:
+        if torch.cuda.is_available():
+            gc.collect()  # learner and network refer to each other
+            torch.cuda.empty_cache()
+
+
+@contextmanager
+def as_on_a_cpu() -> Iterator[None]:
+    """Have a GPU reckon as exactly as a CPU does: a model answers the same wherever it is asked."""
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(enabled=cudnn.enabled, benchmark=cudnn.benchmark, allow_tf32=False):
+        yield
+
+
+def decoders() -> int:
+    """How many threads decode images ahead of a network: none on a CPU, where they would take its processors."""
+    return torch.get_num_threads() if device().type == "cuda" else 0
 
 
 class TensorLoader(DataLoader):  # type: ignore[misc]

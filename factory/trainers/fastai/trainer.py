@@ -64,7 +64,7 @@ class FastaiTrainer(Trainer):
     ) -> Fitted:
         """See `Trainer.fit`. Without validation rows, epochs are measured on the training rows."""
         from factory.trainers.fastai.learned import Learned
-        from factory.trainers.fastai.learning import limited, repeatable
+        from factory.trainers.fastai.learning import limited, memory_given_back, repeatable
 
         read = read_params(estimator, params)
         training = (features, target)
@@ -73,7 +73,7 @@ class FastaiTrainer(Trainer):
             raise TerminalError(
                 f"{estimator} needs two rows or more, and there are {len(features)}"
             )
-        with limited(self.threads), repeatable(seed):
+        with memory_given_back(), limited(self.threads), repeatable(seed):
             trained: Any
             if isinstance(read, VisionParams):
                 from factory.trainers.fastai.vision import train_vision

@@ -1,7 +1,7 @@
 """Models of images: a body and a head, first the head alone and then all layers, and what they are shown."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,15 @@ from numpy.typing import NDArray
 
 from factory.base.errors import TerminalError
 from factory.trainers.fastai.architectures import Architecture, architecture, load_weights
-from factory.trainers.fastai.images import EncodedImages
-from factory.trainers.fastai.learning import History, TrainingLoop, device, shuffled, tensor_loaders
+from factory.trainers.fastai.images import EncodedImages, in_order
+from factory.trainers.fastai.learning import (
+    History,
+    TrainingLoop,
+    decoders,
+    device,
+    shuffled,
+    tensor_loaders,
+)
 from factory.trainers.fastai.params import VisionParams
 from factory.trainers.fastai.stored import Head, VisionDescription, describe_target, encode
 from factory.trainers.trainer import Rows
@@ -212,7 +219,7 @@ def batches_of(
     """Images, decoded and normalized, some at a time."""
     for start in range(0, len(images), _PREDICTED_AT_ONCE):
         places = range(start, min(start + _PREDICTED_AT_ONCE, len(images)))
-        yield (normalized(description, torch.from_numpy(images.stack(places))),)
+        yield (normalized(description, torch.from_numpy(images.stack(places, decoders()))),)
 
 
 def normalized(description: VisionDescription, pixels: torch.Tensor) -> torch.Tensor:
@@ -258,10 +265,24 @@ def image_loaders(
     """
     first = _ImagesWithTarget(*training, training=True)
     second = _ImagesWithTarget(*validation, training=False)
-    # No processes of their own: images decode in less time than a network takes for them.
     options = {"num_workers": 0, "device": device(), "after_batch": list(transforms)}
+    threads = decoders()
     return DataLoaders(
-        TfmdDL(first, **shuffled(len(first), bs), **options),
-        TfmdDL(second, bs=bs, **options),
+        ImageLoader(first, threads, **shuffled(len(first), bs), **options),
+        ImageLoader(second, threads, bs=bs, **options),
         device=device(),
     )
+
+
+class ImageLoader(TfmdDL):  # type: ignore[misc]
+    """Batches of images that threads decode ahead; no processes of their own, which would copy all images."""
+
+    def __init__(self, images: "_ImagesWithTarget", threads: int, **options: Any) -> None:
+        super().__init__(images, **options)
+        self.threads = threads
+
+    def create_batches(self, samps: Iterable[int]) -> Iterator[Any]:
+        """The batches of one epoch; their order and content do not depend on the threads."""
+        self.it = iter(self.dataset)
+        items = in_order(self.do_item, samps, self.threads, ahead=4 * self.bs)
+        return map(self.do_batch, self.chunkify(items))

@@ -48,10 +48,16 @@ GRACE = 3.0
 
 _INHERITED = (
     *("PATH", "HOME", "LANG", "LANGUAGE", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV"),
-    *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "SPT_NOENV"),
+    *(
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+        "CUDA_VISIBLE_DEVICES",
+        "CUDA_DEVICE_ORDER",
+        "SPT_NOENV",
+    ),
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
 )
-_INHERITED_BEGINNINGS = ("PYTHON", "FACTORY_", "TORCH_", "FASTAI_")
+_INHERITED_BEGINNINGS = ("PYTHON", "FACTORY_", "TORCH_", "PYTORCH_", "CUBLAS_", "FASTAI_")
 """What a job sees of its worker's environment: no credentials, as in a training container."""
 
 _SAME_TIME = 2.0
