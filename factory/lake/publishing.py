@@ -8,12 +8,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema, TableFeatures, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, create_table_with_add_actions
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
+from factory.base.files import unwritable_explained
 from factory.lake import engine
+from factory.lake.data_files import DataFiles
 from factory.lake.engine import columns_of, quote
 from factory.lake.fingerprint import Fingerprint, fingerprint, schema_hash
 from factory.lake.fitting import fit
@@ -24,7 +28,7 @@ from factory.lake.snapshot import (
     NoSnapshotError,
     Snapshot,
 )
-from factory.lake.table import Lake
+from factory.lake.table import Lake, data_files
 from factory.lake.write import Write
 
 _ATTEMPTS = 50
@@ -36,6 +40,9 @@ _TABLE = {
     # default that is every hundredth commit.
     "delta.checkpointInterval": "20",
 }
+
+# What a table must be able to do before it has a column without a time zone.
+_WITHOUT_ZONE = "timestampNtz"
 
 
 class _OvertakenError(LakeError):
@@ -99,11 +106,13 @@ def publish(
         SchemaMismatchError: when appended or merged rows do not fit the published ones.
         MergeKeyError: when keys are null or not unique among the new rows.
         AlreadyAppendedError: when this run has already appended other rows.
+        DamagedSnapshotError: when the published rows that stay are not whole any more.
+        DiskFullError: when there is no room; the earlier snapshot stays the newest.
         LakeError: when others kept on publishing all the time, or storage failed.
     """
     with engine.connect(rows.parent) as connection:
         engine.create_view(connection, "source", [rows])
-        publisher = _Publisher(lake, dataset, write, run_id, connection)
+        publisher = _Publisher(lake, dataset, write, run_id, rows, connection)
         for attempt in Retrying(
             retry=retry_if_exception_type(_OvertakenError),
             stop=stop_after_attempt(_ATTEMPTS),
@@ -119,12 +128,19 @@ class _Publisher:
     """One publication; every attempt starts from what is newest by then."""
 
     def __init__(
-        self, lake: Lake, dataset: str, write: Write, run_id: str, connection: DuckDBPyConnection
+        self,
+        lake: Lake,
+        dataset: str,
+        write: Write,
+        run_id: str,
+        file: Path,
+        connection: DuckDBPyConnection,
     ) -> None:
         self.lake = lake
         self.dataset = dataset
         self.write = write
         self.run_id = run_id
+        self.file = file
         self.connection = connection
         self.prepared = connection.table("source")
         self.viewed: set[str] = set()
@@ -217,28 +233,58 @@ class _Publisher:
         return None
 
     def _commit(self, base: _Base | None, draft: _Draft) -> None:
-        stream = engine.batches(self._rows(base, draft), f"publishing {self.dataset}")
-        properties = self._properties(draft)
+        relation = self._rows(base, draft)
+        stream = engine.batches(relation, f"publishing {self.dataset}")
+        # As deltalake keeps it: DuckDB's own batches leave some of what arrow knows out.
+        schema = Schema.from_arrow(stream.schema)
+        self._teach(base, schema)
+        added = self._write_files(base, stream)
         with _failures_of(self.lake, self.dataset, creating=base is None):
             if base is None:
-                write_deltalake(
+                create_table_with_add_actions(
                     self.lake.uri(self.dataset),
-                    stream,
+                    schema,
+                    added,
                     mode="error",
                     configuration=_TABLE,
                     storage_options=self.lake.storage_options,
-                    commit_properties=properties,
+                    commit_properties=self._properties(draft),
                 )
-            elif self.write.mode == "append":
-                write_deltalake(base.table, stream, mode="append", commit_properties=properties)
             else:
-                write_deltalake(
-                    base.table,
-                    stream,
-                    mode="overwrite",
-                    schema_mode="overwrite",
-                    commit_properties=properties,
+                base.table.create_write_transaction(
+                    list(added),
+                    "append" if self.write.mode == "append" else "overwrite",
+                    schema,
+                    commit_properties=self._properties(draft),
                 )
+
+    def _teach(self, base: _Base | None, schema: Schema) -> None:
+        """Have a table of before times without a zone learn of them.
+
+        That is a version without a snapshot of its own, so the publication starts anew on it.
+        """
+        if base is None or "timestamp_ntz" not in schema.to_json():
+            return
+        if _WITHOUT_ZONE in (base.table.protocol().writer_features or ()):
+            return
+        with _failures_of(self.lake, self.dataset, creating=False):
+            base.table.alter.add_feature(
+                TableFeatures.TimestampWithoutTimezone, allow_protocol_versions_increase=True
+            )
+        raise _OvertakenError(f"{self.dataset}: the table has learnt of times without a zone")
+
+    def _write_files(self, base: _Base | None, stream: pa.RecordBatchReader) -> list[AddAction]:
+        """The files of the new rows; the base that they go beside is looked at first."""
+        needed = self.file.stat().st_size
+        if base is not None and self.write.mode == "append":
+            self.lake.check_sizes(self.dataset, base.table)
+        if base is not None and self.write.mode == "merge":
+            needed += sum(file.bytes for file in data_files(base.table))
+        folder = self.dataset.replace(".", "/")
+        data = DataFiles(self.lake.files, folder, self.file.parent, needed)
+        with self.lake.reached(self.dataset):
+            data.write(stream.schema, stream)
+        return data.added
 
     def _rows(self, base: _Base | None, draft: _Draft) -> DuckDBPyRelation:
         """The rows to write.
@@ -307,8 +353,9 @@ def check_keys(rows: DuckDBPyRelation, keys: tuple[str, ...], dataset: str) -> N
 @contextmanager
 def _failures_of(lake: Lake, dataset: str, *, creating: bool) -> Iterator[None]:
     overtaken = f"{dataset}: others kept on publishing to {lake.uri(dataset)}; run it again"
+    log = Path(lake.uri(dataset).removeprefix("file://")) / "_delta_log"
     try:
-        with lake.reached(dataset):
+        with lake.reached(dataset), unwritable_explained(log):
             yield
     except CommitFailedError as error:
         raise _OvertakenError(overtaken) from error

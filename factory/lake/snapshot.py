@@ -15,6 +15,10 @@ class NoSnapshotError(LakeError, TerminalError):
     """A dataset or a version of it does not exist."""
 
 
+class DamagedSnapshotError(LakeError, TerminalError):
+    """Files of a snapshot, or of a table's log, are not those that were written."""
+
+
 class SchemaMismatchError(LakeError, TerminalError):
     """New rows do not fit the published ones."""
 

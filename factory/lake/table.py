@@ -5,7 +5,6 @@ read from the commit's own file: `DeltaTable.history()` numbers commits from the
 finds, and so gives wrong numbers on an older version, or while somebody publishes.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -20,11 +19,13 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
-from factory.lake.snapshot import LakeError, NoSnapshotError, Snapshot
+from factory.lake.snapshot import DamagedSnapshotError, LakeError, NoSnapshotError, Snapshot
 from factory.lake.storage import address as storage
-from factory.lake.storage.errors import NoFileError
+from factory.lake.storage.errors import StorageError
 from factory.lake.storage.files import Files
 from factory.lake.storage.object_store import ObjectStore
+from factory.lake.table_log import TableLog
+from factory.lake.verification import DataFile, Verify, check_files, check_sizes
 
 # Reader features under which a version's rows are the rows of its parquet files.
 _PLAIN_FEATURES = frozenset({"timestampNtz"})
@@ -32,17 +33,20 @@ _PLAIN_FEATURES = frozenset({"timestampNtz"})
 _UNUSABLE = frozenset("[]|^\\")
 
 # What others may do to a table without changing its rows.
-_MAINTENANCE = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES"})
+_MAINTENANCE = frozenset(
+    {"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD FEATURE"}
+)
 
 
 class Lake:
     """The datasets below one storage address."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, verify: Verify = "sample") -> None:
         """Open nothing yet.
 
         Args:
             address: An address as `factory.lake.storage.address.resolve` returns it.
+            verify: How the files of a snapshot are looked at before its rows are read; once in a process.
 
         Raises:
             LakeError: when a folder's name has characters that Delta's library breaks on.
@@ -56,6 +60,8 @@ class Lake:
                 "in a folder's name. Set `storage` to another folder, or move the project"
             )
         self.storage = address
+        self.verify: Verify = verify
+        self._verified: set[tuple[str, int]] = set()
         self._store = ObjectStore.at(address) if folder is None else None
 
     @property
@@ -86,8 +92,7 @@ class Lake:
         Raises:
             NoSnapshotError: when there is no such snapshot.
         """
-        newest = self.table(dataset).version()
-        commit = self._commit(dataset, version) if 0 <= version <= newest else None
+        commit = self._commit(dataset, version)
         if commit is None or "factory" not in commit:
             known = ", ".join(str(snapshot.version) for snapshot in self.history(dataset)[:10])
             raise NoSnapshotError(
@@ -114,22 +119,42 @@ class Lake:
 
         Raises:
             NoSnapshotError: when there is no such snapshot.
+            DamagedSnapshotError: when its files are not those that were published.
         """
-        return self._scan(dataset, self.table(dataset, version))
+        return self._scan(dataset, self._verified_table(dataset, version))
 
     def rows(self, dataset: str, version: int) -> Sequence[Path] | pyarrow.dataset.Dataset:
         """The rows of a snapshot for `engine.create_view`: parquet files where that is the same.
 
         Raises:
             NoSnapshotError: when there is no such snapshot.
+            DamagedSnapshotError: when its files are not those that were published.
         """
-        table = self.table(dataset, version)
+        table = self._verified_table(dataset, version)
         features = frozenset(table.protocol().reader_features or ())
         files = table.file_uris()
         if self._store is not None or not features <= _PLAIN_FEATURES or not files:
             return self._scan(dataset, table)
         # Local files come as paths that are quoted as in an address.
         return [Path(unquote(file.removeprefix("file://"))) for file in files]
+
+    def check(self, dataset: str, version: int, how: Verify) -> None:
+        """Look at the files of a snapshot.
+
+        Raises:
+            NoSnapshotError: when there is no such snapshot.
+            DamagedSnapshotError: when its files are not those that were published.
+        """
+        data = data_files(self.table(dataset, version))
+        check_files(self.files, dataset, version, data, how)
+
+    def check_sizes(self, dataset: str, table: DeltaTable) -> None:
+        """Look at how long the files of a table are, before further ones go beside them.
+
+        Raises:
+            DamagedSnapshotError: when one is missing, or longer or shorter than it was.
+        """
+        check_sizes(self.files, dataset, table.version(), data_files(table))
 
     def uri(self, dataset: str) -> str:
         """The address of `team.dataset`."""
@@ -151,12 +176,26 @@ class Lake:
                 f"{dataset}: nothing has been published yet. Run the DAG that publishes it first, "
                 f"such as by `factory run {dataset}`"
             ) from error
-        except DeltaError as error:
-            if version is None:
-                raise LakeError(
-                    f"{dataset} cannot be read at {self.uri(dataset)}: {error}"
-                ) from error
-            raise NoSnapshotError(f"{dataset} has no version {version}: {error}") from error
+        except StorageError:
+            raise
+        except Exception as error:  # deltalake's own are of several types
+            raise self._unreadable(dataset, version, error) from None
+
+    def _unreadable(self, dataset: str, version: int | None, error: Exception) -> LakeError:
+        """What to say of a table that Delta's library cannot open; its own words are for its developers."""
+        log = TableLog(self.files, dataset)
+        versions = log.versions()
+        if version is not None and version not in versions:
+            return NoSnapshotError(f"{dataset} has no version {version}")
+        found = log.damage(versions[-1] if version is None else version)
+        if found is None:
+            first = str(error).partition("\n")[0]
+            return LakeError(f"{dataset} cannot be read at {self.uri(dataset)}: {first}")
+        return DamagedSnapshotError(
+            f"{dataset} cannot be read{'' if version is None else f' at version {version}'}: its log is "
+            f"damaged: {found}. Put the file back from a copy; or make the newest whole snapshot before "
+            f"it the newest again: `factory restore {dataset}`"
+        )
 
     @contextmanager
     def reached(self, dataset: str) -> Iterator[None]:
@@ -197,30 +236,32 @@ class Lake:
         )
 
     def _commit(self, dataset: str, version: int) -> dict[str, Any] | None:
-        log = self._log(dataset, version)
-        if log is None:
-            return None
-        actions = (json.loads(line) for line in log.splitlines())
-        return next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+        return TableLog(self.files, dataset).commit_info(version)
 
-    def _log(self, dataset: str, version: int) -> bytes | None:
-        try:
-            # One connection for many small files, which deltalake would open anew for each.
-            return self.files.read(f"{dataset.replace('.', '/')}/_delta_log/{version:020d}.json")
-        except NoFileError:
-            return None
+    def _verified_table(self, dataset: str, version: int) -> DeltaTable:
+        table = self.table(dataset, version)
+        if (dataset, version) not in self._verified:
+            check_files(self.files, dataset, version, data_files(table), self.verify)
+            self._verified.add((dataset, version))
+        return table
 
     def _scan(self, dataset: str, table: DeltaTable) -> pyarrow.dataset.Dataset:
         if self._store is None:
             return table.to_pyarrow_dataset()
-        actions = pa.table(table.get_add_actions())
-        names, sizes = actions["path"].to_pylist(), actions["size_bytes"].to_pylist()
-        files = _RemoteFiles(self._store, self.uri(dataset), dict(zip(names, sizes, strict=True)))
+        sizes = {file.name: file.bytes for file in data_files(table)}
+        files = _RemoteFiles(self._store, self.uri(dataset), sizes)
         return table.to_pyarrow_dataset(filesystem=pa.fs.PyFileSystem(files))
 
     def _described(self, dataset: str, commit: dict[str, Any]) -> Snapshot:
         description = commit["factory"]["snapshot"]
         return Snapshot.from_event({**description, "dataset": dataset, "uri": self.uri(dataset)})
+
+
+def data_files(table: DeltaTable) -> list[DataFile]:
+    """The files of a table's version, as its commits describe them."""
+    actions = pa.table(table.get_add_actions())
+    names, sizes = actions["path"].to_pylist(), actions["size_bytes"].to_pylist()
+    return [DataFile(name, size) for name, size in zip(names, sizes, strict=True)]
 
 
 class _RemoteFiles(DeltaStorageHandler):  # type: ignore[misc]

@@ -3,19 +3,22 @@
 Names are relative, with `/` between their parts, as `pets/_files/ab/abcd.jpg`.
 """
 
+import hashlib
 import logging
 import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from factory.base.files import UNFINISHED, copy_file, whole_file
+from factory.base.digests import sha256_of_file
+from factory.base.files import UNFINISHED, copy_file, unfinished_beside, whole_file
 from factory.lake.storage import address as storage
-from factory.lake.storage.errors import NoFileError, NoSuchStorageError
+from factory.lake.storage.errors import NoFileError, NoSuchStorageError, StorageError
 from factory.lake.storage.object_store import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -27,6 +30,16 @@ PROGRESS_SECONDS = 10.0
 _PARTS_AT_ONCE = 4
 _MOST_PARTS = 10_000
 """S3 takes no more for one file."""
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a storage knows of a file without reading it."""
+
+    name: str
+    bytes: int
+    modified: float
+    """When it was written, in seconds of the epoch, by the storage's clock."""
 
 
 class Files(ABC):
@@ -49,17 +62,33 @@ class Files(ABC):
         folder = storage.local_path(address)
         return ObjectFiles(ObjectStore.at(address)) if folder is None else FolderFiles(folder)
 
-    @abstractmethod
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name."""
+        return self.facts(name) is not None
 
     @abstractmethod
+    def facts(self, name: str) -> FileFacts | None:
+        """What is known of a file; None if there is none."""
+
     def names(self, prefix: str = "") -> Iterator[str]:
         """The names that begin with `prefix`, sorted; those are found while they are asked for."""
+        return (found.name for found in self.listed(prefix))
+
+    @abstractmethod
+    def listed(self, prefix: str = "") -> Iterator[FileFacts]:
+        """What is known of the files whose names begin with `prefix`, sorted by name."""
 
     @abstractmethod
     def read(self, name: str, most: int | None = None) -> bytes:
         """A file's content, or its first `most` bytes.
+
+        Raises:
+            NoFileError: There is no such file.
+        """
+
+    @abstractmethod
+    def sha256(self, name: str) -> str:
+        """The digest of a file's content, in hexadecimal digits.
 
         Raises:
             NoFileError: There is no such file.
@@ -81,6 +110,27 @@ class Files(ABC):
         """
 
     @abstractmethod
+    def create(self, file: Path, name: str) -> bool:
+        """Keep a copy of a local file under a name that is free, in one step.
+
+        Returns:
+            Whether it was kept; not if there is a file of this name.
+        """
+
+    @abstractmethod
+    def unfinished(self, folder: str, scratch: Path) -> Path:
+        """Where to write a file that `keep` is to bring into a folder, under a name unknown as yet.
+
+        Args:
+            folder: The folder.
+            scratch: A folder on this machine's disk, for storage that is not.
+        """
+
+    @abstractmethod
+    def keep(self, file: Path, name: str) -> None:
+        """Give a file that was written where `unfinished` said its name, in one step."""
+
+    @abstractmethod
     def delete(self, name: str) -> None:
         """Remove a file; nothing happens if there is none."""
 
@@ -96,21 +146,35 @@ class FolderFiles(Files):
         self.folder = folder
         self.address = folder.as_uri()
 
-    def exists(self, name: str) -> bool:
-        """See `Files.exists`."""
-        return self._path(name).is_file()
+    def facts(self, name: str) -> FileFacts | None:
+        """See `Files.facts`."""
+        path = self._path(name)
+        try:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return FileFacts(name, found.st_size, found.st_mtime) if path.is_file() else None
 
-    def names(self, prefix: str = "") -> Iterator[str]:
-        """See `Files.names`."""
+    def listed(self, prefix: str = "") -> Iterator[FileFacts]:
+        """See `Files.listed`."""
         parent, _, _ = prefix.rpartition("/")
         start = self._path(parent) if parent else self.folder
-        return (name for name in self._below(start, parent) if name.startswith(prefix))
+        names = (name for name in self._below(start, parent) if name.startswith(prefix))
+        # One that is removed meanwhile is left out.
+        return (found for name in names if (found := self.facts(name)))
 
     def read(self, name: str, most: int | None = None) -> bytes:
         """See `Files.read`."""
         try:
             with self._path(name).open("rb") as file:
                 return file.read(-1 if most is None else most)
+        except FileNotFoundError as error:
+            raise self._missing(name) from error
+
+    def sha256(self, name: str) -> str:
+        """See `Files.sha256`."""
+        try:
+            return sha256_of_file(self._path(name))
         except FileNotFoundError as error:
             raise self._missing(name) from error
 
@@ -123,6 +187,26 @@ class FolderFiles(Files):
     def upload(self, file: Path, name: str) -> None:
         """See `Files.upload`."""
         copy_file(file, self._path(name))
+
+    def create(self, file: Path, name: str) -> bool:
+        """See `Files.create`."""
+        copy = unfinished_beside(self._path(name))
+        try:
+            copy_file(file, copy)
+            self._path(name).hardlink_to(copy)
+        except FileExistsError:
+            return False
+        finally:
+            copy.unlink(missing_ok=True)
+        return True
+
+    def unfinished(self, folder: str, scratch: Path) -> Path:  # noqa: ARG002 - it lies here already
+        """See `Files.unfinished`."""
+        return unfinished_beside(self._path(folder) / "file")
+
+    def keep(self, file: Path, name: str) -> None:
+        """See `Files.keep`."""
+        file.replace(self._path(name))
 
     def delete(self, name: str) -> None:
         """See `Files.delete`."""
@@ -160,19 +244,18 @@ class ObjectFiles(Files):
         self.address = store.address
         self._store = store
 
-    def exists(self, name: str) -> bool:
-        """See `Files.exists`."""
+    def facts(self, name: str) -> FileFacts | None:
+        """See `Files.facts`."""
         import obstore
 
         try:
             with self._store.explained(self.uri(name)):
-                obstore.head(self._client, checked(name))
+                return _facts(obstore.head(self._client, checked(name)))
         except NoFileError:
-            return False
-        return True
+            return None
 
-    def names(self, prefix: str = "") -> Iterator[str]:
-        """See `Files.names`."""
+    def listed(self, prefix: str = "") -> Iterator[FileFacts]:
+        """See `Files.listed`."""
         import obstore
 
         parent, _, _ = prefix.rpartition("/")
@@ -180,7 +263,7 @@ class ObjectFiles(Files):
             for page in obstore.list(self._client, parent or None):
                 for entry in page:
                     if entry["path"].startswith(prefix):
-                        yield entry["path"]
+                        yield _facts(entry)
 
     def read(self, name: str, most: int | None = None) -> bytes:
         """See `Files.read`."""
@@ -196,6 +279,16 @@ class ObjectFiles(Files):
                 if len(content) >= most:
                     break
             return content[:most]
+
+    def sha256(self, name: str) -> str:
+        """See `Files.sha256`; the content is read once and kept nowhere."""
+        import obstore
+
+        digest = hashlib.sha256()
+        with self._store.explained(self.uri(name), missing=self._missing(name)):
+            for chunk in obstore.get(self._client, checked(name)).stream():
+                digest.update(chunk)
+        return digest.hexdigest()
 
     def download(self, name: str, file: Path) -> None:
         """See `Files.download`; says every ten seconds how far it is."""
@@ -226,6 +319,29 @@ class ObjectFiles(Files):
             obstore.put(
                 self._client, name, content, chunk_size=part, max_concurrency=_PARTS_AT_ONCE
             )
+
+    def create(self, file: Path, name: str) -> bool:
+        """See `Files.create`."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError
+
+        try:
+            with self._store.explained(self.uri(name)):
+                obstore.put(self._client, checked(name), file.read_bytes(), mode="create")
+        except StorageError as error:
+            if isinstance(error.__context__, AlreadyExistsError):
+                return False
+            raise
+        return True
+
+    def unfinished(self, folder: str, scratch: Path) -> Path:  # noqa: ARG002 - nobody sees it there
+        """See `Files.unfinished`."""
+        return unfinished_beside(scratch / "file")
+
+    def keep(self, file: Path, name: str) -> None:
+        """See `Files.keep`."""
+        self.upload(file, name)
+        file.unlink()
 
     def delete(self, name: str) -> None:
         """See `Files.delete`."""
@@ -265,6 +381,10 @@ def checked(name: str) -> str:
             "without `.`, `..` or backslashes"
         )
     return name
+
+
+def _facts(entry: Any) -> FileFacts:
+    return FileFacts(entry["path"], entry["size"], entry["last_modified"].timestamp())
 
 
 class _Progress:

@@ -7,6 +7,7 @@ import pytest
 
 from factory.base.errors import TerminalError
 from factory.lake.storage import address as storage
+from factory.base.files import DiskFullError
 from factory.lake.storage.errors import NoFileError, NoSuchStorageError
 from factory.lake.storage.files import Files
 from tests.harness.s3 import BUCKET
@@ -122,7 +123,7 @@ def test_copy_that_fails_half_way_leaves_nothing_in_a_folder(tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("shutil.copyfile", fill_the_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFullError, match=r"lake/a/b cannot be written, since the disk is full"):
         files.upload(a_file(tmp_path), "a/b")
     assert list((tmp_path / "lake" / "a").iterdir()) == []
 
