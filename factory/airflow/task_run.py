@@ -48,10 +48,10 @@ class TaskRun:
 
     @cached_property
     def lake(self) -> "Lake":
-        """The lake."""
+        """The lake, which looks at snapshots as the document says."""
         from factory.lake.table import Lake
 
-        return Lake(self.shared.storage)
+        return Lake(self.shared.storage, verify=self.shared.verify)
 
     @cached_property
     def folder(self) -> Path:

@@ -2,6 +2,8 @@
 
 import errno
 import json
+import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -84,13 +86,14 @@ def unwritable_explained(
         yield
     except OSError as error:
         # Without its cause: an errno says no more than these words.
-        if error.errno in _FULL:
+        number = _number_of(error)
+        if number in _FULL:
             written = unfinished.stat().st_size if unfinished and unfinished.exists() else 0
             left = None if bytes_needed is None else bytes_needed - written
-            raise DiskFullError(_full(path, error.errno, left)) from None
-        if error.errno in _NOT_WRITABLE:
+            raise DiskFullError(_full(path, number, left)) from None
+        if number in _NOT_WRITABLE:
             raise NotWritableError(
-                f"{path} cannot be written ({error.strerror or error}): let the user of this process write "
+                f"{path} cannot be written ({os.strerror(number)}): let the user of this process write "
                 "there, or name another place: `storage` and `workspace` in configs/_defaults.yaml"
             ) from None
         raise
@@ -101,7 +104,14 @@ _FULL = {
     errno.EDQUOT: "the quota of this user is used up",
     errno.EFBIG: "no file may be that large here",
 }
+_RUST = re.compile(r"\(os error (\d+)\)")
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def _number_of(error: OSError) -> int:
+    """The errno of an error; libraries in Rust put it into the text alone."""
+    found = _RUST.search(str(error))
+    return error.errno or (int(found[1]) if found else 0)
 
 
 def _full(path: Path, number: int, needed: int | None) -> str:

@@ -5,6 +5,18 @@ import shutil
 from pathlib import Path
 
 from factory.base.digests import sha256
+from factory.base.errors import TerminalError
+from factory.base.files import unwritable_explained
+
+
+class WorkspaceGoneError(TerminalError):
+    """What one task has left for another is not there any more."""
+
+    def __init__(self, what: str, task: str, folder: Path) -> None:
+        super().__init__(
+            f"{what} is not in the workspace any more ({folder}): somebody or something has removed it. "
+            f"Clear the DAG run from `{task}` on, so that it is made again"
+        )
 
 
 def open_workspace(root: Path, dag_id: str, run_id: str) -> Path:
@@ -14,11 +26,16 @@ def open_workspace(root: Path, dag_id: str, run_id: str) -> Path:
         root: Where the folders of all runs lie, on a disk that every worker sees.
         dag_id: Any text.
         run_id: Any text; a user may have chosen it.
+
+    Raises:
+        DiskFullError: There is no room for it.
+        NotWritableError: It cannot be made there.
     """
     folder = workspace_path(root, dag_id, run_id)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # mkdir's mode is cut by the umask, and a folder that was there may be open to others.
-    folder.chmod(0o700)
+    with unwritable_explained(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # mkdir's mode is cut by the umask, and a folder that was there may be open to others.
+        folder.chmod(0o700)
     return folder
 
 

@@ -10,6 +10,7 @@ from factory.cli.champion import champion
 from factory.cli.demo import demo
 from factory.cli.kinds import kinds
 from factory.cli.render import render
+from factory.cli.restore import restore
 from factory.cli.rollback import rollback
 from factory.cli.run import run
 from factory.cli.schema import schema
@@ -24,5 +25,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (demo, up, validate, render, run, serve, champion, rollback, kinds, schema):
+for command in (demo, up, validate, render, run, serve, champion, rollback, restore, kinds, schema):
     app.command()(command)

@@ -2,10 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -88,19 +88,32 @@ def dag_of(file: "TeamFile", name: str) -> str:
 
 
 FULL_NAME = re.compile(rf"{NAME.pattern}\.{NAME.pattern}")
-"""What names a model: `team.model`."""
+"""What names a model or a dataset: `team.model`."""
 
 
-def _full_name(value: str) -> str:
-    if not FULL_NAME.fullmatch(value):
-        raise typer.BadParameter(
-            f"{value!r} does not name a model: write TEAM.MODEL, such as ecology.species"
-        )
-    return value
+_EXAMPLES = {"model": "ecology.species", "dataset": "marine.penguins"}
+
+
+def full_name(what: Literal["model", "dataset"]) -> Callable[[str], str]:
+    """The check of an argument that names a model or a dataset."""
+
+    def check(value: str) -> str:
+        if not FULL_NAME.fullmatch(value):
+            raise typer.BadParameter(
+                f"{value!r} does not name a {what}: write TEAM.{what.upper()}, such as {_EXAMPLES[what]}"
+            )
+        return value
+
+    return check
 
 
 ModelArgument = Annotated[
-    str, typer.Argument(help="A registered model.", metavar="TEAM.MODEL", callback=_full_name)
+    str,
+    typer.Argument(
+        help="A registered model.",
+        metavar="TEAM.MODEL",
+        callback=full_name("model"),
+    ),
 ]
 
 

@@ -9,6 +9,7 @@ from factory.data.checks.check import AnyCheck
 from factory.data.load import Load
 from factory.data.sources.source import AnySource
 from factory.data.transforms.transform import AnyTransform
+from factory.lake.verification import Verify
 from factory.lake.write import Write
 from factory.team.notify import DatasetNotify
 from factory.team.resources import Resources, check_resources
@@ -28,6 +29,9 @@ class Dataset(Section):
     """The promised schema, column to DuckDB type; checked before publishing."""
     checks: ListOf[AnyCheck] = ()
     write: Write = Write()
+    verify: Verify = "sample"
+    """How the files of the snapshots that it reads are looked at: the sizes of all and the content of a few,
+    the content of all (`full`), or not at all (`"off"`, in quotation marks)."""
     share_with: ListOf[Name] | Literal["*"] = ()
     """Teams that may read it; `"*"` is every team."""
     load: Load | None = None

@@ -20,6 +20,7 @@ from duckdb import DuckDBPyRelation
 
 from factory.base.errors import TerminalError
 from factory.base.files import whole_file
+from factory.base.workspace import WorkspaceGoneError
 from factory.data.sql import SqlError
 from factory.lake import engine
 from factory.lake.engine import columns_of
@@ -43,8 +44,15 @@ class Rows:
 
     @classmethod
     def from_json(cls, reference: Mapping[str, Any]) -> Self:
-        """The rows that another task has referred to."""
-        return cls(Path(reference["file"]), reference["rows"], dict(reference["columns"]))
+        """The rows that another task has referred to.
+
+        Raises:
+            WorkspaceGoneError: Their file is not there any more.
+        """
+        file = Path(reference["file"])
+        if not file.is_file():
+            raise WorkspaceGoneError(file.name, "ingest", file.parent)
+        return cls(file, reference["rows"], dict(reference["columns"]))
 
 
 class UnusableValuesError(TerminalError):

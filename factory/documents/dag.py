@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from factory.base.section import DATA_FOLDERS
+from factory.lake.verification import Verify
 
 Document = dict[str, Any]
 """A DAG in dag-factory's YAML format, as plain data."""
@@ -148,6 +149,8 @@ class Shared:
     """The folders of the project below which sources may read files."""
     internal_hosts: tuple[str, ...] = ()
     """Servers of the worker's own network that sources may ask."""
+    verify: Verify = "sample"
+    """How the files of snapshots are looked at before they are read."""
     dataset: str | None = None
     """The dataset that the DAG publishes, `team.dataset`."""
     model: str | None = None

@@ -32,7 +32,11 @@ def dataset_document(team: TeamConfig, name: str, installation: Installation) ->
         tags=("dataset",),
         params=("publish_unchanged", "versions") if reads else ("publish_unchanged",),
         shared=installation.shared(
-            dataset=full_name, reads=reads, columns=dataset.columns, write=dump(dataset.write)
+            verify=dataset.verify,
+            dataset=full_name,
+            reads=reads,
+            columns=dataset.columns,
+            write=dump(dataset.write),
         ),
         tasks=with_workspace(tasks, installation),
     )

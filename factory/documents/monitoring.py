@@ -38,6 +38,7 @@ def monitoring_document(team: TeamConfig, name: str, installation: Installation)
         tags=("model", "monitoring"),
         params=("versions",),
         shared=installation.shared(
+            verify=model.verify,
             model=full_name,
             reads=_looked_at(watched),
             watched=watched,

@@ -26,7 +26,11 @@ def prediction_document(team: TeamConfig, name: str, installation: Installation)
     full_name, output = f"{team.team}.{name}", f"{team.team}.{model.predict.output_of(name)}"
     reads = tuple(qualify(reference, team.team) for reference in model.prediction_reads)
     shared = installation.shared(
-        dataset=output, model=full_name, reads=reads, write=dump(model.predict.write)
+        verify=model.verify,
+        dataset=output,
+        model=full_name,
+        reads=reads,
+        write=dump(model.predict.write),
     )
     return team_dag(
         team,

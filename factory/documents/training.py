@@ -52,6 +52,7 @@ def training_document(team: TeamConfig, name: str, installation: Installation) -
         tags=("model", "training"),
         params=("versions",),
         shared=installation.shared(
+            verify=model.verify,
             model=full_name,
             reads=reads,
             section=_section(model, installation),

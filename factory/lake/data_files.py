@@ -9,10 +9,10 @@ import json
 import math
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -66,27 +66,26 @@ class DataFiles:
             raise
 
     def _write_one(
-        self, schema: pa.Schema, first: pa.RecordBatch, left: Iterable[pa.RecordBatch]
+        self, schema: pa.Schema, first: pa.RecordBatch, left: Iterator[pa.RecordBatch]
     ) -> None:
         needed = self._bytes_needed - sum(action.size for action in self.added)
         target = self._files.unfinished(self._folder, self._scratch)
-        collected: list[pq.FileMetaData] = []
         try:
             with unwritable_explained(target.parent, bytes_needed=needed, unfinished=target):
                 with (
                     _HashedFile(target) as hashed,
-                    pq.ParquetWriter(hashed, schema, metadata_collector=collected) as writer,
+                    pq.ParquetWriter(hashed, schema) as writer,
                 ):
                     writer.write_batch(first)
                     while hashed.tell() < FILE_BYTES and (batch := next(left, None)) is not None:
                         writer.write_batch(batch)
                 size = target.stat().st_size
+                stats = json.dumps(statistics(pq.read_metadata(target)))
                 name = f"part-{len(self.added):05}-{uuid.uuid4()}-{hashed.digest}.parquet"
                 self._files.keep(target, f"{self._folder}/{name}")
         finally:
             target.unlink(missing_ok=True)
         now = int(time.time() * 1000)
-        stats = json.dumps(statistics(collected[0]))
         self.added.append(AddAction(name, size, {}, now, True, stats))  # noqa: FBT003
 
 
@@ -97,7 +96,7 @@ class _HashedFile:
         self._path = path
         self._hash = hashlib.sha256()
 
-    def __enter__(self) -> "_HashedFile":
+    def __enter__(self) -> Self:
         self._file = self._path.open("wb")
         return self
 

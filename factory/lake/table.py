@@ -178,7 +178,7 @@ class Lake:
             ) from error
         except StorageError:
             raise
-        except Exception as error:  # deltalake's own are of several types
+        except Exception as error:  # noqa: BLE001 - deltalake raises that itself
             raise self._unreadable(dataset, version, error) from None
 
     def _unreadable(self, dataset: str, version: int | None, error: Exception) -> LakeError:

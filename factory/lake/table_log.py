@@ -88,10 +88,9 @@ class TableLog:
             for name in self._names
             if (match := _CHECKPOINT.fullmatch(name)) and int(match[1]) <= version
         ]
-        start = 0
-        for start, name in checkpoints[-1:]:
-            if not self._is_parquet(name):
-                yield f"{self._files.uri(f'{self.folder}/{name}')} is no checkpoint"
+        start, name = max(checkpoints, default=(0, ""))
+        if name and not self._is_parquet(name):
+            yield f"{self._files.uri(f'{self.folder}/{name}')} is no checkpoint"
         for number in range(start, version + 1):
             address = self._files.uri(self.name_of(number))
             try:

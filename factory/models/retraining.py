@@ -118,6 +118,8 @@ def _checked(
     if rules.days_since is not None:
         days = (now - newest.record.registered_at).total_seconds() / 86_400
         wanted = f"`days_since` is {rules.days_since}"
+        if days < 0:
+            wanted += ": version and clock contradict each other, set the clock right or start the DAG by hand"
         yield days >= rules.days_since, f"{days:.1f} days have passed {since}, {wanted}"
 
 

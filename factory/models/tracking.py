@@ -61,6 +61,8 @@ _HEADING = re.compile(r"^## ", re.MULTILINE)
 _MOST_METRICS = 1000
 
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_LOCKED = "database is locked"
+"""What SQLite says when another process keeps it from writing."""
 _CREATIONS = 3
 _CREATION = "creation"
 """The tag by which a run is found again whose creation was not answered."""
@@ -142,6 +144,12 @@ class Tracking:
         try:
             yield self.client
         except (MlflowException, RequestException) as error:
+            if _LOCKED in str(error):
+                raise TrackingError(
+                    f"the MLflow server at {self.public_uri} cannot write: its database is locked. Look for what "
+                    "else has it open, such as a backup or a second server; it is tried again. SQLite has one "
+                    "writer at a time: many need PostgreSQL or MySQL"
+                ) from None
             if not _is_unreachable(error):
                 raise TrackingError(
                     f"the MLflow server at {self.public_uri} refuses: {error}"

@@ -163,6 +163,7 @@ class EmbeddedRuntime:
             serving=self.ports.serving_url if self.serves else None,
         )
         self._started = time.time()
+        self._begun = time.monotonic()  # a clock that is set meanwhile does not matter
         self._launch(_WATCHDOG)
         servers = [name for name in self._wanted if name in ("mlflow", SERVING)]
         airflow = [name for name in self._wanted if name not in servers]
@@ -239,7 +240,7 @@ class EmbeddedRuntime:
             mark, stdin = str(Mark(self._run, name, self.home.folder)), subprocess.DEVNULL
             arguments = command(name, self.ports)
             if not self._supervisor:
-                self._on_state(name, "starting", time.time() - self._started)
+                self._on_state(name, "starting", time.monotonic() - self._begun)
         component = Component.launch(
             name,
             arguments,
@@ -270,7 +271,7 @@ class EmbeddedRuntime:
             self.check()
         del self._components[MIGRATION]
         self.home.migrated.write_text(version)
-        self._on_state(MIGRATION, "healthy", time.time() - self._started)
+        self._on_state(MIGRATION, "healthy", time.monotonic() - self._begun)
 
     def _wait_until_healthy(self) -> None:
         waiting = set(self._wanted)
@@ -280,10 +281,10 @@ class EmbeddedRuntime:
             for name in self._wanted:
                 if name in waiting & healthy:
                     waiting.remove(name)
-                    self._on_state(name, "healthy", time.time() - self._started)
+                    self._on_state(name, "healthy", time.monotonic() - self._begun)
             if not waiting:
                 return
-            if time.time() - self._started > self._deadline:
+            if time.monotonic() - self._begun > self._deadline:
                 missing = tuple(name for name in self._wanted if name in waiting)
                 raise NotHealthyError(
                     missing, self._deadline, self.home.logs, self._components[missing[0]].tail()

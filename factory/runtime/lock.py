@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from factory.runtime.errors import AlreadyRunningError
+from factory.runtime.errors import AlreadyRunningError, EmbeddedRuntimeError
 from factory.runtime.home import Home
 from factory.runtime.ports import Ports
 
@@ -25,9 +25,16 @@ class HomeLock:
 
         Raises:
             AlreadyRunningError: another process holds it; names its addresses.
+            EmbeddedRuntimeError: its folder cannot be written to.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = self._path.open("a+", encoding="utf-8")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = self._path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise EmbeddedRuntimeError(
+                f"{self._path} cannot be written ({error.strerror}): everything that runs here is kept in "
+                f"{self._path.parent}. Let this user write there, make room, or run in a copy of the project"
+            ) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -11,6 +11,7 @@ from factory.base.section import ListOf, NotTrained, OwnFunctionPath, Section, S
 from factory.data.transforms.transform import AnyTransform
 from factory.deploy.targets.target import AnyTarget
 from factory.kinds import METRIC
+from factory.lake.verification import Verify
 from factory.models.predict import Predict
 from factory.models.promotion import Promotion, check_promotion
 from factory.models.retraining import RetrainWhen
@@ -100,6 +101,9 @@ class Model(Section):
     """Where the champion answers."""
     backend: Annotated[AnyBackend | None, NotTrained()] = None
     """Where trials are trained; in their tasks when left out."""
+    verify: Annotated[Verify, NotTrained()] = "sample"
+    """How the files of the snapshots that it reads are looked at, in training, prediction and monitoring: the
+    sizes of all and the content of a few, the content of all (`full`), or not at all (`"off"`)."""
     resources: Annotated[Resources, NotTrained()] = Field(default_factory=dict)
     """What is created for a training run and destroyed with it."""
     notify: Annotated[Notify | None, NotTrained()] = None

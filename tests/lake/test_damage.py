@@ -1,6 +1,7 @@
 """Damaged lakes: what is found when a snapshot is read, and how an old one becomes the newest again."""
 
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,9 @@ def test_sample_reads_some_files_of_a_large_snapshot_and_full_all_of_them(publis
     read: list[str] = []
     reading = type(publish.lake.files).sha256
     monkeypatch.setattr(
-        type(publish.lake.files), "sha256", lambda self, name: read.append(name) or reading(self, name)
+        type(publish.lake.files),
+        "sha256",
+        lambda self, name: read.append(name) or reading(self, name),
     )
     monkeypatch.setattr(verification, "SAMPLE_BYTES", 1000)
 
@@ -170,7 +173,9 @@ def test_damaged_or_unknown_version_is_not_restored(three):
 
 def test_table_without_a_whole_version_says_so(publish):
     publish(TWO_ROWS)
-    with pytest.raises(NoSnapshotError, match=rf"no whole snapshot before .*`factory run {DATASET}`"):
+    with pytest.raises(
+        NoSnapshotError, match=rf"no whole snapshot before .*`factory run {DATASET}`"
+    ):
         restore(publish.lake, DATASET)
 
 
@@ -223,3 +228,19 @@ def test_damaged_checkpoint_is_named(publish):
     checkpoint.write_bytes(b"x" * 100)
     with pytest.raises(DamagedSnapshotError, match=rf"{checkpoint.name} is no checkpoint"):
         opened_anew(publish).newest(DATASET)
+
+
+def test_clock_that_is_set_back_does_not_change_the_order_of_versions(publish, monkeypatch):
+    publish("select 1 as id")
+
+    class Yesterday(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) - timedelta(days=1)
+
+    monkeypatch.setattr("factory.lake.publishing.datetime", Yesterday)
+    second = publish("select 2 as id").snapshot
+    assert second.published_at < publish.lake.snapshot(DATASET, 0).published_at
+    assert publish.lake.newest(DATASET) == second
+    assert [one.version for one in publish.lake.history(DATASET)] == [1, 0]
+    assert restore(publish.lake, DATASET).snapshot.version == 2

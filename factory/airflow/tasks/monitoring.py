@@ -7,6 +7,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from factory.airflow.task_run import TaskRun
 from factory.airflow.tasks.inputs import decide
+from factory.base.workspace import WorkspaceGoneError
 
 __all__ = ["breach", "inputs", "measure", "report"]
 
@@ -137,7 +138,10 @@ def _watched(run: TaskRun) -> Any:
 def _measured(run: TaskRun) -> Any:
     from factory.monitoring.measure import Measurement
 
-    text = (run.folder / _MEASUREMENT).read_text(encoding="utf-8")
+    try:
+        text = (run.folder / _MEASUREMENT).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise WorkspaceGoneError(_MEASUREMENT, "measure", run.folder) from None
     return Measurement.model_validate_json(text)
 
 

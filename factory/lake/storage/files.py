@@ -4,9 +4,7 @@ Names are relative, with `/` between their parts, as `pets/_files/ab/abcd.jpg`.
 """
 
 import hashlib
-import logging
 import os
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +18,10 @@ from factory.base.files import UNFINISHED, copy_file, unfinished_beside, whole_f
 from factory.lake.storage import address as storage
 from factory.lake.storage.errors import NoFileError, NoSuchStorageError, StorageError
 from factory.lake.storage.object_store import ObjectStore
-
-log = logging.getLogger(__name__)
+from factory.lake.storage.progress import Progress
 
 PART_BYTES = 8 * 1024**2
 """Files of this size and more go up in parts of this size."""
-PROGRESS_SECONDS = 10.0
-"""Between two lines of the log that say how far a transfer is."""
 _PARTS_AT_ONCE = 4
 _MOST_PARTS = 10_000
 """S3 takes no more for one file."""
@@ -300,7 +295,7 @@ class ObjectFiles(Files):
             self._store.explained(self.uri(name), missing=self._missing(name)),
         ):
             found = obstore.get(self._client, checked(name))
-            progress = _Progress(f"downloading {self.uri(name)}", found.meta["size"])
+            progress = Progress(f"downloading {self.uri(name)}", found.meta["size"])
             for chunk in found.stream():
                 target.write(chunk)
                 progress.add(len(chunk))
@@ -359,7 +354,7 @@ class ObjectFiles(Files):
 
     def _parts(self, file: Path, name: str, size: int, part: int) -> Iterator[bytes]:
         # Asked for by the thread that uploads, which a signal can stop here: Airflow ends tasks so.
-        progress = _Progress(f"uploading {name} to {self.address}", size)
+        progress = Progress(f"uploading {name} to {self.address}", size)
         with file.open("rb") as content:
             while chunk := content.read(part):
                 yield chunk
@@ -385,27 +380,3 @@ def checked(name: str) -> str:
 
 def _facts(entry: Any) -> FileFacts:
     return FileFacts(entry["path"], entry["size"], entry["last_modified"].timestamp())
-
-
-class _Progress:
-    """Counts the bytes of a transfer and logs them every ten seconds."""
-
-    def __init__(self, what: str, total: int) -> None:
-        self._what = what
-        self._total = total
-        self._done = 0
-        self._last = time.monotonic()
-
-    def add(self, count: int) -> None:
-        """Count further bytes."""
-        self._done += count
-        if time.monotonic() - self._last < PROGRESS_SECONDS:
-            return
-        self._last = time.monotonic()
-        log.info(
-            "%s: %.1f of %.1f MB (%.0f %%)",
-            self._what,
-            self._done / 1e6,
-            self._total / 1e6,
-            100 * self._done / max(self._total, 1),
-        )

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.lake.storage import address as storage
 from factory.base.files import DiskFullError
+from factory.lake.storage import address as storage
 from factory.lake.storage.errors import NoFileError, NoSuchStorageError
 from factory.lake.storage.files import Files
 from tests.harness.s3 import BUCKET

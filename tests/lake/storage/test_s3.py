@@ -14,7 +14,7 @@ import pytest
 
 from factory.base.errors import TerminalError
 from factory.lake.storage import files as files_module
-from factory.lake.storage import object_store
+from factory.lake.storage import object_store, progress
 from factory.lake.storage.access import Access, current, missing_for, using
 from factory.lake.storage.bucket import make_bucket
 from factory.lake.storage.errors import (
@@ -57,12 +57,12 @@ def test_large_file_goes_up_in_parts_and_comes_back_whole(s3, files, large, tmp_
 
 
 def test_progress_is_logged_every_ten_seconds(files, large, caplog, monkeypatch):
-    assert files_module.PROGRESS_SECONDS == 10
+    assert progress.PROGRESS_SECONDS == 10
     now = iter(range(0, 10_000, 4))
-    monkeypatch.setattr(files_module.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
     with caplog.at_level(logging.INFO):
         files.upload(large, "large")
-    said = [record.message for record in caplog.records if record.name == files_module.log.name]
+    said = [record.message for record in caplog.records if record.name == progress.log.name]
     assert said
     assert all("uploading large to s3://lake/lake: " in line for line in said)
     assert any("of 25.2 MB" in line for line in said)

@@ -1,0 +1,74 @@
+"""Telling Airflow of what a command has changed, so that the readers of it run."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from factory.cli.console import console, errors
+from factory.runtime.errors import EmbeddedRuntimeError
+from factory.runtime.lock import addresses_of
+
+USER, PASSWORD = "FACTORY_AIRFLOW_USER", "FACTORY_AIRFLOW_PASSWORD"
+"""The environment variables that say who asks an Airflow that wants to know."""
+
+AirflowOption = Annotated[
+    str | None,
+    typer.Option(
+        help="The Airflow to tell; the one that runs in the project if left out. The variables "
+        f"{USER} and {PASSWORD} say who tells it.",
+        envvar="FACTORY_AIRFLOW_URL",
+    ),
+]
+
+
+def tell_readers(
+    name: str, event: dict[str, Any], what: str, project: Path, airflow_url: str | None
+) -> None:
+    """Emit an asset's event, or say how to do it where no Airflow answers.
+
+    Args:
+        name: The asset's name.
+        event: Its extra.
+        what: What the asset is, for people: `the model`, `the dataset`.
+        project: The project's folder.
+        airflow_url: The Airflow to tell; the one that runs in the project if None.
+
+    Raises:
+        typer.Exit: The Airflow that there is did not take it.
+    """
+    running = addresses_of(project)
+    address = airflow_url or (running.airflow if running else None)
+    if address is None:
+        reason = "no Airflow runs in this project, and none is named by --airflow-url"
+        _say_how(name, event, what, reason)
+        return
+    try:
+        _emit(address, name, event)
+    except EmbeddedRuntimeError as failure:
+        _say_how(name, event, what, str(failure))
+        raise typer.Exit(1) from failure
+    console.print(f"Its asset event was emitted in {address}", highlight=False)
+
+
+def _emit(address: str, name: str, event: dict[str, Any]) -> None:
+    from factory.runtime.airflow_api import AirflowClient
+
+    user, password = os.environ.get(USER), os.environ.get(PASSWORD)
+    with AirflowClient(address.rstrip("/"), username=user, password=password) as airflow:
+        airflow.emit(name, event)
+
+
+def _say_how(name: str, event: dict[str, Any], what: str, reason: str) -> None:
+    errors.print(
+        f"[bold yellow]No asset event was emitted[/]: {escape(reason)}. What follows {what} has not "
+        f"been started. To do so, open Airflow, Assets, [bold]{name}[/], Create Asset Event, "
+        "Manual, with this extra:",
+        soft_wrap=True,
+        highlight=False,
+    )
+    # Not through Rich, which would break the line: it is there to be copied.
+    typer.echo(json.dumps(event), err=True)
