@@ -24,6 +24,7 @@ FORBIDDEN = {
     "data": ("mlflow", "factory.catalog", "factory.documents", *ABOVE),
     "training": ("factory.catalog", "factory.documents", *ABOVE),
     "trainers": ("factory.catalog", "factory.documents", "factory.lake", *ABOVE),
+    "cleaning": ("factory.catalog", "factory.documents", *ABOVE),
     "models": ("factory.catalog", "factory.documents", *ABOVE),
     "monitoring": ("factory.catalog", "factory.documents", *ABOVE),
     "serving": ("factory.catalog", "factory.deploy", "factory.documents", "factory.lake", *ABOVE),

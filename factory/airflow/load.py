@@ -11,9 +11,11 @@ from airflow.sdk import DAG, get_parsing_context
 
 from factory.airflow.build import build, build_all
 from factory.catalog import Project, read_all, read_one
-from factory.documents.compile import compile_one, compile_team
+from factory.documents.compile import compile_one, compile_platform, compile_team
 from factory.documents.installation import Installation
+from factory.documents.maintenance import MAINTENANCE
 from factory.team.environment import active_environment, configs_folder
+from factory.team.reader import read_platform
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,9 @@ def load_dags(namespace: dict[str, Any]) -> None:
 
 def load_one(configs: Path, dag_id: str) -> dict[str, DAG]:
     """The one DAG of this id: reads `_defaults.yaml` and one team's file, whatever else is there."""
+    if dag_id == MAINTENANCE:
+        platform = read_platform(configs, active_environment()).config
+        return build_all(compile_platform(platform, Installation.of(platform, configs.parent)))
     read = read_one(configs, dag_id.partition(".")[0], active_environment())
     if read is None:
         return {}
@@ -77,7 +82,7 @@ def _headline(count: int) -> str:
 
 def _build_project(configs: Path, project: Project) -> tuple[dict[str, DAG], dict[str, Exception]]:
     installation = Installation.of(project.platform, configs.parent)
-    dags: dict[str, DAG] = {}
+    dags: dict[str, DAG] = build_all(compile_platform(project.platform, installation))
     failures: dict[str, Exception] = {}
     with _no_garbage_collection():
         for name, file in project.teams.items():

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from factory.base.errors import FactoryError
 
+TEMPORARY = "factory-"
+"""What the names of temporary folders begin with, so that those of killed processes are found."""
 UNFINISHED = ".unfinished-"
 """What the names of files begin with that are still being written."""
 

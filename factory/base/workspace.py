@@ -1,12 +1,16 @@
 """The scratch folder that the tasks of one run share."""
 
+import os
 import re
 import shutil
 from pathlib import Path
 
 from factory.base.digests import sha256
 from factory.base.errors import TerminalError
-from factory.base.files import unwritable_explained
+from factory.base.files import unwritable_explained, write_json
+
+OWNER = "run.json"
+"""The file in a workspace that says whose it is: `dag_id`, `run_id`, and `airflow`, its AIRFLOW_HOME."""
 
 
 class WorkspaceGoneError(TerminalError):
@@ -36,6 +40,8 @@ def open_workspace(root: Path, dag_id: str, run_id: str) -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # mkdir's mode is cut by the umask, and a folder that was there may be open to others.
         folder.chmod(0o700)
+        owner = {"dag_id": dag_id, "run_id": run_id, "airflow": os.environ.get("AIRFLOW_HOME")}
+        write_json(folder / OWNER, owner)
     return folder
 
 

@@ -7,6 +7,7 @@ Heavy imports (Airflow, pandas, scikit-learn, MLflow) belong inside the function
 import typer
 
 from factory.cli.champion import champion
+from factory.cli.clean import clean
 from factory.cli.demo import demo
 from factory.cli.kinds import kinds
 from factory.cli.render import render
@@ -25,5 +26,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (demo, up, validate, render, run, serve, champion, rollback, restore, kinds, schema):
+for command in (
+    demo,
+    up,
+    validate,
+    render,
+    run,
+    serve,
+    champion,
+    rollback,
+    restore,
+    clean,
+    kinds,
+    schema,
+):
     app.command()(command)

@@ -14,7 +14,8 @@ def render(
     name: Annotated[
         str,
         typer.Argument(
-            help="A team, or one of its datasets, models or DAGs.", metavar="TEAM[.NAME]"
+            help="A team, or one of its datasets, models or DAGs; or `maintenance`.",
+            metavar="TEAM[.NAME]",
         ),
     ],
     project: ProjectOption = Path(),
@@ -24,16 +25,20 @@ def render(
     Plain dag-factory loads it (`dagfactory.load_yaml_dags(config_filepath=…)`).
     """
     from factory.catalog import read_all
-    from factory.documents.compile import compile_team
+    from factory.documents.compile import compile_platform, compile_team
     from factory.documents.installation import Installation
+    from factory.documents.maintenance import MAINTENANCE
     from factory.documents.rendering import to_yaml
     from factory.team.environment import active_environment
 
     configs = project.resolve() / "configs"
     read = read_all(configs, active_environment())
+    installation = Installation.of(read.platform, configs.parent)
     team, _, rest = name.partition(".")
-    file = healthy_team(read, configs, team)
-    documents = compile_team(file.team, Installation.of(read.platform, configs.parent))
+    documents = compile_platform(read.platform, installation) if name == MAINTENANCE else {}
+    if not documents:
+        file = healthy_team(read, configs, team)
+        documents = compile_team(file.team, installation)
     if rest:
         dag_id = dag_of(file, name)
         documents = {dag_id: documents[dag_id]}

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,10 +11,11 @@ import typer
 from rich.markup import escape
 
 from factory.cli.console import ProjectOption, console, errors, failures_explained, plain_table
-from factory.cli.project import dag_of, healthy_team
+from factory.cli.project import dag_of, healthy_team, platform_of
 from factory.cli.storage import check_storage, reaching
 from factory.runtime import foreground
 from factory.runtime.home import Home
+from factory.runtime.recorded_runs import RecordedRuns, in_foreground
 from factory.runtime.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -120,7 +122,8 @@ def _run_all(
             pause(seconds)
             show()
 
-        with foreground.tracking(project, pause) as variables:
+        _remove_what_killed_runs_left(project)
+        with in_foreground(Home.of(project)), foreground.tracking(project, pause) as variables:
             foreground.migrate(project, variables, log, pause)
             command = [sys.executable, "-P", "-m", "factory.airflow.run_dags", str(report)]
             code = foreground.run([*command, *dag_ids], variables, log, watch)
@@ -130,6 +133,23 @@ def _run_all(
         raise typer.Exit(1)
     console.print(f"[dim]Logs: {log}[/]", highlight=False)
     return outcomes
+
+
+def _remove_what_killed_runs_left(project: Path) -> None:
+    """Remove the workspaces of earlier `factory run`s that were killed, unless one is at work."""
+    from factory.cleaning.leftover import clean
+    from factory.cleaning.old_workspaces import workspaces
+    from factory.documents.installation import Installation
+
+    home = Home.of(project)
+    recorded, own = RecordedRuns(home), str(home.foreground.airflow)
+
+    def is_live(dag_id: str, run_id: str, airflow_home: str | None) -> bool | None:
+        return recorded.is_live(dag_id, run_id, airflow_home) if airflow_home == own else None
+
+    root = Path(Installation.of(platform_of(project).config, project).workspace)
+    found = workspaces(root.glob("*/*"), is_live, now=time.time(), grace=0)
+    clean("workspaces", found, dry_run=False)
 
 
 def _shown(lines: Iterable[str]) -> Iterator[dict[str, Any]]:

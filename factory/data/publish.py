@@ -1,6 +1,7 @@
 """Checked rows into the lake, after the bytes of the images that they name, and what consumers are told."""
 
 import logging
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from factory.lake.write import Write
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 8
+_YOUNG = 60 * 60.0
+"""Seconds for which bytes in the lake are safe from being taken for forgotten: less than any grace period."""
 _REPORTED = 1000
 
 
@@ -99,7 +102,9 @@ def publish_images(dataset: str, rows: Rows, lake: Lake) -> int:
     uploaded = known = size = 0
 
     def upload(address: str) -> int:
-        if lake.files.exists(address):
+        there = lake.files.facts(address)
+        # What no snapshot names yet may be taken away once it is old: `factory.cleaning.unnamed_files`.
+        if there is not None and time.time() - there.modified < _YOUNG:
             return -1
         lake.files.upload(folder / address, address)
         return (folder / address).stat().st_size

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from factory.base.aws import calling
+from factory.base.files import TEMPORARY
 
 _HOST = re.compile(
     r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)"
@@ -71,7 +72,7 @@ class EcrRegistry:
             found = client.get_authorization_token()
         token = str(found["authorizationData"][0]["authorizationToken"])
         # Made so that nobody else may look inside.
-        with TemporaryDirectory(prefix="registry-") as folder:
+        with TemporaryDirectory(prefix=f"{TEMPORARY}registry-") as folder:
             config = Path(folder) / "config.json"
             config.touch(mode=0o600)
             config.write_text(json.dumps({"auths": {self.host: {"auth": token}}}))

@@ -7,11 +7,12 @@ from factory.documents.dag import Dag, Document, OwnDag
 from factory.documents.dataset import dataset_document
 from factory.documents.deployment import deployment_document, deployment_id
 from factory.documents.installation import Installation
+from factory.documents.maintenance import MAINTENANCE, maintenance_document
 from factory.documents.monitoring import monitoring_document, monitoring_id
 from factory.documents.prediction import prediction_document, prediction_id
 from factory.documents.team_dag import notifiers
 from factory.documents.training import training_document, training_id
-from factory.team.team import TeamConfig
+from factory.team.team import PlatformConfig, TeamConfig
 
 
 def dag_ids(team: TeamConfig) -> tuple[str, ...]:
@@ -54,6 +55,13 @@ def _makers(team: TeamConfig) -> dict[str, Callable[[Installation], Dag | OwnDag
     for name in team.dags:
         makers[f"{team.team}.{name}"] = partial(_own_document, team, name)
     return makers
+
+
+def compile_platform(platform: PlatformConfig, installation: Installation) -> dict[str, Document]:
+    """The documents of the platform's own DAGs, by id."""
+    if platform.maintenance is None:
+        return {}
+    return {MAINTENANCE: maintenance_document(platform.maintenance, installation).as_data()}
 
 
 def _own_document(team: TeamConfig, name: str, _installation: Installation) -> OwnDag:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from factory.base.digests import sha256_of_folder
 from factory.base.errors import TerminalError
+from factory.base.files import TEMPORARY
 from factory.models.record import RELEASE_FILE
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def downloaded(uri: str, expected: str | None = None) -> Iterator[Path]:
     # Late: importing it takes a second.
     import mlflow.artifacts
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         local = Path(uri)
         if not local.is_dir():
             local = Path(mlflow.artifacts.download_artifacts(uri, dst_path=folder))

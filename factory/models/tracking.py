@@ -61,8 +61,6 @@ _HEADING = re.compile(r"^## ", re.MULTILINE)
 _MOST_METRICS = 1000
 
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-_LOCKED = "database is locked"
-"""What SQLite says when another process keeps it from writing."""
 _CREATIONS = 3
 _CREATION = "creation"
 """The tag by which a run is found again whose creation was not answered."""
@@ -144,20 +142,13 @@ class Tracking:
         try:
             yield self.client
         except (MlflowException, RequestException) as error:
-            if _LOCKED in str(error):
-                raise TrackingError(
-                    f"the MLflow server at {self.public_uri} cannot write: its database is locked. Look for what "
-                    "else has it open, such as a backup or a second server; it is tried again. SQLite has one "
-                    "writer at a time: many need PostgreSQL or MySQL"
-                ) from None
             if not _is_unreachable(error):
                 raise TrackingError(
                     f"the MLflow server at {self.public_uri} refuses: {error}"
                 ) from error
             # Without its cause, which repeats the address, password and all.
             raise TrackingError(
-                f"the MLflow server at {self.public_uri} does not answer: check that it runs, and "
-                "that MLFLOW_TRACKING_URI is its address"
+                f"the MLflow server at {self.public_uri} {_no_answer(str(error))}"
             ) from None
 
     @property
@@ -436,6 +427,25 @@ def _may_have_happened(error: BaseException) -> bool:
     if _is_unreachable(error):
         return True
     return isinstance(error, MlflowException) and error.get_http_status_code() >= 500
+
+
+def _no_answer(text: str) -> str:
+    """What to do about a server that gave no answer of use.
+
+    Args:
+        text: What the client says of it, which may hold the address and a password.
+    """
+    locked = "something else, such as a backup, may keep its database locked"
+    if "timed out" in text.lower():
+        return (
+            f"does not answer in time: it may have too much to do, or {locked}. It is tried again; "
+            "MLFLOW_HTTP_REQUEST_TIMEOUT says how long to wait"
+        )
+    if "error responses" in text:
+        return (
+            f"fails by itself: {locked}, or its disk is full; its log says which. It is tried again"
+        )
+    return "does not answer: check that it runs, and that MLFLOW_TRACKING_URI is its address"
 
 
 def _is_unreachable(error: BaseException) -> bool:

@@ -32,6 +32,7 @@ from factory.runtime.errors import (
 )
 from factory.runtime.home import Home
 from factory.runtime.lock import HomeLock
+from factory.runtime.log_files import rotate
 from factory.runtime.ports import Ports
 from factory.runtime.processes import POLL, Component, Mark, members, sweep
 from factory.runtime.supervisor import OnEvent, Supervisor
@@ -203,6 +204,7 @@ class EmbeddedRuntime:
         """Wait until a component is given up, or for `pause` to raise."""
         while True:
             self.check()
+            self._rotate_logs()
             self._pause(1.0)
 
     def stop(self) -> None:
@@ -231,6 +233,12 @@ class EmbeddedRuntime:
         if watchdog:
             watchdog.process.communicate()  # closes the pipe that it listens to, and waits for its end
         self._lock.release()
+
+    def _rotate_logs(self) -> None:
+        for component in self._components.values():
+            rotate(component.log, is_held=True)
+        # Written to line by line, and closed in between.
+        rotate(self.home.lineage, is_held=False)
 
     def _launch(self, name: str) -> Component:
         if name == _WATCHDOG:

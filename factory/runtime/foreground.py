@@ -12,6 +12,7 @@ from factory.runtime.components import MIGRATION, command
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.errors import AlreadyRunningError, EmbeddedRuntimeError
 from factory.runtime.home import OWNER_ONLY, Home
+from factory.runtime.log_files import rotate
 from factory.runtime.ports import Ports
 from factory.runtime.processes import POLL
 from factory.runtime.variables import variables
@@ -53,6 +54,7 @@ def run(program: Sequence[str], environ: Mapping[str, str], log: Path, pause: Pa
         Its exit code.
     """
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    rotate(log, is_held=False)
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
             program,

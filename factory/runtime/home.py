@@ -104,6 +104,11 @@ class Home:
         """Locked by the runtime that uses this home; its content says where that one answers."""
         return self.folder / "runtime.json"
 
+    @property
+    def foreground_lock(self) -> Path:
+        """Held by each `factory run` at work; only in `foreground` there is one."""
+        return self.folder / "running.lock"
+
     def prepare(self) -> None:
         """Make the folders and the two databases, for their owner only, those of before too.
 

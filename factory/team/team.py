@@ -21,6 +21,7 @@ from factory.base.section import (
     Text,
 )
 from factory.data.dataset import Dataset
+from factory.team.maintenance import Maintenance
 from factory.team.notify import Notify
 from factory.training.model import Model
 
@@ -157,6 +158,8 @@ class PlatformConfig(Section):
     """What each team may use. Once one is listed, a file of a team that is not is refused."""
     plugins: ListOf[Text] = ()
     """Installed packages that may add kinds of sources, checks, metrics and so on: see `factory kinds`."""
+    maintenance: Maintenance | None = None
+    """A DAG that takes away what killed runs have left over; there is none if left out."""
     prices: dict[Text, PositivePrice] = Field(default_factory=dict)
     """What an hour of an instance costs, in USD, by instance type; `max_cost` reckons with it."""
     defaults: dict[str, Any] = Field(default_factory=dict)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from factory.base.errors import TerminalError
+from factory.base.files import TEMPORARY
 from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
 from factory.models.tracking import Tracking, TrainingRun
@@ -166,7 +167,7 @@ def _log(
             "best_run": winner.mlflow_run_id,
         },
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         save_sweep(ranking, model, Path(folder) / "sweep.png")
         if winner.fit.history:
             save_learning_curves(winner.fit.history, Path(folder) / "learning_curves.png")
@@ -222,7 +223,7 @@ def final_test(
         sweep.parent_run_id,
         metrics={f"test_{name}": value for name, value in scores.values.items()},
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         save_test_plots(model, target, predictions, Path(folder))
         tracking.log_files(sweep.parent_run_id, Path(folder), at="test")
     logger.info("On %d test rows: %s", len(target), scores.values)

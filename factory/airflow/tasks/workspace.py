@@ -6,10 +6,17 @@ from factory.airflow.task_run import TaskRun
 
 
 def open_workspace(*, run: TaskRun) -> None:
-    """Make the run's folder."""
-    from factory.base import workspace
+    """Make the run's folder, and remove those of the DAG's runs that were killed."""
+    import time
 
-    workspace.open_workspace(Path(run.shared.workspace), run.ti.dag_id, run.ti.run_id)
+    from factory.airflow.live_runs import is_live
+    from factory.base import workspace
+    from factory.cleaning.leftover import clean
+    from factory.cleaning.old_workspaces import workspaces
+
+    own = workspace.open_workspace(Path(run.shared.workspace), run.ti.dag_id, run.ti.run_id)
+    others = (folder for folder in own.parent.iterdir() if folder != own)
+    clean("workspaces", workspaces(others, is_live, now=time.time(), grace=0), dry_run=False)
 
 
 def make_bucket(*, run: TaskRun) -> None:

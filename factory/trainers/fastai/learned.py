@@ -17,6 +17,7 @@ import torch  # noqa: TID253 - whoever imports this module wants torch
 from numpy.typing import NDArray
 
 from factory.base.errors import TerminalError
+from factory.base.files import TEMPORARY
 from factory.trainers.fastai import tabular, vision
 from factory.trainers.fastai.learning import as_on_a_cpu, device
 from factory.trainers.fastai.stored import (
@@ -123,7 +124,7 @@ def log_learned(learned: Learned, logged: LoggedModel) -> str:
     features = logged.features.head(_EXAMPLE_IMAGES) if has_images else logged.features
     rows = features.astype(object) if has_images else features
     predicted = pd.Series(learned.predict(features).values)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         data = Path(folder) / _DATA
         write_folder(learned.description, learned.network.state_dict(), data)
         model = Model.log(

@@ -14,6 +14,7 @@ import skops.io
 from mlflow.models import infer_signature
 
 from factory.base.errors import TerminalError
+from factory.base.files import TEMPORARY
 from factory.trainers.scikit_learn.tree_check import check_trees
 from factory.trainers.trainer import LoggedModel, TrainedModel
 
@@ -67,7 +68,7 @@ def trusted_types(pipeline: TrainedModel, packages: Iterable[str]) -> list[str]:
     Raises:
         TerminalError: There are types of other packages, or skops cannot write the pipeline.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         file = Path(folder) / "model.skops"
         try:
             skops.io.dump(pipeline, file)

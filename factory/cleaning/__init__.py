@@ -1,0 +1,1 @@
+"""What is left over, and taking it away: one module a kind of leftover."""
