@@ -32,7 +32,6 @@ from factory.runtime.errors import (
 )
 from factory.runtime.home import Home
 from factory.runtime.lock import HomeLock
-from factory.runtime.log_files import rotate
 from factory.runtime.ports import Ports
 from factory.runtime.processes import POLL, Component, Mark, members, sweep
 from factory.runtime.supervisor import OnEvent, Supervisor
@@ -164,7 +163,6 @@ class EmbeddedRuntime:
             serving=self.ports.serving_url if self.serves else None,
         )
         self._started = time.time()
-        self._begun = time.monotonic()  # a clock that is set meanwhile does not matter
         self._launch(_WATCHDOG)
         servers = [name for name in self._wanted if name in ("mlflow", SERVING)]
         airflow = [name for name in self._wanted if name not in servers]
@@ -204,7 +202,7 @@ class EmbeddedRuntime:
         """Wait until a component is given up, or for `pause` to raise."""
         while True:
             self.check()
-            self._rotate_logs()
+            self.home.rotate_logs()
             self._pause(1.0)
 
     def stop(self) -> None:
@@ -234,12 +232,6 @@ class EmbeddedRuntime:
             watchdog.process.communicate()  # closes the pipe that it listens to, and waits for its end
         self._lock.release()
 
-    def _rotate_logs(self) -> None:
-        for component in self._components.values():
-            rotate(component.log, is_held=True)
-        # Written to line by line, and closed in between.
-        rotate(self.home.lineage, is_held=False)
-
     def _launch(self, name: str) -> Component:
         if name == _WATCHDOG:
             mark, stdin = "", subprocess.PIPE  # no mark: it outlives the sweep that it makes
@@ -248,7 +240,7 @@ class EmbeddedRuntime:
             mark, stdin = str(Mark(self._run, name, self.home.folder)), subprocess.DEVNULL
             arguments = command(name, self.ports)
             if not self._supervisor:
-                self._on_state(name, "starting", time.monotonic() - self._begun)
+                self._on_state(name, "starting", time.time() - self._started)
         component = Component.launch(
             name,
             arguments,
@@ -279,20 +271,21 @@ class EmbeddedRuntime:
             self.check()
         del self._components[MIGRATION]
         self.home.migrated.write_text(version)
-        self._on_state(MIGRATION, "healthy", time.monotonic() - self._begun)
+        self._on_state(MIGRATION, "healthy", time.time() - self._started)
 
     def _wait_until_healthy(self) -> None:
-        waiting = set(self._wanted)
+        waiting, begun = set(self._wanted), time.monotonic()
         while waiting:
             self.check()
             healthy = healthy_components(self.ports, since=self._started, serving=self.serves)
             for name in self._wanted:
                 if name in waiting & healthy:
                     waiting.remove(name)
-                    self._on_state(name, "healthy", time.monotonic() - self._begun)
+                    self._on_state(name, "healthy", time.time() - self._started)
             if not waiting:
                 return
-            if time.monotonic() - self._begun > self._deadline:
+            # By a clock that nobody sets.
+            if time.monotonic() - begun > self._deadline:
                 missing = tuple(name for name in self._wanted if name in waiting)
                 raise NotHealthyError(
                     missing, self._deadline, self.home.logs, self._components[missing[0]].tail()

@@ -8,6 +8,8 @@ from base64 import urlsafe_b64encode
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from factory.runtime.log_files import rotate
+
 OWNER_ONLY = 0o077
 """The umask of all processes of a runtime: nobody else reads what they write."""
 
@@ -133,6 +135,13 @@ class Home:
                 connection.close()
             for file in database.parent.glob(f"{database.name}*"):
                 file.chmod(0o600)
+
+    def rotate_logs(self) -> None:
+        """Put aside what has grown too large of the components' logs and of OpenLineage's events."""
+        for log in self.logs.glob("*.log"):
+            rotate(log, is_held=True)
+        # Opened anew for each event.
+        rotate(self.lineage, is_held=False)
 
     def remove_stale_pid_files(self) -> None:
         """Remove what Airflow's processes left behind when they were killed."""

@@ -183,7 +183,7 @@ class TestLake:
         assert publish.rows(0) == [(1,)]
 
     def test_another_teams_dataset_keeps_an_image(self, publish, tmp_path):
-        address, file = self.image(publish, "c")
+        address, _ = self.image(publish, "c")
         rows = rows_of(f"select '{address}' as photo", tmp_path, "other")
         publishing.publish(publish.lake, "lab.photos", rows.file, REPLACE, run_id="1")
         age(publish.folder / "lake")
