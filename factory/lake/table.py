@@ -101,18 +101,20 @@ class Lake:
         return self._described(dataset, commit)
 
     def history(self, dataset: str) -> list[Snapshot]:
-        """Every snapshot of `team.dataset`, the newest first.
+        """Every snapshot of `team.dataset` that is described, the newest first.
 
         Raises:
             NoSnapshotError: when nothing has been published yet.
         """
-        commits = (
-            self._commit(dataset, version)
-            for version in range(self.table(dataset).version(), -1, -1)
-        )
-        return [
-            self._described(dataset, commit) for commit in commits if commit and "factory" in commit
-        ]
+        found: list[Snapshot] = []
+        for version in range(self.table(dataset).version(), -1, -1):
+            try:
+                commit = self._commit(dataset, version)
+            except DamagedSnapshotError:
+                continue  # what was restored after it is whole
+            if commit and "factory" in commit:
+                found.append(self._described(dataset, commit))
+        return found
 
     def scan(self, dataset: str, version: int) -> pyarrow.dataset.Dataset:
         """The rows of a snapshot, read when they are asked for.

@@ -211,6 +211,7 @@ def test_damaged_log_is_named_and_gets_advice_that_works(three, damage):
     assert three("select 1 as id", APPEND).snapshot.rows == 2
     assert three.rows(4) == [(0,), (1,)]
     assert three.rows(0) == [(0,)]
+    assert {0, 3, 4} <= {one.version for one in three.lake.history(DATASET)}
 
 
 def test_damaged_newest_commit_is_restored_from_the_one_before(three):

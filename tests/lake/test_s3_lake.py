@@ -10,10 +10,11 @@ from factory.base.errors import FactoryError, TerminalError
 from factory.data.rows import write_rows
 from factory.data.sql import dataset_tables, sandbox, select, sql_errors
 from factory.lake import engine, publishing
-from factory.lake.snapshot import NoSnapshotError
+from factory.lake.restoring import restore
+from factory.lake.snapshot import DamagedSnapshotError, NoSnapshotError
 from factory.lake.storage.access import Access
 from factory.lake.storage.errors import AccessDeniedError, NoBucketError, StorageError
-from factory.lake.table import Lake
+from factory.lake.table import Lake, data_files
 from tests.data.rows import rows_of
 from tests.harness.s3 import ACCESS_KEY, SECRET_KEY, Request
 from tests.lake.publisher import (
@@ -226,3 +227,25 @@ def test_files_lie_beside_the_tables(s3, publish, tmp_path):
     publish.lake.files.upload(tmp_path / "cat", "marine/_files/ab/abc.jpg")
     assert publish.lake.files.read("marine/_files/ab/abc.jpg") == b"cat"
     assert s3.keys()[0].endswith("/marine/_files/ab/abc.jpg")
+
+
+@pytest.mark.parametrize("part", ["data", "log"])
+def test_damage_in_s3_is_found_and_an_old_version_restored(publish, tmp_path, part):
+    for number in range(3):
+        publish(f"select {number} as id")
+    files, folder = publish.lake.files, DATASET.replace(".", "/")
+    [data] = (file.name for file in data_files(publish.lake.table(DATASET)))
+    name = f"{folder}/{data}" if part == "data" else f"{folder}/_delta_log/{2:020d}.json"
+    content = bytearray(files.read(name))
+    content[len(content) // 2 :: 7] = b"x" * len(content[len(content) // 2 :: 7])
+    (tmp_path / "damaged").write_bytes(content)
+    files.upload(tmp_path / "damaged", name)
+
+    lake = Lake(publish.lake.storage)
+    with pytest.raises(DamagedSnapshotError, match=r"s3://lake/.*`factory restore") as caught:
+        lake.scan(DATASET, 2)
+    assert_without_secrets(everything_said(caught.value))
+    restored = restore(lake, DATASET)
+    assert (restored.of_version, restored.snapshot.version) == (1, 3)
+    assert Lake(publish.lake.storage).newest(DATASET) == restored.snapshot
+    assert publish.rows(3) == [(1,)]

@@ -1,10 +1,12 @@
 """Files behave alike in a folder and in S3."""
 
+import time
 import uuid
 from pathlib import Path
 
 import pytest
 
+from factory.base.digests import sha256
 from factory.base.errors import TerminalError
 from factory.base.files import DiskFullError
 from factory.lake.storage import address as storage
@@ -137,3 +139,31 @@ def test_other_kinds_of_storage_are_refused(address):
 def test_s3_address_without_a_bucket_is_refused(s3):
     with pytest.raises(NoSuchStorageError, match=r"'s3:///lake' names no bucket"):
         Files.at("s3:///lake")
+
+
+def test_facts_of_a_file_are_known_without_reading_it(files, tmp_path):
+    assert files.facts("a/b") is None
+    files.upload(a_file(tmp_path), "a/b")
+    facts = files.facts("a/b")
+    assert (facts.name, facts.bytes) == ("a/b", 3)
+    assert abs(facts.modified - time.time()) < 60
+    assert list(files.listed("a/")) == [facts]
+    assert files.sha256("a/b") == sha256(b"cat")
+    with pytest.raises(NoFileError, match="there is no file a/c"):
+        files.sha256("a/c")
+
+
+def test_file_is_created_once(files, tmp_path):
+    assert files.create(a_file(tmp_path, b"first"), "a/b")
+    assert not files.create(a_file(tmp_path, b"second"), "a/b")
+    assert files.read("a/b") == b"first"
+    assert list(files.names()) == ["a/b"]
+
+
+def test_file_gets_its_name_once_it_is_written(files, tmp_path):
+    unfinished = files.unfinished("a", tmp_path / "scratch")
+    unfinished.write_bytes(b"cat")
+    assert list(files.names()) == []
+    files.keep(unfinished, "a/b")
+    assert files.read("a/b") == b"cat"
+    assert not unfinished.exists()
