@@ -57,6 +57,13 @@ def test_enough_days_are_worth_training(lake, days, trains):
     assert f"{days:.1f} days have passed since version 4" in found.reason
 
 
+def test_clock_behind_the_newest_version_is_said(lake):
+    found = decide(lake, {"days_since": 7}, trained(-3))
+    assert not found.train
+    assert "version and clock contradict each other, set the clock right" in found.reason
+    assert decide(lake, {"days_since": 7}, trained(-3), trigger="manual").train
+
+
 def test_one_rule_is_enough(lake):
     rules = {"rows_added": 1000, "days_since": 7}
     assert decide(lake, rules, trained(8, catches=0)).train

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.runtime.errors import AlreadyRunningError
+from factory.runtime.errors import AlreadyRunningError, EmbeddedRuntimeError
 from factory.runtime.home import Home
 from factory.runtime.lock import Addresses, HomeLock, addresses_of
 from factory.runtime.ports import Ports
@@ -62,3 +62,11 @@ def test_a_held_lock_names_the_holders_addresses(tmp_path: Path) -> None:
     first.release()
     second.acquire()
     second.release()
+
+
+def test_home_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / ".factory").write_text("a file where the folder would be")
+    with pytest.raises(
+        EmbeddedRuntimeError, match=r"runtime.json cannot be written \(.*Let this user"
+    ):
+        HomeLock(Home(tmp_path / ".factory").lock).acquire()

@@ -80,6 +80,7 @@ def test_the_configuration_hash_follows_what_decides_the_model():
     plain = model().config_hash
     assert model(description="Other words.").config_hash == plain
     assert model(metrics=["accuracy"]).config_hash == plain
+    assert model(verify="full").config_hash == plain
     assert model(promotion={"require": {"accuracy": {"min": 0.5}}}).config_hash == plain
     assert model(split={"seed": 1}).config_hash != plain
     parallel = {**model().search.model_dump(), "parallel_trials": 9}
