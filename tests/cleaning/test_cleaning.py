@@ -13,6 +13,7 @@ from factory.cleaning.old_logs import old_logs
 from factory.cleaning.old_workspaces import temporary_folders, workspaces
 from factory.cleaning.unnamed_files import unnamed_files
 from factory.data.images.store import address_of
+from factory.data.publish import publish_images
 from factory.lake import publishing
 from factory.lake.table import Lake
 from factory.runtime.home import Home
@@ -222,3 +223,20 @@ def test_old_logs_go_and_empty_folders_with_them(tmp_path):
     clean("logs", old_logs(tmp_path, now=NOW, keep=GRACE), dry_run=False)
     assert [path.name for path in (tmp_path / "dag_id=a").iterdir()] == ["run_id=2"]
     assert young.exists()
+
+
+def test_publication_writes_old_bytes_anew_so_that_cleaning_leaves_them(tmp_path):
+    """Bytes that no snapshot names may be in the lake when a publication comes that names them."""
+    lake = Lake((tmp_path / "lake").as_uri())
+    address = address_of("marine", "a" * 64, "jpg")
+    for folder in ("lake", "files"):
+        (tmp_path / folder / address).parent.mkdir(parents=True)
+        (tmp_path / folder / address).write_bytes(b"bytes")
+    age(tmp_path / "lake")
+    found = list(unnamed_files(lake, now=NOW, grace=GRACE))
+    assert len(found) == 1
+    rows = rows_of(f"select '{address}' as image", tmp_path)
+    assert publish_images(DATASET, rows, lake) == 1
+    clean("files", found, dry_run=False)
+    assert (tmp_path / "lake" / address).exists()
+    assert publish_images(DATASET, rows, lake) == 0, "young bytes are not written again"
