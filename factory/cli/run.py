@@ -122,7 +122,7 @@ def _run_all(
             pause(seconds)
             show()
 
-        _remove_what_killed_runs_left(project)
+        remove_what_killed_runs_left(project)
         with in_foreground(Home.of(project)), foreground.tracking(project, pause) as variables:
             foreground.migrate(project, variables, log, pause)
             command = [sys.executable, "-P", "-m", "factory.airflow.run_dags", str(report)]
@@ -135,7 +135,7 @@ def _run_all(
     return outcomes
 
 
-def _remove_what_killed_runs_left(project: Path) -> None:
+def remove_what_killed_runs_left(project: Path) -> None:
     """Remove the workspaces of earlier `factory run`s that were killed, unless one is at work."""
     from factory.cleaning.leftover import clean
     from factory.cleaning.old_workspaces import workspaces
