@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 from factory.base.errors import FactoryError
 
-TEMPORARY = "factory-"
-"""What the names of temporary folders begin with, so that those of killed processes are found."""
+TEMPORARY = "ml-dag-factory."
+"""What the names of temporary folders begin with, so that those of killed processes are found. A word that nobody
+gives to a folder of their own: what has it is removed."""
 UNFINISHED = ".unfinished-"
 """What the names of files begin with that are still being written."""
 

@@ -1,6 +1,7 @@
 """Workspaces and temporary folders of runs that were killed."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -42,9 +43,12 @@ def workspaces(
 
 
 def temporary_folders(*, now: float, grace: float) -> Iterator[Leftover]:
-    """The folders below the system's own that a process left when it was killed."""
-    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{TEMPORARY}*")):
-        if folder.is_dir() and not folder.is_symlink() and _is_old(folder, now, grace):
+    """The folders below the system's own that a process of this user left when it was killed."""
+    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{TEMPORARY}????????")):
+        is_ours = (
+            folder.is_dir() and not folder.is_symlink() and folder.lstat().st_uid == os.geteuid()
+        )
+        if is_ours and _is_old(folder, now, grace):
             yield Leftover(f"temporary folder {folder}", size_of(folder), partial(_remove, folder))
 
 

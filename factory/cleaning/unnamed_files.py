@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from factory.base.files import UNFINISHED
+from factory.base.files import TEMPORARY, UNFINISHED
 from factory.cleaning.leftover import Leftover, Stays
 from factory.lake import engine
 from factory.lake.engine import literal, quote
@@ -98,7 +98,7 @@ def _named(lake: Lake, dataset: str) -> set[str]:
 def _images(lake: Lake, datasets: set[str], named: dict[str, set[str]]) -> set[str]:
     """The images that any version of any dataset names."""
     in_use: set[str] = set()
-    with tempfile.TemporaryDirectory(prefix="factory-clean-") as folder:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         for dataset in sorted(datasets):
             for file in sorted(named[dataset]):
                 local = _local(lake, f"{dataset}/{file}", Path(folder))

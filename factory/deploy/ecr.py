@@ -72,7 +72,7 @@ class EcrRegistry:
             found = client.get_authorization_token()
         token = str(found["authorizationData"][0]["authorizationToken"])
         # Made so that nobody else may look inside.
-        with TemporaryDirectory(prefix=f"{TEMPORARY}registry-") as folder:
+        with TemporaryDirectory(prefix=TEMPORARY) as folder:
             config = Path(folder) / "config.json"
             config.touch(mode=0o600)
             config.write_text(json.dumps({"auths": {self.host: {"auth": token}}}))

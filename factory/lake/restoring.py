@@ -11,6 +11,7 @@ from typing import Any
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
 
+from factory.base.files import TEMPORARY
 from factory.lake.snapshot import DamagedSnapshotError, LakeError, NoSnapshotError, Snapshot
 from factory.lake.storage.files import Files
 from factory.lake.table import Lake, data_files
@@ -126,7 +127,7 @@ def _begun_anew(
     Returns:
         Whether it was done; not if somebody else has made that version meanwhile.
     """
-    with tempfile.TemporaryDirectory(prefix="factory-restore-") as name:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as name:
         copy = Path(name) / "_delta_log"
         for file in files.names(f"{log.folder}/"):
             bare = file.rpartition("/")[2]

@@ -2,11 +2,13 @@
 
 import os
 import sqlite3
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+from factory.base.files import TEMPORARY
 from factory.base.workspace import OWNER, open_workspace
 from factory.cleaning.leftover import Leftover, Stays, clean
 from factory.cleaning.old_logs import old_logs
@@ -100,12 +102,15 @@ class TestWorkspaces:
 
     def test_temporary_folders_of_killed_processes_are_found(self, tmp_path, monkeypatch):
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-        for name in ("factory-job-1", "factory-young", "somebody-else"):
+        killed = Path(tempfile.mkdtemp(prefix=TEMPORARY))
+        tempfile.mkdtemp(prefix=TEMPORARY)
+        others = ("factory-demo", "somebody-else", "ml-dag-factory", f"{TEMPORARY}project-of-mine")
+        for name in others:
             (tmp_path / name).mkdir()
-        age(tmp_path / "factory-job-1")
-        age(tmp_path / "somebody-else")
+            age(tmp_path / name)
+        age(killed)
         found = temporary_folders(now=NOW, grace=GRACE)
-        assert names(found) == [f"temporary folder {tmp_path}/factory-job-1"]
+        assert names(found) == [f"temporary folder {killed}"]
 
     def test_what_cannot_be_removed_is_named_and_the_rest_goes(self):
         def refuse() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from factory.base.errors import TerminalError
+from factory.base.files import TEMPORARY
 from factory.training.backends.layout import SPLIT, Layout, as_reason
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def train(layout: Layout) -> None:
     trial = read_trial(given)
     settings = read_settings(layout)
     log.info("Training trial %d, %s", trial.index, trial.name)
-    with tempfile.TemporaryDirectory(prefix="factory-train-") as folder:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         workspace = Path(folder)
         (workspace / SPLIT).symlink_to(layout.channel(SPLIT), target_is_directory=True)
         fitted = fit(trial, settings.split, settings.section(), workspace)

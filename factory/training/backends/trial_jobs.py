@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.base.files import write_json
+from factory.base.files import TEMPORARY, write_json
 from factory.training.backends.backend import (
     Backend,
     JobRun,
@@ -88,7 +88,7 @@ class TrialJobs:
             self._remember(waiting_for="")
             raise found.failure.error(name, self.backend.where(self.run, name))
         try:
-            with tempfile.TemporaryDirectory(prefix="factory-job-") as folder:
+            with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
                 fit = take(
                     name,
                     self.backend.collect(self.run, name, Path(folder)),
