@@ -166,7 +166,7 @@ def _register(tracking_uri: str) -> list[dict[str, object]]:
     import mlflow
     from sklearn.datasets import load_wine
 
-    from factory.models import registry
+    from factory.models import switching
     from factory.models.tracking import Tracking
     from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
     from factory.trainers.trainer import LoggedModel
@@ -180,7 +180,7 @@ def _register(tracking_uri: str) -> list[dict[str, object]]:
     run = tracking.client.create_run(tracking.ensure_experiment(NAME)).info.run_id
     logged = trainer.log_model(model, LoggedModel(run, features, (), {}))
     mlflow.register_model(logged, NAME, tags={"task": "classification"})
-    registry.promote(NAME, 1, instead_of=None, by="bench", why="The only one.", tracking=tracking)
+    switching.promote(NAME, 1, instead_of=None, by="bench", why="The only one.", tracking=tracking)
     found: list[dict[str, object]] = features.head(100).to_dict(orient="records")
     return found
 

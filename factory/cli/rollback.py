@@ -11,7 +11,7 @@ from factory.cli.console import ProjectOption, console
 from factory.cli.project import ModelArgument, registry_of
 
 if TYPE_CHECKING:
-    from factory.models.registry import Switch
+    from factory.models.switching import Switch
 
 
 def rollback(
@@ -37,9 +37,11 @@ def rollback(
     asset event starts what follows the model, such as predictions.
     """
     with registry_of(project) as tracking:
-        from factory.models import registry
+        from factory.models import switching
 
-        switch = registry.rollback(name, to, by=by or getpass.getuser(), why=why, tracking=tracking)
+        switch = switching.rollback(
+            name, to, by=by or getpass.getuser(), why=why, tracking=tracking
+        )
     console.print(f"[green]{_said(name, switch)}[/]")
     event = switch.now.as_event("rollback")
     tell_readers(name, event, "the model", project, airflow_url)

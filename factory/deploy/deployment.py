@@ -7,9 +7,10 @@ from typing import Any
 
 from factory.base.values import Result
 from factory.deploy.targets.target import DeployContext, Deployed, Target
-from factory.models import registry
+from factory.models import registry, switching
 from factory.models.record import ModelRecord
-from factory.models.registry import PREVIOUS, NoChampionError, Switch, Version
+from factory.models.registry import PREVIOUS, NoChampionError, Version
+from factory.models.switching import Switch
 from factory.models.tracking import Tracking
 
 logger = logging.getLogger(__name__)
@@ -172,7 +173,9 @@ def _switch_back(
                 f"it stays in production, as the one before, version {previous.number}, could not "
                 "be deployed either"
             )
-        switch = registry.rollback(record.model, previous.number, by=by, why=why, tracking=tracking)
+        switch = switching.rollback(
+            record.model, previous.number, by=by, why=why, tracking=tracking
+        )
     elif _by_an_earlier_try(record.model, record.version, by, tracking):
         switch = Switch(champion, record.version)
     else:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from factory.base.errors import TerminalError
 from factory.base.values import Result
-from factory.models import registry
+from factory.models import registry, switching
 from factory.models.predictor import load_predictor
 from factory.models.promotion import Bounds, Margin, Promotion
 from factory.models.registry import Version
@@ -322,7 +322,7 @@ def promote(
         TrackingError: The MLflow server does not answer.
     """
     reason = decision.reason if answer is None else f"{decision.reason}; {answer}"
-    switch = registry.promote(
+    switch = switching.promote(
         decision.model,
         decision.version,
         instead_of=decision.champion,

@@ -6,7 +6,7 @@ import pytest
 from factory.base.errors import FactoryError, TerminalError
 from factory.deploy.deployment import RESTORED_BY, DeploymentPlan, confirm, plan, restore
 from factory.deploy.targets.target import DeployContext, Deployed
-from factory.models import registry
+from factory.models import registry, switching
 from factory.models.record import RECORD
 from factory.models.registry import NoChampionError
 from factory.models.tracking import Tracking
@@ -26,7 +26,7 @@ class Model:
 
     def promote(self, number: int) -> None:
         current = registry.champion(self.name, tracking=self.tracking)
-        registry.promote(
+        switching.promote(
             self.name,
             number,
             instead_of=current.number if current else None,

@@ -11,7 +11,7 @@ from factory.base.errors import TerminalError
 from factory.deploy.http import NoAnswerError
 from factory.deploy.targets.process import ProcessTarget
 from factory.deploy.targets.target import Question
-from factory.models import registry
+from factory.models import switching
 from tests.deploy.placed import Placed, placed
 from tests.harness.servers import answering
 from tests.models.records import record
@@ -115,7 +115,7 @@ def test_a_real_server_is_waited_for_asked_and_gone_back_with(tmp_path, mlflow_s
     name = "deploying.weight"
     first, second = (registered(mlflow_server, name, alpha) for alpha in (1.0, 100.0))
     by = {"by": "tests", "why": "It is the next one.", "tracking": tracking}
-    registry.promote(name, first, instead_of=None, **by)
+    switching.promote(name, first, instead_of=None, **by)
     with serving(tmp_path, mlflow_server, name) as service:
         url = {"type": "process", "url": service.address, "timeout": "30s"}
         target = placed(ProcessTarget.model_validate(url), tracking)
@@ -123,7 +123,7 @@ def test_a_real_server_is_waited_for_asked_and_gone_back_with(tmp_path, mlflow_s
         assert before is not None
         assert before.version == first
 
-        registry.promote(name, second, instead_of=first, **by)
+        switching.promote(name, second, instead_of=first, **by)
         release = record(name, second, task="regression")
         deployed = target.deploy(release, target.make(release, tmp_path))
         assert deployed.version == second
@@ -135,6 +135,6 @@ def test_a_real_server_is_waited_for_asked_and_gone_back_with(tmp_path, mlflow_s
         with pytest.raises(TerminalError, match="refuses what it was asked, with 422"):
             target.predict(deployed, Question(b'{"rows": []}', "application/json"))
 
-        registry.rollback(name, **by)
+        switching.rollback(name, **by)
         target.restore(release, before)
         assert service.version(name) == first

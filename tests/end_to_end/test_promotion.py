@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from factory.models import registry
+from factory.models import switching
 from factory.runtime.airflow_records import AssetEvent, DagRun, TaskInstance
 from tests.harness.airflow import LONG, Installation
 from tests.harness.servers import free_port
@@ -231,7 +231,7 @@ def few_rows(school: School, better: Round) -> Round:
     event = school.publish(marks(430, 0.0))
     plain, asked = (school.begun_by(event, dag_id) for dag_id in (PLAIN, ASKED))
     approve = school.waiting(asked)
-    registry.rollback("school.asked", 1, by="ben", why="in between", tracking=school.tracking)
+    switching.rollback("school.asked", 1, by="ben", why="in between", tracking=school.tracking)
     school.airflow.answer(approve, "Approve")
     return Round(school.end_of(plain), school.end_of(asked))
 

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.models import registry
+from factory.models import registry, switching
 from factory.models.gate import ApprovalAnswer, GateDecision, gate, keep, promote
 from factory.models.promotion import Promotion
 from tests.training.models import diabetes, model, one_trial, penguins, regression
@@ -310,10 +310,10 @@ def test_champion_that_changed_while_somebody_thought_is_not_replaced(tmp_path, 
     life = Life(tmp_path, mlflow_server)
     life.train(model(search=GOOD))
     decision = life.decide(approval={})
-    registry.rollback(life.name, 1, by="ben", why="by hand", tracking=life.tracking)
+    switching.rollback(life.name, 1, by="ben", why="by hand", tracking=life.tracking)
     life.train(model(search=POOR))
     second = life.decide(approval={}, beat_champion=False)
-    registry.rollback(life.name, 2, by="ben", why="by hand", tracking=life.tracking)
+    switching.rollback(life.name, 2, by="ben", why="by hand", tracking=life.tracking)
     with pytest.raises(TerminalError, match="by now the champion is version 2"):
         promote(decision, None, by="the run", tracking=life.tracking)
     # It is what the second training wanted, so nothing is left to do.

@@ -10,11 +10,12 @@ import sklearn.linear_model
 from mlflow.exceptions import RestException
 
 from factory.base.errors import TerminalError
-from factory.models import registry
+from factory.models import registry, switching
 from factory.models.files import TamperedError
 from factory.models.predictor import load_predictor
 from factory.models.record import RECORD
-from factory.models.registry import ChampionChangedError, UnknownModelError
+from factory.models.registry import UnknownModelError
+from factory.models.switching import ChampionChangedError
 from factory.models.tracking import Tracking
 from factory.training.split import read_part
 from tests.training.models import model, penguins
@@ -52,7 +53,7 @@ def aliases(name, tracking) -> dict[str, int]:
 def test_first_promotion_makes_a_champion_and_no_previous(named):
     name, tracking = named
     tracking.client.set_registered_model_alias(name, "challenger", "1")
-    switch = registry.promote(name, 1, instead_of=None, tracking=tracking, **BY)
+    switch = switching.promote(name, 1, instead_of=None, tracking=tracking, **BY)
     assert (switch.before, switch.now.aliases) == (None, ("champion",))
     assert aliases(name, tracking) == {"champion": 1}
     tags = switch.now.tags
@@ -62,37 +63,37 @@ def test_first_promotion_makes_a_champion_and_no_previous(named):
 
 def test_promotion_keeps_the_old_champion_as_previous_and_a_newer_challenger(named):
     name, tracking = named
-    registry.promote(name, 1, instead_of=None, tracking=tracking, **BY)
+    switching.promote(name, 1, instead_of=None, tracking=tracking, **BY)
     tracking.client.set_registered_model_alias(name, "challenger", "3")
-    registry.promote(name, 2, instead_of=1, tracking=tracking, **BY)
+    switching.promote(name, 2, instead_of=1, tracking=tracking, **BY)
     assert aliases(name, tracking) == {"champion": 2, "previous": 1, "challenger": 3}
 
 
 def test_promotion_twice_is_promotion_once(named):
     name, tracking = named
-    registry.promote(name, 1, instead_of=None, tracking=tracking, **BY)
+    switching.promote(name, 1, instead_of=None, tracking=tracking, **BY)
     for _ in range(2):
-        switch = registry.promote(name, 2, instead_of=1, tracking=tracking, **BY)
+        switch = switching.promote(name, 2, instead_of=1, tracking=tracking, **BY)
     assert (switch.before, switch.now.number) == (1, 2)
     assert aliases(name, tracking) == {"champion": 2, "previous": 1}
 
 
 def test_promotion_against_a_champion_that_is_gone_is_refused(named):
     name, tracking = named
-    registry.promote(name, 1, instead_of=None, tracking=tracking, **BY)
-    registry.promote(name, 2, instead_of=1, tracking=tracking, **BY)
+    switching.promote(name, 1, instead_of=None, tracking=tracking, **BY)
+    switching.promote(name, 2, instead_of=1, tracking=tracking, **BY)
     with pytest.raises(ChampionChangedError, match="now the champion is version 2, which it was"):
-        registry.promote(name, 3, instead_of=1, tracking=tracking, **BY)
+        switching.promote(name, 3, instead_of=1, tracking=tracking, **BY)
     assert aliases(name, tracking) == {"champion": 2, "previous": 1}
 
 
 def test_two_promotions_at_once_leave_one_champion_and_the_previous(named):
     name, tracking = named
-    registry.promote(name, 1, instead_of=None, tracking=tracking, **BY)
+    switching.promote(name, 1, instead_of=None, tracking=tracking, **BY)
 
     def promote(number):
         try:
-            registry.promote(name, number, instead_of=1, tracking=tracking, **BY)
+            switching.promote(name, number, instead_of=1, tracking=tracking, **BY)
         except ChampionChangedError:
             return None
         return number
@@ -125,9 +126,9 @@ def test_an_alias_that_another_caller_inserts_in_between_is_set_all_the_same(nam
 
 def test_rollback_swaps_champion_and_previous_and_is_signed(named):
     name, tracking = named
-    registry.promote(name, 1, instead_of=None, tracking=tracking, **BY)
-    registry.promote(name, 2, instead_of=1, tracking=tracking, **BY)
-    switch = registry.rollback(name, by="ben", why="complaints", tracking=tracking)
+    switching.promote(name, 1, instead_of=None, tracking=tracking, **BY)
+    switching.promote(name, 2, instead_of=1, tracking=tracking, **BY)
+    switch = switching.rollback(name, by="ben", why="complaints", tracking=tracking)
     assert (switch.before, switch.now.number) == (2, 1)
     assert aliases(name, tracking) == {"champion": 1, "previous": 2}
     left = registry.version(name, 2, tracking=tracking)
@@ -142,7 +143,7 @@ def test_rollback_swaps_champion_and_previous_and_is_signed(named):
 def test_rollback_to_a_version_needs_no_previous(named):
     name, tracking = named
     tracking.client.set_registered_model_alias(name, "challenger", "3")
-    switch = registry.rollback(name, 3, by="ben", why="by hand", tracking=tracking)
+    switch = switching.rollback(name, 3, by="ben", why="by hand", tracking=tracking)
     assert switch.before is None
     assert aliases(name, tracking) == {"champion": 3}
 
@@ -151,19 +152,19 @@ def test_rollback_that_cannot_be_names_what_there_is(named):
     name, tracking = named
     who = {"by": "ben", "why": "", "tracking": tracking}
     with pytest.raises(TerminalError, match=r"no previous version .* it has 1, 2, 3"):
-        registry.rollback(name, **who)
+        switching.rollback(name, **who)
     with pytest.raises(UnknownModelError, match=r"has no version 7: it has 1, 2, 3"):
-        registry.rollback(name, 7, **who)
-    registry.rollback(name, 1, **who)
+        switching.rollback(name, 7, **who)
+    switching.rollback(name, 1, **who)
     with pytest.raises(TerminalError, match="version 1 is the champion already"):
-        registry.rollback(name, 1, **who)
+        switching.rollback(name, 1, **who)
     with pytest.raises(UnknownModelError, match=f"did you mean `{name}`"):
-        registry.rollback(f"{name}x", **who)
+        switching.rollback(f"{name}x", **who)
 
 
 def test_versions_come_newest_first_with_aliases_and_what_they_learned_from(named):
     name, tracking = named
-    registry.promote(name, 2, instead_of=None, tracking=tracking, **BY)
+    switching.promote(name, 2, instead_of=None, tracking=tracking, **BY)
     found = registry.versions(name, tracking=tracking)
     assert [(one.number, one.aliases) for one in found] == [(3, ()), (2, ("champion",)), (1, ())]
     assert found[1].record.snapshots == {"marine.penguins": 3}

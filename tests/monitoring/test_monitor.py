@@ -17,7 +17,7 @@ from factory.lake import publishing
 from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
 from factory.lake.write import Write
-from factory.models import registry
+from factory.models import registry, switching
 from factory.models.batch_prediction import Form, predict
 from factory.models.predictor import load_predictor
 from factory.models.tracking import Tracking
@@ -145,7 +145,7 @@ def world(tmp_path, trained) -> World:
     source = tracking.client.get_model_version(trained.name, "1")
     mlflow.set_tracking_uri(tracking.uri)
     mlflow.register_model(source.source, name, tags=source.tags)
-    registry.promote(name, 1, instead_of=None, by="test", why="first", tracking=tracking)
+    switching.promote(name, 1, instead_of=None, by="test", why="first", tracking=tracking)
     found = World(lake_in(tmp_path), trained.model, name, tracking, tmp_path)
     found.publish(TRAINING, birds())
     return found

@@ -1,6 +1,6 @@
 import pytest
 
-from factory.models import registry
+from factory.models import registry, switching
 from factory.models.tracking import Tracking
 from tests.harness.servers import running_mlflow
 from tests.serving.service import Service, serving, trained
@@ -25,7 +25,7 @@ def promote(tracking):
 
     def do(name: str, number: int) -> None:
         current = registry.champion(name, tracking=tracking)
-        registry.promote(
+        switching.promote(
             name,
             number,
             instead_of=current.number if current else None,

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from factory.models import registry
+from factory.models import switching
 from tests.serving.service import Road, broken, registered, serving, trained
 from tests.training.models import penguins
 
@@ -57,7 +57,7 @@ def test_promotion_and_rollback_change_the_version_that_answers(
     assert second["predictions"] != first["predictions"]
     promoted = service.until(lambda: service.get(page(measured))[1]["promoted_at"])
 
-    registry.rollback(measured, by="tests", why="It was better.", tracking=tracking)
+    switching.rollback(measured, by="tests", why="It was better.", tracking=tracking)
     service.until(lambda: service.version(measured) == 1)
     assert service.ask(measured, rows)[1] == first
     # Tags follow the alias, so they are read once more.

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from factory.models import registry
+from factory.models import switching
 from tests.serving.service import serving, trained
 
 SECONDS = 20
@@ -77,7 +77,7 @@ def test_no_request_fails_while_versions_change_under_load(
                 for number, switch in (
                     (2, lambda: promote(name, 2)),
                     (3, lambda: promote(name, 3)),
-                    (2, lambda: registry.rollback(name, by="t", why="t", tracking=tracking)),
+                    (2, lambda: switching.rollback(name, by="t", why="t", tracking=tracking)),
                 ):
                     stop.wait(SECONDS / 5)
                     switch()

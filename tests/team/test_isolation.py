@@ -87,7 +87,7 @@ def test_the_lakes_own_prefix_is_no_source(problem, prefix) -> None:
         ("sklearn.show_versions", "none of the functions of sklearn"),
         ("acme._hidden.run", "is private to its package"),
         ("subprocess.run", "outside the packages"),
-        ("factory.models.registry.rollback", "outside the packages"),
+        ("factory.models.switching.rollback", "outside the packages"),
     ],
 )
 def test_functions_that_are_not_for_teams(problem, call, said) -> None:
@@ -183,7 +183,7 @@ def test_operators_that_it_does_not_list(problem, operators) -> None:
 @pytest.mark.parametrize(
     "function",
     [
-        "factory.models.registry.rollback",
+        "factory.models.switching.rollback",
         "sklearn.datasets.load_files",
         "acme._hidden.run",
         "os.system",
