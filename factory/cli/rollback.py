@@ -1,6 +1,7 @@
 """`factory rollback`: another version into production, by hand."""
 
 import getpass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,11 +37,18 @@ def rollback(
     Champion and previous are swapped, the versions are tagged with who, when and why, and the model's
     asset event starts what follows the model, such as predictions.
     """
+    # What happens while MLflow is imported or started is not known to the person who asks.
+    asked_at = datetime.now(UTC)
     with registry_of(project) as tracking:
         from factory.models import switching
 
         switch = switching.rollback(
-            name, to, by=by or getpass.getuser(), why=why, tracking=tracking
+            name,
+            to,
+            by=by or getpass.getuser(),
+            why=why,
+            asked_at=asked_at,
+            tracking=tracking,
         )
     console.print(f"[green]{_said(name, switch)}[/]")
     event = switch.now.as_event("rollback")

@@ -10,7 +10,7 @@ from factory.deploy.targets.target import DeployContext, Deployed, Target
 from factory.models import registry, switching
 from factory.models.record import ModelRecord
 from factory.models.registry import PREVIOUS, NoChampionError, Version
-from factory.models.switching import Switch
+from factory.models.switching import ChampionChangedError, Switch
 from factory.models.tracking import Tracking
 
 logger = logging.getLogger(__name__)
@@ -173,9 +173,17 @@ def _switch_back(
                 f"it stays in production, as the one before, version {previous.number}, could not "
                 "be deployed either"
             )
-        switch = switching.rollback(
-            record.model, previous.number, by=by, why=why, tracking=tracking
-        )
+        try:
+            switch = switching.rollback(
+                record.model,
+                previous.number,
+                instead_of=record.version,
+                by=by,
+                why=why,
+                tracking=tracking,
+            )
+        except ChampionChangedError:  # just now: by whom, decides what is said
+            return _switch_back(plan, by=by, why=why, tracking=tracking)
     elif _by_an_earlier_try(record.model, record.version, by, tracking):
         switch = Switch(champion, record.version)
     else:

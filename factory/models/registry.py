@@ -6,9 +6,10 @@ who changed that, when and why.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 from mlflow import MlflowClient
@@ -203,14 +204,7 @@ def set_alias(model: str, alias: str, number: int, *, tracking: Tracking) -> Non
         TrackingError: The MLflow server does not answer, or there is no such version.
     """
     with tracking.asked() as client:
-        try:
-            client.set_registered_model_alias(model, alias, str(number))
-        except RestException as error:
-            # MLflow 3.17 looks for the alias and inserts it in two steps: of two callers that set
-            # it for the first time, one may meet the other's row. Asked again, it updates that.
-            if error.error_code != "BAD_REQUEST":
-                raise
-            client.set_registered_model_alias(model, alias, str(number))
+        repeated_if_overtaken(lambda: client.set_registered_model_alias(model, alias, str(number)))
 
 
 def tag(model: str, number: int, tags: Mapping[str, str], *, tracking: Tracking) -> None:
@@ -221,7 +215,23 @@ def tag(model: str, number: int, tags: Mapping[str, str], *, tracking: Tracking)
     """
     with tracking.asked() as client:
         for key, value in tags.items():
-            client.set_model_version_tag(model, str(number), key, value)
+            repeated_if_overtaken(
+                partial(client.set_model_version_tag, model, str(number), key, value)
+            )
+
+
+def repeated_if_overtaken(call: Callable[[], object]) -> None:
+    """Set an alias or a tag of the registry, again if another caller has set the same one just now.
+
+    MLflow 3.17 looks for it and inserts it in two steps: of two callers that set it for the first time,
+    one may meet the other's row. Asked again, it updates that.
+    """
+    try:
+        call()
+    except RestException as error:
+        if error.error_code != "BAD_REQUEST":
+            raise
+        call()
 
 
 def as_version(

@@ -361,6 +361,17 @@ class Tracking:
             after = with_section(before, heading, text)
             client.set_tag(run_id, MLFLOW_RUN_NOTE, after[:_LONGEST_DESCRIPTION])
 
+    def is_active(self, run_id: str) -> bool:
+        """Whether there is a run of this id, and it was not deleted."""
+        with self.asked() as client:
+            try:
+                found = client.get_run(run_id)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                return False
+        return bool(found.info.lifecycle_stage == LifecycleStage.ACTIVE)
+
     def finish(self, run_id: str, status: Status = "FINISHED") -> None:
         """End a run."""
         with self.asked() as client:
