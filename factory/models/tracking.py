@@ -8,11 +8,11 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 # MLflow reads these on import or at the first call. Its own patience with a server that does not
@@ -39,6 +39,7 @@ from mlflow.utils.time import get_current_time_millis
 from requests import RequestException
 
 from factory.base.errors import FactoryError, TerminalError
+from factory.models.creation import created_once, is_unreachable
 
 if TYPE_CHECKING:
     # A service reads no snapshots: its image has none of the lake's libraries.
@@ -60,12 +61,8 @@ _HEADING = re.compile(r"^## ", re.MULTILINE)
 # MLflow's limit for one call.
 _MOST_METRICS = 1000
 
-_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-_CREATIONS = 3
 _CREATION = "creation"
 """The tag by which a run is found again whose creation was not answered."""
-
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,7 @@ class Tracking:
         try:
             yield self.client
         except (MlflowException, RequestException) as error:
-            if not _is_unreachable(error):
+            if not is_unreachable(error):
                 raise TrackingError(
                     f"the MLflow server at {self.public_uri} refuses: {error}"
                 ) from error
@@ -274,33 +271,7 @@ class Tracking:
             found = self._find_one(experiment_id, {_CREATION: key})
             return str(found.info.run_id) if found else None
 
-        return self.created_once(create, find)
-
-    def created_once(self, create: Callable[[], Made], find: Callable[[], Made | None]) -> Made:
-        """What a call makes, made once, though its answer may be lost.
-
-        MLflow's client asks again where no answer comes, and so makes a second one.
-
-        Args:
-            create: Makes it.
-            find: Finds it, if it was made; asked after an answer was lost.
-
-        Raises:
-            TrackingError: The server does not answer, or refuses.
-        """
-        for _ in range(_CREATIONS):
-            with self.asked():
-                try:
-                    with _asked_once():
-                        return create()
-                except (MlflowException, RequestException) as error:
-                    if not _may_have_happened(error):
-                        raise
-            found = find()
-            if found is not None:
-                return found
-        with self.asked(), _asked_once():
-            return create()
+        return created_once(create, find, asked=self.asked)
 
     def _log_history(self, run_id: str, history: Sequence[Mapping[str, float]]) -> None:
         now = get_current_time_millis()
@@ -419,27 +390,6 @@ def _quoted(value: str) -> str:
     return f"'{value}'"
 
 
-@contextmanager
-def _asked_once() -> Iterator[None]:
-    """Within the block, MLflow's client does not repeat what has no answer."""
-    before = os.environ.get(_RETRIES)
-    os.environ[_RETRIES] = "0"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_RETRIES]
-        else:
-            os.environ[_RETRIES] = before
-
-
-def _may_have_happened(error: BaseException) -> bool:
-    """Whether a call that failed may have done its work all the same."""
-    if _is_unreachable(error):
-        return True
-    return isinstance(error, MlflowException) and error.get_http_status_code() >= 500
-
-
 def _no_answer(text: str) -> str:
     """What to do about a server that gave no answer of use.
 
@@ -457,10 +407,6 @@ def _no_answer(text: str) -> str:
             f"fails by itself: {locked}, or its disk is full; its log says which. It is tried again"
         )
     return "does not answer: check that it runs, and that MLFLOW_TRACKING_URI is its address"
-
-
-def _is_unreachable(error: BaseException) -> bool:
-    return isinstance(error, RequestException) or isinstance(error.__context__, RequestException)
 
 
 def _dataset_input(snapshot: "Snapshot") -> DatasetInput:

@@ -11,6 +11,7 @@ import pandas as pd
 from factory.base.errors import TerminalError
 from factory.base.values import Result
 from factory.models import registry
+from factory.models.creation import created_once
 from factory.models.files import digest, downloaded
 from factory.models.record import ModelFacts, ModelRecord
 from factory.models.registry import CHALLENGER
@@ -97,11 +98,12 @@ def register(
                 "trial_run": selection.winner.mlflow_run_id,
                 **facts.as_tags(),
             }
-        version = tracking.created_once(
+        version = created_once(
             lambda: registry.as_version(
                 tracking.client, mlflow.register_model(uri, run.model, tags=tags)
             ),
             lambda: _find_version(tracking, run.model, sweep.parent_run_id, origin),
+            asked=tracking.asked,
         )
     alias = _challenge(tracking, version.record)
     tracking.log(sweep.parent_run_id, tags={"registered_version": str(version.number)})
