@@ -122,14 +122,9 @@ def versions(model: str, *, tracking: Tracking | None = None) -> list[Version]:
         UnknownModelError: There is no such model; names the nearest, or those that there are.
         TrackingError: The MLflow server does not answer.
     """
-    with (tracking or Tracking()).asked() as client:
-        found: list[ModelVersion] = []
-        token = None
-        while True:
-            page = client.search_model_versions(f"name = '{model}'", page_token=token)
-            found += page
-            if not (token := page.token):
-                break
+    tracking = tracking or Tracking()
+    found = search_versions(model, tracking=tracking)
+    with tracking.asked() as client:
         if found:
             # The search leaves the aliases out.
             aliases = client.get_registered_model(model).aliases
@@ -140,6 +135,22 @@ def versions(model: str, *, tracking: Tracking | None = None) -> list[Version]:
     raise UnknownModelError(
         f"the registry has no model {model!r}: {did_you_mean(model, names, there)}"
     )
+
+
+def search_versions(model: str, *, tracking: Tracking) -> list[ModelVersion]:
+    """All versions as MLflow has them, without their aliases; none where there is no such model.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+    """
+    found: list[ModelVersion] = []
+    token = None
+    with tracking.asked() as client:
+        while True:
+            page = client.search_model_versions(f"name = '{model}'", page_token=token)
+            found += page
+            if not (token := page.token):
+                return found
 
 
 def newest(model: str, *, tracking: Tracking | None = None) -> Version | None:

@@ -183,9 +183,19 @@ class Tracking:
         tags = {**run.identity(), **_SWEEP}
         return self._find_one(experiment_id, tags)
 
-    def find_runs(self, experiment_id: str, tags: Mapping[str, str], *, most: int) -> list[Run]:
-        """The runs that have all these tags, the newest first, `most` of them at most."""
+    def find_runs(
+        self, experiment_id: str, tags: Mapping[str, str], *, most: int, condition: str = ""
+    ) -> list[Run]:
+        """The runs that have all these tags, the newest first, `most` of them at most.
+
+        Args:
+            experiment_id: The model's experiment.
+            tags: What they are tagged with.
+            most: How many are wanted.
+            condition: Another one, as MLflow has it.
+        """
         conditions = [f"tags.`{key}` = {_quoted(value)}" for key, value in tags.items()]
+        conditions += [condition] if condition else []
         with self.asked() as client:
             found = client.search_runs(
                 [experiment_id],
@@ -347,28 +357,6 @@ class Tracking:
         """End a run."""
         with self.asked() as client:
             client.set_terminated(run_id, status=status)
-
-    def abandon(self, model: str, *, dag_id: str, run_id: str, status: Status = "FAILED") -> bool:
-        """End the MLflow run of a training run that did not get to its end; for the teardown.
-
-        Args:
-            model: The full name, `team.model`.
-            dag_id: Airflow's id of the DAG.
-            run_id: Airflow's id of the run.
-            status: How the run is to be ended.
-
-        Returns:
-            Whether there was a run that was still open.
-        """
-        with self.asked() as client:
-            experiment = client.get_experiment_by_name(model)
-        if experiment is None:
-            return False
-        parent = self._find_one(experiment.experiment_id, {**identity(dag_id, run_id), **_SWEEP})
-        if parent is None or parent.info.status != "RUNNING":
-            return False
-        self.finish(parent.info.run_id, status)
-        return True
 
 
 def with_section(description: str, heading: str, text: str) -> str:

@@ -13,6 +13,7 @@ from factory.base.values import Result
 from factory.models import registry
 from factory.models.creation import created_once
 from factory.models.files import digest, downloaded
+from factory.models.leftovers import delete_duplicate_versions
 from factory.models.record import ModelFacts, ModelRecord
 from factory.models.registry import CHALLENGER
 from factory.models.signing import signed
@@ -105,6 +106,7 @@ def register(
             lambda: _find_version(tracking, run.model, sweep.parent_run_id, origin),
             asked=tracking.asked,
         )
+    delete_duplicate_versions(tracking, run.model, keep=version.number)
     alias = _challenge(tracking, version.record)
     tracking.log(sweep.parent_run_id, tags={"registered_version": str(version.number)})
     tracking.finish(sweep.parent_run_id)

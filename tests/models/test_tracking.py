@@ -114,21 +114,6 @@ def test_a_child_names_its_parent_and_a_later_try_replaces_it(tracking, run):
     assert children[0].data.metrics == {"r2": 0.5}
 
 
-def test_abandoning_ends_an_open_run_and_no_other(tracking, run):
-    def abandon():
-        return tracking.abandon(run.model, dag_id=run.dag_id, run_id=run.run_id, status="KILLED")
-
-    assert not abandon()
-    experiment = tracking.ensure_experiment(run.model)
-    assert not abandon()
-    parent = tracking.start_parent(experiment, run, [])
-    assert abandon()
-    assert tracking.client.get_run(parent).info.status == "KILLED"
-    tracking.finish(parent)
-    assert not abandon()
-    assert tracking.client.get_run(parent).info.status == "FINISHED"
-
-
 def test_files_of_a_run_are_replaced_by_a_retry(tracking, run, tmp_path):
     parent = tracking.start_parent(tracking.ensure_experiment(run.model), run, [])
     for text in ("first", "second"):
