@@ -45,6 +45,7 @@ OF_FILES = {
     "cli/test_up.py": "commands",
     "serving/test_callers.py": "commands",
     "serving/test_champions.py": "commands",
+    "serving/test_fuzzing.py": "commands",
     "serving/test_load.py": "commands",
     "serving/test_load_check.py": "commands",
     "serving/test_service.py": "commands",

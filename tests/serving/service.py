@@ -201,6 +201,26 @@ def broken(uri: str, name: str, number: int, breakage: Callable[[Any], bytes | N
     return int(mlflow.register_model(logged, name, tags=tags).version)
 
 
+def poisoned(pipeline: Any) -> None:
+    """Let a tree lead out of its memory, for `broken`."""
+    tree = pipeline[-1].tree_
+    state = tree.__getstate__()
+    nodes = state["nodes"].copy()
+    nodes["left_child"][0] = 2_000_000_000
+    tree.__setstate__({**state, "nodes": nodes})
+
+
+def circular(pipeline: Any) -> None:
+    """Let a tree lead in a circle, for `broken`."""
+    tree = pipeline[-1].tree_
+    state = tree.__getstate__()
+    nodes = state["nodes"].copy()
+    inner = nodes["left_child"] != -1
+    nodes["left_child"][inner] = 0
+    nodes["right_child"][inner] = 0
+    tree.__setstate__({**state, "nodes": nodes})
+
+
 class Road(socketserver.ThreadingTCPServer):
     """A way to a server on this machine that can be cut and mended."""
 

@@ -10,7 +10,7 @@ from factory.models.tracking import Tracking
 from factory.serving.limits import ServingLimits
 from factory.serving.load_check import check_version
 from factory.serving.refusals import UnfitVersionError
-from tests.serving.service import broken, trained
+from tests.serving.service import broken, circular, poisoned, trained
 from tests.training.models import model, one_trial
 
 LIMITS = ServingLimits()
@@ -45,24 +45,6 @@ def test_one_that_takes_too_much_memory_ends_its_own_process(fine, mlflow_server
         Exception, match=r"memory|ends the process|does not load|cannot predict|within 5 s"
     ):
         check(fine, mlflow_server, load_bytes=64 * 1024**2, load_seconds=5)
-
-
-def poisoned(pipeline) -> None:
-    tree = pipeline[-1].tree_
-    state = tree.__getstate__()
-    nodes = state["nodes"].copy()
-    nodes["left_child"][0] = 2_000_000_000
-    tree.__setstate__({**state, "nodes": nodes})
-
-
-def circular(pipeline) -> None:
-    tree = pipeline[-1].tree_
-    state = tree.__getstate__()
-    nodes = state["nodes"].copy()
-    inner = nodes["left_child"] != -1
-    nodes["left_child"][inner] = 0
-    nodes["right_child"][inner] = 0
-    tree.__setstate__({**state, "nodes": nodes})
 
 
 @pytest.mark.parametrize("harm", [poisoned, circular])
