@@ -25,9 +25,11 @@ from tests.training.models import model, one_trial
 SEED = int(os.environ.get("FUZZ_SEED") or random.SystemRandom().randrange(10**9))
 AT_ONCE = 6
 SECONDS = 1.0
-"""Within which a healthy caller is to have its answer."""
+"""Within which 99 of 100 healthy callers are to have their answer."""
 PATIENCE = 0.5
 """Seconds for an answer to a request that may not be whole; then the caller hangs up."""
+_NEVER = 599
+"""In place of a status: no answer, and the connection is still open long after the caller has hung up."""
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 
 
@@ -77,12 +79,17 @@ class Attack:
                 case = next(self._cases, None)
             if case is None:
                 return
-            status, content = answered(self._service, case)
+            began = time.perf_counter()
+            try:
+                status, content = answered(self._service, case)
+            except TimeoutError:
+                status, content = _NEVER, b""
+            took = time.perf_counter() - began
             with self._lock:
                 self.outcomes[case.what, status] += 1
                 self.done += 1
                 if not _is_fine(case, status, content):
-                    self.wrong.append(f"{status}: {case}")
+                    self.wrong.append(f"{status} after {took:.1f} s: {case}")
 
 
 def answered(service: Service, case: Case) -> tuple[int | None, bytes]:
@@ -196,10 +203,12 @@ def test_hostile_callers_and_versions_do_no_harm(
         f"healthy: {len(seconds)} answers, p50 {seconds[len(seconds) // 2]:.3f} s, "
         f"p99 {seconds[int(len(seconds) * 0.99)]:.3f} s, longest {seconds[-1]:.3f} s"
     )
-    assert attack.wrong == [], f"FUZZ_SEED={SEED}"
+    assert not attack.wrong, f"FUZZ_SEED={SEED}\n" + "\n".join(attack.wrong)
     assert 'status="500"' not in figures, log
     assert [set(each.statuses) for each in healthy] == [{200}] * len(healthy)
-    assert seconds[-1] < SECONDS
+    assert seconds[int(len(seconds) * 0.99)] < SECONDS
+    # On a machine that has other work, too, some wait for that.
+    assert seconds[-1] < 5 * SECONDS
 
 
 def _is_fine(case: Case, status: int | None, content: bytes) -> bool:
