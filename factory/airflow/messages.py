@@ -24,6 +24,9 @@ _PATIENCE = 40.0
 _WEBHOOKS_PATIENCE = 10.0
 """Seconds that the receiver of a webhook may take to connect, and to answer."""
 
+INTERNAL_HOSTS = "internal_hosts"
+"""What notifiers find the platform's `internal_hosts` under, in the context."""
+
 Result = Mapping[str, Any]
 
 _SNAPSHOT = ("version", "rows", "model", "model_version", "input", "input_version")
@@ -110,6 +113,7 @@ def send(
     notifiers: Sequence[Mapping[str, Any]],
     context: Mapping[str, Any] | None = None,
     *,
+    internal_hosts: Sequence[str] = (),
     patience: float = _PATIENCE,
 ) -> int:
     """Give a message to each notifier, all at once.
@@ -120,6 +124,7 @@ def send(
         message: What to say.
         notifiers: Sections of `notify` as plain data, as documents carry them.
         context: Airflow's context where there is one, for notifiers of other packages.
+        internal_hosts: Servers that may be told though they are internal: see `factory.base.hosts`.
         patience: Seconds to wait for them all together.
 
     Returns:
@@ -129,7 +134,7 @@ def send(
 
     def deliver(number: int, section: Mapping[str, Any]) -> None:
         try:
-            _deliver(message, section, context or {})
+            _deliver(message, section, {**(context or {}), INTERNAL_HOSTS: internal_hosts})
         except Exception:
             log.exception("%s: the notifier `%s` failed", message.subject, section["type"])
         else:
@@ -206,7 +211,8 @@ class PostJson(BaseNotifier):  # type: ignore[misc]
 
     Args:
         body: The object.
-        url: Where to; an address that is a secret belongs into a connection.
+        url: Where to; an address that is a secret belongs into a connection, and one of the worker's own
+            machine or network too, unless it is one of the platform's `internal_hosts`.
         connection: An Airflow HTTP connection: its address, login and headers.
     """
 
@@ -218,26 +224,35 @@ class PostJson(BaseNotifier):  # type: ignore[misc]
         self.url = url
         self.connection = connection
 
-    def notify(self, context: Context) -> None:  # noqa: ARG002 - the message is complete
+    def notify(self, context: Context) -> None:
         """Post it.
 
         Raises:
             httpx.HTTPError: It could not be delivered, or was not accepted.
+            InternalHostError: `url` leads to the worker's own machine or network.
         """
         import httpx
 
         from factory.airflow import connections
+        from factory.base.hosts import EVERY_HOST, check_host, check_peer
 
-        url, login = self.url, None
+        url, login, internal_hosts = self.url, None, context.get(INTERNAL_HOSTS, ())
         if self.connection:
             url, login = connections.http_address(self.connection)
-        answer = httpx.post(
-            str(url),
-            json=dict(self.body),
-            headers=login.headers if login else None,
-            auth=(login.user or "", login.password or "") if login and login.user else None,
-            timeout=_WEBHOOKS_PATIENCE,
-        )
+            # The platform has written it.
+            internal_hosts = (EVERY_HOST,)
+        host = httpx.URL(str(url)).host
+        check_host(host, internal_hosts)
+        with httpx.Client(timeout=_WEBHOOKS_PATIENCE) as client:
+            request = client.build_request(
+                "POST",
+                str(url),
+                json=dict(self.body),
+                headers=login.headers if login else None,
+                extensions=check_peer(host, internal_hosts),
+            )
+            auth = (login.user or "", login.password or "") if login and login.user else None
+            answer = client.send(request, auth=auth)
         if not answer.is_success:
             # httpx's own message shows the address, which may be a secret.
             raise httpx.HTTPStatusError(

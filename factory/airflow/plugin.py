@@ -44,7 +44,13 @@ def on_task_instance_success(task_instance: Any) -> None:
     except Exception:
         log.exception("%s: the message about it cannot be made", notify["event"])
         return
-    send(message, notify["targets"], task_instance.get_template_context(), patience=PATIENCE)
+    send(
+        message,
+        notify["targets"],
+        task_instance.get_template_context(),
+        internal_hosts=(task_instance.task.shared or {}).get("internal_hosts", ()),
+        patience=PATIENCE,
+    )
 
 
 @hookimpl  # type: ignore[untyped-decorator]

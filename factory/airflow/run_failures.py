@@ -60,19 +60,25 @@ class FailedTask:
     map_index: int = -1
 
 
-def run_failed(context: Mapping[str, Any], *, targets: Sequence[Mapping[str, Any]]) -> None:
+def run_failed(
+    context: Mapping[str, Any],
+    *,
+    targets: Sequence[Mapping[str, Any]],
+    internal_hosts: Sequence[str] = (),
+) -> None:
     """Tell people that a run has failed; a DAG's `on_failure_callback`. Never raises.
 
     Args:
         context: Airflow's context of a DAG's callback.
         targets: Sections of `notify` as plain data.
+        internal_hosts: Servers that may be told though they are internal.
     """
     try:
         message = _message(context)
     except Exception:
         log.exception("the message about the failed run %s cannot be made", context.get("run_id"))
         return
-    send(message, targets, context)
+    send(message, targets, context, internal_hosts=internal_hosts)
 
 
 def _message(context: Mapping[str, Any]) -> Message:

@@ -141,7 +141,7 @@ class Surroundings:
     storage: str = ""
     """The lake's address; empty where it is not known."""
     internal_hosts: tuple[str, ...] = ()
-    """Servers of the worker's own network that sources may ask."""
+    """Servers of the worker's own network that sources may ask, and notifiers tell."""
     operators: tuple[str, ...] = ()
     """Operators, and packages of them, that `dags` may name; `*` is all of Airflow's."""
     connections: tuple[str, ...] | None = None

@@ -5,7 +5,6 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.request import getproxies
 
 import httpx
 from tenacity import (
@@ -17,7 +16,7 @@ from tenacity import (
 )
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.data.hosts import InternalHostError, check_host, is_named
+from factory.base.hosts import InternalHostError, check_host, check_peer
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ def download(
         file: The file to make or to replace; it is complete, or the call raises.
         max_bytes: The most bytes to write, counted as they arrive and after decoding.
         login: Sent to the first server only, wherever that redirects.
-        internal_hosts: Servers that may be asked though they are internal: see `factory.data.hosts`.
+        internal_hosts: Servers that may be asked though they are internal: see `factory.base.hosts`.
         patience: Seconds before the second attempt; later ones wait twice as long each.
 
     Raises:
@@ -99,11 +98,9 @@ def _fetch(
     for _ in range(_REDIRECTS + 1):
         if url.scheme not in ("http", "https"):
             raise DownloadError(f"{_without_secrets(first)} leads to a {url.scheme} address")
-        _check_host(url.host, internal_hosts)
-        request, auth = _request(client, url, login if _same_server(url, first) else Login())
-        response = client.send(request, auth=auth, stream=True)
+        own = login if _same_server(url, first) else Login()
+        response = _answer(client, url, own, internal_hosts)
         try:
-            _check_peer(response, internal_hosts)
             if response.next_request is None:
                 _check_status(response)
                 _save(response, file, max_bytes)
@@ -114,27 +111,22 @@ def _fetch(
     raise DownloadError(f"{_without_secrets(first)} redirects more than {_REDIRECTS} times")
 
 
-def _check_host(host: str, internal_hosts: Collection[str]) -> None:
+def _answer(
+    client: httpx.Client, url: httpx.URL, login: Login, internal_hosts: Collection[str]
+) -> httpx.Response:
+    """What a server answers, its body unread."""
+    auth = httpx.BasicAuth(login.user, login.password or "") if login.user else None
     try:
-        check_host(host, internal_hosts)
+        check_host(url.host, internal_hosts)
+        request = client.build_request(
+            "GET",
+            url,
+            headers=dict(login.headers),
+            extensions=check_peer(url.host, internal_hosts),
+        )
+        return client.send(request, auth=auth, stream=True)
     except InternalHostError as error:
         raise DownloadError(str(error)) from None
-
-
-def _check_peer(response: httpx.Response, internal_hosts: Collection[str]) -> None:
-    """Who answers is who was looked up: a name may lead elsewhere a moment later."""
-    if getproxies() or is_named(response.url.host, internal_hosts):
-        return
-    peer = response.extensions["network_stream"].get_extra_info("server_addr")
-    if peer:
-        _check_host(str(peer[0]), ())
-
-
-def _request(
-    client: httpx.Client, url: httpx.URL, login: Login
-) -> tuple[httpx.Request, httpx.BasicAuth | None]:
-    auth = httpx.BasicAuth(login.user, login.password or "") if login.user else None
-    return client.build_request("GET", url, headers=dict(login.headers)), auth
 
 
 def _check_status(response: httpx.Response) -> None:

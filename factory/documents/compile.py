@@ -64,5 +64,11 @@ def compile_platform(platform: PlatformConfig, installation: Installation) -> di
     return {MAINTENANCE: maintenance_document(platform.maintenance, installation).as_data()}
 
 
-def _own_document(team: TeamConfig, name: str, _installation: Installation) -> OwnDag:
-    return OwnDag(team.dags[name], team.team, team.owner, notifiers("on_failure", team))
+def _own_document(team: TeamConfig, name: str, installation: Installation) -> OwnDag:
+    return OwnDag(
+        team.dags[name],
+        team.team,
+        team.owner,
+        notifiers("on_failure", team),
+        installation.internal_hosts,
+    )

@@ -148,7 +148,7 @@ class Shared:
     data_folders: tuple[str, ...] = DATA_FOLDERS
     """The folders of the project below which sources may read files."""
     internal_hosts: tuple[str, ...] = ()
-    """Servers of the worker's own network that sources may ask."""
+    """Servers of the worker's own network that sources may ask, and notifiers tell."""
     verify: Verify = "sample"
     """How the files of snapshots are looked at before they are read."""
     dataset: str | None = None
@@ -219,7 +219,7 @@ class Dag:
             "max_active_runs": 1,
             "tags": sorted(self.tags),
             "default_args": {**as_data(self.default_args), "shared": self.shared.as_data()},
-            **_on_failure(self.on_failure),
+            **_on_failure(self.on_failure, self.shared.internal_hosts),
             **_given(params=self.params),
             "tasks": {task.name: task.as_data() for task in self.tasks},
         }
@@ -234,21 +234,26 @@ class OwnDag:
     owner: str
     on_failure: tuple[Mapping[str, Any], ...]
     """The notifiers that are told when a run fails, unless the DAG says otherwise."""
+    internal_hosts: tuple[str, ...] = ()
+    """Servers of the worker's own network that notifiers may tell."""
 
     def as_data(self) -> Document:
         """What is written, with the team's tag and owner."""
         return {
-            **_on_failure(self.on_failure),
+            **_on_failure(self.on_failure, self.internal_hosts),
             **self.written,
             "tags": sorted({self.team, *self.written.get("tags", ())}),
             "default_args": {"owner": self.owner, **self.written.get("default_args", {})},
         }
 
 
-def _on_failure(notifiers: tuple[Mapping[str, Any], ...]) -> Document:
+def _on_failure(
+    notifiers: tuple[Mapping[str, Any], ...], internal_hosts: tuple[str, ...]
+) -> Document:
     if not notifiers:
         return {}
-    return {"on_failure_callback": {"callback": _ON_FAILURE, "targets": as_data(notifiers)}}
+    callback = {"callback": _ON_FAILURE, "targets": as_data(notifiers)}
+    return {"on_failure_callback": {**callback, **_given(internal_hosts=internal_hosts)}}
 
 
 def as_data(value: Any) -> Any:

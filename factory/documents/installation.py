@@ -34,7 +34,7 @@ class Installation:
     data_folders: tuple[str, ...] = DATA_FOLDERS
     """The folders of the project below which sources may read files."""
     internal_hosts: tuple[str, ...] = ()
-    """Servers of the worker's own network that sources may ask."""
+    """Servers of the worker's own network that sources may ask, and notifiers tell."""
 
     team_connections: Mapping[str, str] = field(default_factory=dict)
     """The Airflow connection by which a team's tasks reach storage, where it has one of its own."""

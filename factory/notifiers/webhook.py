@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AnyHttpUrl, model_validator
 from pydantic_core import PydanticCustomError
 
+from factory.base.hosts import PublicUrl
 from factory.base.secrets import is_secret_address
 from factory.base.section import Text
 from factory.notifiers.message import Message
@@ -29,7 +30,7 @@ class WebhookNotifier(Notifier):
 
     type: Literal["webhook"]
     connection: Text | None = None
-    url: Annotated[AnyHttpUrl, AfterValidator(_check_open_address)] | None = None
+    url: Annotated[PublicUrl, AfterValidator(_check_open_address)] | None = None
 
     @model_validator(mode="after")
     def _one_address(self) -> "WebhookNotifier":

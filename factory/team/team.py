@@ -148,7 +148,7 @@ class PlatformConfig(Section):
     """Folders of the project below which sources may read files; `.` is all of it, but for what is hidden,
     team files, DAG files, the lake and workspaces."""
     internal_hosts: ListOf[Text] = ()
-    """Servers on the workers' own machines or network that sources may ask by `url`; `*` is all."""
+    """Servers on the workers' own machines or network that sources may ask, and webhooks tell, by `url`; `*` is all."""
     python_packages: ListOf[AllowedPackage] = ("sklearn",)
     """Packages whose code team files may name by dotted path."""
     operators: ListOf[Text] = ()

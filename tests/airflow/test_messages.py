@@ -124,7 +124,9 @@ class Instance(SimpleNamespace):
 
 def told(event, result):
     notify = {"event": event, "targets": [COLLECTING]}
-    on_task_instance_success(Instance(task=SimpleNamespace(notify=notify), result=result))
+    on_task_instance_success(
+        Instance(task=SimpleNamespace(notify=notify, shared=None), result=result)
+    )
     return Collecting.seen
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from factory.catalog import read_all
 from factory.documents.compile import compile_team
+from factory.documents.dag import OwnDag
 from factory.documents.installation import Installation
 
 DATASET = "source: {type: csv, path: data/a.csv}"
@@ -106,3 +107,8 @@ def test_task_that_brings_an_event_about_knows_whom_to_tell(documents):
 def test_section_that_tasks_share_has_neither_targets_nor_resources(documents):
     section = documents["sea.kind.train"]["default_args"]["shared"]["section"]
     assert not {"notify", "resources"} & set(section)
+
+
+def test_callback_of_a_failed_run_knows_which_internal_servers_may_be_told():
+    own = OwnDag({}, "sea", "sea@example.org", ({"type": "log"},), ("portal.internal",))
+    assert own.as_data()["on_failure_callback"]["internal_hosts"] == ["portal.internal"]

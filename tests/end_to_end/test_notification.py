@@ -20,7 +20,7 @@ owner: florist@example.org
 defaults: {retries: 1, retry_delay: 1s}
 notify:
   on_failure:
-    - {type: webhook, url: "http://127.0.0.1:9/nobody-listens"}
+    - {type: webhook, url: "http://nobody.invalid/"}
     - {type: smtp, to: [ops@example.org, florist@example.org]}
     - {type: webhook, connection: sink}
   on_promotion: [{type: webhook, connection: sink}]

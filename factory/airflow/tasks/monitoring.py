@@ -107,7 +107,7 @@ def breach(
     decision = act(found, recorded, run.monitor, newest=newest, tracking=Tracking())
     result = {**decision.as_json(), "report": recorded.url}
     if decision.breached:
-        _tell(found, result, notify)
+        _tell(run, found, result, notify)
     if not run.ti.task.outlets:
         return result
     if not decision.retrain:
@@ -145,7 +145,9 @@ def _measured(run: TaskRun) -> Any:
     return Measurement.model_validate_json(text)
 
 
-def _tell(found: Any, result: Mapping[str, Any], targets: Sequence[Mapping[str, Any]]) -> None:
+def _tell(
+    run: TaskRun, found: Any, result: Mapping[str, Any], targets: Sequence[Mapping[str, Any]]
+) -> None:
     """Tell people of a breach."""
     if not targets:
         return
@@ -163,4 +165,4 @@ def _tell(found: Any, result: Mapping[str, Any], targets: Sequence[Mapping[str, 
         detail=str(result["why"]),
         url=str(result["report"]),
     )
-    send(message, targets)
+    send(message, targets, internal_hosts=run.shared.internal_hosts)

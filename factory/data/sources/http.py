@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from factory.base.hosts import PublicUrl
 from factory.data.sources.csv import CsvSource
 from factory.data.sources.files import FileSource
 from factory.data.sources.json import JsonSource
 from factory.data.sources.parquet import ParquetSource
-from factory.data.sources.source import IngestContext, Source, SourceUrl
+from factory.data.sources.source import IngestContext, Source
 
 if TYPE_CHECKING:
     from factory.data.rows import Rows
@@ -18,7 +19,7 @@ class HttpSource(Source):
     """A file behind an address; `connection` (an Airflow HTTP connection) adds its login and headers."""
 
     type: Literal["http"]
-    url: SourceUrl
+    url: PublicUrl
     format: Literal["csv", "json", "parquet"] = "csv"
     connection: str | None = None
     max_bytes: int = Field(default=1_000_000_000, ge=1)

@@ -13,10 +13,11 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.files import is_hidden
+from factory.base.hosts import PublicUrl
 from factory.base.section import DataPath, Section, Surroundings, Text
 from factory.data.images.labels import FolderLabels, Labels
 from factory.data.images.store import Found, ImageError, ImageStore
-from factory.data.sources.source import IngestContext, Source, SourceUrl
+from factory.data.sources.source import IngestContext, Source
 from factory.lake.storage.address import overlap
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class ImagesSource(Source):
 
     type: Literal["images"]
     path: DataPath | None = None
-    url: SourceUrl | None = None
+    url: PublicUrl | None = None
     prefix: Annotated[Text, AfterValidator(_check_prefix)] | None = None
     connection: str | None = None
     """An Airflow HTTP connection, which adds its login and headers to `url`."""

@@ -7,12 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol, Self
 
-from pydantic import AfterValidator, AnyHttpUrl, ValidationInfo
-from pydantic_core import PydanticCustomError
-
 from factory.base.errors import TerminalError
-from factory.base.section import Section, Surroundings, qualify
-from factory.data.hosts import InternalHostError, check_host
+from factory.base.section import Section, qualify
 from factory.kinds import SOURCE, KindOf
 
 if TYPE_CHECKING:
@@ -63,7 +59,7 @@ class IngestContext:
     columns: Mapping[str, str] = field(default_factory=dict)
     """Types that the dataset's columns are promised to have: a help where a source has no types."""
     internal_hosts: tuple[str, ...] = ()
-    """Servers that may be asked though they are internal: see `factory.data.hosts`."""
+    """Servers that may be asked though they are internal: see `factory.base.hosts`."""
     connections: Connections = field(default_factory=NoConnections)
     """Airflow's connections."""
 
@@ -97,20 +93,6 @@ class IngestContext:
         from factory.data.rows import write_pieces
 
         return write_pieces(pieces, what, self.file)
-
-
-def _check_public_host(value: AnyHttpUrl, info: ValidationInfo) -> AnyHttpUrl:
-    surroundings = info.context
-    if isinstance(surroundings, Surroundings):
-        try:
-            check_host(str(value.host), surroundings.internal_hosts, resolve=False)
-        except InternalHostError as error:
-            raise PydanticCustomError("host", "{why}", {"why": str(error)}) from None
-    return value
-
-
-SourceUrl = Annotated[AnyHttpUrl, AfterValidator(_check_public_host)]
-"""An address that a source reads; not of the worker's own network unless the platform allows it."""
 
 
 class Source(Section, ABC):

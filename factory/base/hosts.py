@@ -1,4 +1,4 @@
-"""Which servers a source may ask: those that anybody can reach, and the internal ones that the platform names.
+"""Which servers a team file may name: those that anybody can reach, and the internal ones that the platform names.
 
 A worker reaches more than a team does: its own machine, where `factory up` needs no log-in, the cloud's server of
 credentials, and what only the company's network has.
@@ -7,17 +7,24 @@ credentials, and what only the company's network has.
 import socket
 from collections.abc import Collection
 from ipaddress import IPv6Address, ip_address
+from typing import Annotated, Any
+from urllib.request import getproxies
+
+from pydantic import AfterValidator, AnyHttpUrl, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from factory.base.section import Surroundings
 
 EVERY_HOST = "*"
 """In the platform's `internal_hosts`: all."""
 
 
 class InternalHostError(ValueError):
-    """A server that sources may not ask; says what the platform can do."""
+    """A server that a team file may not name; says what the platform can do."""
 
 
 def check_host(host: str, internal_hosts: Collection[str], *, resolve: bool = True) -> None:
-    """Check that sources may ask a server.
+    """Check that a team file may name a server.
 
     Args:
         host: Its name or address.
@@ -25,16 +32,33 @@ def check_host(host: str, internal_hosts: Collection[str], *, resolve: bool = Tr
         resolve: Whether to look a name up; else only what is an address is known to be internal.
 
     Raises:
-        InternalHostError: They may not.
+        InternalHostError: It may not.
     """
     name = _name(host)
     if not is_named(host, internal_hosts) and any(
         map(is_internal, _addresses(name, resolve=resolve))
     ):
         raise InternalHostError(
-            f"{name} is on the worker's own machine or network, which a source may not ask unless the "
-            f"platform allows it: `internal_hosts: [{name}]` in _defaults.yaml"
+            f"{name} is on the worker's own machine or network, which a team file may not name unless "
+            f"the platform allows it: `internal_hosts: [{name}]` in _defaults.yaml"
         )
+
+
+def check_peer(host: str, internal_hosts: Collection[str]) -> dict[str, Any]:
+    """The `extensions` of an httpx request that let it reach none but those whom `check_host` allows.
+
+    Who is connected is looked at before anything is sent: a name may lead elsewhere a moment after it was
+    looked up. The request raises an InternalHostError then. What a proxy connects to is left to the proxy.
+    """
+    if getproxies() or is_named(host, internal_hosts):
+        return {}
+
+    def trace(event: str, info: dict[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            peer = info["return_value"].get_extra_info("server_addr")
+            check_host(str(peer[0]), ())
+
+    return {"trace": trace}
 
 
 def is_named(host: str, internal_hosts: Collection[str]) -> bool:
@@ -69,3 +93,17 @@ def _addresses(name: str, *, resolve: bool) -> list[str]:
         # Whoever connects will say so; through a proxy it may be known all the same.
         return []
     return [str(address[0]) for *_, address in found]
+
+
+def _check_public_host(value: AnyHttpUrl, info: ValidationInfo) -> AnyHttpUrl:
+    surroundings = info.context
+    if isinstance(surroundings, Surroundings):
+        try:
+            check_host(str(value.host), surroundings.internal_hosts, resolve=False)
+        except InternalHostError as error:
+            raise PydanticCustomError("host", "{why}", {"why": str(error)}) from None
+    return value
+
+
+PublicUrl = Annotated[AnyHttpUrl, AfterValidator(_check_public_host)]
+"""An address in a team file; not of the worker's own machine or network unless the platform allows it."""

@@ -1,12 +1,12 @@
-"""Sources ask servers that anybody can reach, and internal ones only where the platform says so."""
+"""Team files name servers that anybody can reach, and internal ones only where the platform says so."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from factory.data import hosts
+from factory.base import hosts
+from factory.base.hosts import InternalHostError, check_host
 from factory.data.download import DownloadError, Login, download
-from factory.data.hosts import InternalHostError, check_host
 from tests.harness.servers import answering
 from tests.team.folder import Folder, make_folder
 
@@ -108,6 +108,7 @@ def test_a_name_that_leads_elsewhere_a_moment_later_gives_nothing(server, tmp_pa
     monkeypatch.setattr("factory.data.download.check_host", lookup_that_is_fooled)
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1 is on the worker's own machine"):
         get(server, "/token", tmp_path)
+    assert server.RequestHandlerClass.asked == []
     assert not (tmp_path / "file").exists()
 
 
@@ -121,7 +122,15 @@ def folder(tmp_path) -> Folder:
     return make_folder(tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["http", "images"])
+SECTIONS = {
+    "a file": "source: {{type: http, url: '{url}'}}",
+    "images": "source: {{type: images, url: '{url}'}}",
+    "a webhook": "notify: {{on_failure: [{{type: webhook, url: '{url}'}}]}}",
+}
+HEAD = "version: 1\nteam: marine\nowner: marine@example.org\n"
+
+
+@pytest.mark.parametrize("section", SECTIONS.values(), ids=SECTIONS)
 @pytest.mark.parametrize(
     "url",
     [
@@ -132,12 +141,24 @@ def folder(tmp_path) -> Folder:
         "http://169.254.169.254/latest/meta-data/",
     ],
 )
-def test_an_internal_address_is_a_problem_with_its_line(folder, kind, url):
-    head = "version: 1\nteam: marine\nowner: marine@example.org\n"
-    team = f"{head}datasets:\n  fish:\n    source: {{type: {kind}, url: '{url}'}}\n"
-    folder.write("marine", team)
+def test_an_internal_address_is_a_problem_with_its_line(folder, section, url):
+    source = "" if "source" in section else "\n    source: {type: csv, path: data/fish.csv}"
+    folder.write("marine", f"{HEAD}datasets:\n  fish:\n    {section.format(url=url)}{source}\n")
     [found] = folder.problems()
     assert found.startswith("marine.yaml:6:")
     assert "on the worker's own machine or network" in found
     folder.write("_defaults", "internal_hosts: ['*']\n")
+    assert folder.read()
+
+
+def test_what_the_platform_lays_under_team_files_obeys_the_same_rule(folder):
+    notify = "notify: {on_failure: [{type: webhook, url: 'http://10.0.0.7/alerts'}]}\n"
+    folder.write(
+        "marine", f"{HEAD}datasets:\n  fish: {{source: {{type: csv, path: data/f.csv}}}}\n"
+    )
+    folder.write("_defaults", notify)
+    [found] = folder.problems()
+    assert found.startswith("_defaults.yaml:1:")
+    assert "internal_hosts: [10.0.0.7]" in found
+    folder.write("_defaults", f"{notify}internal_hosts: [10.0.0.7]\n")
     assert folder.read()
