@@ -27,6 +27,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     AIRFLOW__CORE__LOAD_EXAMPLES=false \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/factory/dags \
     AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY=false \
+    AIRFLOW__LOGGING__SECRET_MASK_ADAPTER=factory.base.secrets.spellings \
     MLFLOW_DISABLE_TELEMETRY=true \
     DO_NOT_TRACK=true \
     FACTORY_CONFIGS=/opt/factory/configs

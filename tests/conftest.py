@@ -24,6 +24,7 @@ os.environ["AIRFLOW_HOME"] = str(
 )
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "false"
 os.environ["AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY"] = "false"
+os.environ["AIRFLOW__LOGGING__SECRET_MASK_ADAPTER"] = "factory.base.secrets.spellings"
 
 pytest_plugins = (
     "tests.harness.servers",  # first, since others import it

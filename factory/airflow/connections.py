@@ -3,14 +3,24 @@
 The module is what sources are given as their `factory.data.sources.source.Connections`.
 """
 
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from factory.base.errors import TerminalError
+from factory.airflow import masking
+from factory.base.errors import FactoryError, TerminalError
 
 if TYPE_CHECKING:
     from factory.data.download import Login
     from factory.data.rows import Chunk
+
+_EXCERPT = re.compile(r"\n(?:LINE \d+:|DETAIL:|CONTEXT:|QUERY:)")
+"""Where PostgreSQL's errors go on with parts of the query, or with rows."""
+
+
+class QueryError(FactoryError):
+    """What a database answers to a query that fails."""
 
 
 def query_chunks(connection: str, query: str, chunk_rows: int) -> Iterator["Chunk"]:
@@ -19,6 +29,7 @@ def query_chunks(connection: str, query: str, chunk_rows: int) -> Iterator["Chun
     The database streams where its driver can (server-side cursors), so the whole result is never held.
 
     Raises:
+        QueryError: The database refuses.
         TerminalError: The connection is not of a database.
     """
     from factory.data.rows import read_chunks
@@ -31,7 +42,10 @@ def query_chunks(connection: str, query: str, chunk_rows: int) -> Iterator["Chun
         "no_parameters": True,
     }
     try:
-        with engine.connect().execution_options(**options) as connected:
+        with (
+            unshown_queries(connection),
+            engine.connect().execution_options(**options) as connected,
+        ):
             result = connected.exec_driver_sql(query)
             yield from read_chunks(result, chunk_rows)
     finally:
@@ -45,9 +59,8 @@ def database(connection: str) -> Any:
         TerminalError: The connection is not of a database.
     """
     from airflow.providers.common.sql.hooks.sql import DbApiHook
-    from airflow.sdk import BaseHook
 
-    hook = BaseHook.get_connection(connection).get_hook()
+    hook = masking.connection(connection).get_hook()
     if not isinstance(hook, DbApiHook):
         raise TerminalError(
             f"connection {connection!r} is no database connection (it makes a "
@@ -60,9 +73,34 @@ def run_statements(connection: str, statements: str) -> None:
     """Run SQL statements in one transaction, as far as the database has transactions for them.
 
     Raises:
+        QueryError: The database refuses.
         TerminalError: The connection is not of a database.
     """
-    database(connection).run(statements, autocommit=False, split_statements=True)
+    hook = database(connection)
+    # It would log every statement, its templates filled in.
+    hook.log_sql = False
+    with unshown_queries(connection):
+        hook.run(statements, autocommit=False, split_statements=True)
+
+
+@contextmanager
+def unshown_queries(connection: str) -> Iterator[None]:
+    """Say what a database says within the block, without the query and its parameters.
+
+    They hold what templates were filled with, and rows.
+
+    Raises:
+        QueryError: The database refuses.
+    """
+    try:
+        yield
+    except Exception as error:
+        # Drivers have no other class in common, but what PEP 249 calls so; SQLAlchemy keeps theirs as `orig`.
+        found = getattr(error, "orig", None) or error
+        if not any(kind.__name__ == "Error" for kind in type(found).__mro__):
+            raise
+        words = _EXCERPT.split(str(found).strip())[0] or type(found).__name__
+        raise QueryError(f"connection {connection!r}: {words} ({type(found).__name__})") from None
 
 
 def http_address(connection: str) -> tuple[str, "Login"]:
@@ -71,9 +109,7 @@ def http_address(connection: str) -> tuple[str, "Login"]:
     Raises:
         TerminalError: The connection names no host.
     """
-    from airflow.sdk import BaseHook
-
-    found = BaseHook.get_connection(connection)
+    found = masking.connection(connection)
     if not found.host:
         raise TerminalError(f"connection {connection!r} has no host: write the address there")
     if "://" in found.host:
@@ -84,9 +120,7 @@ def http_address(connection: str) -> tuple[str, "Login"]:
 
 def http_login(connection: str) -> "Login":
     """The headers and the login of an Airflow HTTP connection."""
-    from airflow.sdk import BaseHook
-
-    return _login(BaseHook.get_connection(connection))
+    return _login(masking.connection(connection))
 
 
 def _login(found: Any) -> "Login":

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from factory.airflow import masking
 from factory.base.errors import TerminalError
 
 if TYPE_CHECKING:
@@ -106,9 +107,7 @@ def _own_python_first() -> Iterator[None]:
 
 
 def _require_type(connection: str, wanted: str) -> None:
-    from airflow.sdk import BaseHook
-
-    found = BaseHook.get_connection(connection).conn_type
+    found = masking.connection(connection).conn_type
     if found != wanted:
         raise TerminalError(
             f"connection {connection!r} is of type {found!r}: this needs one of type {wanted!r}"

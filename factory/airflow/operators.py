@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import (
     DownstreamTasksSkipped,
 )
 
+from factory.airflow.masking import mask_environment
 from factory.airflow.run_failures import remember
 from factory.airflow.storage_access import storage_access
 from factory.airflow.task_run import TaskRun
@@ -78,6 +79,7 @@ class _Step(BaseOperator):  # type: ignore[misc]
         Raises:
             AirflowFailException: The step said that trying again cannot help.
         """
+        mask_environment()
         connection = None
         if self.shared is not None:
             run = TaskRun(self.shared, self, context)

@@ -88,6 +88,31 @@ def on_dag_run_failed(dag_run: Any) -> None:
     )
 
 
+class OpenLineageMasks:
+    """Renews what OpenLineage's events hide, before its listener makes them of what a task has done."""
+
+    @hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
+    def on_task_instance_success(self) -> None:
+        """A task ended well."""
+        _renew_openlineage()
+
+    @hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
+    def on_task_instance_failed(self) -> None:
+        """A task failed; its error is in the event."""
+        _renew_openlineage()
+
+    @hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
+    def on_task_instance_skipped(self) -> None:
+        """A task had nothing to do."""
+        _renew_openlineage()
+
+
+def _renew_openlineage() -> None:
+    from factory.airflow.masking import renew_openlineage
+
+    renew_openlineage()
+
+
 class TrustedHosts:
     """Refuses requests that know Airflow by another name than it has.
 
@@ -114,8 +139,8 @@ def _middlewares() -> list[dict[str, Any]]:
 
 
 class FactoryPlugin(AirflowPlugin):  # type: ignore[misc]
-    """Messages about what tasks bring about, and the right end of runs that a person stops."""
+    """Messages about what tasks bring about, the right end of runs that a person stops, and who may ask."""
 
     name = "factory"
     fastapi_root_middlewares = _middlewares()
-    listeners = [sys.modules[__name__]]  # noqa: RUF012 - as Airflow's class has it
+    listeners = [OpenLineageMasks(), sys.modules[__name__]]  # noqa: RUF012 - as Airflow's class has it

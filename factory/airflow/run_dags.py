@@ -17,6 +17,7 @@ from airflow.sdk.listener import get_listener_manager
 
 from factory.airflow.approval import ApprovalStepOperator
 from factory.airflow.load import load_one
+from factory.airflow.masking import shown
 from factory.team.environment import configs_folder
 
 # The tasks whose result says what a run came to, the first that there is.
@@ -44,7 +45,7 @@ class Reporter:
             dag_id=instance.dag_id,
             task=instance.task_id if label is None else f"{instance.task_id} [{label}]",
             state=state,
-            error=None if error is None else str(error),
+            error=None if error is None else shown(str(error)),
         )
 
     @hookimpl  # type: ignore[untyped-decorator]

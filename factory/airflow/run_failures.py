@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from factory.airflow.masking import shown
 from factory.airflow.messages import log_url, run_url, send
 from factory.notifiers.message import Message
 
@@ -32,13 +33,8 @@ _REASONS = {
 
 
 def remember(ti: Any, error: BaseException) -> None:
-    """Leave a task's error for the message about its run.
-
-    Secrets that Airflow knows of are masked.
-    """
-    from airflow.sdk.log import redact
-
-    ti.xcom_push(key=ERROR, value=redact(describe(error)))
+    """Leave a task's error for the message about its run, without the secrets that are known."""
+    ti.xcom_push(key=ERROR, value=shown(describe(error)))
 
 
 def describe(error: BaseException) -> str:

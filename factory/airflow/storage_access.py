@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from factory.airflow import masking
 from factory.base.errors import TerminalError
 
 if TYPE_CHECKING:
@@ -63,7 +64,6 @@ def aws_session(connection: str) -> Any:
 
 
 def _hook(connection: str) -> Any:
-    from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     from factory.lake.storage.access import missing_extra
@@ -74,7 +74,7 @@ def _hook(connection: str) -> Any:
         raise TerminalError(missing_extra(f"connection {connection!r}")) from error
     try:
         # The hook would go on without a word, and with the environment's credentials.
-        found = BaseHook.get_connection(connection)
+        found = masking.connection(connection)
     except AirflowNotFoundException as error:
         raise TerminalError(
             f"there is no Airflow connection {connection!r}, which `storage_connection` or another "
@@ -110,14 +110,8 @@ def _session(hook: Any, connection: str) -> Any:
 
 
 def _mask(session: Any) -> None:
-    """Have Airflow hide the credentials wherever it logs.
-
-    It knows those that stand in a connection; those of a role are made up on the way.
-    """
-    from airflow.sdk.log import mask_secret
-
+    """Mask the credentials of a role, which stand in no connection."""
     credentials = session.get_credentials()
     if credentials is not None:
         frozen = credentials.get_frozen_credentials()
-        for secret in filter(None, (frozen.secret_key, frozen.token)):
-            mask_secret(secret)
+        masking.mask(filter(None, (frozen.secret_key, frozen.token)))

@@ -112,6 +112,7 @@ def _airflow(home: Home, project: Path, ports: Ports, secrets: Secrets) -> dict[
         "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.airflow / "logs"),
+        "AIRFLOW__LOGGING__SECRET_MASK_ADAPTER": "factory.base.secrets.spellings",
         "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(lineage),
         "AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY": "false",
     }

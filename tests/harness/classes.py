@@ -35,6 +35,7 @@ SHARING = frozenset(
         "end_to_end/test_prediction.py",
         "end_to_end/test_promotion.py",
         "end_to_end/test_resources.py",
+        "end_to_end/test_secrets.py",
         "end_to_end/test_training_jobs.py",
         "runtime/test_embedded.py",
     )

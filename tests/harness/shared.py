@@ -32,8 +32,9 @@ SECRET = "correct-horse-battery"
 DEFAULTS = """\
 version: 1
 data_folders: [data]
+internal_hosts: [127.0.0.1]
 operators: ["*"]
-python_packages: [sklearn, chores, stubborn, estimators]
+python_packages: [sklearn, chores, stubborn, estimators, leaks]
 prices: {ml.m5.large: 0.115}
 notify:
   on_failure: [{type: smtp, to: [nobody@example.org]}]
@@ -106,6 +107,15 @@ def database() -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
+def portal() -> Iterator[str]:
+    """The address of a server that repeats what it is sent."""
+    from tests.harness.planted import running_portal
+
+    with running_portal() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
 def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file in which the functions of `chores` write down what happens to them."""
     file = tmp_path_factory.mktemp("journal") / "journal.txt"
@@ -138,10 +148,12 @@ def installation(
     database: Database,
     journal: Path,
     amazon: "AwsServer | None",
+    portal: str,
 ) -> "Installation":
     """Airflow, MLflow and a server of models, running while tests of this worker share them."""
 
     from factory.runtime.components import COMPONENTS, SERVING
+    from tests.harness import planted
     from tests.harness.airflow import running
     from tests.harness.project import make_project
 
@@ -155,9 +167,11 @@ def installation(
             "password": SECRET,
         },
         "WAREHOUSE": database.connection,
+        **planted.connections(database.connection, portal),
     }
     environment = {f"AIRFLOW_CONN_{name}": json.dumps(made) for name, made in connections.items()}
     environment["JOURNAL"] = str(journal)
+    environment.update(planted.environment())
     environment.update(amazon.variables() if amazon else {})
     project = make_project(
         tmp_path_factory.mktemp("installation"), {"configs/_defaults.yaml": DEFAULTS}, code=CODE

@@ -66,7 +66,8 @@ def load(*, run: TaskRun, load: dict[str, Any]) -> dict[str, Any]:
     database = connections.database(section.connection).get_sqlalchemy_engine()
     try:
         file = run.folder / "loaded.parquet"
-        return {"rows": section.run(_latest_rows(run), database, file).as_json()}
+        with connections.unshown_queries(section.connection):
+            return {"rows": section.run(_latest_rows(run), database, file).as_json()}
     finally:
         database.dispose()
 

@@ -6,6 +6,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from factory.base.errors import TerminalError
+from factory.base.secrets import secrets_in
 from factory.documents.resources import setup_of
 
 log = logging.getLogger(__name__)
@@ -104,21 +105,32 @@ def _call(call: str, arguments: dict[str, Any]) -> Any:
 
 
 def _described(name: str, call: str, created: Any) -> Any:
-    """What `create` returned, in place of nothing an empty mapping."""
+    """What `create` returned, in place of nothing an empty mapping.
+
+    It becomes an XCom, which everybody may read who may see the run.
+    """
     import json
+
+    from factory.airflow.masking import shown
 
     if created is None:
         return {}
     try:
-        size = len(json.dumps(created, allow_nan=False))
+        text = json.dumps(created, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise TerminalError(
             f"resource {name}: {call} must return JSON that describes what it has created "
             f"(texts, numbers, lists, mappings); {error}"
         ) from error
-    if size > MAX_BYTES:
+    if (secret := next(secrets_in(created), None)) is not None or shown(text) != text:
+        where = ".".join(map(str, secret)) if secret else "one of its texts"
         raise TerminalError(
-            f"resource {name}: {call} returned {size:,} bytes of JSON, more than {MAX_BYTES:,}: "
+            f"resource {name}: {call} returned a secret ({where}), and Airflow would show it: put it into an "
+            "Airflow connection or where only those can read it who need it, and return its name"
+        )
+    if len(text) > MAX_BYTES:
+        raise TerminalError(
+            f"resource {name}: {call} returned {len(text):,} bytes of JSON, more than {MAX_BYTES:,}: "
             "return what names the resource, and not the resource itself"
         )
     return created
