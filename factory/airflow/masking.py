@@ -5,14 +5,19 @@ Airflow masks passwords and extras in its logs, in every way in which they may b
 what leaves a task by other ways than its log goes through `shown`.
 """
 
+import logging
 import os
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from factory.base.secrets import secrets_of_address, secrets_of_environment
 
 _READ_LATER = ("AIRFLOW_CONN_", "AIRFLOW_VAR_")
+_PATIENCE = 5.0
+"""Seconds for the last lines of an output."""
 _OPENLINEAGE = "airflow.providers.openlineage.plugins.listener"
 
 
@@ -67,5 +72,76 @@ def renew_openlineage() -> None:
     from airflow.providers.openlineage.utils.utils import OpenLineageRedactor
     from airflow.sdk._shared.secrets_masker import _secrets_masker
 
+    class EventMasks(OpenLineageRedactor):  # type: ignore[misc]
+        """Masks what OpenLineage leaves out too, such as the text of queries."""
+
+        def _redact(self, item: Any, *arguments: Any, **named: Any) -> Any:
+            for key in getattr(item, "skip_redact", ()):
+                if isinstance(text := getattr(item, key, None), str):
+                    setattr(item, key, shown(text))
+            return super()._redact(item, *arguments, **named)
+
     adapter = listener.get_openlineage_listener().adapter
-    adapter._redacter = OpenLineageRedactor.from_masker(_secrets_masker())  # noqa: SLF001 - no other way in
+    adapter._redacter = EventMasks.from_masker(_secrets_masker())  # noqa: SLF001 - no other way in
+
+
+class MaskingFormatter(logging.Formatter):
+    """Lets another formatter make a line, without the secrets that are known by then."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return shown(self.inner.format(record))
+
+
+def mask_component_logs() -> None:
+    """Mask the log of this process; called once in each of Airflow's.
+
+    Airflow masks the logs of tasks only, and an executor's log repeats them.
+    """
+    import structlog
+
+    processors = structlog.get_config()["processors"]
+    render = processors[-1]
+
+    def masked(*arguments: Any) -> Any:
+        line = render(*arguments)
+        if isinstance(line, bytes):
+            return shown(line.decode(errors="replace")).encode()
+        return shown(line) if isinstance(line, str) else line
+
+    # In place: loggers that are made already keep this list.
+    processors[-1] = masked
+    for handler in logging.getLogger().handlers:
+        if handler.formatter is not None:
+            handler.setFormatter(MaskingFormatter(handler.formatter))
+
+
+@contextmanager
+def masked_output() -> Iterator[None]:
+    """Mask what this process and those that it starts write to standard output and error, line by line."""
+    own = os.dup(1)
+    source, sink = os.pipe()
+
+    def copy() -> None:
+        with os.fdopen(source, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                os.write(own, shown(line).encode())
+
+    thread = threading.Thread(target=copy, daemon=True)
+    thread.start()
+    for descriptor in (1, 2):
+        os.dup2(sink, descriptor)
+    os.close(sink)
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        for descriptor in (1, 2):
+            os.dup2(own, descriptor)
+        # A process that goes on may keep its end open.
+        thread.join(timeout=_PATIENCE)

@@ -142,5 +142,13 @@ class FactoryPlugin(AirflowPlugin):  # type: ignore[misc]
     """Messages about what tasks bring about, the right end of runs that a person stops, and who may ask."""
 
     name = "factory"
+
+    @classmethod
+    def on_load(cls, *_: Any, **__: Any) -> None:
+        """Called by Airflow in each of its processes."""
+        from factory.airflow.masking import mask_component_logs
+
+        mask_component_logs()
+
     fastapi_root_middlewares = _middlewares()
     listeners = [OpenLineageMasks(), sys.modules[__name__]]  # noqa: RUF012 - as Airflow's class has it

@@ -17,7 +17,7 @@ from airflow.sdk.listener import get_listener_manager
 
 from factory.airflow.approval import ApprovalStepOperator
 from factory.airflow.load import load_one
-from factory.airflow.masking import shown
+from factory.airflow.masking import masked_output, shown
 from factory.team.environment import configs_folder
 
 # The tasks whose result says what a run came to, the first that there is.
@@ -109,7 +109,7 @@ def main() -> int:
     """Run the DAGs that are named; 1 if one of them failed."""
     report, *dag_ids = sys.argv[1:]
     configs = configs_folder(Path("dags/teams.py"))
-    with Path(report).open("a", encoding="utf-8") as file:
+    with masked_output(), Path(report).open("a", encoding="utf-8") as file:
         reporter = Reporter(file)
         get_listener_manager().add_listener(reporter)
         for dag_id in dag_ids:

@@ -33,18 +33,22 @@ _REASONS = {
 
 
 def remember(ti: Any, error: BaseException) -> None:
-    """Leave a task's error for the message about its run, without the secrets that are known."""
-    ti.xcom_push(key=ERROR, value=shown(describe(error)))
+    """Leave a task's error for the message about its run."""
+    ti.xcom_push(key=ERROR, value=describe(error))
 
 
 def describe(error: BaseException) -> str:
-    """An error in words: our own as they are, others with their type; at most 2,000 characters."""
+    """An error in words: our own as they are, others with their type; at most 2,000 characters.
+
+    Without the secrets that are known.
+    """
     from factory.base.errors import FactoryError
 
     text = str(error).strip()
     if not isinstance(error, FactoryError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    text = "\n".join([text, *getattr(error, "__notes__", ())])
+    # Masked before it is cut: part of a secret is not known.
+    text = shown("\n".join([text, *getattr(error, "__notes__", ())]))
     return text if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]} …"
 
 

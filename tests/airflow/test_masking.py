@@ -1,6 +1,8 @@
 """What a connection holds is masked as soon as it is read, and in every channel that leaves a task."""
 
 import json
+import os
+import subprocess
 import sys
 from base64 import b64encode
 
@@ -9,6 +11,7 @@ from airflow.sdk.log import redact
 
 from factory.airflow import masking
 from factory.airflow.connections import QueryError, http_address, run_statements, unshown_queries
+from factory.airflow.run_failures import describe
 from factory.airflow.tasks.resources import _described
 from factory.base.errors import TerminalError
 
@@ -64,6 +67,87 @@ def test_openlineage_hides_what_was_masked_after_airflow_started():
     masking.renew_openlineage()
     renewed = get_openlineage_listener().adapter._redacter
     assert renewed.redact("masked-for-openlineage") == "***"
+
+
+def test_openlineage_hides_what_queries_hold():
+    pytest.importorskip("airflow.providers.openlineage.plugins.listener")
+    from airflow.providers.openlineage.plugins.listener import get_openlineage_listener
+    from openlineage.client.facet_v2 import sql_job
+
+    masking.mask(["masked-in-a-query"])
+    masking.renew_openlineage()
+    facet = sql_job.SQLJobFacet(query="select 'masked-in-a-query'")
+    found = get_openlineage_listener().adapter._redacter.redact({"sql": facet})
+    assert found["sql"].query == "select '***'"
+
+
+def test_error_is_masked_before_it_is_cut():
+    masking.mask(["masked-at-the-end"])
+    text = describe(ValueError("x" * 1_980 + "masked-at-the-end"))
+    assert "masked" not in text
+
+
+OUTPUT = """\
+import subprocess, sys
+from factory.airflow.masking import mask, masked_output
+
+mask(["masked-in-output"])
+with masked_output():
+    print("printed masked-in-output")
+    print("error masked-in-output", file=sys.stderr, flush=True)
+    subprocess.run([sys.executable, "-c", "print(input())"], input="child masked-in-output", text=True)
+print("after")
+"""
+
+
+@pytest.mark.slow
+def test_output_of_a_process_and_its_children_is_masked_to_the_last_line():
+    done = subprocess.run(
+        [sys.executable, "-c", OUTPUT], capture_output=True, text=True, check=True, timeout=100
+    )
+    lines = [line for line in done.stdout.splitlines() if "***" in line or line == "after"]
+    assert sorted(lines) == ["after", "child ***", "error ***", "printed ***"]
+    assert lines[-1] == "after"
+
+
+COMPONENT = """\
+import logging
+import airflow.settings
+import structlog
+from airflow.logging_config import configure_logging
+
+configure_logging()
+from factory.airflow.masking import mask
+from factory.airflow.plugin import FactoryPlugin
+
+before = structlog.get_logger("before")
+before.info("x")
+FactoryPlugin.on_load()
+mask(["masked-in-a-log"])
+before.info("one masked-in-a-log", detail=["masked-in-a-log"])
+logging.getLogger("airflow.x").error("two %s", "masked-in-a-log")
+try:
+    raise ValueError("masked-in-a-log")
+except ValueError:
+    logging.getLogger("airflow.x").exception("three")
+    structlog.get_logger("after").exception("four")
+"""
+
+
+@pytest.mark.slow
+def test_log_of_a_component_is_masked(tmp_path):
+    variables = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPONENT],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=100,
+        env=variables,
+    )
+    said = done.stdout + done.stderr
+    assert all(word in said for word in ("one ***", "two ***", "three", "four"))
+    assert "masked-in-a-log" not in said.replace('"masked-in-a-log"', "")
 
 
 def test_without_openlineage_there_is_nothing_to_renew(monkeypatch):

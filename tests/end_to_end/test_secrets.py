@@ -43,7 +43,7 @@ datasets:
     source:
       type: sql
       connection: planted_sql
-      query: "select n from nowhere where who = '{{{{ params.who }}}}'"
+      query: "select n from nowhere where who = '{{{{ run.dag_id }}}}'"
   got: {{source: {{type: http, connection: planted_http, url: "{portal}/rows.csv"}}}}
   missed: {{source: {{type: http, connection: planted_http, url: "{portal}/gone"}}}}
   unknown: {{source: {{type: http, connection: planted_token, url: "{portal}/gone"}}}}
