@@ -103,12 +103,14 @@ def mask_component_logs() -> None:
     Airflow masks the logs of tasks only, and an executor's log repeats them.
     """
     import structlog
+    from airflow.sdk.log import redact
 
     processors = structlog.get_config()["processors"]
     render = processors[-1]
 
-    def masked(*arguments: Any) -> Any:
-        line = render(*arguments)
+    def masked(log: Any, method: str, event: Any) -> Any:
+        # Before it is a line, which quotes texts within texts, and after it, which has the traceback.
+        line = render(log, method, redact(event))
         if isinstance(line, bytes):
             return shown(line.decode(errors="replace")).encode()
         return shown(line) if isinstance(line, str) else line

@@ -89,7 +89,12 @@ def on_dag_run_failed(dag_run: Any) -> None:
 
 
 class OpenLineageMasks:
-    """Renews what OpenLineage's events hide, before its listener makes them of what a task has done."""
+    """Renews what OpenLineage's events hide, before its listener makes them of what a task does."""
+
+    @hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
+    def on_task_instance_running(self) -> None:
+        """A task begins; its templates are filled in."""
+        _renew_openlineage()
 
     @hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
     def on_task_instance_success(self) -> None:
