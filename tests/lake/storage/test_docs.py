@@ -8,7 +8,11 @@ import pytest
 from factory.team.reader import read_platform
 
 PAGE = Path(__file__).parents[3] / "docs" / "storage.md"
-BLOCKS = re.findall(r"^```yml\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+BLOCKS = [
+    block
+    for block in re.findall(r"^```yml\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    if "storage:" in block
+]
 
 
 @pytest.mark.parametrize("block", BLOCKS)
