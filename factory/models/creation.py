@@ -53,6 +53,25 @@ def is_unreachable(error: BaseException) -> bool:
     return isinstance(error, RequestException) or isinstance(error.__context__, RequestException)
 
 
+def no_answer(text: str) -> str:
+    """What to do about a server that gave no answer of use.
+
+    Args:
+        text: What the client says of it, which may hold the address and a password.
+    """
+    locked = "something else, such as a backup, may keep its database locked"
+    if "timed out" in text.lower():
+        return (
+            f"does not answer in time: it may have too much to do, or {locked}. It is tried again; "
+            "MLFLOW_HTTP_REQUEST_TIMEOUT says how long to wait"
+        )
+    if "error responses" in text:
+        return (
+            f"fails by itself: {locked}, or its disk is full; its log says which. It is tried again"
+        )
+    return "does not answer: check that it runs, and that MLFLOW_TRACKING_URI is its address"
+
+
 def _may_have_happened(error: BaseException) -> bool:
     """Whether a call that failed may have done its work all the same."""
     if is_unreachable(error):

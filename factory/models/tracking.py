@@ -39,7 +39,7 @@ from mlflow.utils.time import get_current_time_millis
 from requests import RequestException
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.models.creation import created_once, is_unreachable
+from factory.models.creation import created_once, is_unreachable, no_answer
 
 if TYPE_CHECKING:
     # A service reads no snapshots: its image has none of the lake's libraries.
@@ -145,7 +145,7 @@ class Tracking:
                 ) from error
             # Without its cause, which repeats the address, password and all.
             raise TrackingError(
-                f"the MLflow server at {self.public_uri} {_no_answer(str(error))}"
+                f"the MLflow server at {self.public_uri} {no_answer(str(error))}"
             ) from None
 
     @property
@@ -376,25 +376,6 @@ def _quoted(value: str) -> str:
     if "'" in value:
         return f'"{value}"'
     return f"'{value}'"
-
-
-def _no_answer(text: str) -> str:
-    """What to do about a server that gave no answer of use.
-
-    Args:
-        text: What the client says of it, which may hold the address and a password.
-    """
-    locked = "something else, such as a backup, may keep its database locked"
-    if "timed out" in text.lower():
-        return (
-            f"does not answer in time: it may have too much to do, or {locked}. It is tried again; "
-            "MLFLOW_HTTP_REQUEST_TIMEOUT says how long to wait"
-        )
-    if "error responses" in text:
-        return (
-            f"fails by itself: {locked}, or its disk is full; its log says which. It is tried again"
-        )
-    return "does not answer: check that it runs, and that MLFLOW_TRACKING_URI is its address"
 
 
 def _dataset_input(snapshot: "Snapshot") -> DatasetInput:

@@ -13,11 +13,11 @@ from factory.base.values import Result
 from factory.models import registry
 from factory.models.creation import created_once
 from factory.models.files import digest, downloaded
-from factory.models.leftovers import delete_duplicate_versions
 from factory.models.record import ModelFacts, ModelRecord
 from factory.models.registry import CHALLENGER
 from factory.models.signing import signed
 from factory.models.tracking import Tracking, TrainingRun
+from factory.models.training_leftovers import delete_duplicate_versions
 from factory.trainers.dispatch import trainer_name
 from factory.trainers.trainer import LoggedModel
 from factory.training.model import Model

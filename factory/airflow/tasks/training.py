@@ -159,8 +159,8 @@ def register(*, run: TaskRun) -> dict[str, Any]:
 
 def close_workspace(*, run: TaskRun) -> None:
     """Remove the run's folder; end the MLflow run of a training run that did not get to its end."""
-    from factory.models.leftovers import end_open_runs
     from factory.models.tracking import Tracking
+    from factory.models.training_leftovers import end_open_runs
 
     workspace.close_workspace(run=run)
     end_open_runs(Tracking(), run.model_name, dag_id=run.ti.dag_id, run_id=run.ti.run_id)

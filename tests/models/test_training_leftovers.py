@@ -4,8 +4,8 @@ import mlflow
 import pytest
 
 from factory.models import registry
-from factory.models.leftovers import delete_duplicate_versions, end_open_runs
 from factory.models.tracking import Tracking, TrainingRun
+from factory.models.training_leftovers import delete_duplicate_versions, end_open_runs
 from tests.training.models import model, penguins
 from tests.training.training import Training
 
