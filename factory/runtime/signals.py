@@ -3,7 +3,6 @@
 import select
 import signal
 import socket
-from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -31,6 +30,9 @@ class StopSignals:
         self._reader, self._writer = socket.socketpair()
         self._reader.settimeout(0)
         self._writer.settimeout(0)
+        # Written to at once, by C: the handler below runs only when `select` has returned, and a signal
+        # just before `select` would otherwise wait for its end.
+        self._woken_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         for number in _STOPPING:
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._note)
@@ -44,13 +46,12 @@ class StopSignals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._woken_before)
         self._reader.close()
         self._writer.close()
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._received.append(number)
-        with suppress(BlockingIOError):
-            self._writer.send(b"!")
 
     def hurried(self) -> bool:
         """Whether somebody asked twice."""
@@ -63,6 +64,7 @@ class StopSignals:
             Interrupted: with the signal's number.
         """
         if not self._received:
-            select.select([self._reader], [], [], seconds)
+            if select.select([self._reader], [], [], seconds)[0]:
+                self._reader.recv(1024)  # of other signals too
         if self._received:
             raise Interrupted(self._received[0])
