@@ -63,8 +63,7 @@ class StopSignals:
         Raises:
             Interrupted: with the signal's number.
         """
-        if not self._received:
-            if select.select([self._reader], [], [], seconds)[0]:
-                self._reader.recv(1024)  # of other signals too
+        if not self._received and select.select([self._reader], [], [], seconds)[0]:
+            self._reader.recv(1024)  # of other signals too
         if self._received:
             raise Interrupted(self._received[0])
