@@ -17,6 +17,8 @@ class Write(Section):
 
     mode: Literal["replace", "append", "merge"] = "replace"
     keys: ListOf[Text] = ()
+    allow_empty: bool = False
+    """Whether no rows at all are published too; else consumers hear nothing of them."""
 
     @model_validator(mode="after")
     def _keys_for_merge(self) -> "Write":

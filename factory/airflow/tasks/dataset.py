@@ -111,9 +111,15 @@ def publish_rows(run: TaskRun, outlet_events: Any, **origin: Any) -> dict[str, A
     from factory.data.checks.report import CheckReport
     from factory.data.publish import publish as step
 
+    rows = _latest_rows(run)
+    if not rows.rows and not run.write.allow_empty:
+        raise AirflowSkipException(
+            f"{run.dataset}: there are no rows; nothing is published. Write `allow_empty: true` in `write` if "
+            "that is meant"
+        )
     published = step(
         run.dataset,
-        _latest_rows(run),
+        rows,
         run.write,
         lake=run.lake,
         run_id=run.ti.run_id,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
-from duckdb import DuckDBPyConnection
+from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from factory.base.texts import hint
 from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
@@ -87,7 +87,7 @@ def _create_result(
     connection: DuckDBPyConnection, published: Snapshot | None, write: Write, dataset: str
 ) -> CheckResult | None:
     """Make the view `result`; new rows that do not fit the published ones are checked alone."""
-    new = connection.table("source")
+    new = _nan_as_null(connection.table("source"))
     if published is None:
         new.create_view(_RESULT)
         return None
@@ -97,12 +97,27 @@ def _create_result(
         new.create_view(_RESULT)
         return CheckResult("write", f"write(mode: {write.mode})", "fail", message=str(error))
     fitted.create_view("new")
-    kept = connection.table("published")
+    kept = _nan_as_null(connection.table("published"))
     if write.mode == "merge":
         matches = " and ".join(f"published.{quote(k)} = new.{quote(k)}" for k in write.keys)
-        kept = kept.join(connection.table("new"), matches, "anti")
+        kept = kept.set_alias("published").join(connection.table("new"), matches, "anti")
     kept.union(connection.table("new")).create_view(_RESULT)
     return None
+
+
+def _nan_as_null(rows: DuckDBPyRelation) -> DuckDBPyRelation:
+    """The rows with null where a float is no number: to a check, neither is a value."""
+    floats = [
+        name
+        for name, kind in zip(rows.columns, rows.types, strict=True)
+        if str(kind) in ("FLOAT", "DOUBLE")
+    ]
+    shown = {
+        name: f"case when isnan({quote(name)}) then null else {quote(name)} end" for name in floats
+    }
+    return rows.project(
+        ", ".join(f"{shown.get(name, quote(name))} as {quote(name)}" for name in rows.columns)
+    )
 
 
 def _check_columns(promised: Mapping[str, str], rows: Rows) -> CheckResult:

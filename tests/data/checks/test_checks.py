@@ -116,9 +116,50 @@ def test_expression_must_be_true_and_not_null(failing):
     assert report.failures[0].failing_rows == 1
 
 
-def test_nan_lies_within_no_bounds(failing):
-    report = failing(one(check="between", column="mass", min=0))
-    assert report.failures[0].failing_rows == 1
+def test_what_is_no_number_is_null_to_every_check(run, failing):
+    report = failing(one(check="not_null", columns=["mass"]))
+    assert report.failures[0].failing_rows == 2
+    run(one(check="between", column="mass", min=0, max=5000))
+    run(one(check="expression", expression="mass is null or mass < 6000"))
+
+
+MEASURED = "select * from (values (1.0, 'a'), (2, 'a'), (null, 'b'), (9, 'b')) t(x, name)"
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"check": "not_null_proportion", "column": "x", "min": 0.8}, "75 % of the rows have a value"),
+        ({"check": "mean_between", "column": "x", "max": 3}, "the mean is 4"),
+        ({"check": "quantile_between", "column": "x", "quantile": 0.5, "min": 3}, "the quantile 0.5 is 2"),
+        ({"check": "distinct_count", "column": "name", "min": 3}, "there are 2 different values"),
+    ],
+    ids=lambda options: options["check"] if isinstance(options, dict) else "",
+)  # fmt: skip
+def test_a_number_outside_its_bounds_is_told(run, failing, options, found):
+    assert failing(one(**options), query=MEASURED).failures[0].message == found
+    run(one(**{**options, "min": 0, "max": 100}), query=MEASURED)
+
+
+@pytest.mark.parametrize("check", ["mean_between", "not_null_proportion"])
+def test_a_number_of_no_rows_passes(run, check):
+    run(one(check=check, column="x", min=1), query=f"{MEASURED} where false")
+
+
+def test_rows_that_are_the_same_in_all_columns_are_duplicates(run, failing):
+    query = "select * from (values (1, null), (1, null), (1, 'a'), (2, 'a')) t(x, y)"
+    [result] = failing(one(check="no_duplicates"), query=query).failures
+    assert (result.failing_rows, result.message) == (2, "2 rows are 1 different ones")
+    assert result.sample == [{"number of rows": 2, "x": 1, "y": None}]
+    run(one(check="no_duplicates"), query=f"select distinct * from ({query})")
+
+
+def test_two_columns_are_compared_row_by_row_and_nulls_pass(failing):
+    query = "select * from (values (1, 2), (3, 2), (null, 2), (2, 2)) t(sold, caught)"
+    [result] = failing(
+        one(check="column_pair", columns=["sold", "caught"], relation="<="), query=query
+    ).failures
+    assert (result.description, result.failing_rows) == ("column_pair(sold <= caught)", 1)
 
 
 def test_failing_rows_are_counted_and_sampled_with_the_checked_column_first(failing):
@@ -289,7 +330,7 @@ def test_log_shows_a_table_of_failing_rows(failing, caplog):
     assert lines[0] == "2 checks of 4 rows"
     assert lines[1] == "  FAIL not_null(species): 1 rows"
     assert [cell.strip() for cell in lines[2].split("|")] == ["species", "id", "mass", "seen"]
-    assert [cell.strip() for cell in lines[3].split("|")] == ["null", "null", "nan", "2026-01-03"]
+    assert [cell.strip() for cell in lines[3].split("|")] == ["null", "null", "null", "2026-01-03"]
     assert lines[4] == "  ok   row_count(at least 1)"
 
 

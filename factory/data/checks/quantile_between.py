@@ -1,0 +1,24 @@
+"""`check: quantile_between`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from factory.data.checks.measure import MeasureCheck
+
+
+class QuantileBetween(MeasureCheck):
+    """A quantile of a column lies within the bounds, both included; 0.5 is the median."""
+
+    check: Literal["quantile_between"]
+    quantile: float = Field(ge=0, le=1)
+
+    def measure(self) -> str:
+        """The quantile, between two values where it falls between them."""
+        from factory.lake.engine import quote
+
+        return f"quantile_cont({quote(self.column)}, {self.quantile!r})"
+
+    def told(self, value: float) -> str:
+        """The quantile."""
+        return f"the quantile {self.quantile:g} is {value:g}"
