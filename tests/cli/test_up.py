@@ -256,10 +256,12 @@ def test_a_component_that_dies_at_the_start_is_named_with_the_end_of_its_log(
 
 
 @pytest.fixture(scope="module")
-def healthy(project: Path) -> Iterator[Up]:
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """One that stays up while its parts die."""
-    (project / "dags" / "patient.py").write_text(PATIENT)
-    up = Up(project)
+    folder = tmp_path_factory.mktemp("healthy") / "project"
+    (folder / "dags").mkdir(parents=True)
+    (folder / "dags" / "patient.py").write_text(PATIENT)
+    up = Up(folder)
     up.wait_for("Ctrl-C stops everything")
     yield up
     up.process.send_signal(signal.SIGTERM)
