@@ -81,6 +81,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     end(members(tmp_path), grace=0)
     for component in found.components.values():
         component.process.wait()
+    end(members(tmp_path), grace=0)  # what it has started in its last moment
 
 
 def test_a_component_that_is_killed_is_started_again_and_said(watched: Watched) -> None:
