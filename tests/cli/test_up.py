@@ -290,9 +290,9 @@ def test_tasks_run_after_the_death_of_every_idle_worker(healthy: Up) -> None:
 
 
 def test_the_death_of_a_busy_worker_is_noticed_within_seconds(healthy: Up) -> None:
-    run = healthy.airflow.trigger("patient", conf={"seconds": 600})
+    run = healthy.airflow.trigger("patient", conf={"seconds": 600}, run_id="long")
     (worker,) = healthy.airflow.wait_until(
-        lambda: healthy.workers("patient wait"), "a busy worker", seconds=60
+        lambda: healthy.workers("patient wait long"), "a busy worker", seconds=60
     )
     children = healthy.airflow.wait_until(worker.children, "its task", seconds=30)
     worker.kill()
@@ -302,8 +302,10 @@ def test_the_death_of_a_busy_worker_is_noticed_within_seconds(healthy: Up) -> No
 
 
 def test_the_tasks_of_a_scheduler_that_was_killed_start_again_with_the_next(healthy: Up) -> None:
-    run = healthy.airflow.trigger("patient", conf={"seconds": 8})
-    healthy.airflow.wait_until(lambda: healthy.workers("patient wait"), "a busy worker", seconds=60)
+    run = healthy.airflow.trigger("patient", conf={"seconds": 8}, run_id="short")
+    healthy.airflow.wait_until(
+        lambda: healthy.workers("patient wait short"), "a busy worker", seconds=60
+    )
     hit(healthy, "scheduler", signal.SIGKILL)
     ended = healthy.airflow.wait_for_run("patient", run.dag_run_id, seconds=60)
     assert ended.state == "success"
