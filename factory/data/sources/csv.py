@@ -44,7 +44,7 @@ class CsvDialect(Section):
 
     encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     """As Python calls it: `cp1252`, `latin-1`, `utf-16` …"""
-    delimiter: Character | None = None
+    delimiter: str | None = Field(default=None, min_length=1, max_length=4)
     """What is between two values; found in the first line of each file when left out."""
     quote: Character = '"'
     escape: Character | None = None
@@ -135,7 +135,7 @@ class CsvDialect(Section):
         head = self._head(file)
         reader = csv.reader(
             head,
-            delimiter=delimiter,
+            delimiter=delimiter[:1],
             quotechar=self.quote,
             escapechar=self.escape if self.escape not in (None, self.quote) else None,
             doublequote=self.escape in (None, self.quote),
