@@ -1,296 +1,88 @@
-"""`source: {type: csv}`: how the files are written, and how they are read."""
+"""`source: {type: csv}`."""
 
-import codecs
 import csv
-import io
-import itertools
-import logging
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from factory.base.errors import TerminalError
-from factory.base.section import ListOf, Section
-from factory.data.sources.files import FileSource, FilesToRead
-
-log = logging.getLogger(__name__)
-
-_MARKS = ",;\t|"
-"""The delimiters that are looked for."""
-_PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+from factory.base.section import ListOf
+from factory.data.sources.files import SAMPLE_ROWS, FileSource, FilesToRead
 
 
-def _known_encoding(name: str) -> str:
-    try:
-        codecs.lookup(name).incrementaldecoder  # noqa: B018 - raises where it is no encoding of text
-    except LookupError:
-        raise PydanticCustomError(
-            "encoding", "Python knows no encoding {name}: write utf-8, utf-16, cp1252, latin-1 …",
-            {"name": repr(name)},
-        ) from None  # fmt: skip
-    return name
-
-
-Character = Annotated[str, Field(min_length=1, max_length=1)]
-
-
-class CsvDialect(Section):
-    """How CSV files are written."""
-
-    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
-    """As Python calls it: `cp1252`, `latin-1`, `utf-16` …"""
-    delimiter: str | None = Field(default=None, min_length=1, max_length=4)
-    """What is between two values; found in the first line of each file when left out."""
-    quote: Character = '"'
-    escape: Character | None = None
-    """What stands before a quote within quotes; the quote itself when left out."""
-    header: bool = True
-    """Whether the first line has the columns' names."""
-    skip: int = Field(default=0, ge=0, le=10_000)
-    """Lines before the header that are not read."""
-    skip_footer: int = Field(default=0, ge=0, le=10_000)
-    """Lines at the end that are not read."""
-    comment: Character | None = None
-    """What a line begins with that is not read."""
-    decimal: Literal[".", ","] = "."
-    """What is between whole numbers and fractions."""
-    thousands: Character | None = None
-    """What is between thousands: `1,234` with `thousands: ","`."""
-    date_format: str | None = Field(default=None, min_length=2)
-    """How dates are written, in strptime's words: `%d/%m/%Y`."""
-    timestamp_format: str | None = Field(default=None, min_length=2)
-    """How points in time are written, in strptime's words: `%d/%m/%Y %H:%M`."""
-    null_values: ListOf[str] = ("",)
-    """What stands for no value."""
-    compression: Literal["auto", "none", "gzip", "zstd", "bz2"] = "auto"
-    """`auto` goes by the file's name: `.gz`, `.zst`, `.bz2`."""
-    on_doubt: Literal["warn", "halt", "text"] = "warn"
-    """What to do about a column that is numbers or dates but for a few values: it stays text, with a warning or without
-    one, or the run fails."""
-
-    @property
-    def is_copied(self) -> bool:
-        """Whether DuckDB cannot read the files as they are."""
-        plain = codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig")
-        return not plain or self.skip_footer > 0 or self.compression == "bz2"
-
-    def copies(self, files: Sequence[Path], folder: Path) -> list[Path]:
-        """The files in UTF-8, unpacked and without their footers; themselves where that is so already.
-
-        Args:
-            files: What to copy.
-            folder: Where to; each copy bears the name of its file, in a folder of its own.
-
-        Raises:
-            TerminalError: A file is not in the encoding; names the line.
-        """
-        found = []
-        for number, file in enumerate(files):
-            if not (self.is_copied or self._packing(file) == "bz2"):
-                found.append(file)
-                continue
-            copy = folder / str(number) / file.name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            with copy.open("w", encoding="utf-8", newline="") as written:
-                written.writelines(self._without_footer(self._lines(file)))
-            found.append(copy)
-        return found
-
-    def options(self, files: Sequence[Path], *, copied: bool) -> dict[str, Any]:
-        """DuckDB's options for reading the files.
-
-        Args:
-            files: The files as they lie in the data folder.
-            copied: Whether their copies are read.
-
-        Raises:
-            TerminalError: The files do not have one delimiter, or a name stands twice in a header.
-        """
-        delimiter = self.delimiter or self._common_delimiter(files)
-        if self.header:
-            for file in files:
-                self._check_header(file, delimiter)
-        packing = {} if self.compression == "auto" and not copied else {
-            "compression": "none" if copied else self.compression
-        }  # fmt: skip
-        return {
-            "header": self.header,
-            "nullstr": list(self.null_values),
-            "delim": delimiter,
-            "quote": self.quote,
-            "escape": self.escape or self.quote,
-            "comment": self.comment or "",
-            # Left to itself DuckDB takes a broken file's first lines for a preamble and skips them.
-            "skip": self.skip,
-            **packing,
-        }
-
-    def names(self, file: Path, delimiter: str) -> list[str]:
-        """What the first line that is read has between its delimiters."""
-        head = self._head(file)
-        reader = csv.reader(
-            head,
-            delimiter=delimiter[:1],
-            quotechar=self.quote,
-            escapechar=self.escape if self.escape not in (None, self.quote) else None,
-            doublequote=self.escape in (None, self.quote),
-        )
-        return next(reader, [])
-
-    def _check_header(self, file: Path, delimiter: str) -> None:
-        seen: dict[str, str] = {}
-        for name in map(str.strip, self.names(file, delimiter)):
-            if not name:
-                continue
-            if name.lower() in seen:
-                raise TerminalError(
-                    f"{file.name}: the header has the columns {seen[name.lower()]!r} and {name!r}, which are "
-                    "the same to SQL: rename one where the file is made"
-                )
-            seen[name.lower()] = name
-
-    def _common_delimiter(self, files: Sequence[Path]) -> str:
-        """The one that each file's first line has most of.
-
-        DuckDB looks at more lines, and takes a file with one broken line for a file with one column.
-        """
-        found: dict[str, Path] = {}
-        for file in files:
-            first = next(iter(self._head(file)), "")
-            outside = "".join(first.split(self.quote)[::2])
-            mark = max(_MARKS, key=outside.count)
-            if outside.count(mark):
-                found.setdefault(mark, file)
-        if len(found) > 1:
-            (one, first_file), (other, second_file) = list(found.items())[:2]
-            raise TerminalError(
-                f"{first_file.name} has {one!r} between its columns, and {second_file.name} has {other!r}: "
-                "files of one `path` are written alike. Read them as two datasets, or write `delimiter`"
-            )
-        return next(iter(found), ",")
-
-    def _head(self, file: Path) -> Iterator[str]:
-        """The lines of a file from its header on; text that is not in the encoding is replaced."""
-        lines = self._lines(file, errors="replace")
-        lines = itertools.islice(lines, self.skip, None)
-        return (line for line in lines if not (self.comment and line.startswith(self.comment)))
-
-    def _lines(self, file: Path, errors: str = "strict") -> Iterator[str]:
-        """The lines of a file, unpacked and decoded, with their ends."""
-        import pyarrow as pa
-
-        name = codecs.lookup(self.encoding).name
-        encoding = "utf-8-sig" if name == "utf-8" else name  # a mark at the start is no text
-        number = 0
-        with (
-            pa.input_stream(str(file), compression=self._packing(file)) as stream,
-            io.TextIOWrapper(stream, encoding, errors, newline="") as text,
-        ):
-            try:
-                for line in text:
-                    number += 1
-                    yield line
-            except UnicodeDecodeError as error:
-                # It stops at the block that it cannot decode; all lines before have been handed out.
-                number += 1 + error.object[: error.start].count(b"\n")
-                raise TerminalError(
-                    f"{file.name}: line {number} is not in {self.encoding} ({error.reason}): write "
-                    "`encoding`, such as cp1252"
-                ) from None
-
-    def _without_footer(self, lines: Iterator[str]) -> Iterator[str]:
-        waiting: deque[str] = deque()
-        for line in lines:
-            waiting.append(line)
-            if len(waiting) > self.skip_footer:
-                yield waiting.popleft()
-
-    def _packing(self, file: Path) -> str | None:
-        if self.compression == "auto":
-            return _PACKED.get(file.suffix)
-        return None if self.compression == "none" else self.compression
-
-
-class DoubtfulColumnError(TerminalError):
-    """A column that is numbers or dates but for a few values, where `on_doubt` is `halt`."""
-
-
-class CsvSource(CsvDialect, FileSource):
-    """CSV files; types are found by looking at all rows unless `columns` of the dataset declares them."""
+class CsvSource(FileSource):
+    """CSV files; types are found by DuckDB unless `columns` of the dataset declares them."""
 
     type: Literal["csv"]
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    header: bool = True
+    null_values: ListOf[str] = ("",)
 
     advice: ClassVar[str] = (
-        "\nCorrect the file, say in `source` how it is written (`delimiter`, `quote`, `encoding`, `header`, `skip` …), "
-        "or declare the column's type in `columns`"
+        "\nCorrect the file (CSV in UTF-8), write `delimiter`, `header` or `null_values` in "
+        "`source`, or declare the column's type in `columns`"
     )
 
     def query(self, read: FilesToRead) -> str:
-        """The SQL that reads the files, with the declared types, and those that their texts have."""
+        """The SQL that reads the files, with the declared types."""
         import duckdb
 
-        from factory.data.sources.text_columns import TextColumns, Writing
-        from factory.lake.engine import canonical_type, quote
+        from factory.lake.engine import canonical_type
 
-        copies = self.copies(read.files, read.scratch)
-        options = self.options(read.files, copied=copies != list(read.files))
-        reading = replace(read, files=copies)
-        text = {**options, "union_by_name": True}
+        options = {**self._options(read.files[0]), **read.compression}
+        guessing = {**options, "sample_size": SAMPLE_ROWS, "union_by_name": True}
+        query = read.by("read_csv", **guessing)
         try:
-            names = read.connection.sql(reading.by("read_csv", all_varchar=True, **text)).columns
+            found = read.connection.sql(query).columns
         except duckdb.Error:
-            self._name_broken_line(reading, options)
+            _name_broken_line(read, options)
             raise
-        declared = {
-            name: canonical_type(read.columns[name]) for name in names if name in read.columns
+        declared = read.columns
+        types = {name: canonical_type(declared[name]) for name in found if name in declared}
+        return read.by("read_csv", **guessing, types=types) if types else query
+
+    def _options(self, first: Path) -> dict[str, Any]:
+        return {
+            "header": self.header,
+            "nullstr": list(self.null_values),
+            "delim": self.delimiter or _delimiter(first),
+            "quote": '"',
+            "escape": '"',
+            "comment": "",
+            # Left to itself DuckDB takes a broken file's first lines for a preamble and skips them.
+            "skip": 0,
         }
-        types = {name: declared.get(name, "VARCHAR") for name in names}
-        query = reading.by("read_csv", **text, types=types, **self._typed())
-        columns = TextColumns(
-            read.connection,
-            query,
-            Writing(self.decimal, self.thousands, self.date_format, self.timestamp_format),
-        )
-        found = columns.readings([name for name in names if name not in declared])
-        self._tell([reading.doubt for reading in found.values() if reading.doubt])
-        replaced = ", ".join(
-            f"{reading.expression} as {quote(name)}" for name, reading in found.items()
-        )
-        return f"select * replace ({replaced}) from ({query})" if replaced else query  # noqa: S608
 
-    def _typed(self) -> dict[str, Any]:
-        """DuckDB's options for columns whose types are declared."""
-        options = {
-            "decimal_separator": self.decimal if self.decimal != "." else None,
-            "thousands": self.thousands,
-            "dateformat": self.date_format,
-            "timestampformat": self.timestamp_format,
-        }
-        return {name: value for name, value in options.items() if value is not None}
 
-    def _tell(self, doubts: list[Any]) -> None:
-        if doubts and self.on_doubt == "halt":
-            raise DoubtfulColumnError("\n".join(map(str, doubts)))
-        if self.on_doubt == "warn":
-            for doubt in doubts:
-                log.warning("%s", doubt)
+def _name_broken_line(read: FilesToRead, options: Mapping[str, Any]) -> None:
+    """Read files without guessing, which tells the line where DuckDB's guess tells nothing.
 
-    def _name_broken_line(self, read: FilesToRead, options: Mapping[str, Any]) -> None:
-        """Read files without guessing, which tells the line where DuckDB's guess tells nothing.
+    Raises:
+        duckdb.Error: At the first line that does not have the columns of its file's first line.
+    """
+    for file in filter(_is_plain_text, read.files):
+        with file.open(encoding="utf-8", errors="replace", newline="") as lines:
+            names = next(csv.reader(lines, delimiter=options["delim"]), [])
+        plain = {f"c{number}": "VARCHAR" for number, _ in enumerate(names)}
+        strict = {**options, "auto_detect": False, "columns": plain}
+        query = replace(read, files=[file]).by("read_csv", **strict)
+        read.connection.sql(query).aggregate("count(*)").fetchall()
 
-        Raises:
-            duckdb.Error: At the first line that does not have the columns of its file's first line.
-        """
-        for file in read.files:
-            plain = {
-                f"c{number}": "VARCHAR"
-                for number, _ in enumerate(self.names(file, options["delim"]))
-            }
-            strict = {**options, "auto_detect": False, "columns": plain}
-            query = replace(read, files=[file]).by("read_csv", **strict)
-            read.connection.sql(query).aggregate("count(*)").fetchall()
+
+def _delimiter(file: Path) -> str:
+    """The delimiter that the first line has most of.
+
+    DuckDB looks at more lines, and takes a file with one broken line for a file with one column.
+    """
+    if not _is_plain_text(file):
+        return ","
+    with file.open("rb") as lines:
+        first = lines.readline(1 << 20)
+    outside_quotes = b"".join(first.split(b'"')[::2])
+    return max(",;\t|", key=lambda mark: outside_quotes.count(mark.encode()))
+
+
+def _is_plain_text(file: Path) -> bool:
+    return file.suffix not in (".gz", ".zst", ".bz2")
