@@ -54,7 +54,7 @@ def test_dag_factorys_dags_are_ours_but_for_its_tag_and_its_dump_in_doc_md(conte
         assert plain[dag_id].tags == {*dag.tags, "dagfactory"}
 
 
-@pytest.mark.slow
+@pytest.mark.command
 def test_every_promised_figure_is_written(tmp_path):
     output = tmp_path / "made" / "bench.json"
     sizes = ("--teams", "2", "3", "--rounds", "1", "--starts", "1")
