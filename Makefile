@@ -7,7 +7,7 @@ LOWEST := .venv-lowest/bin
 export AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help install install-extras demo demo-pets up chaos test test-fast test-commands test-extras test-pets test-lowest test-nightly schema lint bench bench-serving lock clean
+.PHONY: help install install-extras demo demo-pets up chaos steady test test-fast test-commands test-extras test-pets test-lowest test-nightly schema lint bench bench-serving lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -71,6 +71,11 @@ ROUNDS ?= 20
 
 chaos: install ## Let random processes die while work is in progress, and look at what is left: ROUNDS=20 SEED=1
 	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+MINUTES ?= 120
+
+steady: install ## Run everything again and again, and name what grows meanwhile: MINUTES=120
+	$(BIN)/python -m tests.chaos.steady --minutes $(MINUTES)
 
 lint: install ## Check style and types
 	$(BIN)/ruff check .

@@ -113,7 +113,8 @@ class WatchedLocalExecutor(LocalExecutor):  # type: ignore[misc]
     def _bury(self, worker: Worker) -> None:
         """End what a dead worker had started, and say that its task has failed; one not begun goes to another."""
         self._workers.remove(worker)
-        kill(session_of(worker.process.pid or 0))
+        if worker.process.pid is not None:
+            kill(session_of(worker.process.pid))
         worker.pipe.close()
         self.log.error("%s", worker.ending())
         if worker.workload and worker.has_begun:

@@ -192,6 +192,10 @@ class EmbeddedRuntime:
         if self._supervisor:
             if self._supervisor.failure:
                 raise self._supervisor.failure
+            if not self._supervisor.is_alive():
+                raise EmbeddedRuntimeError(
+                    "components are no longer looked after: see the error above"
+                )
             return
         for component in self._components.values():
             code = component.process.poll()

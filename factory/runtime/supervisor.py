@@ -88,6 +88,11 @@ class Supervisor(threading.Thread):
         if self.is_alive():
             self.join()
 
+    def _tell(self, sentence: str) -> None:
+        # A terminal that was closed is no reason to stop what runs without it.
+        with suppress(OSError):
+            self._on_event(sentence)
+
     def _look_after(self, name: str) -> None:
         record, now = self._records[name], time.monotonic()
         if record.due is not None:
@@ -104,11 +109,11 @@ class Supervisor(threading.Thread):
         died = ComponentDiedError(name, code, component.log, component.tail())
         if record.deaths >= DEATHS:
             self.failure = died
-            self._on_event(f"{name} {died.ending}, {DEATHS} times in a row: this ends here.")
+            self._tell(f"{name} {died.ending}, {DEATHS} times in a row: this ends here.")
             return
         pause = min(_FIRST_PAUSE * 2 ** (record.deaths - 1), _LONGEST_PAUSE)
         record.due = now + pause
-        self._on_event(
+        self._tell(
             f"{name} {died.ending}; it is started again in {pause:g} s. Its log: {component.log}"
         )
 
@@ -122,6 +127,6 @@ class Supervisor(threading.Thread):
                     still[process] = self._still.get(process, now)
         overdue = [process for process, since in still.items() if now - since > STANDSTILL]
         for process in overdue:
-            self._on_event(f"process {process.pid} was stopped for {STANDSTILL:g} s; it is ended.")
+            self._tell(f"process {process.pid} was stopped for {STANDSTILL:g} s; it is ended.")
         kill(overdue)
         self._still = still

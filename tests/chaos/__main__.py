@@ -54,11 +54,14 @@ def main() -> int:
             found = playing.play(number)
             rounds.append(found)
             missed = "" if found.strike.aimed else " (it did not come: struck at rest)"
+            missed += "" if found.strike.hit else " (nobody was there)"
             print(f"{number}. {found.fault}{missed}: at rest after {found.rest:.0f} s", flush=True)
             for violation in found.violations:
                 print(f"   VIOLATION: {violation}", flush=True)
     print(table(rounds))
     broken = sum(bool(each.violations) for each in rounds)
+    hit = sum(each.strike.hit for each in rounds)
+    print(f"{hit} of {len(rounds)} faults hit somebody.")
     print(f"{len(rounds)} rounds, {broken} with violations. Again: --seed {seed}")
     return 1 if broken else 0
 

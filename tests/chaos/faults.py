@@ -60,6 +60,8 @@ class Strike:
 
     aimed: bool
     """Whether the task came; if it did not, an installation at rest was struck."""
+    hit: bool
+    """Whether there was somebody to strike."""
     at: float
     """When, by the monotonic clock."""
 
@@ -82,17 +84,18 @@ def strike(fault: Fault, world: World, *, in_time: Callable[[], bool]) -> Strike
     else:
         time.sleep(fault.after)
     victims = _victims(fault, world, worker)
-    at = time.monotonic()
+    at, hit = time.monotonic(), False
     if victims:
         with suppress(psutil.NoSuchProcess):  # it has just ended by itself
             victims[0].send_signal(fault.number)
+            hit = True
     if fault.victim == PARENT:
         if fault.number == signal.SIGKILL:
             world.start_again()
         else:
             time.sleep(fault.stopped)
             world.process.send_signal(signal.SIGCONT)
-    return Strike(worker is not None, at)
+    return Strike(worker is not None, hit, at)
 
 
 def _worker_of(world: World, task: tuple[str, str]) -> psutil.Process | None:
@@ -105,15 +108,14 @@ def _worker_of(world: World, task: tuple[str, str]) -> psutil.Process | None:
 def _victims(fault: Fault, world: World, worker: psutil.Process | None) -> Sequence[psutil.Process]:
     """The process to hit, and what to hit in its place if it has just ended."""
     idle = [process for process, does in world.workers().items() if does == "<idle>"]
-    match fault.victim:
-        case "factory up":
-            return [psutil.Process(world.process.pid)]
-        case "idle worker":
-            return idle
-        case "busy worker":
-            return [worker] if worker else idle
-        case "task":
-            return (worker.children() if worker else []) or idle
-        case name:
-            wanted = world.component(name)
-            return [wanted] if wanted else []
+    task = worker.children() if worker else []
+    parts = {
+        PARENT: [psutil.Process(world.process.pid)],
+        IDLE: idle,
+        BUSY: [worker] if worker else idle,
+        TASK: task or idle,
+    }
+    if fault.victim in parts:
+        return parts[fault.victim]
+    part = world.component(fault.victim)
+    return [part] if part else []

@@ -151,3 +151,17 @@ def test_nothing_is_started_after_the_supervisor_was_stopped(watched: Watched) -
     watched.process.wait()
     assert not watched.supervisor.is_alive()
     assert watched.starts() == 1
+
+
+def test_a_terminal_that_was_closed_ends_nothing(watched: Watched) -> None:
+    hear = watched.hear
+
+    def closed(sentence: str) -> None:
+        hear(sentence)
+        raise BrokenPipeError
+
+    watched.begin()
+    watched.supervisor._on_event = closed
+    watched.process.kill()
+    watched.wait_for(lambda: watched.starts() == 2)
+    assert watched.supervisor.failure is None
