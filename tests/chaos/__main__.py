@@ -1,7 +1,6 @@
 """`python -m tests.chaos`: so many rounds of random deaths, their times, and what did not hold."""
 
 import argparse
-import os
 import random
 import secrets
 import statistics
@@ -32,7 +31,6 @@ def table(rounds: Sequence[Round]) -> str:
 
 def main() -> int:
     """Play; 1 if anything did not hold."""
-    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=None, help="draws the same faults again")

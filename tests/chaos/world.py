@@ -1,5 +1,6 @@
 """The project that is hit, `factory up` around it, and the states that its source has had."""
 
+import os
 import random
 import signal
 import subprocess
@@ -95,6 +96,9 @@ class World:
     """The rows that the source has had, in order."""
 
     def __post_init__(self) -> None:
+        os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = (
+            "false"  # for this process, which reads models
+        )
         self.project = make_project(
             self.folder, {"configs/_defaults.yaml": DEFAULTS, "configs/chaos.yaml": TEAM}
         )
