@@ -123,6 +123,8 @@ class WatchedLocalExecutor(LocalExecutor):  # type: ignore[misc]
             self._handed_in.appendleft(worker.workload)
 
     def _hire(self) -> None:
+        if len(self._workers) == self.parallelism:
+            return  # freezing makes all that is young old, and is not for each look
         gc.freeze()  # as Airflow does: what is not looked at stays shared with the workers
         try:
             while len(self._workers) < self.parallelism:

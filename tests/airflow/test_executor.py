@@ -146,3 +146,14 @@ def test_the_end_waits_for_what_runs_and_tells_how_it_ended(executor) -> None:
         "one": "success",
         "two": "failed",
     }
+
+
+def test_a_look_at_workers_that_are_all_there_freezes_no_memory(executor, monkeypatch) -> None:
+    frozen = []
+    monkeypatch.setattr("factory.airflow.executor.gc.freeze", lambda: frozen.append("now"))
+    executor.sync()
+    assert not frozen
+    executor._workers[0].process.kill()
+    executor._workers[0].process.join()
+    executor.sync()
+    assert frozen == ["now"]
