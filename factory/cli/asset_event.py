@@ -46,8 +46,14 @@ def tell_readers(
         reason = "no Airflow runs in this project, and none is named by --airflow-url"
         _say_how(name, event, what, reason)
         return
+    from factory.runtime.airflow_api import NoAnswerError
+
     try:
         _emit(address, name, event)
+    except NoAnswerError as failure:
+        # What was asked may have been done all the same, and a second event would start everything twice.
+        _say_how(name, event, what, str(failure), is_known=False)
+        raise typer.Exit(1) from failure
     except EmbeddedRuntimeError as failure:
         _say_how(name, event, what, str(failure))
         raise typer.Exit(1) from failure
@@ -62,11 +68,17 @@ def _emit(address: str, name: str, event: dict[str, Any]) -> None:
         airflow.emit(name, event)
 
 
-def _say_how(name: str, event: dict[str, Any], what: str, reason: str) -> None:
+def _say_how(
+    name: str, event: dict[str, Any], what: str, reason: str, *, is_known: bool = True
+) -> None:
+    if is_known:
+        news = f"[bold yellow]No asset event was emitted[/]: {escape(reason)}. What follows {what} has not been started."
+        advice = "To do so, open"
+    else:
+        news = f"[bold yellow]It is not known whether its asset event was emitted[/]: {escape(reason)}."
+        advice = f"It is there, and what follows {what} has been started, or else open"
     errors.print(
-        f"[bold yellow]No asset event was emitted[/]: {escape(reason)}. What follows {what} has not "
-        f"been started. To do so, open Airflow, Assets, [bold]{name}[/], Create Asset Event, "
-        "Manual, with this extra:",
+        f"{news} {advice} Airflow, Assets, [bold]{name}[/], Create Asset Event, Manual, with this extra:",
         soft_wrap=True,
         highlight=False,
     )

@@ -18,8 +18,13 @@ from factory.runtime.airflow_records import (
     TaskInstance,
 )
 from factory.runtime.errors import EmbeddedRuntimeError
+from factory.runtime.home import DATABASE_PATIENCE
 
 _PAGE = 100
+_REACHED = 30.0
+"""Seconds in which Airflow takes a connection and a request."""
+_ANSWERED = DATABASE_PATIENCE["timeout"] + 30
+"""Seconds in which Airflow answers: it may wait for its database that long, and does the thing afterwards."""
 _QUEUED = 300.0
 """Seconds that a run may wait for its predecessor before a question about its events is given up."""
 _WHO = "name a user and the password that Airflow knows"
@@ -72,7 +77,8 @@ class AirflowClient:
             patience: Seconds that a question is asked again while nobody answers.
         """
         # A proxy cannot reach loopback addresses.
-        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        patient = httpx.Timeout(_REACHED, read=_ANSWERED)
+        self._http = httpx.Client(base_url=url, timeout=patient, trust_env=False)
         self._login = {"username": username, "password": password} if username else None
         self._pause = pause
         self._patience = patience
@@ -236,6 +242,7 @@ class AirflowClient:
 
         Raises:
             AirflowRefusedError: Airflow knows no such asset, or the user may not.
+            NoAnswerError: It is not known whether the event was emitted.
         """
         known = self._records("/assets", "assets", AssetDetails, name_pattern=asset)
         ids = [one.id for one in known if one.name == asset]

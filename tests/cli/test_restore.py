@@ -1,6 +1,7 @@
 """`factory restore`, as a person calls it; no Airflow runs."""
 
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from factory.cli.main import app
 from factory.lake.table import Lake
+from tests.harness.servers import answering
 from tests.lake.publisher import DATASET, Publisher
 
 
@@ -66,3 +68,36 @@ def test_what_cannot_be_restored_is_said_in_one_line(project, arguments, said):
     assert done.exit_code != 0
     assert said in done.output
     assert "Traceback" not in done.output
+
+
+class LosesTheAnswer(BaseHTTPRequestHandler):
+    """An Airflow that takes an event and dies before it says so."""
+
+    def do_GET(self) -> None:
+        if self.path == "/auth/token":
+            self._send({"access_token": "a token"})
+        else:
+            asset = {"id": 1, "name": DATASET, "uri": "file:///rows"}
+            self._send({"assets": [asset], "total_entries": 1})
+
+    def do_POST(self) -> None:
+        self.close_connection = True
+
+    def _send(self, body: dict) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_event_whose_answer_was_lost_is_not_called_lost(project):
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), LosesTheAnswer)) as http:
+        done = restore(project, DATASET, "--airflow-url", f"http://127.0.0.1:{http.server_port}")
+    assert done.exit_code == 1
+    assert "It is not known whether its asset event was emitted" in done.stderr
+    assert "It is there, and what follows the dataset has been started, or else open" in done.stderr
+    assert json.loads(done.stderr.splitlines()[-1])["version"] == 3
