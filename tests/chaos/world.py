@@ -80,7 +80,7 @@ TRAIN = f"{MODEL}.train"
 PARTS = (*COMPONENTS, SERVING)
 FACTORY = Path(sys.executable).with_name("factory")
 
-_STARTED = 180.0
+_STARTED = 300.0
 _SWEPT = 30.0
 
 
@@ -174,8 +174,8 @@ class World:
     def running(self) -> Iterator[None]:
         """Start `factory up`, and stop it on leaving, also when this process is asked to end."""
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-        self.start()
         try:
+            self.start()
             yield
         finally:
             self.airflow.close()
