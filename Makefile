@@ -7,7 +7,7 @@ LOWEST := .venv-lowest/bin
 export AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help install install-extras demo demo-pets up chaos steady test test-fast test-commands test-extras test-pets test-lowest test-nightly schema lint bench bench-serving lock clean
+.PHONY: help install install-extras demo demo-pets up chaos steady test test-fast test-commands test-extras test-pets test-lowest test-nightly schema codes lint bench bench-serving lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ MINUTES ?= 120
 
 steady: install ## Run everything again and again, and name what grows meanwhile: MINUTES=120
 	$(BIN)/python -m tests.chaos.steady --minutes $(MINUTES)
+
+codes: install ## Write docs/codes.md from factory/team/codes.yaml
+	$(BIN)/python -c 'from factory.team.codes import page; print(page(), end="")' > docs/codes.md
 
 lint: install ## Check style and types
 	$(BIN)/ruff check .

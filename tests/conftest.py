@@ -39,6 +39,13 @@ WITHOUT = missing_extras()
 _SECONDS_END_TO_END = 900
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help_text = (
+        "write what is found as the output of golden cases: read the changes before committing"
+    )
+    parser.addoption("--rewrite-golden", action="store_true", help=help_text)
+
+
 def pytest_report_header() -> list[str]:
     left_out = f"extras: not installed ({', '.join(WITHOUT)}); their tests are left out"
     return [left_out] if WITHOUT else []

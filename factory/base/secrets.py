@@ -48,14 +48,14 @@ def is_secret_address(url: str) -> bool:
     parts = urlsplit(url)
     if parts.username or parts.password or _SECRET_ADDRESSES.search(url):
         return True
-    return any(_is_secret(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True))
+    return any(is_secret_name(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True))
 
 
 def secrets_in(arguments: object) -> Iterator[tuple[str | int, ...]]:
     """Where arguments hold secrets: keys that are called so, and addresses that are secrets."""
     if isinstance(arguments, Mapping):
         for key, value in arguments.items():
-            if isinstance(value, (str, int)) and _is_secret(str(key)):
+            if isinstance(value, (str, int)) and is_secret_name(str(key)):
                 yield (key,)
             else:
                 yield from ((key, *path) for path in secrets_in(value))
@@ -64,6 +64,40 @@ def secrets_in(arguments: object) -> Iterator[tuple[str | int, ...]]:
             yield from ((index, *path) for path in secrets_in(value))
     elif isinstance(arguments, str) and "://" in arguments and is_secret_address(arguments):
         yield ()
+
+
+_LOGIN = re.compile(r"[a-z][\w+.-]*://[^/\s:@\"'{}]*:[^/\s@\"']+@", re.IGNORECASE)
+_PASSWORD = re.compile(
+    r"(?:^|[\s;?&])(?:passw(?:or)?d|pwd|accountkey|sharedaccesskey)=[^\s;&$]", re.IGNORECASE
+)
+"""Of a text such as `host=db user=anna password=…` or `Server=db;Pwd=…`."""
+_TOKENS = re.compile(
+    r"\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,}|glpat-[\w-]{20,}"
+    r"|xox[abprs]-[\w-]{10,}|sk-[A-Za-z0-9_-]{20,}|AIza[\w-]{35}|hf_[A-Za-z0-9]{30,})"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
+"""Tokens that are known by how they begin."""
+
+
+def secret_in_text(text: str) -> str | None:
+    """What of a text is secret, in words; None where nothing seems to be."""
+    if "{{" in text and "}}" in text:
+        text = re.sub(r"\{\{.*?\}\}", "", text)
+    if _LOGIN.search(text):
+        return "a login with its password"
+    if _SECRET_ADDRESSES.search(text):
+        return "an address that lets everybody in who knows it"
+    if _PASSWORD.search(text):
+        return "a password"
+    if _TOKENS.search(text):
+        return "a token"
+    for address in re.findall(r"(?!abfss?:|wasbs?:)\b[a-z][\w+.-]*://\S+", text):
+        try:
+            if is_secret_address(address):
+                return "an address with a secret in it"
+        except ValueError:
+            continue  # what is no address is said elsewhere
+    return None
 
 
 def spellings(secret: str) -> Iterator[str]:
@@ -109,7 +143,7 @@ def secrets_of_address(address: str) -> Iterator[str]:
     if login := parts.password or parts.username:
         yield from (login, unquote(login))
     for name, value in parse_qsl(parts.query):
-        if _is_secret(name) or len(value) >= _LONG:
+        if is_secret_name(name) or len(value) >= _LONG:
             yield value
     # `slack://token/…`: what is a server's name at http is none there.
     names = [] if parts.scheme in ("http", "https", "") else [parts.netloc.rpartition("@")[2]]
@@ -119,7 +153,7 @@ def secrets_of_address(address: str) -> Iterator[str]:
 def secrets_of_environment(variables: Mapping[str, str]) -> Iterator[str]:
     """The secrets in environment variables: those that are called so, and logins in addresses."""
     for name, value in variables.items():
-        if _is_secret(name):
+        if is_secret_name(name):
             yield value
         elif "://" in value and "@" in value and _parsed(value) is None:
             yield from secrets_of_address(value)
@@ -139,14 +173,14 @@ def _parsed(text: str) -> dict[str, object] | None:
 def _held_by_text(value: str, name: str, *, is_header: bool) -> Iterator[str]:
     if (nested := _parsed(value)) is not None:
         yield from secrets_held(nested)
-    elif _is_secret(name) or (is_header and not _PLAIN_HEADERS.fullmatch(name)):
+    elif is_secret_name(name) or (is_header and not _PLAIN_HEADERS.fullmatch(name)):
         yield from _with_credential(value)
     elif "://" in value:
         yield from secrets_of_address(value)
     elif not is_header and not _PUBLIC.match(value):
         yield from (value,) if len(value) >= _LONG else ()
         yield from (
-            one for key, one in _PAIR.findall(value) if len(one) >= _LONG or _is_secret(key)
+            one for key, one in _PAIR.findall(value) if len(one) >= _LONG or is_secret_name(key)
         )
 
 
@@ -183,7 +217,8 @@ def _in_base64(secret: bytes) -> Iterator[str]:
         yield from (found, found.replace("+", "-").replace("/", "_"))
 
 
-def _is_secret(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
+    """Whether a key is called as secrets are."""
     return _NAMES.fullmatch(name.replace("-", "_")) is not None
 
 

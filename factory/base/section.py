@@ -5,6 +5,7 @@ import inspect
 import itertools
 import re
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, TypeVar
@@ -82,6 +83,19 @@ def also_written(schema: dict[str, Any]) -> Any:
     return Short()
 
 
+@dataclass(frozen=True)
+class Doubt:
+    """A warning about a section: what is probably wrong and could be meant."""
+
+    name: str
+    """Of its code: see `factory.team.codes`."""
+    message: str
+    at: tuple[str | int, ...]
+    """The way from the section to what is meant."""
+    advice: str | None = None
+    on_key: bool = False
+
+
 class Section(BaseModel):
     """A mapping in a team file: unknown keys are refused, values do not change once read.
 
@@ -91,6 +105,10 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=False
     )
+
+    def doubts(self) -> Iterable[Doubt]:
+        """What in it is probably wrong and could be meant; sections below it say so themselves."""
+        return ()
 
     @classmethod
     def __get_pydantic_json_schema__(

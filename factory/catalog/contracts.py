@@ -89,7 +89,7 @@ def _check_prediction(
         if feature not in found.columns:
             message = f"`{full_name}` has no column `{feature}`, which `{name}` learns from"
             suggestion = did_you_mean(feature, found.columns, f"it has {one_of(found.columns)}")
-            yield team.problem((*path, "input"), message, suggestion)
+            yield team.problem("unknown_column", (*path, "input"), message, suggestion)
 
 
 def _check_truth(
@@ -135,4 +135,5 @@ def _missing_column(
         source = "which holds what `keep` names and the predictions"
     message = f"`{dataset}` has no column `{column}`, {source}"
     columns = found.columns or ()
-    return team.problem(path, message, did_you_mean(column, columns, f"it has {one_of(columns)}"))
+    suggestion = did_you_mean(column, columns, f"it has {one_of(columns)}")
+    return team.problem("unknown_column", path, message, suggestion)

@@ -15,4 +15,4 @@ def check_costs(team: TeamFile) -> Iterator[Problem]:
         price = prices.get(model.backend.priced_as)
         if problem := model.backend.cost_problem(model.search.most_trials, price):
             at = ("models", name, "backend", "max_cost")
-            yield team.problem(at, problem.message, problem.advice)
+            yield team.problem("cost", at, problem.message, problem.advice)

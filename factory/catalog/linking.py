@@ -88,16 +88,18 @@ def _check_reference(catalog: Catalog, reference: Reference) -> Iterator[Problem
         return
     if producer not in catalog.teams:
         suggestion = did_you_mean(reference.dataset, catalog.datasets, _known_teams(catalog))
-        yield team.problem(reference.path, f"there is no team `{producer}`", suggestion)
+        message = f"there is no team `{producer}`"
+        yield team.problem("unknown_team", reference.path, message, suggestion)
         return
     found = catalog.datasets.get(reference.dataset)
     if found is None:
         whose = "this team" if producer == team.name else f"team `{producer}`"
         message = f"{whose} publishes no dataset `{name}`"
-        yield team.problem(reference.path, message, _suggest(catalog, reference))
+        yield team.problem("unknown_dataset", reference.path, message, _suggest(catalog, reference))
     elif not found.is_shared_with(team.name):
         message = f"`{reference.dataset}` is not shared with team `{team.name}`"
-        yield team.problem(reference.path, message, _how_to_share(found, team.name))
+        suggestion = _how_to_share(found, team.name)
+        yield team.problem("not_shared", reference.path, message, suggestion)
 
 
 def _is_own_model(catalog: Catalog, reference: Reference) -> bool:
@@ -152,7 +154,8 @@ def _check_sharing(catalog: Catalog, team: TeamFile) -> Iterator[Problem]:
             if other not in known:
                 path = (*found.path, "share_with", index)
                 suggestion = did_you_mean(other, known, _known_teams(catalog))
-                yield team.problem(path, f"there is no team `{other}`", suggestion)
+                message = f"there is no team `{other}`"
+                yield team.problem("unknown_team", path, message, suggestion)
 
 
 def _check_cycles(catalog: Catalog) -> Iterator[tuple[str, Problem]]:
@@ -167,7 +170,8 @@ def _check_cycles(catalog: Catalog) -> Iterator[tuple[str, Problem]]:
                 message = f"`{name}` {'reads' if name in catalog.datasets else 'starts'} itself"
             suggestion = "take one of these links away"
             on_key = path[-1] == "predict"
-            yield team, catalog.teams[team].problem(path, message, suggestion, on_key=on_key)
+            problem = catalog.teams[team].problem("ring", path, message, suggestion, on_key=on_key)
+            yield team, problem
 
 
 def _links(catalog: Catalog) -> Links[tuple[str, KeyPath]]:
@@ -203,7 +207,8 @@ def _check_names(team: TeamFile) -> Iterator[Problem]:
     for path, name, kind in _names(team):
         if name in taken:
             message = f"the name `{name}` is taken: the team has a {taken[name]} `{name}`"
-            yield team.problem(path, message, _other_name(path), on_key=path[-1] != "output")
+            on_key = path[-1] != "output"
+            yield team.problem("name_taken", path, message, _other_name(path), on_key=on_key)
         taken.setdefault(name, kind)
 
 

@@ -1,11 +1,10 @@
 """A whole project: the platform and every team, linked, with the healthy told from the broken."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from factory.catalog.linking import Catalog
-from factory.team.checking import declared_environments, in_each_environment
 from factory.team.problems import Problem, ReadFailed, in_order
 from factory.team.reader import TeamFile, read_platform, read_team, team_path, team_paths
 from factory.team.team import PlatformConfig
@@ -70,16 +69,3 @@ def read_one(
         return None
     platform = read_platform(configs, environment)
     return platform.config, read_team(path, platform, environment)
-
-
-def check_project(configs: Path) -> list[Problem]:
-    """Everything that is wrong with the folder, in every environment that it mentions."""
-
-    def problems(environment: str) -> Iterable[Problem]:
-        return read_all(configs, environment).problems
-
-    try:
-        paths = team_paths(configs)
-    except ReadFailed as failed:
-        return list(failed.problems)
-    return in_each_environment(declared_environments(configs, paths), problems)

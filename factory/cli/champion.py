@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from factory.cli.console import ProjectOption, console, plain_table
+from factory.cli.console import console, plain_table
+from factory.cli.options import ProjectOption
 from factory.cli.project import ModelArgument, registry_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import typer
 
 from factory.base.files import megabytes
 from factory.cli.asset_event import PASSWORD, USER
-from factory.cli.console import ProjectOption, console, failed, plain_table
+from factory.cli.console import console, failed, plain_table
+from factory.cli.options import ProjectOption
 from factory.cli.project import platform_of, registry_of
 from factory.cli.storage import check_storage, reaching
 from factory.runtime.home import Home

@@ -3,9 +3,8 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Self
+from typing import Self
 
 import typer
 from rich.console import Console, RenderableType
@@ -21,18 +20,6 @@ from factory.runtime.errors import EmbeddedRuntimeError, Interrupted
 _LOG_WIDTH = 160
 console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH)
 errors = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_WIDTH)
-
-ProjectOption = Annotated[
-    Path,
-    typer.Option(
-        "--project",
-        "-C",
-        help="The folder with configs/ and dags/.",
-        file_okay=False,
-        exists=True,
-        envvar="FACTORY_PROJECT",
-    ),
-]
 
 
 @contextmanager

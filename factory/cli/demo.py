@@ -8,13 +8,8 @@ from typing import Annotated
 
 import typer
 
-from factory.cli.console import (
-    Board,
-    ProjectOption,
-    console,
-    failures_explained,
-    plain_table,
-)
+from factory.cli.console import Board, console, failures_explained, plain_table
+from factory.cli.options import ProjectOption
 from factory.cli.scenario import Scenario, scenario_project, story_of, tell
 from factory.cli.up import running, say_addresses, stay
 from factory.cli.watch import follow, promised_dags, say_failure, wait_until_parsed

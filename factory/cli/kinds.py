@@ -7,7 +7,8 @@ import typer
 from pydantic import BaseModel
 from rich.text import Text
 
-from factory.cli.console import ProjectOption, console, failed, plain_table
+from factory.cli.console import console, failed, plain_table
+from factory.cli.options import ProjectOption
 from factory.cli.project import platform_of
 from factory.kinds import FAMILIES, Family, Kind
 from factory.kinds import kinds as registered

@@ -1,43 +1,96 @@
-"""The command `factory`: one module a subcommand, registered here in the order of the help text.
+"""The command `factory`: one module a subcommand, which is imported when it is called.
 
 Heavy imports (Airflow, pandas, scikit-learn, MLflow) belong inside the functions that need them:
 `factory --help` and `factory validate` must answer at once.
 """
 
-import typer
+import importlib
+from typing import Annotated, Any
 
-from factory.cli.champion import champion
-from factory.cli.clean import clean
-from factory.cli.demo import demo
-from factory.cli.kinds import kinds
-from factory.cli.render import render
-from factory.cli.restore import restore
-from factory.cli.rollback import rollback
-from factory.cli.run import run
-from factory.cli.schema import schema
-from factory.cli.serve import serve
-from factory.cli.up import up
-from factory.cli.validate import validate
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+COMMANDS = {
+    "demo": "Run every producer, watch its dataset train models, and say what came of it.",
+    "up": "Start MLflow and Airflow here and keep them running; Ctrl-C stops them.",
+    "validate": "Check team files: every problem with its line, and what to write instead.",
+    "explain": "Say what a code of `factory validate` means, with an example.",
+    "render": "Print the DAGs of a team as dag-factory YAML: exactly what is built.",
+    "run": "Run one DAG here and now, without a scheduler; datasets that it lacks are produced first.",
+    "serve": "Answer requests for predictions with the models that are in production.",
+    "champion": "List the versions of a model: aliases, test metrics, data, configuration, and why they stand so.",
+    "rollback": "Put the previous champion, or a version by number, back into production.",
+    "restore": "Make an old version of a dataset its newest snapshot, such as after damage.",
+    "clean": "Take away what killed runs have left over; what belongs to a run at work stays.",
+    "kinds": "List the kinds that team files may name: where each comes from and what it takes.",
+    "schema": "Print the JSON schema of this project's team files, the kinds of its plug-ins included.",
+}
+"""Each subcommand in the order of the help text, with what it does: a test holds that it says so itself."""
+
+_MODULES = {"explain": "validate"}
+"""Where a subcommand stands, if not in the module of its name."""
+
+
+class Commands(TyperGroup):
+    """Subcommands that are imported when they are called; to list them none is."""
+
+    _lists = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names, in the order of the help text."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The subcommand; while the help text is made, only its name and what it does."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        if self._lists:
+            return TyperCommand(cmd_name, short_help=COMMANDS[cmd_name], callback=None)
+        return load(cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The help text, for which no subcommand is imported."""
+        self._lists = True
+        super().format_help(ctx, formatter)
+        self._lists = False
+
+
+def load(name: str) -> Any:
+    """A subcommand, imported."""
+    module = importlib.import_module(f"factory.cli.{_MODULES.get(name, name)}")
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    alone.command(name)(getattr(module, name))
+    command = typer.main.get_command(alone)
+    command.name = name
+    return command
+
 
 app = typer.Typer(
     name="factory",
+    cls=Commands,
     help="One YAML file a team: data-engineering and ML DAGs on Airflow, linked by datasets.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
-for command in (
-    demo,
-    up,
-    validate,
-    render,
-    run,
-    serve,
-    champion,
-    rollback,
-    restore,
-    clean,
-    kinds,
-    schema,
-):
-    app.command()(command)
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - how typer calls it
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"ml-dag-factory {version('ml-dag-factory')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    del version

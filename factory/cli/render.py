@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 from rich.syntax import Syntax
 
-from factory.cli.console import ProjectOption, console
+from factory.cli.console import console
+from factory.cli.options import ProjectOption
 from factory.cli.project import dag_of, healthy_team
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from factory.cli.asset_event import AirflowOption, tell_readers
-from factory.cli.console import ProjectOption, console, failures_explained
+from factory.cli.console import console, failures_explained
+from factory.cli.options import ProjectOption
 from factory.cli.project import full_name, platform_of
 from factory.cli.storage import check_storage, reaching
 

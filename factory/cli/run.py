@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from factory.cli.console import ProjectOption, console, errors, failures_explained, plain_table
+from factory.cli.console import console, errors, failures_explained, plain_table
+from factory.cli.options import ProjectOption
 from factory.cli.project import dag_of, healthy_team, platform_of
 from factory.cli.storage import check_storage, reaching
 from factory.runtime import foreground

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from factory.cli.console import ProjectOption
+from factory.cli.options import ProjectOption
 from factory.cli.project import platform_of
 
 

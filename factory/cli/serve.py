@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from factory.base.errors import TerminalError
-from factory.cli.console import ProjectOption, failed
+from factory.cli.console import failed
+from factory.cli.options import ProjectOption
 from factory.cli.project import FULL_NAME
 from factory.runtime.lock import addresses_of
 from factory.serving.limits import Callers, RequestImageLimits, ServingLimits

@@ -8,14 +8,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from factory.cli.console import (
-    Board,
-    ProjectOption,
-    console,
-    failures_explained,
-    plain_table,
-    state_text,
-)
+from factory.cli.console import Board, console, failures_explained, plain_table, state_text
+from factory.cli.options import ProjectOption
 from factory.cli.storage import check_storage
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.errors import Interrupted

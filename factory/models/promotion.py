@@ -1,12 +1,12 @@
 """`promotion`: when a model may go live."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from factory.base.section import ListOf, Seconds, Section, Surroundings, Text
+from factory.base.section import Doubt, ListOf, Seconds, Section, Surroundings, Text
 from factory.training.metrics import Metric, check_metric
 
 PRODUCTION = "prod"
@@ -32,6 +32,26 @@ class Bounds(Section):
                 {"min": self.min, "max": self.max, "at": ("min",)},
             )
         return self
+
+    def doubts_about(self, metric: Metric, at: tuple[str | int, ...]) -> Iterator[Doubt]:
+        """Whether the only bound is on the side where good values are.
+
+        Args:
+            metric: What is bounded.
+            at: Where the bounds are written, below the model.
+        """
+        only = "min" if self.max is None else "max" if self.min is None else None
+        right = "min" if metric.goal == "maximize" else "max"
+        if only in (None, right):
+            return
+        better = "more" if right == "min" else "less"
+        yield Doubt(
+            "bound_against_metric",
+            f"of `{metric.name}` {better} is better: this `{only}` refuses good models and lets bad ones pass",
+            (*at, str(only)),
+            f"write `{right}: {getattr(self, str(only)):g}`",
+            on_key=True,
+        )
 
 
 class Margin(Section):

@@ -1,20 +1,35 @@
 """Problems of a file in every environment that it could be read in."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from factory.team.environment import DEFAULT_ENVIRONMENT
+from factory.team.overlays import environments_of
 from factory.team.problems import Problem, ReadFailed, in_order
-from factory.team.reader import DEFAULTS_FILE, environments_of, read_platform, read_team
+from factory.team.reader import DEFAULTS_FILE, read_platform, read_team
 from factory.team.source_text import read_text
-from factory.team.yaml_tree import parse
+from factory.team.warnings import find_warnings, sources_of, take_back
+from factory.team.yaml_tree import YamlTree, parse
 
 
-def check_team(path: Path) -> list[Problem]:
+@dataclass(frozen=True)
+class Overlay:
+    """An environment that a file mentions."""
+
+    environment: str
+    problem: Problem
+    """The warning that nobody else does, if that is so."""
+
+
+def check_team(path: Path, *, environment: str | None = None) -> list[Problem]:
     """Everything that is wrong with one team's file, or with the `_defaults.yaml` beside it.
 
     Links to other teams are not looked at; `factory.catalog.check_project` does.
+
+    Args:
+        path: The file.
+        environment: The only one to look at; all that are mentioned when left out.
     """
 
     def problems(environment: str) -> Iterable[Problem]:
@@ -22,23 +37,34 @@ def check_team(path: Path) -> list[Problem]:
         try:
             platform = read_platform(path.parent, environment)
             found += platform.problems
-            read_team(path, platform, environment)
+            file = read_team(path, platform, environment)
         except ReadFailed as failed:
-            found += failed.problems
-        return found
+            return [*found, *failed.problems]
+        return [*found, *find_warnings(file.team, file.layers)]
 
-    return in_each_environment(declared_environments(path.parent, [path]), problems)
+    files = [path.parent / DEFAULTS_FILE, path]
+    names = {DEFAULT_ENVIRONMENT, *(overlay.environment for overlay in overlays(files))}
+    found = in_each_environment([environment] if environment else sorted(names), problems)
+    return in_order(take_back(found, sources_of(files)))
 
 
-def declared_environments(configs: Path, teams: Iterable[Path]) -> tuple[str, ...]:
-    """The default environment and all that `_defaults.yaml` or a team's file mentions."""
-    names = {DEFAULT_ENVIRONMENT}
-    for path in (configs / DEFAULTS_FILE, *teams):
+def overlays(files: Iterable[Path]) -> list[Overlay]:
+    """Every environment that files mention."""
+    found: list[Overlay] = []
+    for path in files:
         try:
-            names.update(environments_of(parse(read_text(path))))
+            found += _overlays(parse(read_text(path)))
         except ReadFailed:
             continue  # its problems are found when it is read for its content
-    return tuple(sorted(names))
+    return found
+
+
+def _overlays(tree: YamlTree) -> Iterator[Overlay]:
+    for name in environments_of(tree):
+        message = f"no other file names the environment `{name}`"
+        advice = "is it misspelt? FACTORY_ENVIRONMENT must say the same"
+        at = ("environments", name)
+        yield Overlay(name, tree.problem("lone_environment", at, message, advice, on_key=True))
 
 
 def in_each_environment(

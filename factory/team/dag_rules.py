@@ -96,6 +96,7 @@ class DagRules:
             allowed = self.surroundings.operators
             package = value.partition(".")[0]
             yield Finding(
+                "operator",
                 path,
                 f"`{value}` is none of the operators that may be used here: "
                 f"{one_of(allowed) or 'none'}",
@@ -124,6 +125,7 @@ class DagRules:
             yield _no_path(value, path)
         elif not is_public(value):
             yield Finding(
+                "private",
                 path,
                 f"`{value}` is private to its package: a name that starts with an underscore is not "
                 "for others",
@@ -134,6 +136,7 @@ class DagRules:
         else:
             packages = self.surroundings.python_packages
             yield Finding(
+                "package",
                 path,
                 f"`{value}` is outside the packages that may be named here: {one_of(packages) or 'none'}",
                 how_to_allow(value.partition(".")[0]),
@@ -144,12 +147,14 @@ class DagRules:
         for name in _texts(value):
             if name.endswith("AssetAlias"):
                 yield Finding(
+                    "outlet",
                     path,
                     "an asset alias may stand for any asset, and is no outlet here",
                     "name an asset of your own",
                 )
             elif self._is_the_factorys(name):
                 yield Finding(
+                    "outlet",
                     path,
                     f"`{name}` is named as assets of datasets and models are, whose events come from "
                     "their own DAGs",
@@ -167,7 +172,7 @@ class DagRules:
     def _check_connection(self, value: object, path: KeyPath) -> Iterator[Finding]:
         allowed = self.surroundings.connections
         if isinstance(value, str) and allowed is not None and value not in allowed:
-            yield Finding(path, *refused_connection(value, allowed))
+            yield Finding("connection", path, *refused_connection(value, allowed))
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -184,6 +189,7 @@ def _texts(value: object) -> Iterator[str]:
 
 def _no_path(value: str, path: KeyPath) -> Finding:
     return Finding(
+        "dotted_path",
         path,
         f"`{path[-1]}` must name a Python object: {value!r} is not a dotted path",
         "write `package.module.name`",
@@ -192,6 +198,7 @@ def _no_path(value: str, path: KeyPath) -> Finding:
 
 def _refused(path: KeyPath, what: str) -> Finding:
     return Finding(
+        "dag_code",
         path,
         f"`{path[-1]}` {what}, which is not allowed in a team file",
         "put the function into a package and name it: `python_callable: package.module.function`",

@@ -79,7 +79,7 @@ def _explain_union(members: list[tuple[Place, ErrorDetails]]) -> Iterator[Findin
     if "a number" in expected and "a whole number" in expected:
         expected.remove("a whole number")
     message = f"{_subject(place.path)} must be {either(expected)}, found {describe(error['input'])}"
-    yield Finding(place.path, message, _retype(error))
+    yield Finding("wrong_type", place.path, message, _retype(error))
 
 
 def _expectation(error: ErrorDetails) -> str:
@@ -102,19 +102,21 @@ def _explain_one(place: Place, error: ErrorDetails, also_known: tuple[str, ...])
     if kind in _EXPECTED:
         message = f"{subject} must be {_EXPECTED[kind]}, found {describe(value)}"
         is_kind = place.discriminator is not None
-        return Finding(place.path, message, _kinds(place) if is_kind else _retype(error))
+        suggestion = _kinds(place) if is_kind else _retype(error)
+        return Finding("wrong_type", place.path, message, suggestion)
     if kind in _LIMITS:
         words, limit = _LIMITS[kind]
         message = f"{subject} must be {words} {context[limit]}, found {describe(value)}"
-        return Finding(place.path, message)
+        return Finding("out_of_range", place.path, message)
     if kind in ("too_short", "string_too_short"):
-        return Finding(place.path, f"{subject} must not be empty")
+        return Finding("empty", place.path, f"{subject} must not be empty")
     if kind == "string_too_long":
-        at_most = context["max_length"]
-        return Finding(place.path, f"{subject} must have at most {at_most} character(s)")
+        message = f"{subject} must have at most {context['max_length']} character(s)"
+        return Finding("out_of_range", place.path, message)
     if kind.startswith("url_"):
         example = "write an address such as https://example.org/data.csv"
-        return Finding(place.path, f"{subject} is no web address: {describe(value)}", example)
+        message = f"{subject} is no web address: {describe(value)}"
+        return Finding("address", place.path, message, example)
     return _ours(place, error)
 
 
@@ -134,7 +136,7 @@ def _ours(place: Place, error: ErrorDetails) -> Finding:
         wrong = str(context.get("value", "")).strip("'")
         advice = did_you_mean(wrong, context["choices"], advice)
     on_key = context.get("on_key", place.on_key or not place.path)
-    return Finding((*place.path, *at), error["msg"], advice, on_key)
+    return Finding(error["type"], (*place.path, *at), error["msg"], advice, on_key)
 
 
 def _missing(place: Place) -> Finding:
@@ -146,7 +148,7 @@ def _missing(place: Place) -> Finding:
         suggestion = f"add `{name}: {choices[0]}`{where}"
     elif choices:
         suggestion = f"add `{name}:`{where} with one of {one_of(choices)}"
-    return Finding(place.path, f"`{name}` is missing", suggestion)
+    return Finding("missing_key", place.path, f"`{name}` is missing", suggestion)
 
 
 def _unknown_key(place: Place, also_known: tuple[str, ...]) -> Finding:
@@ -155,7 +157,7 @@ def _unknown_key(place: Place, also_known: tuple[str, ...]) -> Finding:
         known = sorted((*known, *also_known))
     name = str(place.path[-1])
     suggestion = did_you_mean(name, known, f"known here: {one_of(known)}")
-    return Finding(place.path, f"unknown key `{name}`", suggestion, on_key=True)
+    return Finding("unknown_key", place.path, f"unknown key `{name}`", suggestion, on_key=True)
 
 
 def _wrong_kind(place: Place, error: ErrorDetails) -> Finding:
@@ -163,12 +165,12 @@ def _wrong_kind(place: Place, error: ErrorDetails) -> Finding:
     choices = _kinds(place)
     value = error["input"].get(discriminator) if isinstance(error["input"], dict) else None
     if value is None:
-        return Finding(
-            place.path, f"{_subject(place.path)} does not say its `{discriminator}`", choices
-        )
+        message = f"{_subject(place.path)} does not say its `{discriminator}`"
+        return Finding("unknown_kind", place.path, message, choices)
     path = (*place.path, discriminator)
     message = f"there is no `{discriminator}: {value}`"
-    return Finding(path, message, did_you_mean(str(value), _known_kinds(place), choices))
+    suggestion = did_you_mean(str(value), _known_kinds(place), choices)
+    return Finding("unknown_kind", path, message, suggestion)
 
 
 def _known_kinds(place: Place) -> list[str]:
@@ -185,7 +187,8 @@ def _not_a_choice(place: Place, value: object) -> Finding:
     choices = get_args(place.annotation)
     message = f"{_subject(place.path)} cannot be {describe(value)}"
     suggestion = f"write {' or '.join(str(choice) for choice in choices)}"
-    return Finding(place.path, message, did_you_mean(str(value), map(str, choices), suggestion))
+    meant = did_you_mean(str(value), map(str, choices), suggestion)
+    return Finding("not_a_choice", place.path, message, meant)
 
 
 def _retype(error: ErrorDetails) -> str | None:

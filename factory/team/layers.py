@@ -8,11 +8,14 @@ kind would not fit.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from factory.team.problems import KeyPath, Problem
+from factory.team.problems import Finding, KeyPath, Problem
 from factory.team.yaml_tree import YamlTree
+
+SECRET = "F046"  # noqa: S105 - a code
+"""The code of what is not shown, wherever it stands."""
 
 KINDS = ("type", "check", "strategy")
 """Keys that say of which kind a mapping is."""
@@ -79,14 +82,29 @@ class Layers:
     """The file that is answerable for the whole: what is missing is missing there."""
 
     def problem(
-        self, path: KeyPath, message: str, suggestion: str | None = None, *, on_key: bool = False
+        self,
+        name: str,
+        path: KeyPath,
+        message: str,
+        suggestion: str | None = None,
+        *,
+        on_key: bool = False,
     ) -> Problem:
         """A problem at a path of the whole, in the file that its value comes from.
 
         Where the path leads nowhere, the problem is shown at the last mapping on the way.
         """
         view = self._find(path)
-        return view.layer.tree.problem(view.path, message, suggestion, on_key=on_key)
+        return view.layer.tree.problem(name, view.path, message, suggestion, on_key=on_key)
+
+    def locate(self, finding: Finding) -> Problem:
+        """The problem that a finding is, at its place."""
+        said = (finding.message, finding.suggestion)
+        found = self.problem(finding.name, finding.path, *said, on_key=finding.on_key)
+        if found.code != SECRET:
+            return found
+        before = found.source[: found.column - 1]
+        return replace(found, source=before + "*" * (len(found.source) - len(before)))
 
     def _find(self, path: KeyPath) -> _View:
         views = [_View(layer, layer.value, layer.prefix, layer.mount) for layer in self.layers]

@@ -21,6 +21,7 @@ def unlisted(platform: PlatformConfig, team: str) -> Iterator[Finding]:
     """The finding that the platform lists its teams, and this is none of them."""
     if platform.teams and team not in platform.teams:
         yield Finding(
+            "unlisted_team",
             ("team",),
             f"{team} is none of the teams of this platform: {one_of(sorted(platform.teams))}",
             "let the platform add it to `teams` in _defaults.yaml, with what it may use",
@@ -53,7 +54,7 @@ def refused_connections(team: TeamConfig, limits: TeamLimits | None) -> Iterator
     if limits is not None:
         for path, name in _connections(team, ()):
             if name not in limits.connections:
-                yield Finding(path, *refused_connection(name, limits.connections))
+                yield Finding("connection", path, *refused_connection(name, limits.connections))
 
 
 def refused_connection(name: str, allowed: tuple[str, ...]) -> tuple[str, str]:
@@ -72,9 +73,8 @@ def _elsewhere(value: object, path: KeyPath, workers: Mapping[str, str]) -> Iter
     for name, only in workers.items():
         written = _mapping(value).get(name)
         if written is not None and written != only:
-            yield Finding(
-                (*path, name), f"the team's {name} is {only!r}, and no other", f"leave `{name}` out"
-            )
+            message = f"the team's {name} is {only!r}, and no other"
+            yield Finding("workers", (*path, name), message, f"leave `{name}` out")
 
 
 def _elsewhere_in_dags(

@@ -1,9 +1,15 @@
-"""Problems: what is wrong with a file, where, and what to write instead."""
+"""Problems and warnings: what is wrong with a file, where, and what to write instead.
+
+What is probably wrong but could be meant is a warning: it has a code from F100, takes no DAG away, and
+`# factory: allow F101` on its line takes it back.
+"""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from factory.team.codes import is_warning
 
 KeyPath = tuple[str | int, ...]
 """The way to a value: keys of mappings and indexes of lists."""
@@ -20,10 +26,19 @@ class Problem:
     file: Path
     line: int
     column: int
+    code: str
+    """Such as F020; `factory explain` says what it means."""
     message: str
     suggestion: str | None = None
     source: str = ""
     length: int = 1
+    key_line: int = 0
+    """The line of the key whose value is meant; 0 where that is the same line."""
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether it may be meant: nothing is withheld for it."""
+        return is_warning(self.code)
 
     @property
     def place(self) -> str:
@@ -42,7 +57,8 @@ class Problem:
         return f"{number} | {self.source}\n{' ' * len(number)} | {indent}{caret}"
 
     def __str__(self) -> str:
-        lines = [f"{self.place}: {self.message}"]
+        level = " warning:" if self.is_warning else ""
+        lines = [f"{self.place}: {self.code}{level} {self.message}"]
         lines += [f"    {line}" for line in self.snippet.splitlines()]
         if self.suggestion:
             lines.append(f"    {self.suggestion}")
@@ -53,6 +69,8 @@ class Problem:
 class Finding:
     """A problem before it is located: what is wrong with the value at a path, or with its key."""
 
+    name: str
+    """Of its code: see `factory.team.codes`."""
     path: KeyPath
     message: str
     suggestion: str | None = None
@@ -60,7 +78,10 @@ class Finding:
 
 
 class ReadFailed(Exception):  # noqa: N818 -- says what happened; its problems are the errors
-    """A file has problems, all of which are in `problems`, in the order of their lines."""
+    """A file has problems, all of which are in `problems`, in the order of their lines.
+
+    There is no warning among them.
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems), key=_order))
@@ -75,6 +96,6 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(set(problems), key=_order)
 
 
-def _order(problem: Problem) -> tuple[str, int, int, str, str]:
+def _order(problem: Problem) -> tuple[str, int, int, str, str, str]:
     place = (str(problem.file), problem.line, problem.column)
-    return (*place, problem.message, problem.suggestion or "")
+    return (*place, problem.code, problem.message, problem.suggestion or "")

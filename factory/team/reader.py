@@ -15,30 +15,33 @@ file, and at the line, that its value comes from. An environment
 that a file does not mention changes nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from factory.base.section import Surroundings
 from factory.kinds import plugin_problems
+from factory.lake.storage.address import misspelt
 from factory.team.dag_rules import DagRules
 from factory.team.environment import storage_address
 from factory.team.explain import explain
-from factory.team.layers import EVERY, Layer, Layers, merge
+from factory.team.layers import EVERY, SECRET, Layer, Layers, merge
 from factory.team.limits import limited, limits_of, refused_connections, unlisted
+from factory.team.overlays import OVERLAYS, check_overlays, overlay_of, overlays_of_nothing
 from factory.team.problems import Finding, KeyPath, Problem, ReadFailed
-from factory.team.source_text import SourceText, read_text
+from factory.team.secret_rules import check_secrets
+from factory.team.source_text import SourceText, read_text, unreadable
 from factory.team.team import PlatformConfig, TeamConfig, TeamLimits
 from factory.team.template_rules import check_templates
 from factory.team.yaml_tree import MAX_PROBLEMS, YamlTree, parse, problem_at_node
 
 DEFAULTS_FILE = "_defaults.yaml"
 _SUFFIXES = (".yaml", ".yml")
-_OVERLAYS = "environments"
 _INHERITED = {
     "defaults": ("defaults",),
     "notify": ("notify",),
@@ -76,7 +79,7 @@ class PlatformFile:
         """What lies below every team's own file, the strongest first."""
         if self.tree is None:
             return ()
-        own = [*_overlay(self.tree, self.environment), Layer(self.tree, self.tree.value)]
+        own = [*overlay_of(self.tree, self.environment), Layer(self.tree, self.tree.value)]
         return tuple(
             Layer(self.tree, layer.value[section], (*layer.prefix, section), mount)
             for section, mount in _INHERITED.items()
@@ -101,13 +104,20 @@ class TeamFile:
         return self.team.team
 
     def problem(
-        self, path: KeyPath, message: str, suggestion: str | None = None, *, on_key: bool = False
+        self,
+        name: str,
+        path: KeyPath,
+        message: str,
+        suggestion: str | None = None,
+        *,
+        on_key: bool = False,
     ) -> Problem:
         """A problem with the value at `path`, such as `("models", "species", "target")`."""
-        return self._layers.problem(path, message, suggestion, on_key=on_key)
+        return self.layers.problem(name, path, message, suggestion, on_key=on_key)
 
     @cached_property
-    def _layers(self) -> Layers:
+    def layers(self) -> Layers:
+        """The file and the defaults below it, which say where each value stands."""
         # Parsed again when it is needed, which is seldom: the nodes of 1,000 files are 100 MB.
         tree = parse(self.source)
         return _team_layers(tree, self.platform, self.environment)
@@ -123,7 +133,7 @@ def team_paths(configs: Path) -> list[Path]:
         paths = sorted(configs.iterdir())
     except OSError as error:
         message = f"the folder with the team files cannot be read: {error.strerror}"
-        raise ReadFailed([Problem(configs, 1, 1, message)]) from None
+        raise ReadFailed([unreadable(configs, message)]) from None
     return [path for path in paths if _is_team_path(path)]
 
 
@@ -148,11 +158,12 @@ def read_platform(configs: Path, environment: str | None) -> PlatformFile:
     if not path.exists() and not path.is_symlink():
         return PlatformFile(path, environment, PlatformConfig(), None)
     tree = parse(read_text(path))
-    own = (*_overlay(tree, environment), Layer(tree, tree.value))
+    own = (*overlay_of(tree, environment), Layer(tree, tree.value))
     layers = Layers(own, home=tree)
     raw = _without_overlays(_merged(own))
-    findings = [*_check_overlays(tree)]
+    findings = [*check_overlays(tree), *_check_storage(raw)]
     config, problems = _validate(PlatformConfig, raw, None, findings, layers)
+    problems += map(layers.locate, check_secrets(raw))
     problems = _all_problems(tree, problems)
     if config is None or problems:
         raise ReadFailed(problems)
@@ -161,7 +172,7 @@ def read_platform(configs: Path, environment: str | None) -> PlatformFile:
 
 def _plugin_problems(config: PlatformConfig, layers: Layers) -> Iterator[Problem]:
     for index, problem in plugin_problems(config.plugins):
-        yield layers.problem(("plugins", index), problem.message, problem.suggestion)
+        yield layers.problem("plugin", ("plugins", index), problem.message, problem.suggestion)
 
 
 def read_team(path: Path, platform: PlatformFile, environment: str | None) -> TeamFile:
@@ -172,7 +183,7 @@ def read_team(path: Path, platform: PlatformFile, environment: str | None) -> Te
     """
     if path.suffix == ".yml":
         message = "team files end in .yaml; this one is not read"
-        raise ReadFailed([Problem(path, 1, 1, message, f"rename it to {path.stem}.yaml")])
+        raise ReadFailed([unreadable(path, message, f"rename it to {path.stem}.yaml")])
     source = read_text(path)
     tree = parse(source)
     layers = _team_layers(tree, platform, environment)
@@ -182,16 +193,17 @@ def read_team(path: Path, platform: PlatformFile, environment: str | None) -> Te
     own = frozenset(_names(raw, "datasets") | _names(raw, "models"))
     findings += [
         *unlisted(platform.config, path.stem),
-        *_check_overlays(tree),
+        *check_overlays(tree),
         *DagRules(surroundings, own).check(raw.get("dags")),
         *check_templates(raw),
     ]
-    config, problems = _validate(TeamConfig, raw, surroundings, findings, layers)
+    lying_on_nothing = dict(overlays_of_nothing(tree, environment))
+    config, problems = _validate(
+        TeamConfig, raw, surroundings, findings, layers, instead=lying_on_nothing
+    )
+    problems += map(layers.locate, check_secrets(_own_value(layers)))
     if config is not None:
-        problems += [
-            layers.problem(finding.path, finding.message, finding.suggestion)
-            for finding in refused_connections(config, limits)
-        ]
+        problems += map(layers.locate, refused_connections(config, limits))
     problems = _all_problems(tree, problems)
     if config is None or problems:
         raise ReadFailed(problems)
@@ -226,13 +238,18 @@ def _surroundings(
 
 
 def _team_layers(tree: YamlTree, platform: PlatformFile, environment: str | None) -> Layers:
-    own = (*_overlay(tree, environment), Layer(tree, tree.value))
+    own = (*overlay_of(tree, environment), Layer(tree, tree.value))
     return Layers((*own, *platform.inherited), home=tree)
 
 
-def _team_value(layers: Layers, platform: PlatformFile) -> dict[str, Any]:
+def _own_value(layers: Layers) -> dict[str, Any]:
+    """What the team's own file says, without the platform's defaults."""
     own = [layer for layer in layers.layers if layer.tree is layers.home]
-    value = _without_overlays(_merged(own))
+    return _without_overlays(_merged(own))
+
+
+def _team_value(layers: Layers, platform: PlatformFile) -> dict[str, Any]:
+    value = _own_value(layers)
     for section in ("defaults", "notify"):
         if inherited := getattr(platform.config, section):
             value[section] = merge(inherited, value.get(section, {}))
@@ -254,36 +271,14 @@ def _merged(layers: Iterable[Layer]) -> dict[str, Any]:
 
 
 def _without_overlays(value: dict[str, Any]) -> dict[str, Any]:
-    return {key: child for key, child in value.items() if key != _OVERLAYS}
+    return {key: child for key, child in value.items() if key != OVERLAYS}
 
 
-def environments_of(tree: YamlTree) -> tuple[str, ...]:
-    """The environments that a file mentions."""
-    overlays = tree.value.get(_OVERLAYS)
-    return tuple(overlays) if isinstance(overlays, dict) else ()
-
-
-def _overlay(tree: YamlTree, environment: str | None) -> tuple[Layer, ...]:
-    if environment not in environments_of(tree):
-        return ()
-    value = tree.value[_OVERLAYS][environment]
-    return (Layer(tree, value, (_OVERLAYS, environment)),) if isinstance(value, dict) else ()
-
-
-def _check_overlays(tree: YamlTree) -> Iterable[Finding]:
-    overlays = tree.value.get(_OVERLAYS, {})
-    if not isinstance(overlays, dict):
-        message = (
-            "`environments` must be a mapping from an environment's name to what differs there"
-        )
-        yield Finding((_OVERLAYS,), message, "write `prod: {...}` below it")
-        return
-    for name, overlay in overlays.items():
-        if overlay is not None and not isinstance(overlay, dict):
-            yield Finding((_OVERLAYS, name), f"`{name}` must be a mapping with what differs there")
-        elif overlay and _OVERLAYS in overlay:
-            message = "an environment cannot have environments of its own"
-            yield Finding((_OVERLAYS, name, _OVERLAYS), message, on_key=True)
+def _check_storage(raw: dict[str, Any]) -> Iterator[Finding]:
+    storage = raw.get("storage")
+    if isinstance(storage, str) and (meant := misspelt(storage)):
+        message = f"{storage!r} is the name of a folder here: an address has `://`"
+        yield Finding("storage", ("storage",), message, f"write {meant}")
 
 
 def _validate(
@@ -292,28 +287,46 @@ def _validate(
     surroundings: Surroundings | None,
     findings: list[Finding],
     layers: Layers,
+    *,
+    instead: Mapping[KeyPath, Finding] = MappingProxyType({}),
 ) -> tuple[AnyModel | None, list[Problem]]:
+    """The section, if nothing is wrong, and its problems.
+
+    Args:
+        model: The section's class.
+        raw: The value.
+        surroundings: What it is read against.
+        findings: What is known to be wrong.
+        layers: Where its values stand.
+        instead: What to say in place of all that is wrong below a path.
+    """
     config: AnyModel | None = None
     try:
         config = model.model_validate(raw, context=surroundings)
     except ValidationError as error:
         details = error.errors(include_url=False)[:MAX_PROBLEMS]
         plugins = surroundings.plugins if surroundings else ()
-        findings = [*findings, *explain(details, model, also_known=(_OVERLAYS,), plugins=plugins)]
-    return config, [
-        layers.problem(finding.path, finding.message, finding.suggestion, on_key=finding.on_key)
-        for finding in findings
-    ]
+        findings = [*findings, *explain(details, model, also_known=(OVERLAYS,), plugins=plugins)]
+    findings = [finding for finding in findings if finding.path[:2] not in instead]
+    return config, [layers.locate(finding) for finding in (*instead.values(), *findings)]
 
 
 def _all_problems(tree: YamlTree, problems: list[Problem]) -> list[Problem]:
     """Those of a tree and those of its meaning.
 
-    What is already wrong as YAML is no news as a wrong type at the same place.
+    What is already wrong as YAML is no news as a wrong type at the same place, and a secret that a kind of
+    the file knows is none as a secret of any file.
     """
     wrong = [*tree.problems, *_reserved_keys(tree)]
     places = {problem.place for problem in wrong}
-    return [*wrong, *(problem for problem in problems if problem.place not in places)]
+    secrets: set[str] = set()
+    for problem in problems:
+        is_known = problem.place in (secrets if problem.code == SECRET else places)
+        if not is_known:
+            wrong.append(problem)
+        if problem.code == SECRET:
+            secrets.add(problem.place)
+    return wrong
 
 
 def _reserved_keys(tree: YamlTree) -> Iterator[Problem]:
@@ -321,7 +334,7 @@ def _reserved_keys(tree: YamlTree) -> Iterator[Problem]:
         return
     reserved = {id(key) for key in tree.reserved_keys}
     for path, key in tree.every_key():
-        is_below_dags = path[0] == "dags" or (path[0] == _OVERLAYS and path[2:3] == ("dags",))
+        is_below_dags = path[0] == "dags" or (path[0] == OVERLAYS and path[2:3] == ("dags",))
         if id(key) in reserved and not is_below_dags:
             message = f"the key `{key.value}` starts with two underscores, which is reserved"
-            yield problem_at_node(tree.source, key, message, "rename it")
+            yield problem_at_node(tree.source, "reserved_key", key, message, "rename it")

@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from factory.base.secrets import without_secrets
+from factory.base.texts import did_you_mean
+from factory.team.codes import code_of
 from factory.team.problems import Problem, ReadFailed
 
 MAX_BYTES = 1_000_000
@@ -33,24 +35,35 @@ class SourceText:
         return self._lines[number - 1] if number <= len(self._lines) else ""
 
     def problem(
-        self, line: int, column: int, message: str, suggestion: str | None = None, length: int = 1
+        self,
+        name: str,
+        line: int,
+        column: int,
+        message: str,
+        suggestion: str | None = None,
+        length: int = 1,
+        key_line: int = 0,
     ) -> Problem:
-        """A problem at a place in this text; line and column count from 1."""
+        """A problem at a place in this text; line and column count from 1, `name` is its code's."""
         cited = self.line(line)[:_LONGEST_CITATION] if column <= _LONGEST_CITATION else ""
         return Problem(
             self.file,
             line,
             column,
+            code_of(name),
             without_secrets(message),
             suggestion,
             without_secrets(cited),
             length,
+            key_line,
         )
 
-    def problem_at(self, offset: int, message: str, suggestion: str | None = None) -> Problem:
+    def problem_at(
+        self, name: str, offset: int, message: str, suggestion: str | None = None
+    ) -> Problem:
         """A problem at a character, counted from 0."""
         before = _LINE_BREAK.split(self.text[:offset])
-        return self.problem(len(before), len(before[-1]) + 1, message, suggestion)
+        return self.problem(name, len(before), len(before[-1]) + 1, message, suggestion)
 
 
 def read_text(file: Path) -> SourceText:
@@ -62,7 +75,7 @@ def read_text(file: Path) -> SourceText:
     try:
         content = _read_bytes(file)
     except OSError as error:
-        raise ReadFailed([_unreadable(file, error)]) from None
+        raise ReadFailed([_not_opened(file, error)]) from None
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -73,28 +86,48 @@ def read_text(file: Path) -> SourceText:
 def _read_bytes(file: Path) -> bytes:
     status = file.stat()
     if stat.S_ISDIR(status.st_mode):
-        raise ReadFailed([Problem(file, 1, 1, "this is a folder, not a file")])
+        raise ReadFailed([unreadable(file, "this is a folder, not a file")])
     if not stat.S_ISREG(status.st_mode):
         # A pipe or a device may never end.
-        raise ReadFailed([Problem(file, 1, 1, "this is not a regular file")])
+        raise ReadFailed([unreadable(file, "this is not a regular file")])
     with file.open("rb") as stream:
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         message = f"the file has {status.st_size:,} bytes, more than {MAX_BYTES:,}"
         advice = "keep data in files of its own, and SQL in files that `file:` names"
-        raise ReadFailed([Problem(file, 1, 1, message, advice)])
+        raise ReadFailed([unreadable(file, message, advice)])
     return content
 
 
-def _unreadable(file: Path, error: OSError) -> Problem:
+def _not_opened(file: Path, error: OSError) -> Problem:
     if file.is_symlink() and isinstance(error, FileNotFoundError):
         message = f"this link points to a file that does not exist: {file.readlink()}"
-        return Problem(file, 1, 1, message)
-    return Problem(file, 1, 1, f"the file cannot be read: {error.strerror or error}")
+        return unreadable(file, message)
+    if isinstance(error, FileNotFoundError):
+        return unreadable(file, "there is no such file", _nearby(file))
+    return unreadable(file, f"the file cannot be read: {error.strerror or error}")
+
+
+def _nearby(file: Path) -> str | None:
+    """A file of the same folder whose name is like the one that is not there."""
+    try:
+        names = [path.name for path in file.parent.iterdir()]
+    except OSError:
+        return f"there is no folder {file.parent} either"
+    return did_you_mean(file.name, names)
+
+
+def unreadable(
+    path: Path, message: str, suggestion: str | None = None, *, name: str = "unreadable"
+) -> Problem:
+    """A problem of a file or folder as a whole; `name` is its code's."""
+    return Problem(path, 1, 1, code_of(name), message, suggestion)
 
 
 def _not_utf8(file: Path, content: bytes, error: UnicodeDecodeError) -> Problem:
     readable = content[: error.start].decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
     message = f"this is not UTF-8: byte 0x{content[error.start]:02x} at offset {error.start}"
     source = SourceText(file, readable)
-    return source.problem_at(len(readable), message, "save the file with the encoding UTF-8")
+    return source.problem_at(
+        "unreadable", len(readable), message, "save the file with the encoding UTF-8"
+    )

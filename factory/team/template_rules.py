@@ -55,9 +55,8 @@ def _check_text(text: str, path: KeyPath, names: frozenset[str]) -> Iterator[Fin
         # Nothing is rendered here.
         parsed = Environment().parse(text)  # noqa: S701
     except TemplateError as error:
-        yield Finding(
-            path, f"the template cannot be read: {error}", "correct what is between {{ and }}"
-        )
+        message = f"the template cannot be read: {error}"
+        yield Finding("template", path, message, "correct what is between {{ and }}")
         return
     for name in sorted(meta.find_undeclared_variables(parsed) - names - DEFAULT_NAMESPACE.keys()):
         known = sorted(names)
@@ -65,4 +64,4 @@ def _check_text(text: str, path: KeyPath, names: frozenset[str]) -> Iterator[Fin
             advice = "let a `connection` of the source, transform or notifier bring the login"
         else:
             advice = str(did_you_mean(name, known, f"write one of {one_of(known)}"))
-        yield Finding(path, f"templates may not name `{name}`", advice)
+        yield Finding("template", path, f"templates may not name `{name}`", advice)

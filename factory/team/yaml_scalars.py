@@ -83,7 +83,9 @@ _WORDS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 class ScalarRefused(Exception):  # noqa: N818 -- says what happened; the walk makes a problem of it
     """A value, or a tag, that is not accepted."""
 
-    def __init__(self, message: str, suggestion: str) -> None:
+    def __init__(self, name: str, message: str, suggestion: str) -> None:
+        self.name = name
+        """Of the problem's code."""
         self.message = message
         self.suggestion = suggestion
         super().__init__(message)
@@ -104,10 +106,10 @@ def read_scalar(node: ScalarNode) -> Any:
         value = _CONVERSIONS[node.tag](node)
     except (ValueError, LookupError, OverflowError, AttributeError):
         message = f"`{_short(text)}` is not {_KINDS[node.tag]}"
-        raise ScalarRefused(message, "put it in quotes if it is text") from None
+        raise ScalarRefused("ambiguous_value", message, "put it in quotes if it is text") from None
     if isinstance(value, int) and abs(value) >= _LARGEST:
         message = f"the number {_short(text)} is too large"
-        raise ScalarRefused(message, "put it in quotes if it is text")
+        raise ScalarRefused("ambiguous_value", message, "put it in quotes if it is text")
     return value
 
 
@@ -124,7 +126,8 @@ def check_key(node: ScalarNode) -> None:
     if node.tag not in _KINDS:
         raise refused_tag(node.tag)
     message = f"the key `{_short(node.value)}` is no text but {_KINDS[node.tag]} in YAML"
-    raise ScalarRefused(message, f'write it in quotes: "{_short(node.value)}"')
+    suggestion = f'write it in quotes: "{_short(node.value)}"'
+    raise ScalarRefused("needs_quotes", message, suggestion)
 
 
 def refused_tag(tag: str) -> ScalarRefused:
@@ -132,16 +135,19 @@ def refused_tag(tag: str) -> ScalarRefused:
     shown = _short(tag.replace(TAG, "!!"))
     reason = ": it would run code" if "python" in tag else ""
     message = f"the tag `{shown}` is not allowed{reason}"
-    return ScalarRefused(message, "write the plain value, without a tag")
+    return ScalarRefused("tag", message, "write the plain value, without a tag")
 
 
 def _ambiguous(text: str) -> ScalarRefused:
     message = f"`{_short(text)}` means different things to different readers of YAML"
     word = _WORDS.get(text.lower())
     if word:
-        return ScalarRefused(message, f'write {word}, or "{text}" in quotes for the word')
+        suggestion = f'write {word}, or "{text}" in quotes for the word'
+        return ScalarRefused("ambiguous_value", message, suggestion)
     return ScalarRefused(
-        message, f'write "{_short(text)}" in quotes for text, or a plain decimal number'
+        "ambiguous_value",
+        message,
+        f'write "{_short(text)}" in quotes for text, or a plain decimal number',
     )
 
 

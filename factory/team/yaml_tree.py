@@ -23,6 +23,7 @@ from factory.team.yaml_scalars import (
     read_scalar,
     refused_tag,
 )
+from factory.team.yaml_traps import traps
 
 MAX_NODES = 100_000
 MAX_PROBLEMS = 100
@@ -68,7 +69,13 @@ class YamlTree:
         return key, value
 
     def problem(
-        self, path: KeyPath, message: str, suggestion: str | None = None, *, on_key: bool = False
+        self,
+        name: str,
+        path: KeyPath,
+        message: str,
+        suggestion: str | None = None,
+        *,
+        on_key: bool = False,
     ) -> Problem:
         """A problem with the value at `path`, or with its key.
 
@@ -78,7 +85,8 @@ class YamlTree:
         node = value or self.root
         if key is not None and (on_key or not is_beside_its_key(node)):
             node = key
-        return problem_at_node(self.source, node, message, suggestion)
+        key_line = start_of(key).line + 1 if key is not None else 0
+        return problem_at_node(self.source, name, node, message, suggestion, key_line)
 
     def every_key(self) -> Iterator[tuple[KeyPath, ScalarNode]]:
         """Every key in the file, with its path."""
@@ -106,13 +114,13 @@ def parse(source: SourceText) -> YamlTree:
     root = compose(source)
     if root is None or (isinstance(root, ScalarNode) and not root.value):
         advice = "write at least `version: 1`, `team:`, `owner:` and one of the team's datasets or models"
-        raise ReadFailed([source.problem(1, 1, "the file is empty", advice)])
+        raise ReadFailed([source.problem("not_a_mapping", 1, 1, "the file is empty", advice)])
     if not isinstance(root, MappingNode):
         message = "the file must be a mapping, with lines such as `team: marine`"
-        raise ReadFailed([problem_at_node(source, root, message)])
+        raise ReadFailed([problem_at_node(source, "not_a_mapping", root, message)])
     walk = _Walk(source)
     value = walk.mapping(root, 1)
-    return YamlTree(source, root, value, tuple(walk.problems), tuple(walk.reserved_keys))
+    return YamlTree(source, root, value, walk.all_problems(root), tuple(walk.reserved_keys))
 
 
 class _Walk:
@@ -125,6 +133,12 @@ class _Walk:
         self._nodes = 0
         self._open: set[int] = set()
         self._reported: set[int] = set()
+
+    def all_problems(self, root: MappingNode) -> tuple[Problem, ...]:
+        """Those of single keys and values, and what is valid YAML and not meant."""
+        found = list(traps(self.source, root))
+        places = {problem.place for problem in found}
+        return (*found, *(problem for problem in self.problems if problem.place not in places))
 
     def mapping(self, node: MappingNode, depth: int) -> dict[str, Any]:
         self._enter(node, depth)
@@ -163,29 +177,41 @@ class _Walk:
     def _enter(self, node: Node, depth: int) -> None:
         self._nodes += 1
         if id(node) in self._open:
-            self._stop(node, "this anchor contains itself", "write the content out instead of `*`")
+            self._stop(
+                "anchor",
+                node,
+                "this anchor contains itself",
+                "write the content out instead of `*`",
+            )
         if depth > MAX_DEPTH:
-            self._stop(node, TOO_DEEP)
+            self._stop("too_large", node, TOO_DEEP)
         if self._nodes > MAX_NODES:
             message = f"the file expands to more than {MAX_NODES:,} values"
-            self._stop(node, message, "use fewer aliases (`*`), or split the team in two")
+            self._stop(
+                "too_large", node, message, "use fewer aliases (`*`), or split the team in two"
+            )
         self._open.add(id(node))
 
-    def _stop(self, node: Node, message: str, suggestion: str | None = None) -> None:
-        problem = problem_at_node(self.source, node, message, suggestion)
+    def _stop(self, name: str, node: Node, message: str, suggestion: str | None = None) -> None:
+        problem = problem_at_node(self.source, name, node, message, suggestion)
         raise ReadFailed([*self.problems, problem])
 
-    def _report(self, node: Node, message: str, suggestion: str | None = None) -> None:
+    def _report(self, name: str, node: Node, message: str, suggestion: str | None = None) -> None:
         if id(node) in self._reported:
             return  # an alias brought us here again
         self._reported.add(id(node))
         if len(self.problems) >= MAX_PROBLEMS:
-            self._stop(node, f"{MAX_PROBLEMS} problems so far: the rest of the file is not read")
-        self.problems.append(problem_at_node(self.source, node, message, suggestion))
+            self._stop(
+                "too_large",
+                node,
+                f"{MAX_PROBLEMS} problems so far: the rest of the file is not read",
+            )
+        self.problems.append(problem_at_node(self.source, name, node, message, suggestion))
 
     def _report_twice(self, name: str, key: Node, first: Node) -> None:
         mark, again = start_of(first), start_of(key)
         self._report(
+            "duplicate_key",
             key,
             f"the key `{name}` appears twice: first at {mark.line + 1}:{mark.column + 1}, again "
             f"at {again.line + 1}:{again.column + 1}",
@@ -194,13 +220,18 @@ class _Walk:
 
     def _key(self, key: Node) -> str | None:
         if not isinstance(key, ScalarNode):
-            self._report(key, "a key must be a word", "values in braces or brackets need quotes")
+            self._report(
+                "needs_quotes",
+                key,
+                "a key must be a word",
+                "values in braces or brackets need quotes",
+            )
             return None
         name: str = key.value
         try:
             check_key(key)
         except ScalarRefused as refused:
-            self._report(key, refused.message, refused.suggestion)
+            self._report(refused.name, key, refused.message, refused.suggestion)
         if name.startswith("__"):
             self.reserved_keys.append(key)
         return name
@@ -209,7 +240,7 @@ class _Walk:
         try:
             return read_scalar(node)
         except ScalarRefused as refused:
-            self._report(node, refused.message, refused.suggestion)
+            self._report(refused.name, node, refused.message, refused.suggestion)
             return node.value
 
     def _merged(self, node: Node, depth: int) -> dict[str, Any]:
@@ -220,13 +251,15 @@ class _Walk:
                 merged = {**self.mapping(source, depth + 1), **merged}
             else:
                 message = "`<<` takes a mapping, or a list of mappings"
-                self._report(source, message, "write `<<: *name`, with `&name` at a mapping above")
+                self._report(
+                    "anchor", source, message, "write `<<: *name`, with `&name` at a mapping above"
+                )
         return merged
 
     def _check_tag(self, node: Node, expected: str) -> None:
         if node.tag != expected:
             refused = refused_tag(node.tag)
-            self._report(node, refused.message, refused.suggestion)
+            self._report(refused.name, node, refused.message, refused.suggestion)
 
 
 def compose(source: SourceText) -> Node | None:
@@ -266,7 +299,9 @@ def _check_depth(source: SourceText, parser: Any) -> None:
             depth -= 1
         if depth > MAX_DEPTH:
             mark = start_of(event)
-            raise ReadFailed([source.problem(mark.line + 1, mark.column + 1, TOO_DEEP)])
+            raise ReadFailed(
+                [source.problem("too_large", mark.line + 1, mark.column + 1, TOO_DEEP)]
+            )
 
 
 def start_of(node: Node | yaml.Event) -> Mark:
@@ -275,12 +310,18 @@ def start_of(node: Node | yaml.Event) -> Mark:
 
 
 def problem_at_node(
-    source: SourceText, node: Node, message: str, suggestion: str | None = None
+    source: SourceText,
+    name: str,
+    node: Node,
+    message: str,
+    suggestion: str | None = None,
+    key_line: int = 0,
 ) -> Problem:
-    """A problem with a node."""
+    """A problem with a node; `name` is its code's."""
     start, end = start_of(node), node.end_mark or start_of(node)
     length = end.column - start.column if end.line == start.line else 1
-    return source.problem(start.line + 1, start.column + 1, message, suggestion, max(1, length))
+    line, column = start.line + 1, start.column + 1
+    return source.problem(name, line, column, message, suggestion, max(1, length), key_line)
 
 
 def is_beside_its_key(node: Node) -> bool:

@@ -1,5 +1,6 @@
 """`models`: what a team trains."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -7,7 +8,15 @@ from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.digests import sha256
-from factory.base.section import ListOf, NotTrained, OwnFunctionPath, Section, Surroundings, Text
+from factory.base.section import (
+    Doubt,
+    ListOf,
+    NotTrained,
+    OwnFunctionPath,
+    Section,
+    Surroundings,
+    Text,
+)
 from factory.data.transforms.transform import AnyTransform
 from factory.deploy.targets.target import AnyTarget
 from factory.kinds import METRIC
@@ -187,6 +196,22 @@ class Model(Section):
                 "{titles} prepares its rows itself; take it away",
                 {"titles": " and ".join(titles), "at": ("preprocessing",)},
             )
+
+    def doubts(self) -> Iterator[Doubt]:
+        """A goal, and thresholds, that are the opposite of what their metrics are for."""
+        metric = find_metric(self.objective.metric)
+        if self.objective.goal not in (None, metric.goal):
+            yield Doubt(
+                "goal_against_metric",
+                f"`{metric.name}` is a metric to {metric.goal}: with this goal the worst trial wins",
+                ("objective", "goal"),
+                f"leave `goal` out, or write `goal: {metric.goal}`",
+            )
+        for name, bounds in self.promotion.require.items():
+            yield from bounds.doubts_about(find_metric(name), ("promotion", "require", name))
+        quality = self.monitor.quality if self.monitor is not None else None
+        for name, bounds in (quality or {}).items():
+            yield from bounds.doubts_about(find_metric(name), ("monitor", "quality", name))
 
     @property
     def when(self) -> Schedule:

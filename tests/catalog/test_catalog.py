@@ -258,7 +258,7 @@ def test_one_team_is_read_whatever_the_others_are_like(folder: Folder) -> None:
     platform, file = read
     assert (platform.storage, file.name) == ("here", "marine")
     assert read_one(folder.configs, "fishery", "dev") is None
-    with pytest.raises(ReadFailed, match=r"ecology\.yaml:1:1: a value is expected"):
+    with pytest.raises(ReadFailed, match=r"ecology\.yaml:1:1: F002 a value is expected"):
         read_one(folder.configs, "ecology", "dev")
 
 

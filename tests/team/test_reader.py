@@ -190,7 +190,7 @@ def test_every_value_is_located_in_the_file_that_it_comes_from(folder: Folder) -
         ("models", "species", "search", "candidates", 1, "params", "max_depth", 0): "4",
     }
     for path, value in shown.items():
-        problem = file.problem(path, "here")
+        problem = file.problem("unknown_key", path, "here")
         text = problem.file.read_text().splitlines()[problem.line - 1]
         assert text[problem.column - 1 :].startswith(value), (path, problem)
         assert problem.length == len(value)

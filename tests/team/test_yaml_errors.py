@@ -33,7 +33,7 @@ def problem_of(text: str) -> Problem:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("a: b: c\n", 1, "a `:` is not expected here"),
+        ("a: b: c\n", 1, "`: ` within a text starts a mapping in YAML"),
         ("a: - b\n", 1, "a list's `-` is not expected here"),
         ("a: 1\nb\nc: 2\n", 3, "a key without `:` after it (at 2:1)"),
         ("a: [1, 2\nb: 3\n", 1, "the list that opens at 1:4 is not closed"),
@@ -46,7 +46,7 @@ def problem_of(text: str) -> Problem:
         ("a: [,]\n", 1, "a value is expected here"),
         ("'a'\nb: 1\n", 2, "this does not fit what stands above it"),
         ("a: & b\n", 1, "`&` and `*` name an anchor in YAML, and here no name follows"),
-        ("a: **.csv\n", 1, "`&` and `*` name an anchor in YAML, and here no name follows"),
+        ("a: **.csv\n", 1, "a value that starts with `*` is an alias to YAML"),
         ("a: ? b\n", 1, "a `?` is not expected here"),
         ("a: |x\n", 1, "the text after `|` or `>` starts on the next line"),
         ("a: > text\n", 1, "the text after `|` or `>` starts on the next line"),

@@ -89,7 +89,7 @@ def test_key_that_is_no_text_is_a_problem(key: str) -> None:
 def test_merge_keys_are_followed_and_own_keys_win() -> None:
     found = tree("a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc:\n  <<: [*a, *b]\n  z: 3\n")
     assert found.value["c"] == {"x": 1, "y": 1, "z": 3}
-    assert [found.problem(("c", key), "").place for key in "xyz"] == [
+    assert [found.problem("unknown_key", ("c", key), "").place for key in "xyz"] == [
         "a.yaml:1:11",
         "a.yaml:1:17",
         "a.yaml:5:6",

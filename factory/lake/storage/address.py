@@ -1,7 +1,10 @@
 """Where data lies. Every path and address of the lake is made here, and nowhere else."""
 
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from factory.base.texts import closest
 
 
 def resolve(storage: str, project: Path) -> str:
@@ -14,6 +17,26 @@ def resolve(storage: str, project: Path) -> str:
     if "://" in storage:
         return storage.rstrip("/")
     return (project / storage).resolve().as_uri()
+
+
+SCHEMES = ("s3", "gs", "abfss", "abfs", "az", "azure", "adl", "file")
+"""What addresses of the lake start with."""
+
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z0-9+.-]+)(?P<between>\s*[:;]\s*/*|/+)(?P<rest>.*)")
+
+
+def misspelt(storage: str) -> str | None:
+    """The address that is meant, where a storage is neither one nor likely the name of a folder."""
+    match = _ADDRESS.fullmatch(storage.strip())
+    if match is None:
+        return None
+    scheme, between, rest = match["scheme"].lower(), match["between"], match["rest"]
+    if between.startswith("/"):
+        # `s3/bucket` may be a folder, and `s3//bucket` is none.
+        return f"{scheme}://{rest}" if scheme in SCHEMES and len(between) > 1 else None
+    if between == "://" and match["scheme"] in SCHEMES:
+        return None
+    return f"{closest(scheme, SCHEMES) or 's3'}://{rest}"
 
 
 def is_s3(address: str) -> bool:

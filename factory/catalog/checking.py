@@ -1,0 +1,83 @@
+"""Everything that is wrong with a folder of team files, or probably wrong, in every environment."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from factory.base.texts import closest, one_of
+from factory.catalog.project import read_all
+from factory.team.checking import Overlay, in_each_environment, overlays
+from factory.team.environment import DEFAULT_ENVIRONMENT
+from factory.team.problems import Problem, ReadFailed, in_order
+from factory.team.reader import DEFAULTS_FILE, TeamFile, team_paths
+from factory.team.source_text import unreadable
+from factory.team.warnings import find_warnings, sources_of, take_back
+
+_USUAL = ("dev", "development", "test", "testing", "qa", "staging", "stage", "prod", "production")
+"""Names of environments that are no surprise where nobody else has any."""
+
+
+def check_project(
+    configs: Path, *, environment: str | None = None, active: str | None = None
+) -> list[Problem]:
+    """All problems and warnings, by file and line.
+
+    Args:
+        configs: The folder with the team files.
+        environment: The only one to look at; all that are mentioned when left out.
+        active: What FACTORY_ENVIRONMENT says, if it is set.
+    """
+    try:
+        paths = team_paths(configs)
+    except ReadFailed as failed:
+        return list(failed.problems)
+    if not paths:
+        message = "there is no team file in this folder, so there is nothing to check"
+        return [unreadable(configs, message, "write one: configs/<team>.yaml")]
+    found = overlays([configs / DEFAULTS_FILE, *paths])
+    chosen = environment or active
+    names = {
+        DEFAULT_ENVIRONMENT,
+        *(overlay.environment for overlay in found),
+        *filter(None, [chosen]),
+    }
+    problems = in_each_environment(
+        [environment] if environment else sorted(names), lambda name: _check(configs, name)
+    )
+    problems += _lone_environments(found)
+    if chosen is not None:
+        problems += _unknown_environment(configs, chosen, found)
+    return in_order(take_back(problems, sources_of([configs / DEFAULTS_FILE, *paths])))
+
+
+def _check(configs: Path, environment: str) -> Iterator[Problem]:
+    project = read_all(configs, environment)
+    yield from project.problems
+    for file in project.catalog.teams.values():
+        yield from warnings_of(file)
+
+
+def warnings_of(file: TeamFile) -> Iterator[Problem]:
+    """The warnings about one team's file."""
+    yield from find_warnings(file.team, file.layers)
+
+
+def _lone_environments(found: Sequence[Overlay]) -> Iterator[Problem]:
+    """Environments that one file alone has, where others have some, or whose name is unusual."""
+    for overlay in found:
+        name = overlay.environment
+        others = {one.environment for one in found if one.problem.file != overlay.problem.file}
+        if name in (DEFAULT_ENVIRONMENT, *others) or (name in _USUAL and not others):
+            continue
+        yield overlay.problem
+
+
+def _unknown_environment(
+    configs: Path, environment: str, found: Iterable[Overlay]
+) -> Iterator[Problem]:
+    known = {DEFAULT_ENVIRONMENT, *(overlay.environment for overlay in found)}
+    if environment in known or (environment in _USUAL and len(known) == 1):
+        return
+    near = closest(environment, known)
+    suggestion = f"did you mean `{near}`?" if near else f"they name {one_of(sorted(known))}"
+    message = f"no file names the environment {environment!r}, so that no overlay applies"
+    yield unreadable(configs, message, suggestion, name="lone_environment")
