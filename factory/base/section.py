@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
     Strict,
@@ -33,6 +34,7 @@ from factory.base.code import (
     is_within,
 )
 from factory.base.files import is_hidden
+from factory.base.rules import with_rules
 from factory.base.texts import closest, did_you_mean, one_of
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -105,6 +107,11 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=False
     )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """pydantic's, with the section's rules."""
+        return with_rules(cls, handler(source))
 
     def doubts(self) -> Iterable[Doubt]:
         """What in it is probably wrong and could be meant; sections below it say so themselves."""

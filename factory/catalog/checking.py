@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from factory.base.texts import closest, one_of
+from factory.catalog.linking import Catalog
 from factory.catalog.project import read_all
 from factory.team.checking import Overlay, in_each_environment, overlays
 from factory.team.environment import DEFAULT_ENVIRONMENT
+from factory.team.partial import PartialTeam, read_partly
 from factory.team.problems import Problem, ReadFailed, in_order
-from factory.team.reader import DEFAULTS_FILE, TeamFile, team_paths
+from factory.team.reader import DEFAULTS_FILE, read_platform, team_path, team_paths
 from factory.team.source_text import unreadable
 from factory.team.warnings import find_warnings, sources_of, take_back
 
@@ -53,12 +55,29 @@ def _check(configs: Path, environment: str) -> Iterator[Problem]:
     project = read_all(configs, environment)
     yield from project.problems
     for file in project.catalog.teams.values():
-        yield from warnings_of(file)
+        yield from find_warnings(file.team, file.layers)
+    if project.catalog.unreadable:
+        yield from _check_partly(configs, environment, project.catalog)
 
 
-def warnings_of(file: TeamFile) -> Iterator[Problem]:
-    """The warnings about one team's file."""
-    yield from find_warnings(file.team, file.layers)
+def _check_partly(configs: Path, environment: str, catalog: Catalog) -> Iterator[Problem]:
+    """What is wrong with the links of broken files, as far as they can be read."""
+    platform = read_platform(configs, environment)
+    partial: dict[str, PartialTeam] = {}
+    for name in catalog.unreadable:
+        path = team_path(configs, name)
+        found = read_partly(path, platform, environment) if path is not None else None
+        if found is not None:
+            partial[name] = found
+    whole = Catalog.of(
+        {**catalog.teams, **{name: found.file for name, found in partial.items()}},
+        catalog.unreadable,
+        {name: found.promised for name, found in partial.items()},
+    )
+    by_team = whole.problems()
+    for name, found in partial.items():
+        yield from by_team.get(name, ())
+        yield from find_warnings(found.file.team, found.file.layers)
 
 
 def _lone_environments(found: Sequence[Overlay]) -> Iterator[Problem]:

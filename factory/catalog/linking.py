@@ -6,7 +6,8 @@ the file is mended. So a reference to a team whose file is broken is not looked 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from factory.base.texts import closest, did_you_mean, one_of
 from factory.catalog.contracts import check_columns
@@ -32,10 +33,15 @@ class Catalog:
     """By full name, `team.dataset`."""
     consumers: Mapping[str, tuple[Reference, ...]]
     """By full name of a dataset, or of a model that starts something: what refers to it."""
+    promised: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Of broken teams of which a part is looked at: the datasets that they mean to publish."""
 
     @classmethod
     def of(
-        cls, teams: Mapping[str, TeamFile], unreadable: frozenset[str] = frozenset()
+        cls,
+        teams: Mapping[str, TeamFile],
+        unreadable: frozenset[str] = frozenset(),
+        promised: Mapping[str, frozenset[str]] = MappingProxyType({}),
     ) -> "Catalog":
         """The catalog of these teams."""
         datasets = {
@@ -48,7 +54,7 @@ class Catalog:
             for reference in references(team.team):
                 consumers.setdefault(reference.dataset, []).append(reference)
         by_dataset = {name: tuple(found) for name, found in consumers.items()}
-        return cls(teams, unreadable, datasets, by_dataset)
+        return cls(teams, unreadable, datasets, by_dataset, promised)
 
     @property
     def references(self) -> Iterator[Reference]:
@@ -84,7 +90,7 @@ def _check_team(catalog: Catalog, team: TeamFile) -> Iterator[Problem]:
 def _check_reference(catalog: Catalog, reference: Reference) -> Iterator[Problem]:
     producer, name = reference.dataset.split(".")
     team = catalog.teams[reference.team]
-    if producer in catalog.unreadable or _is_own_model(catalog, reference):
+    if _is_unknown(catalog, reference) or _is_own_model(catalog, reference):
         return
     if producer not in catalog.teams:
         suggestion = did_you_mean(reference.dataset, catalog.datasets, _known_teams(catalog))
@@ -100,6 +106,14 @@ def _check_reference(catalog: Catalog, reference: Reference) -> Iterator[Problem
         message = f"`{reference.dataset}` is not shared with team `{team.name}`"
         suggestion = _how_to_share(found, team.name)
         yield team.problem("not_shared", reference.path, message, suggestion)
+
+
+def _is_unknown(catalog: Catalog, reference: Reference) -> bool:
+    """Whether what is referred to may be there, in a file that is broken."""
+    producer, name = reference.dataset.split(".")
+    if producer == reference.team:
+        return name in catalog.promised.get(producer, ()) and name not in catalog.datasets
+    return producer in catalog.unreadable
 
 
 def _is_own_model(catalog: Catalog, reference: Reference) -> bool:

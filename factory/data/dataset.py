@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Name, Reference, Section, Text
 from factory.data.checks.check import AnyCheck
 from factory.data.load import Load
@@ -41,10 +42,9 @@ class Dataset(Section):
     notify: DatasetNotify | None = None
     """Whom to tell what becomes of it."""
 
-    @model_validator(mode="after")
-    def _resources_of_tasks(self) -> "Dataset":
-        check_resources(self.resources, self.tasks_with_rows)
-        return self
+    @rule
+    def _resources_of_tasks(self) -> Broken:
+        yield from check_resources(self.resources, self.tasks_with_rows)
 
     @property
     def tasks_with_rows(self) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, ProjectPath, Section, Text
 
 _REPOSITORY = re.compile(
@@ -69,21 +70,20 @@ class ContainerImage(Section):
     """The Airflow connection that logs in to Amazon's registry; storage's credentials when left
     out. Other registries use what the builder is logged in to."""
 
-    @model_validator(mode="after")
-    def _within_kaniko(self) -> "ContainerImage":
+    @rule
+    def _within_kaniko(self) -> Broken:
         if self.builder != "kaniko":
-            return self
+            return
         if not self.push:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "kaniko",
                 "kaniko keeps no images: take `push: false` out, or build with docker or buildah",
                 {"at": ("push",)},
             )
         if self.pip_conf is not None:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "kaniko",
                 "kaniko knows no secrets of a build, so `pip_conf` would be in the image: build with "
                 "docker or buildah",
                 {"at": ("pip_conf",)},
             )
-        return self

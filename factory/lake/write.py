@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Section, Text
 
 
@@ -20,13 +20,12 @@ class Write(Section):
     allow_empty: bool = False
     """Whether no rows at all are published too; else consumers hear nothing of them."""
 
-    @model_validator(mode="after")
-    def _keys_for_merge(self) -> "Write":
+    @rule
+    def _keys_for_merge(self) -> Broken:
         if (self.mode == "merge") != bool(self.keys):
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "write",
                 "`keys` are missing: name the columns that identify a row"
                 if self.mode == "merge"
                 else "`keys` belong to `mode: merge` only",
             )
-        return self

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Name, Reference, Section, Text
 from factory.data.checks.check import AnyCheck
 from factory.data.transforms.transform import AnyTransform
@@ -43,13 +44,13 @@ class Predict(Section):
     share_with: ListOf[Name] | Literal["*"] = ()
     """Teams that may read the predictions; `"*"` is every team."""
 
-    @model_validator(mode="after")
-    def _different_columns(self) -> "Predict":
+    @rule
+    def _different_columns(self) -> Broken:
         reserved = [name for task in TASKS.values() for name in task.prediction_columns]
         taken = dict.fromkeys((*reserved, *_VERSIONS), "the predictions have a column of their own")
         for index, name in enumerate(self.keep):
             if name.lower() in taken:
-                raise PydanticCustomError(
+                yield PydanticCustomError(
                     "keep",
                     "{value} cannot be kept: {why} of this name",
                     {
@@ -60,7 +61,6 @@ class Predict(Section):
                     },
                 )
             taken[name.lower()] = "there already is a column"
-        return self
 
     def output_of(self, model: str) -> str:
         """The name of the dataset that the model's predictions are published as."""

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken, rule
 from factory.base.section import Doubt, ListOf, Seconds, Section, Surroundings, Text
-from factory.training.metrics import Metric, check_metric
+from factory.training.metrics import Metric, unknown_metric
 
 PRODUCTION = "prod"
 """The environment in which an approval must name who approves."""
@@ -19,19 +20,18 @@ class Bounds(Section):
     min: float | None = None
     max: float | None = None
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "Bounds":
+    @rule
+    def _consistent(self) -> Broken:
         if self.min is None and self.max is None:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "bounds", "a threshold needs `min` or `max`", {"advice": "write {min: 0.9}, say"}
             )
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "bounds",
                 "`min` {min} is above `max` {max}: no model can meet both",
                 {"min": self.min, "max": self.max, "at": ("min",)},
             )
-        return self
 
     def doubts_about(self, metric: Metric, at: tuple[str | int, ...]) -> Iterator[Doubt]:
         """Whether the only bound is on the side where good values are.
@@ -63,13 +63,12 @@ class Margin(Section):
     absolute: float | None = Field(default=None, gt=0)
     relative: float | None = Field(default=None, gt=0)
 
-    @model_validator(mode="after")
-    def _one_kind(self) -> "Margin":
+    @rule
+    def _one_kind(self) -> Broken:
         if (self.absolute is None) == (self.relative is None):
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "margin", "a margin of one kind, {absolute: 0.01} or {relative: 0.02}"
             )
-        return self
 
 
 class Approval(Section):
@@ -91,12 +90,11 @@ class Approval(Section):
             )
         return value
 
-    @model_validator(mode="after")
-    def _assigned_in_production(self, info: ValidationInfo) -> "Approval":
-        surroundings = info.context
-        environment = surroundings.environment if isinstance(surroundings, Surroundings) else None
+    @rule
+    def _assigned_in_production(self, surroundings: Surroundings | None) -> Broken:
+        environment = surroundings.environment if surroundings is not None else None
         if self.required and not self.assignees and environment == PRODUCTION:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "assignees",
                 "an approval needs `assignees` in production: without them, anybody could give it",
                 {
@@ -104,7 +102,6 @@ class Approval(Section):
                     "`required: false`",
                 },
             )
-        return self
 
 
 class Promotion(Section):
@@ -127,8 +124,8 @@ class Promotion(Section):
         return self.approval is not None and self.approval.required
 
 
-def check_promotion(promotion: Promotion, *, task: str, known: Mapping[str, Metric]) -> None:
-    """Raise a located error unless every threshold is on a known metric, and can be met.
+def check_promotion(promotion: Promotion, *, task: str, known: Mapping[str, Metric]) -> Broken:
+    """The thresholds that are on no known metric, or cannot be met.
 
     Args:
         promotion: The section.
@@ -137,7 +134,9 @@ def check_promotion(promotion: Promotion, *, task: str, known: Mapping[str, Metr
     """
     for name, bounds in promotion.require.items():
         at = ("promotion", "require", name)
-        check_metric(name, task, known, at)
+        if name not in known:
+            yield unknown_metric(name, task, known, at)
+            continue
         lowest, highest = known[name].bounds
         if bounds.min is not None and bounds.min > highest:
             key, limit = "min", f"at most {highest:g}"
@@ -145,7 +144,7 @@ def check_promotion(promotion: Promotion, *, task: str, known: Mapping[str, Metr
             key, limit = "max", f"at least {lowest:g}"
         else:
             continue
-        raise PydanticCustomError(
+        yield PydanticCustomError(
             "bounds",
             "`{key}` {bound} can never be met: {metric} is {limit}",
             {

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken, rule
 from factory.base.section import Section
 from factory.base.values import Result
 
@@ -33,15 +34,14 @@ class RetrainWhen(Section):
     drift: bool = False
     """A run that drift has started trains whatever the other rules say."""
 
-    @model_validator(mode="after")
-    def _some_rule(self) -> "RetrainWhen":
+    @rule
+    def _some_rule(self) -> Broken:
         if self.rows_added is None and self.days_since is None and not self.drift:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "retrain_when",
                 "no rule is written: write `rows_added`, `days_since` or `drift: true`, or take the "
                 "section away",
             )
-        return self
 
 
 class Retraining(Result):

@@ -7,9 +7,10 @@ with the *current* rows, one window after the other.
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Reference, Section, Text
 from factory.models.promotion import Bounds
 from factory.models.retraining import RetrainWhen
@@ -68,10 +69,10 @@ class Drift(Section):
     prediction: bool = True
     """Whether a drift of the predictions counts too."""
 
-    @model_validator(mode="after")
-    def _possible(self) -> "Drift":
+    @rule
+    def _possible(self) -> Broken:
         if self.columns is not None and self.min_columns > len(self.columns):
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "columns",
                 "{wanted} columns can never drift where {listed} are watched: lower `min_columns`",
                 {
@@ -80,7 +81,6 @@ class Drift(Section):
                     "at": ("min_columns",),
                 },
             )
-        return self
 
 
 class GroundTruth(Section):
@@ -103,15 +103,14 @@ class Windows(Section):
     breach: int = Field(default=1, ge=1, le=1000)
     of: int = Field(default=1, ge=1, le=1000)
 
-    @model_validator(mode="after")
-    def _possible(self) -> "Windows":
+    @rule
+    def _possible(self) -> Broken:
         if self.breach > self.of:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "windows",
                 "{breach} of the last {of} windows can never be bad: raise `of`, or lower `breach`",
                 {"breach": self.breach, "of": self.of, "at": ("of",)},
             )
-        return self
 
 
 class Monitor(Section):
@@ -132,15 +131,14 @@ class Monitor(Section):
     min_rows: int = Field(default=100, ge=2)
     """A window of fewer rows is shown and does not count: it could differ by chance alone."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "Monitor":
+    @rule
+    def _consistent(self) -> Broken:
         if self.quality is not None and self.truth is None:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "quality",
                 "`quality` needs `truth`: name the dataset that tells what would have been right",
                 {"at": ("quality",)},
             )
-        return self
 
     @property
     def retrains(self) -> bool:
@@ -157,7 +155,7 @@ def check_monitor(
     predictions: tuple[str, ...] | None,
     trains_at: str | None,
     rules: RetrainWhen | None,
-) -> None:
+) -> Broken:
     """Check what depends on the rest of the model's section.
 
     Args:
@@ -169,28 +167,28 @@ def check_monitor(
         trains_at: The cron expression or preset by which the model is trained, if any.
         rules: When it is worth training again, if not always.
 
-    Raises:
-        PydanticCustomError: With its place below the model in `at`.
+    Returns:
+        What is wrong, with its place below the model in `at`.
     """
-    _check_metrics(monitor, metrics)
+    yield from _check_metrics(monitor, metrics)
     for index, column in enumerate(monitor.drift.columns or ()):
-        _check_column(column, target, features, ("monitor", "drift", "columns", index))
+        yield from _check_column(column, target, features, ("monitor", "drift", "columns", index))
     if monitor.truth is not None:
-        _check_truth(monitor.truth, predictions)
+        yield from _check_truth(monitor.truth, predictions)
     if monitor.retrains:
-        _check_training(trains_at, rules)
+        yield from _check_training(trains_at, rules)
 
 
-def _check_training(trains_at: str | None, rules: RetrainWhen | None) -> None:
+def _check_training(trains_at: str | None, rules: RetrainWhen | None) -> Broken:
     if trains_at in _NO_TIMES:
-        raise PydanticCustomError(
+        yield PydanticCustomError(
             "schedule",
             "a training that runs {preset} cannot be started by drift too: write another schedule, "
             "or leave `retrain` out of `on_breach`",
             {"preset": trains_at, "at": ("schedule",)},
         )
     if rules is not None and not rules.drift:
-        raise PydanticCustomError(
+        yield PydanticCustomError(
             "retrain_when",
             "drift starts trainings here (`on_breach` of `monitor`), and these rules skip them: "
             "add `drift: true`",
@@ -198,7 +196,7 @@ def _check_training(trains_at: str | None, rules: RetrainWhen | None) -> None:
         )
 
 
-def _check_metrics(monitor: Monitor, known: Mapping[str, Metric]) -> None:
+def _check_metrics(monitor: Monitor, known: Mapping[str, Metric]) -> Broken:
     # Stored predictions carry the probability of the predicted class only.
     computed = sorted(name for name in known if known[name].needs != "probabilities")
     for name in monitor.quality or ():
@@ -209,7 +207,7 @@ def _check_metrics(monitor: Monitor, known: Mapping[str, Metric]) -> None:
             if name in known
             else "is not computed for this task"
         )
-        raise PydanticCustomError(
+        yield PydanticCustomError(
             "metric",
             "{value} {why}: write one of {known}",
             {
@@ -222,15 +220,15 @@ def _check_metrics(monitor: Monitor, known: Mapping[str, Metric]) -> None:
         )
 
 
-def _check_column(column: str, target: str, features: tuple[str, ...] | None, at: Where) -> None:
+def _check_column(column: str, target: str, features: tuple[str, ...] | None, at: Where) -> Broken:
     if column == target:
-        raise PydanticCustomError(
+        yield PydanticCustomError(
             "columns",
             "{value} is the target: its truth is compared by `truth` and `quality`",
             {"value": repr(column), "at": at},
         )
-    if features is not None and column not in features:
-        raise PydanticCustomError(
+    elif features is not None and column not in features:
+        yield PydanticCustomError(
             "columns",
             "{value} is not among the model's `features`: {known}",
             {
@@ -242,16 +240,17 @@ def _check_column(column: str, target: str, features: tuple[str, ...] | None, at
         )
 
 
-def _check_truth(truth: GroundTruth, predictions: tuple[str, ...] | None) -> None:
+def _check_truth(truth: GroundTruth, predictions: tuple[str, ...] | None) -> Broken:
     if predictions is None:
-        raise PydanticCustomError(
+        yield PydanticCustomError(
             "truth",
             "`truth` is compared with predictions, and this model has none: add `predict`",
             {"at": ("monitor", "truth")},
         )
+        return
     for index, key in enumerate(truth.keys):
         if key not in predictions:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "truth",
                 "predictions have no column {value}: add it to `keep` of `predict`",
                 {

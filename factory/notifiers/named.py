@@ -3,9 +3,10 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken, rule
 from factory.base.secrets import secrets_in
 from factory.base.section import check_dotted_path
 from factory.notifiers.message import Message
@@ -29,7 +30,7 @@ def _check_notifier(value: str, info: ValidationInfo) -> str:
         )
     first, second, *_ = value.removeprefix(_PROVIDERS).split(".")
     name = f"{first}-{second}" if first in _VENDORS else first
-    check_installed(f"apache-airflow-providers-{name}", info)
+    check_installed(f"apache-airflow-providers-{name}", info.context)
     return value
 
 
@@ -44,10 +45,10 @@ class NamedNotifier(Notifier):
     call: Annotated[str, AfterValidator(_check_notifier)]
     arguments: dict[str, Any] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _no_secrets(self) -> "NamedNotifier":
+    @rule
+    def _no_secrets(self) -> Broken:
         for path in secrets_in(self.arguments):
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "secret",
                 "this is a secret by its name or its content, and a team file is no place for "
                 "secrets",
@@ -56,7 +57,6 @@ class NamedNotifier(Notifier):
                     "advice": "put it into an Airflow connection, and pass the connection's id",
                 },
             )
-        return self
 
     def through_airflow(self, message: Message) -> AirflowNotifier:  # noqa: ARG002 - by templates
         """The notifier that is named, its arguments the team's templates."""

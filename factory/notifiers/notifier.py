@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
-from pydantic import ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import rule
 from factory.base.section import Section, Surroundings
 from factory.kinds import NOTIFIER, KindOf
 from factory.notifiers.message import Message
@@ -43,11 +43,10 @@ class Notifier(Section):
 
     type: str
 
-    @model_validator(mode="after")
-    def _packages_are_installed(self, info: ValidationInfo) -> Self:
+    @rule
+    def _packages_are_installed(self, surroundings: Surroundings | None) -> None:
         for package in self.PACKAGES:
-            check_installed(package, info, at=("type",))
-        return self
+            check_installed(package, surroundings, at=("type",))
 
     def send(self, message: Message) -> None:
         """Send a message; not called where `through_airflow` names a notifier.
@@ -76,9 +75,9 @@ def is_installed(package: str) -> bool:
     return True
 
 
-def check_installed(package: str, info: ValidationInfo, at: tuple[str, ...] = ()) -> None:
+def check_installed(package: str, surroundings: object, at: tuple[str, ...] = ()) -> None:
     """Raise, while a team file is read, unless a package is installed; `at` is the key to blame."""
-    if isinstance(info.context, Surroundings) and not is_installed(package):
+    if isinstance(surroundings, Surroundings) and not is_installed(package):
         raise PydanticCustomError(
             "not_installed",
             "this notifier needs the package {package}, which is not installed",

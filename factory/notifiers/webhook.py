@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AnyHttpUrl, model_validator
+from pydantic import AfterValidator, AnyHttpUrl
 from pydantic_core import PydanticCustomError
 
 from factory.base.hosts import PublicUrl
+from factory.base.rules import Broken, rule
 from factory.base.secrets import is_secret_address
 from factory.base.section import Text
 from factory.notifiers.message import Message
@@ -32,15 +33,14 @@ class WebhookNotifier(Notifier):
     connection: Text | None = None
     url: Annotated[PublicUrl, AfterValidator(_check_open_address)] | None = None
 
-    @model_validator(mode="after")
-    def _one_address(self) -> "WebhookNotifier":
+    @rule
+    def _one_address(self) -> Broken:
         if (self.connection is None) == (self.url is None):
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "webhook",
                 "write either `connection`, an Airflow HTTP connection, or `url`, an address "
                 "without any secret in it",
             )
-        return self
 
     def through_airflow(self, message: Message) -> AirflowNotifier:
         """A notifier of ours, which knows Airflow's connections."""

@@ -1,5 +1,6 @@
 """pydantic's findings as problems in our words: what was expected, what was found, what to write."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import groupby
@@ -9,8 +10,9 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from factory.base.texts import did_you_mean, either, one_of
+from factory.team.misplaced import meant_section
 from factory.team.problems import Finding, KeyPath
-from factory.team.trace import Place, tags, trace, unwrap
+from factory.team.trace import Place, sections_of, tags, trace, unwrap
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -94,7 +96,7 @@ def _explain_one(place: Place, error: ErrorDetails, also_known: tuple[str, ...])
     if kind == "missing":
         return _missing(place)
     if kind == "extra_forbidden":
-        return _unknown_key(place, also_known)
+        return _unknown_key(place, value, also_known)
     if kind.startswith("union_tag"):
         return _wrong_kind(place, error)
     if kind == "literal_error":
@@ -125,7 +127,7 @@ def _ours(place: Place, error: ErrorDetails) -> Finding:
 
     `at` is the way from the section to what is wrong; `choices` are the words that would be right,
     `suggestion` is the word that is meant, `advice` is a sentence, and `on_key` says that the key is
-    wrong, not its value.
+    wrong, not its value. `or_at` is the way to take where `at` leads into the platform's file.
     """
     context = error.get("ctx", {})
     at = context.get("at", ())
@@ -136,7 +138,8 @@ def _ours(place: Place, error: ErrorDetails) -> Finding:
         wrong = str(context.get("value", "")).strip("'")
         advice = did_you_mean(wrong, context["choices"], advice)
     on_key = context.get("on_key", place.on_key or not place.path)
-    return Finding(error["type"], (*place.path, *at), error["msg"], advice, on_key)
+    or_path = (*place.path, *context["or_at"]) if context.get("or_at") else None
+    return Finding(error["type"], (*place.path, *at), error["msg"], advice, on_key, or_path)
 
 
 def _missing(place: Place) -> Finding:
@@ -151,13 +154,32 @@ def _missing(place: Place) -> Finding:
     return Finding("missing_key", place.path, f"`{name}` is missing", suggestion)
 
 
-def _unknown_key(place: Place, also_known: tuple[str, ...]) -> Finding:
+def _unknown_key(place: Place, value: object, also_known: tuple[str, ...]) -> Finding:
     known = sorted(place.section.model_fields) if place.section else []
     if len(place.path) == 1:
         known = sorted((*known, *also_known))
     name = str(place.path[-1])
-    suggestion = did_you_mean(name, known, f"known here: {one_of(known)}")
+    suggestion = did_you_mean(name, known)
+    if len(place.path) == 1 and (section := meant_section(value)):
+        suggestion = f"`{name}` belongs below `{section}`: indent it more"
+    if suggestion is None:
+        suggestion = _misplaced(place, name) or f"known here: {one_of(known)}"
     return Finding("unknown_key", place.path, f"unknown key `{name}`", suggestion, on_key=True)
+
+
+def _misplaced(place: Place, name: str) -> str | None:
+    """Where a key belongs that is a level too far right, or left."""
+    for depth, section in reversed(place.sections[:-1]):
+        if name in section.model_fields:
+            owner = _subject(place.path[:depth]) if depth else "the file"
+            here = _subject(place.path[:-1])
+            return (
+                f"`{name}` belongs to {owner}, not to {here}: indent it less, as its neighbours are"
+            )
+    for field, info in place.section.model_fields.items() if place.section else ():
+        if any(name in section.model_fields for section in sections_of(info)):
+            return f"`{name}` belongs below `{field}`: indent it more"
+    return None
 
 
 def _wrong_kind(place: Place, error: ErrorDetails) -> Finding:
@@ -200,8 +222,36 @@ def _retype(error: ErrorDetails) -> str | None:
         return "put it in quotes if it is text"
     if kind == "tuple_type" and isinstance(value, (str, int, float)):
         return f"write [{_written(value)}]"
+    if kind == "tuple_type" and isinstance(value, dict):
+        return "start each item of the list with `- `"
+    if kind in ("dict_type", "model_type", "model_attributes_type"):
+        return _as_mapping(value)
     if kind in ("int_type", "float_type", "bool_type", "date_type") and isinstance(value, str):
-        return "take the quotes away" if _looks_like(kind, value) else None
+        return "take the quotes away" if _looks_like(kind, value) else _as_number(value)
+    return None
+
+
+def _as_mapping(value: object) -> str | None:
+    if isinstance(value, list):
+        return "write `name: ...` instead of `- `"
+    match = re.fullmatch(r"([A-Za-z_]\w*):(\S.*)", value) if isinstance(value, str) else None
+    return f"a space is missing: write `{match[1]}: {match[2]}`" if match else None
+
+
+def _as_number(text: str) -> str | None:
+    """How to write what people write as numbers, and YAML does not take for one."""
+    if re.fullmatch(r"-?\d+,\d+", text):
+        return f"write {text.replace(',', '.')}: a number has a point before its decimals"
+    if match := re.fullmatch(r"(-?\d+(?:[.,]\d+)?)\s*%", text):
+        return f"write {float(match[1].replace(',', '.')) / 100:g}"
+    if re.fullmatch(r"\d{1,3}(?:[ ,'.]\d{3})+", text):
+        return f"write {re.sub('[^0-9]', '', text)}"
+    if re.fullmatch(r"-?\.?\d+(?:\.\d+)?e-?\d+", text, re.IGNORECASE):
+        return "take the quotes away"
+    if text in ("yes", "no", "on", "off", "True", "False"):
+        return f"write {'true' if text in ('yes', 'on', 'True') else 'false'}"
+    if text.lower() == "none":
+        return "write null, or take the key away"
     return None
 
 

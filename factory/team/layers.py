@@ -7,6 +7,7 @@ another `type`, `check` or `strategy`, it replaces the lower one whole: what bel
 kind would not fit.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from factory.team.problems import Finding, KeyPath, Problem
 from factory.team.yaml_tree import YamlTree
 
+_COMMENT_FOR_VALUE = re.compile(r":\s+(?P<text>#[^\s#].*?)\s*$")
 SECRET = "F046"  # noqa: S105 - a code
 """The code of what is not shown, wherever it stands."""
 
@@ -100,8 +102,15 @@ class Layers:
     def locate(self, finding: Finding) -> Problem:
         """The problem that a finding is, at its place."""
         said = (finding.message, finding.suggestion)
-        found = self.problem(finding.name, finding.path, *said, on_key=finding.on_key)
+        path = finding.path
+        if finding.or_path is not None and self._find(path).layer.tree is not self.home:
+            path = finding.or_path
+        found = self.problem(finding.name, path, *said, on_key=finding.on_key)
         if found.code != SECRET:
+            comment = _COMMENT_FOR_VALUE.search(found.source)
+            if comment and finding.message.endswith("found nothing"):
+                advice = f'`#` starts a comment in YAML: write "{comment["text"]}" in quotes'
+                return replace(found, suggestion=advice)
             return found
         before = found.source[: found.column - 1]
         return replace(found, source=before + "*" * (len(found.source) - len(before)))

@@ -4,15 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from factory.base.texts import did_you_mean, one_of
 from factory.team.layers import Layer
+from factory.team.misplaced import OF_ONES_OWN
 from factory.team.problems import Finding, KeyPath
 from factory.team.yaml_tree import YamlTree
 
 OVERLAYS = "environments"
-_OF_ONES_OWN = {
-    "datasets": frozenset(("source",)),
-    "models": frozenset(("task", "train_on", "target", "search", "objective")),
-}
-"""What a dataset or model has, of which an environment's overlay is no more than a part."""
 
 
 def environments_of(tree: YamlTree) -> tuple[str, ...]:
@@ -52,7 +48,7 @@ def overlays_of_nothing(
 ) -> Iterator[tuple[KeyPath, Finding]]:
     """What to say of each dataset and model that an overlay lies over, and that is not there."""
     for layer in overlay_of(tree, environment):
-        for section, own in _OF_ONES_OWN.items():
+        for section, own in OF_ONES_OWN.items():
             items, there = layer.value.get(section), tree.value.get(section)
             known = tuple(there) if isinstance(there, dict) else ()
             for name, item in items.items() if isinstance(items, dict) else ():

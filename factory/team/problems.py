@@ -75,6 +75,8 @@ class Finding:
     message: str
     suggestion: str | None = None
     on_key: bool = False
+    or_path: KeyPath | None = None
+    """Where to show it if `path` is in the platform's file, which other teams read too."""
 
 
 class ReadFailed(Exception):  # noqa: N818 -- says what happened; its problems are the errors

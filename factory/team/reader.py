@@ -32,6 +32,7 @@ from factory.team.environment import storage_address
 from factory.team.explain import explain
 from factory.team.layers import EVERY, SECRET, Layer, Layers, merge
 from factory.team.limits import limited, limits_of, refused_connections, unlisted
+from factory.team.misplaced import misplaced_sections
 from factory.team.overlays import OVERLAYS, check_overlays, overlay_of, overlays_of_nothing
 from factory.team.problems import Finding, KeyPath, Problem, ReadFailed
 from factory.team.secret_rules import check_secrets
@@ -197,10 +198,8 @@ def read_team(path: Path, platform: PlatformFile, environment: str | None) -> Te
         *DagRules(surroundings, own).check(raw.get("dags")),
         *check_templates(raw),
     ]
-    lying_on_nothing = dict(overlays_of_nothing(tree, environment))
-    config, problems = _validate(
-        TeamConfig, raw, surroundings, findings, layers, instead=lying_on_nothing
-    )
+    instead = {**dict(overlays_of_nothing(tree, environment)), **dict(misplaced_sections(raw))}
+    config, problems = _validate(TeamConfig, raw, surroundings, findings, layers, instead=instead)
     problems += map(layers.locate, check_secrets(_own_value(layers)))
     if config is not None:
         problems += map(layers.locate, refused_connections(config, limits))
@@ -235,6 +234,11 @@ def _surroundings(
         team=team,
         environment=environment,
     )
+
+
+def team_value(tree: YamlTree, platform: PlatformFile, environment: str | None) -> dict[str, Any]:
+    """What a team's file says in an environment, the platform's defaults below it."""
+    return _team_value(_team_layers(tree, platform, environment), platform)
 
 
 def _team_layers(tree: YamlTree, platform: PlatformFile, environment: str | None) -> Layers:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken
 from factory.base.section import FunctionPath, ListOf, Name, Section, Text
 from factory.team.problems import KeyPath
 
@@ -52,16 +53,12 @@ for _section in (_Resource, PythonResource, SqlResource):
     _section.model_rebuild()
 
 
-def check_resources(resources: "Resources", tasks: Collection[str]) -> None:
-    """Check that resources have different names, and are used by tasks that there are.
-
-    Raises:
-        PydanticCustomError: with the way to the first that is wrong.
-    """
+def check_resources(resources: "Resources", tasks: Collection[str]) -> Broken:
+    """The resources that share a name, or are used by tasks that there are not, each with the way to it."""
     seen: set[str] = set()
     for path, name, resource in every_resource(resources):
         if name in seen:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "resources",
                 "there is another resource {value} already: give it another name",
                 {"value": f"`{name}`", "at": path},
@@ -69,7 +66,7 @@ def check_resources(resources: "Resources", tasks: Collection[str]) -> None:
         seen.add(name)
         for index, task in enumerate(resource.used_by):
             if task not in tasks:
-                raise PydanticCustomError(
+                yield PydanticCustomError(
                     "used_by",
                     "no task {value} uses resources here: write one of {known}",
                     {

@@ -1,10 +1,12 @@
 """`schedule`: when a DAG runs."""
 
+import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Reference, Section, also_written
 
 PRESETS = (
@@ -31,15 +33,14 @@ class Schedule(Section):
     all: ListOf[Reference] = Field(default=())
     any: ListOf[Reference] = Field(default=())
 
-    @model_validator(mode="after")
-    def _one_condition(self) -> "Schedule":
+    @rule
+    def _one_condition(self) -> Broken:
         if self.all and self.any:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "schedule", "`all` and `any` exclude each other: keep one of them"
             )
         if self.cron is not None:
             _check_cron(self.cron)
-        return self
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -67,7 +68,20 @@ def _check_cron(expression: str) -> None:
         )
 
 
+_TIME = re.compile(r"(\d{1,2})[:.h](\d\d)(?::\d\d)?\s*(am|pm)?", re.IGNORECASE)
+
+
 def _read_schedule(value: object) -> object:
+    if isinstance(value, str) and (match := _TIME.fullmatch(value.strip())):
+        hour = int(match[1]) % 12 + 12 * (match[3].lower() == "pm") if match[3] else int(match[1])
+        raise PydanticCustomError(
+            "schedule",
+            "{value} is a time and no schedule",
+            {
+                "value": repr(value),
+                "advice": f'each day at that time is "{int(match[2])} {hour} * * *"',
+            },
+        )
     if value is None or (isinstance(value, str) and value.strip().lower() == "none"):
         return {}
     if isinstance(value, str):
@@ -104,13 +118,12 @@ class Inputs(Section):
     all: ListOf[Reference] = Field(default=())
     any: ListOf[Reference] = Field(default=())
 
-    @model_validator(mode="after")
-    def _one_condition(self) -> "Inputs":
+    @rule
+    def _one_condition(self) -> Broken:
         if bool(self.all) == bool(self.any):
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "inputs", "write a dataset's name, {all: [...]} or {any: [...]}"
             )
-        return self
 
     @property
     def datasets(self) -> tuple[str, ...]:

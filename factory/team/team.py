@@ -5,11 +5,12 @@ from datetime import date
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.code import OWN_PACKAGE
 from factory.base.files import is_hidden
+from factory.base.rules import Broken, rule
 from factory.base.section import (
     DATA_FOLDERS,
     KEPT_OUT,
@@ -69,13 +70,12 @@ class TeamConfig(Section):
             )
         return value
 
-    @model_validator(mode="after")
-    def _something(self) -> "TeamConfig":
+    @rule
+    def _something(self) -> Broken:
         if not (self.datasets or self.models or self.dags):
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "empty_team", "this team owns nothing: add `datasets`, `models` or `dags`"
             )
-        return self
 
 
 def _check_data_folder(value: str) -> str:

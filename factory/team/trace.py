@@ -26,6 +26,8 @@ class Place:
     in_union: bool = False
     discriminator: str | None = None
     """The key that says which of several sections is meant."""
+    sections: tuple[tuple[int, type[BaseModel]], ...] = ()
+    """Each section on the way, with how many steps lead to it; the outermost first."""
     on_key: bool = False
 
 
@@ -36,6 +38,7 @@ def trace(model: type[BaseModel], loc: tuple[str | int, ...], plugins: Sequence[
     """
     path: KeyPath = ()
     section: type[BaseModel] | None = None
+    sections: list[tuple[int, type[BaseModel]]] = []
     annotation: Any = model
     discriminator: str | None = None
     for index, step in enumerate(loc):
@@ -47,11 +50,26 @@ def trace(model: type[BaseModel], loc: tuple[str | int, ...], plugins: Sequence[
         elif get_origin(annotation) in (Union, UnionType):
             return Place(path, section, annotation, loc[index + 1 :], in_union=True)
         else:
-            section = annotation if _is_section(annotation) else section
+            if _is_section(annotation):
+                section = annotation
+                sections.append((len(path), annotation))
             annotation, discriminator = _below(annotation, step)
             path = (*path, step)
     annotation, discriminator = unwrap(annotation, discriminator, plugins)
-    return Place(path, section, annotation, discriminator=discriminator)
+    passed = tuple(sections)
+    return Place(path, section, annotation, discriminator=discriminator, sections=passed)
+
+
+def sections_of(info: FieldInfo) -> tuple[type[BaseModel], ...]:
+    """The sections that may stand below a field, those in a list or a mapping excepted."""
+    family = next((item for item in info.metadata if isinstance(item, KindOf)), None)
+    whole = info.annotation if family is None else Annotated[info.annotation, family]
+    annotation, _ = unwrap(whole, None)
+    members = (
+        get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    )
+    found = (unwrap(member, None)[0] for member in members)
+    return tuple(member for member in found if _is_section(member))
 
 
 def _is_section(annotation: object) -> bool:

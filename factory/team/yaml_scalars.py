@@ -144,6 +144,12 @@ def _ambiguous(text: str) -> ScalarRefused:
     if word:
         suggestion = f'write {word}, or "{text}" in quotes for the word'
         return ScalarRefused("ambiguous_value", message, suggestion)
+    if match := re.fullmatch(r"(\d{1,2}):(\d\d)", text):
+        cron = f'"{int(match[2])} {int(match[1])} * * *"'
+        suggestion = (
+            f'write "{text}" in quotes for text; a schedule at that time each day is {cron}'
+        )
+        return ScalarRefused("ambiguous_value", message, suggestion)
     return ScalarRefused(
         "ambiguous_value",
         message,

@@ -165,10 +165,10 @@ def _installed(task: str, named: Iterable[str]) -> Iterable[Metric]:
             yield metric
 
 
-def check_metric(
+def unknown_metric(
     name: str, task: str, known: Mapping[str, Metric], at: tuple[str | int, ...]
-) -> None:
-    """Raise a located error unless a metric is known.
+) -> PydanticCustomError:
+    """The located error that a metric is none of those that are known.
 
     Args:
         name: The metric, as it is written.
@@ -176,18 +176,17 @@ def check_metric(
         known: See `known_metrics`.
         at: Where it is written, below the model.
     """
-    if name not in known:
-        raise PydanticCustomError(
-            "metric",
-            "{value} is not computed for {task}: write one of {known}",
-            {
-                "value": repr(name),
-                "task": task,
-                "known": ", ".join(sorted(known)),
-                "at": at,
-                "choices": sorted(known),
-            },
-        )
+    return PydanticCustomError(
+        "metric",
+        "{value} is not computed for {task}: write one of {known}",
+        {
+            "value": repr(name),
+            "task": task,
+            "known": ", ".join(sorted(known)),
+            "at": at,
+            "choices": sorted(known),
+        },
+    )
 
 
 def _log_loss(

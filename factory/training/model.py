@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.digests import sha256
+from factory.base.rules import Broken, rule
 from factory.base.section import (
     Doubt,
     ListOf,
@@ -31,7 +32,7 @@ from factory.team.schedule import InputsField, Schedule, ScheduleField
 from factory.trainers.dispatch import trainer_class, usable_cpus
 from factory.trainers.trainer import IMAGE_COLUMN, Trainer
 from factory.training.backends.backend import AnyBackend
-from factory.training.metrics import Goal, Metric, check_metric, find_metric, known_metrics
+from factory.training.metrics import Goal, Metric, find_metric, known_metrics, unknown_metric
 from factory.training.search.strategy import AnySearch
 from factory.training.tasks import TASKS, LearningTask, TaskName
 
@@ -52,24 +53,23 @@ class Split(Section):
     method: Literal["random", "stratified", "time", "group"] | None = None
     column: Text | None = None
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "Split":
+    @rule
+    def _consistent(self) -> Broken:
         if self.test + self.validation >= 1:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "split",
                 "`test` {test} and `validation` {validation} leave no rows to train on: "
                 "together they must stay below 1",
                 {"test": self.test, "validation": self.validation},
             )
         if (self.method in ("time", "group")) != (self.column is not None):
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "split",
                 "`method: {method}` needs `column`"
                 if self.column is None
                 else "`column` belongs to `method: time` or `method: group` only",
                 {"method": str(self.method)},
             )
-        return self
 
 
 class Objective(Section):
@@ -118,60 +118,83 @@ class Model(Section):
     notify: Annotated[Notify | None, NotTrained()] = None
     """Whom to tell what becomes of it."""
 
-    @model_validator(mode="after")
-    def _consistent(self, info: ValidationInfo) -> "Model":
-        surroundings = info.context if isinstance(info.context, Surroundings) else None
+    @rule
+    def _metrics_are_known(self, surroundings: Surroundings | None) -> Broken:
         known = known_metrics(self.task, self._named_metrics, surroundings)
-        check_metric(self.objective.metric, self.task, known, ("objective", "metric"))
-        for index, name in enumerate(self.metrics):
-            check_metric(name, self.task, known, ("metrics", index))
+        named: dict[tuple[str | int, ...], str] = {("objective", "metric"): self.objective.metric}
+        named |= {("metrics", index): name for index, name in enumerate(self.metrics)}
+        for at, name in named.items():
+            if name not in known:
+                yield unknown_metric(name, self.task, known, at)
+
+    @rule
+    def _split_fits_the_task(self) -> Broken:
         if self.split.method == "stratified" and not self.learning_task.has_classes:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "split",
                 "`method: stratified` needs classes: use random, time or group for a {task}",
                 {"task": self.task, "at": ("split", "method")},
             )
-        if self.features is not None and self.target in self.features:
-            raise PydanticCustomError(
-                "features",
-                "the target {target} is among the features: take it out",
-                {"target": repr(self.target), "at": ("features",)},
-            )
+
+    @rule
+    def _target_is_no_feature(self) -> Broken:
+        for index, feature in enumerate(self.features or ()):
+            if feature == self.target:
+                yield PydanticCustomError(
+                    "features",
+                    "the target {target} is among the features: take it out",
+                    {"target": repr(self.target), "at": ("features", index)},
+                )
+
+    @rule
+    def _datasets_are_joined(self) -> Broken:
         if len(self.train_on.datasets) > 1 and not self.transforms:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "transforms",
                 "several datasets need a transform that brings them together, such as "
                 "{type: sql, query: select * from a.x join b.y using (id)}",
                 {"at": ("train_on",)},
             )
-        self._check_trainers(surroundings)
-        check_resources(self.resources, TASKS_WITH_ROWS)
-        check_promotion(self.promotion, task=self.task, known=known)
+
+    @rule
+    def _resources_are_used(self) -> Broken:
+        yield from check_resources(self.resources, TASKS_WITH_ROWS)
+
+    @rule
+    def _promotion_is_possible(self, surroundings: Surroundings | None) -> Broken:
+        known = known_metrics(self.task, self.promotion.require, surroundings)
+        yield from check_promotion(self.promotion, task=self.task, known=known)
+
+    @rule
+    def _deployment_fits_the_model(self) -> Broken:
         if self.deploy is not None:
-            self.deploy.check_model(
+            yield from self.deploy.check_model(
                 has_classes=self.learning_task.has_classes,
                 takes_images=self.image_column is not None,
             )
+
+    @rule
+    def _monitor_is_possible(self, surroundings: Surroundings | None) -> Broken:
         if self.monitor is not None:
-            check_monitor(
+            yield from check_monitor(
                 self.monitor,
-                metrics=known,
+                metrics=known_metrics(self.task, self.monitor.quality or (), surroundings),
                 target=self.target,
                 features=self.features,
                 predictions=self.predict.columns(self.learning_task) if self.predict else None,
                 trains_at=self.schedule.cron if self.schedule else None,
                 rules=self.retrain_when,
             )
-        return self
 
-    def _check_trainers(self, surroundings: Surroundings | None) -> None:
+    @rule
+    def _estimators_go_together(self, surroundings: Surroundings | None) -> Broken:
         """What a sweep's estimators have in common: all learn from images, or none does."""
         paths = self.search.estimators
         trainers = {path: trainer_class(path, surroundings) for path in paths}
         seeing = [path for path in paths if trainers[path].learns_from_images(path)]
         if seeing and len(seeing) < len(paths):
             others = ", ".join(path for path in paths if path not in seeing)
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "search",
                 "{seeing} learns from images, and {others} from rows: one sweep cannot try both",
                 {
@@ -182,7 +205,7 @@ class Model(Section):
                 },
             )
         if seeing and self.features is not None and len(self.features) != 1:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "features",
                 "{seeing} learns from one column of images, and {count} are named",
                 {"seeing": seeing[0], "count": len(self.features), "at": ("features",)},
@@ -190,7 +213,7 @@ class Model(Section):
         takes_preprocessing = any(trainer.takes_preprocessing for trainer in trainers.values())
         if self.preprocessing is not None and not takes_preprocessing:
             titles = dict.fromkeys(trainer.title for trainer in trainers.values())
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "preprocessing",
                 "`preprocessing` is for estimators with scikit-learn's API, and there is none here: "
                 "{titles} prepares its rows itself; take it away",
@@ -199,19 +222,22 @@ class Model(Section):
 
     def doubts(self) -> Iterator[Doubt]:
         """A goal, and thresholds, that are the opposite of what their metrics are for."""
-        metric = find_metric(self.objective.metric)
-        if self.objective.goal not in (None, metric.goal):
+        metric = _metric(self.objective.metric)
+        if metric is not None and self.objective.goal not in (None, metric.goal):
             yield Doubt(
                 "goal_against_metric",
                 f"`{metric.name}` is a metric to {metric.goal}: with this goal the worst trial wins",
                 ("objective", "goal"),
                 f"leave `goal` out, or write `goal: {metric.goal}`",
             )
-        for name, bounds in self.promotion.require.items():
-            yield from bounds.doubts_about(find_metric(name), ("promotion", "require", name))
         quality = self.monitor.quality if self.monitor is not None else None
-        for name, bounds in (quality or {}).items():
-            yield from bounds.doubts_about(find_metric(name), ("monitor", "quality", name))
+        for at, limits in (
+            (("promotion", "require"), self.promotion.require),
+            (("monitor", "quality"), quality or {}),
+        ):
+            for name, bounds in limits.items():
+                if (bounded := _metric(name)) is not None:
+                    yield from bounds.doubts_about(bounded, (*at, name))
 
     @property
     def when(self) -> Schedule:
@@ -322,6 +348,13 @@ class Model(Section):
             own = self.predict.transforms is None
             reads = self.train_on.datasets[1:] if own else ()
         return tuple(dict.fromkeys((self.predict.input, *reads)))
+
+
+def _metric(name: str) -> Metric | None:
+    try:
+        return find_metric(name)
+    except LookupError:
+        return None  # said as a problem
 
 
 def _marks(section: type[Section]) -> dict[str, NotTrained]:

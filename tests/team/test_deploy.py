@@ -1,7 +1,6 @@
 """Smoke tests that fit what a model takes."""
 
 import pytest
-from pydantic_core import PydanticCustomError
 
 from factory.deploy.targets.process import ProcessTarget
 
@@ -19,10 +18,10 @@ def deploy(**smoke_test: object) -> ProcessTarget:
     ],
 )
 def test_a_smoke_test_that_the_model_cannot_take_is_refused(section, takes_images, words, at):
-    with pytest.raises(PydanticCustomError, match=words) as raised:
-        deploy(**section).check_model(has_classes=True, takes_images=takes_images)
-    assert raised.value.context is not None
-    assert raised.value.context["at"] == ("deploy", "smoke_test", at)
+    [broken] = deploy(**section).check_model(has_classes=True, takes_images=takes_images)
+    assert words in broken.message()
+    assert broken.context is not None
+    assert broken.context["at"] == ("deploy", "smoke_test", at)
 
 
 @pytest.mark.parametrize(
@@ -35,4 +34,4 @@ def test_a_smoke_test_that_the_model_cannot_take_is_refused(section, takes_image
     ],
 )
 def test_what_the_model_takes_may_be_asked(section, takes_images):
-    deploy(**section).check_model(has_classes=True, takes_images=takes_images)
+    assert not list(deploy(**section).check_model(has_classes=True, takes_images=takes_images))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken, rule
 from factory.base.section import Section
 from factory.kinds import CHECK, KindOf
 
@@ -142,17 +142,16 @@ class BoundedCheck(Check):
     min: float | None = None
     max: float | None = None
 
-    @model_validator(mode="after")
-    def _some_bound(self) -> "BoundedCheck":
+    @rule
+    def _some_bound(self) -> Broken:
         if self.min is None and self.max is None:
-            raise PydanticCustomError("bounds", "write `min`, `max` or both")
+            yield PydanticCustomError("bounds", "write `min`, `max` or both")
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "bounds",
                 "`min` {min} is above `max` {max}: no value can pass",
-                {"min": f"{self.min:g}", "max": f"{self.max:g}"},
+                {"min": f"{self.min:g}", "max": f"{self.max:g}", "at": ("min",)},
             )
-        return self
 
     def holds(self, value: float) -> bool:
         """Whether a number lies within the bounds."""

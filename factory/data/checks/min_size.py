@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken, rule
 from factory.data.checks.check import Check
 
 
@@ -15,11 +16,10 @@ class MinSize(Check):
     width: int | None = Field(default=None, ge=1)
     height: int | None = Field(default=None, ge=1)
 
-    @model_validator(mode="after")
-    def _some_size(self) -> "MinSize":
+    @rule
+    def _some_size(self) -> Broken:
         if self.width is None and self.height is None:
-            raise PydanticCustomError("min_size", "write `width`, `height` or both, in pixels")
-        return self
+            yield PydanticCustomError("min_size", "write `width`, `height` or both, in pixels")
 
     def failing(self) -> str:
         """Rows whose image is smaller on one side."""

@@ -9,11 +9,12 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from factory.base.files import is_hidden
 from factory.base.hosts import PublicUrl
+from factory.base.rules import Broken, rule
 from factory.base.section import DataPath, Section, Surroundings, Text
 from factory.data.images.labels import FolderLabels, Labels
 from factory.data.images.store import Found, ImageError, ImageStore
@@ -84,15 +85,14 @@ class ImagesSource(Source):
     labels: Labels = FolderLabels(type="folder")
     limits: ImageLimits = ImageLimits()
 
-    @model_validator(mode="after")
-    def _one_place(self) -> "ImagesSource":
+    @rule
+    def _one_place(self) -> Broken:
         if sum(place is not None for place in (self.path, self.url, self.prefix)) != 1:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "images", "images come from one place: write `path`, `url` or `prefix`"
             )
         if self.url is None and {"connection", "max_bytes"} & self.model_fields_set:
-            raise PydanticCustomError("images", "`connection` and `max_bytes` belong to `url` only")
-        return self
+            yield PydanticCustomError("images", "`connection` and `max_bytes` belong to `url` only")
 
     def read(self, context: IngestContext) -> "Rows":
         """The rows, sorted by path: one a file, with nulls where a file cannot be decoded."""

@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.parallel import in_order
+from factory.base.rules import Broken, rule
 from factory.base.section import Section
 from factory.data.images.store import ImageError, ImageStore
 from factory.data.transforms.transform import Transform, TransformContext
@@ -48,17 +49,16 @@ class ImagesTransform(Transform):
     mode: Literal["RGB", "L", "RGBA"] | None = None
     """The colours: `L` is grey, `RGBA` has transparency, which JPEG has not."""
 
-    @model_validator(mode="after")
-    def _something(self) -> "ImagesTransform":
+    @rule
+    def _something(self) -> Broken:
         if self.resize is None and self.convert is None and self.mode is None:
-            raise PydanticCustomError("images", "write what to do: `resize`, `convert` or `mode`")
+            yield PydanticCustomError("images", "write what to do: `resize`, `convert` or `mode`")
         if self.convert == "jpeg" and self.mode == "RGBA":
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "images",
                 "JPEG holds no transparency: write `mode: RGB`, or convert to png or webp",
                 {"at": ("mode",)},
             )
-        return self
 
     def apply(self, context: TransformContext) -> "Rows":
         """The same rows with new images; a row whose image cannot be read stays as it is.

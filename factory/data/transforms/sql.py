@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
+from factory.base.rules import Broken, rule
 from factory.base.section import ProjectFile, Text
 from factory.data.transforms.transform import Transform, TransformContext
 
@@ -21,11 +21,10 @@ class SqlTransform(Transform):
     query: Text | None = None
     file: ProjectFile | None = None
 
-    @model_validator(mode="after")
-    def _one_text(self) -> "SqlTransform":
+    @rule
+    def _one_text(self) -> Broken:
         if (self.query is None) == (self.file is None):
-            raise PydanticCustomError("sql", "write either `query` or `file`")
-        return self
+            yield PydanticCustomError("sql", "write either `query` or `file`")
 
     def apply(self, context: TransformContext) -> "Rows":
         """The rows that the query gives, in a sandbox."""

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import FactoryError, TerminalError
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Text
 from factory.deploy.container_image import ContainerImage
 from factory.deploy.targets.kubernetes_fields import (
@@ -81,21 +82,20 @@ class KubernetesTarget(Target):
     """Secrets of the cluster that let it fetch the container image."""
     node_selector: dict[Text, Text] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "KubernetesTarget":
+    @rule
+    def _consistent(self) -> Broken:
         if self.connection is not None and self.eks is not None:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "cluster",
                 "write either `connection` or `eks`: each names the cluster",
                 {"at": ("connection",)},
             )
         if not self.image.push:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "push",
                 "the cluster's machines fetch the image: take `push: false` out",
                 {"at": ("image", "push")},
             )
-        return self
 
     @property
     def cluster_access(self) -> ClusterAccess:

@@ -3,9 +3,10 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken, rule
 from factory.base.section import Section, Text
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -94,15 +95,14 @@ class PodScale(Section):
     cpu: int = Field(default=70, ge=1, le=100)
     """Percent of the requested processors that they are to use on average."""
 
-    @model_validator(mode="after")
-    def _ordered(self) -> "PodScale":
+    @rule
+    def _ordered(self) -> Broken:
         if self.max < self.min:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "scale",
                 "`max` {max} is below `min` {min}: write at least {min}, which then is a fixed number",
                 {"min": self.min, "max": self.max, "at": ("max",)},
             )
-        return self
 
 
 class PodResources(Section):
@@ -113,15 +113,14 @@ class PodResources(Section):
     cpu_limit: Cpu | None = None
     """None: it may use what is idle."""
 
-    @model_validator(mode="after")
-    def _ordered(self) -> "PodResources":
+    @rule
+    def _ordered(self) -> Broken:
         if self.cpu_limit is not None and _cores(self.cpu_limit) < _cores(self.cpu):
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "cpu",
                 "`cpu_limit` {limit} is below `cpu` {cpu}, which is requested",
                 {"limit": self.cpu_limit, "cpu": self.cpu, "at": ("cpu_limit",)},
             )
-        return self
 
 
 class ClusterService(Section):

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from factory.base.aws import calling, code_of, message_of, request_problems
 from factory.base.aws_section import InstanceType, RoleArn, S3Address, Tags, Vpc
 from factory.base.errors import FactoryError, TerminalError
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Seconds, Section, Text
 from factory.deploy.container_image import ContainerImage, ContainerImageReference
 from factory.deploy.targets.endpoint import MODEL, VERSION, Endpoint, Request, name_of
@@ -53,10 +54,10 @@ class EndpointRollout(Section):
     alarms: ListOf[AlarmName] = Field(default=(), max_length=10)
     """CloudWatch alarms, by name."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "EndpointRollout":
+    @rule
+    def _consistent(self) -> Broken:
         if (self.percent is None) != (self.strategy == "all_at_once"):
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "rollout",
                 "`strategy: {strategy}` needs `percent`, such as 10"
                 if self.percent is None
@@ -64,18 +65,17 @@ class EndpointRollout(Section):
                 {"strategy": self.strategy, "at": ("percent",)},
             )
         if self.strategy == "linear" and (self.percent or 0) < 10:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "rollout",
                 "SageMaker's linear steps are 10 to 50 percent: `percent` cannot be {value}",
                 {"value": self.percent, "at": ("percent",)},
             )
         if self.wait > 3600:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "rollout",
                 "SageMaker waits at most an hour between steps: write `wait: 60m` or less",
                 {"at": ("wait",)},
             )
-        return self
 
 
 class SageMakerTarget(Target):
@@ -107,10 +107,10 @@ class SageMakerTarget(Target):
     """How many earlier versions stay ready to come back to."""
     timeout: Seconds = 1800
 
-    @model_validator(mode="after")
-    def _one_image(self) -> "SageMakerTarget":
+    @rule
+    def _one_image(self) -> Broken:
         if (self.image is None) == (self.build is None):
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "serving_image",
                 "a serving image is needed: write `image` for one that there is, or `build`"
                 if self.image is None
@@ -118,12 +118,11 @@ class SageMakerTarget(Target):
                 {"at": () if self.image is None else ("build",)},
             )
         if self.build is not None and not self.build.push:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "push",
                 "SageMaker fetches the image: take `push: false` out",
                 {"at": ("build", "push")},
             )
-        return self
 
     def with_lake(self, storage: str) -> Self:
         """See `Target.with_lake`: archives of models lie in the lake's storage, where that is in S3."""

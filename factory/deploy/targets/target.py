@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.aws import AwsClients, Session
 from factory.base.digests import sha256
 from factory.base.errors import TerminalError
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, ProjectFile, Seconds, Section
 from factory.base.values import Result
 from factory.kinds import DEPLOY_TARGET, KindOf
@@ -60,21 +61,20 @@ class SmokeTest(Section):
     tolerance: float | None = Field(default=None, ge=0)
     """How far a regression's number may be from `expect`."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "SmokeTest":
+    @rule
+    def _consistent(self) -> Broken:
         if self.file is not None and self.rows is not None:
-            raise PydanticCustomError("smoke_test", "write either `file` or `rows`")
+            yield PydanticCustomError("smoke_test", "write either `file` or `rows`")
         if self.expect is not None and self.file is None and self.rows is None:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "smoke_test",
                 "`expect` needs `file` or `rows`: what an input example is, changes with every version",
                 {"at": ("expect",)},
             )
         if self.tolerance is not None and self.expect is None:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "smoke_test", "`tolerance` belongs to `expect`", {"at": ("tolerance",)}
             )
-        return self
 
 
 class Built(Result):
@@ -197,39 +197,39 @@ class Target(Section):
         """The section with the lake's address filled in, where it needs one and names none."""
         return self
 
-    def check_model(self, *, has_classes: bool, takes_images: bool) -> None:
+    def check_model(self, *, has_classes: bool, takes_images: bool) -> Broken:
         """Check that a deployment can be asked about what its model takes and gives.
 
         Args:
             has_classes: Whether the model predicts classes, and not numbers.
             takes_images: Whether it learns from images.
 
-        Raises:
-            PydanticCustomError: with the way to the first thing that is wrong.
+        Returns:
+            What is wrong, each with the way to it.
         """
         test = self.smoke_test
         at = ("deploy", "smoke_test")
         is_image = test.file is not None and PurePosixPath(test.file).suffix.lower() in IMAGE_TYPES
         if is_image and not takes_images:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "smoke_test",
                 "this model takes rows and no images: name a .json file, or write `rows`",
                 {"at": (*at, "file")},
             )
         if takes_images and (test.rows is not None or (test.file is not None and not is_image)):
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "smoke_test",
                 "this model takes an image: name a file that ends with .jpg, .png or .webp",
                 {"at": (*at, "rows" if test.rows is not None else "file")},
             )
         if has_classes and test.tolerance is not None:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "smoke_test",
                 "`tolerance` belongs to a regression: a class is right or wrong",
                 {"at": (*at, "tolerance")},
             )
         if not has_classes and isinstance(test.expect, (str, bool)):
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "smoke_test",
                 "{value} is no number, and a regression says numbers",
                 {"value": repr(test.expect), "at": (*at, "expect")},

@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from factory.base.aws import calling, described
 from factory.base.aws_section import InstanceType, RoleArn, S3Address, Tags, Vpc
 from factory.base.errors import TerminalError
+from factory.base.rules import Broken, rule
 from factory.base.section import Seconds, Section, Text
 from factory.lake.storage.address import is_s3
 from factory.training.backends.backend import (
@@ -106,16 +107,16 @@ class SageMaker(Backend):
     poll: Seconds = Field(default=30)
     """How often a job is asked how it is getting on."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "SageMaker":
+    @rule
+    def _consistent(self) -> Broken:
         if not 1 <= self.max_runtime <= _DAYS_28:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "max_runtime",
                 "SageMaker trains between 1s and 28d: `max_runtime` cannot be {value}s",
                 {"value": self.max_runtime, "at": ("max_runtime",)},
             )
         if self.spot is not None and self.spot.max_wait < self.max_runtime:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "spot",
                 "`max_wait` ({wait}s) counts the training too, so it cannot be shorter than "
                 "`max_runtime` ({runtime}s)",
@@ -127,8 +128,7 @@ class SageMaker(Backend):
                 },
             )
         if self.poll < 1:
-            raise PydanticCustomError("poll", "`poll` must be 1s or longer", {"at": ("poll",)})
-        return self
+            yield PydanticCustomError("poll", "`poll` must be 1s or longer", {"at": ("poll",)})
 
     @property
     def poll_seconds(self) -> int:

@@ -4,10 +4,12 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeGuard
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
+from factory.base.rules import rule
+from factory.base.section import Surroundings
 from factory.trainers.dispatch import check_estimator
 from factory.training.search.strategy import Estimator
 
@@ -66,11 +68,10 @@ class Candidate(Estimator):
 
     params: dict[str, Annotated[Any, AfterValidator(_check_values)]] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _known(self, info: ValidationInfo) -> "Candidate":
+    @rule
+    def _known(self, surroundings: Surroundings | None) -> None:
         spaces = (*RANGES, *DISTRIBUTIONS)
-        check_estimator(self.estimator, self.params, info.context, spaces=spaces)
-        return self
+        check_estimator(self.estimator, self.params, surroundings, spaces=spaces)
 
 
 def count_values(value: object) -> int:

@@ -5,9 +5,10 @@ import math
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf
 from factory.training.search.candidate import (
     RANGES,
@@ -27,12 +28,12 @@ class GridSearch(SearchStrategy):
     strategy: Literal["grid"]
     candidates: ListOf[Candidate] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def _countable(self) -> "GridSearch":
+    @rule
+    def _countable(self) -> Broken:
         for index, candidate in enumerate(self.candidates):
             for name, value in candidate.params.items():
                 if is_distribution(value):
-                    raise PydanticCustomError(
+                    yield PydanticCustomError(
                         "space",
                         "`{kind}` can be sampled but not enumerated: use `strategy: random`, or "
                         "{ranges}",
@@ -42,7 +43,6 @@ class GridSearch(SearchStrategy):
                             "at": ("candidates", index, "params", name),
                         },
                     )
-        return self
 
     @property
     def tried(self) -> tuple[Candidate, ...]:

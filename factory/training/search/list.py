@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field
 
-from factory.base.section import ListOf
+from factory.base.rules import rule
+from factory.base.section import ListOf, Surroundings
 from factory.trainers.dispatch import check_estimator
 from factory.training.search.strategy import Estimator, HyperparameterSet, SearchStrategy
 
@@ -13,10 +14,9 @@ from factory.training.search.strategy import Estimator, HyperparameterSet, Searc
 class ListedTrial(Estimator):
     """One hyperparameter set, written out."""
 
-    @model_validator(mode="after")
-    def _known(self, info: ValidationInfo) -> "ListedTrial":
-        check_estimator(self.estimator, self.params, info.context)
-        return self
+    @rule
+    def _known(self, surroundings: Surroundings | None) -> None:
+        check_estimator(self.estimator, self.params, surroundings)
 
 
 class ListSearch(SearchStrategy):

@@ -5,11 +5,12 @@ import logging
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, field_serializer, field_validator, model_validator
+from pydantic import Field, field_serializer, field_validator
 from pydantic_core import PydanticCustomError
 
+from factory.base.rules import Broken, rule
 from factory.base.section import DottedPath, NotTrained, Section
 from factory.base.values import Result
 from factory.kinds import SEARCH_STRATEGY, KindOf
@@ -111,17 +112,24 @@ class SearchStrategy(Section):
             for one in value if isinstance(value, list) else [value]:
                 yield entry.estimator, one
 
-    @model_validator(mode="after")
-    def _within_limit(self) -> Self:
+    @rule
+    def _within_limit(self) -> Broken:
         if self.most_trials > self.max_trials:
-            what, at = self.limited
-            raise PydanticCustomError(
+            what, listed = self.limited
+            is_written = "max_trials" in self.model_fields_set
+            at, or_at = (("max_trials",), (listed,)) if is_written else ((listed,), None)
+            yield PydanticCustomError(
                 "max_trials",
                 "{what} {trials} trials, more than `max_trials` ({limit}): raise `max_trials`, "
                 "shorten the lists, or use `strategy: random`",
-                {"what": what, "trials": self.most_trials, "limit": self.max_trials, "at": (at,)},
+                {
+                    "what": what,
+                    "trials": self.most_trials,
+                    "limit": self.max_trials,
+                    "at": at,
+                    "or_at": or_at,
+                },
             )
-        return self
 
 
 def different(drawn: Iterable[HyperparameterSet]) -> Iterator[HyperparameterSet]:

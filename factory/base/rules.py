@@ -1,0 +1,172 @@
+"""Rules between the fields of a section, all of which are asked, whatever else is wrong with it.
+
+pydantic asks no validator of a model when one of its fields is wrong, and the first that raises is the
+last that is asked. A method marked by `rule` yields everything that it finds, and is asked about the
+fields that are right even where others are wrong; where it needs one of those, it is left out.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from functools import cache
+from types import FunctionType
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError, ValidationInfo, create_model
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+
+from factory.base.texts import closest
+
+Broken = Iterator[PydanticCustomError]
+"""What a rule finds; see `factory.team.explain` for what the errors' contexts say."""
+
+_MARK = "_is_rule"
+Method = TypeVar("Method", bound=Callable[..., Broken | None])
+
+
+def rule(method: Method) -> Method:
+    """Mark a method of a section as a rule: `(self)`, or `(self, surroundings)`, and it yields errors.
+
+    It may also raise one, which is then the last that it finds.
+    """
+    setattr(method, _MARK, True)
+    return method
+
+
+class UnknownFieldError(AttributeError):
+    """A rule asks for a field that is wrong, or missing."""
+
+
+class Partial:
+    """Marks the class of sections of which only the fields are there that are right."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever is not there.
+
+        Raises:
+            UnknownFieldError: Always.
+        """
+        raise UnknownFieldError(name)
+
+
+class Unchecked:
+    """As validation's context: no rule is asked."""
+
+
+UNCHECKED = Unchecked()
+
+
+def with_rules(section: type[BaseModel], schema: CoreSchema) -> CoreSchema:
+    """The schema of a section whose rules are asked too."""
+    found = _rules_of(section)
+    if not found or issubclass(section, Partial):
+        return schema
+
+    def validate(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+        try:
+            whole = handler(value)
+        except ValidationError as error:
+            broken = list(_broken(_partial(section, value, error, info), found, info))
+            if not broken:
+                raise
+            raise _error(section, [*map(_again, error.errors()), *broken]) from None
+        if broken := list(_broken(whole, found, info)):
+            raise _error(section, broken)
+        return whole
+
+    return core_schema.with_info_wrap_validator_function(validate, schema)
+
+
+def _rules_of(section: type[BaseModel]) -> tuple[str, ...]:
+    # Functions alone: to ask pydantic's attributes for a mark would have it build the class first.
+    return tuple(
+        dict.fromkeys(
+            name
+            for part in reversed(section.__mro__)
+            for name, method in vars(part).items()
+            if isinstance(method, FunctionType) and hasattr(method, _MARK)
+        )
+    )
+
+
+def _broken(
+    section: Any, rules: tuple[str, ...], info: ValidationInfo
+) -> Iterator[InitErrorDetails]:
+    if section is None or info.context is UNCHECKED:
+        return
+    for name in rules:
+        method = getattr(section, name)
+        takes_surroundings = bool(inspect.signature(method).parameters)
+        try:
+            for error in (method(info.context) if takes_surroundings else method()) or ():
+                yield InitErrorDetails(type=error, loc=(), input=section)
+        except UnknownFieldError:
+            continue
+        except PydanticCustomError as error:
+            yield InitErrorDetails(type=error, loc=(), input=section)
+
+
+def _partial(
+    section: type[BaseModel], value: Any, error: ValidationError, info: ValidationInfo
+) -> Any:
+    """The section with the fields that are right, and no others; None where there is nothing to ask."""
+    places = [found["loc"] for found in error.errors(include_input=False)]
+    if not isinstance(value, Mapping) or not all(places):
+        return None
+    wrong = {place[0] for place in places}
+    # What a misspelt key means is not known either.
+    unknown = [str(name) for name in wrong if name not in section.model_fields]
+    wrong |= {near for name in unknown if (near := closest(name, section.model_fields))}
+    right = {
+        name: child
+        for name, child in value.items()
+        if name in section.model_fields and name not in wrong
+    }
+    try:
+        partial = _partial_class(section).model_validate(right, context=info.context)
+    except ValidationError:
+        return None  # fields that are right one by one and not together
+    for name, field in section.model_fields.items():
+        if name in wrong or (name not in right and field.is_required()):
+            partial.__dict__.pop(name, None)
+    return partial
+
+
+@cache
+def _partial_class(section: type[BaseModel]) -> type[BaseModel]:
+    """The section with no field that must be there."""
+    fields: dict[str, Any] = {}
+    for name, field in section.model_fields.items():
+        if field.is_required():
+            optional = copy(field)
+            optional.default = None
+            fields[name] = (field.annotation, optional)
+    base: Any = (Partial, section)
+    return create_model(section.__name__, __base__=base, **fields)
+
+
+def _again(found: Any) -> InitErrorDetails:
+    """An error of pydantic's, to be raised again beside others."""
+    context = found.get("ctx", {})
+    kind = found["type"]
+    if not _is_pydantics(kind, context):
+        # Last, so that nothing in it is filled in once more.
+        kind = PydanticCustomError(kind, "{said}", {**context, "said": found["msg"]})
+    details = InitErrorDetails(type=kind, loc=found["loc"], input=found["input"])
+    if isinstance(kind, str) and context:
+        details["ctx"] = context
+    return details
+
+
+def _is_pydantics(kind: str, context: dict[str, Any]) -> bool:
+    from pydantic_core import PydanticKnownError
+
+    try:
+        PydanticKnownError(kind, context or None)  # type: ignore[arg-type]
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _error(section: type[BaseModel], details: list[InitErrorDetails]) -> ValidationError:
+    return ValidationError.from_exception_data(section.__name__, details)
