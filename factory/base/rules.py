@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError, ValidationInfo, create_model
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from factory.base.texts import closest
 
@@ -21,6 +21,9 @@ Broken = Iterator[PydanticCustomError]
 """What a rule finds; see `factory.team.explain` for what the errors' contexts say."""
 
 _MARK = "_is_rule"
+_MANY = 100
+"""Errors beside which nobody misses what rules would find."""
+AnySection = TypeVar("AnySection", bound=BaseModel)
 Method = TypeVar("Method", bound=Callable[..., Broken | None])
 
 
@@ -56,28 +59,38 @@ class Unchecked:
 UNCHECKED = Unchecked()
 
 
-def with_rules(section: type[BaseModel], schema: CoreSchema) -> CoreSchema:
-    """The schema of a section whose rules are asked too."""
+def with_rules(
+    section: type[AnySection],
+    value: Any,
+    handler: Callable[[Any], AnySection],
+    info: ValidationInfo,
+) -> AnySection:
+    """A section, validated, and its rules asked; for a validator around it.
+
+    Raises:
+        ValidationError: With all that pydantic and the rules find.
+    """
     found = _rules_of(section)
-    if not found or issubclass(section, Partial):
-        return schema
-
-    def validate(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
-        try:
-            whole = handler(value)
-        except ValidationError as error:
-            broken = list(_broken(_partial(section, value, error, info), found, info))
-            if not broken:
-                raise
-            raise _error(section, [*map(_again, error.errors()), *broken]) from None
-        if broken := list(_broken(whole, found, info)):
-            raise _error(section, broken)
-        return whole
-
-    return core_schema.with_info_wrap_validator_function(validate, schema)
+    if not found:
+        return handler(value)
+    try:
+        whole = handler(value)
+    except ValidationError as error:
+        if error.error_count() > _MANY:
+            raise
+        broken = list(_broken(_partial(section, value, error, info), found, info))
+        if not broken:
+            raise
+        raise _error(section, [*map(_again, error.errors()), *broken]) from None
+    if broken := list(_broken(whole, found, info)):
+        raise _error(section, broken)
+    return whole
 
 
+@cache
 def _rules_of(section: type[BaseModel]) -> tuple[str, ...]:
+    if issubclass(section, Partial):
+        return ()
     # Functions alone: to ask pydantic's attributes for a mark would have it build the class first.
     return tuple(
         dict.fromkeys(
