@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from factory.runtime.errors import EmbeddedRuntimeError
-from factory.runtime.foreground import airflow_home
 
 if TYPE_CHECKING:
     from factory.documents.installation import Installation
@@ -41,6 +39,8 @@ def check_storage(project: Path) -> None:
     Raises:
         EmbeddedRuntimeError: names what to install.
     """
+    from factory.runtime.errors import EmbeddedRuntimeError
+
     if missing := missing_extra(project):
         raise EmbeddedRuntimeError(missing)
 
@@ -57,6 +57,9 @@ def reaching(installation: "Installation", project: Path) -> Iterator[None]:
     if installation.storage_connection is None:
         yield
         return
+    # Late: the runtime brings an HTTP client, which `factory validate` has no use for.
+    from factory.runtime.foreground import airflow_home
+
     # Airflow writes its settings into this folder as soon as it is imported.
     os.environ.setdefault("AIRFLOW_HOME", str(airflow_home(project)))
     from factory.airflow.storage_access import storage_access
