@@ -124,11 +124,15 @@ class Section(BaseModel):
     def __get_pydantic_json_schema__(
         cls, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """pydantic's, with the text below each field as its description."""
+        """pydantic's, with the text below each field as its description, and its default as an example."""
         schema = handler.resolve_ref_schema(handler(core))
+        properties = schema.get("properties", {})
         for name, text in field_docs(cls).items():
-            if name in schema.get("properties", {}):
-                schema["properties"][name].setdefault("description", text)
+            if name in properties:
+                properties[name].setdefault("description", text)
+        for written in properties.values():
+            if written.get("default") is not None:
+                written.setdefault("examples", [written["default"]])
         return schema
 
 

@@ -1,6 +1,7 @@
 """Everything that is wrong with a folder of team files, or probably wrong, in every environment."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from factory.base.texts import closest, one_of
@@ -83,11 +84,15 @@ def _check_partly(configs: Path, environment: str, catalog: Catalog) -> Iterator
 def _lone_environments(found: Sequence[Overlay]) -> Iterator[Problem]:
     """Environments that one file alone has, where others have some, or whose name is unusual."""
     for overlay in found:
-        name = overlay.environment
-        others = {one.environment for one in found if one.problem.file != overlay.problem.file}
+        name, file = overlay.environment, overlay.problem.file
+        others = {one.environment for one in found if one.problem.file != file}
         if name in (DEFAULT_ENVIRONMENT, *others) or (name in _USUAL and not others):
             continue
-        yield overlay.problem
+        near = closest(name, others)
+        if file.name == DEFAULTS_FILE and (near is None or name in _USUAL):
+            continue  # what the platform names need not differ for any team
+        suggestion = f"did you mean `{near}`?" if near else overlay.problem.suggestion
+        yield replace(overlay.problem, suggestion=suggestion)
 
 
 def _unknown_environment(

@@ -134,7 +134,8 @@ def team_paths(configs: Path) -> list[Path]:
         paths = sorted(configs.iterdir())
     except OSError as error:
         message = f"the folder with the team files cannot be read: {error.strerror}"
-        raise ReadFailed([unreadable(configs, message)]) from None
+        advice = "run this in the project's folder, or name that: --project"
+        raise ReadFailed([unreadable(configs, message, advice)]) from None
     return [path for path in paths if _is_team_path(path)]
 
 
@@ -315,6 +316,12 @@ def _validate(
     return config, [layers.locate(finding) for finding in (*instead.values(), *findings)]
 
 
+_BREAKS_KEYS = ("F014", "F015")
+"""Codes of what makes a key of something that is none."""
+_FOLLOWING = ("F021", "F023")
+"""Codes of what is then missing on the same line."""
+
+
 def _all_problems(tree: YamlTree, problems: list[Problem]) -> list[Problem]:
     """Those of a tree and those of its meaning.
 
@@ -323,9 +330,12 @@ def _all_problems(tree: YamlTree, problems: list[Problem]) -> list[Problem]:
     """
     wrong = [*tree.problems, *_reserved_keys(tree)]
     places = {problem.place for problem in wrong}
+    broken_lines = {problem.line for problem in wrong if problem.code in _BREAKS_KEYS}
     secrets: set[str] = set()
     for problem in problems:
-        is_known = problem.place in (secrets if problem.code == SECRET else places)
+        is_known = problem.place in (secrets if problem.code == SECRET else places) or (
+            problem.code in _FOLLOWING and problem.line in broken_lines
+        )
         if not is_known:
             wrong.append(problem)
         if problem.code == SECRET:

@@ -200,6 +200,9 @@ def _without_value(
         suggestion = (
             f"put the value in quotes if the comma belongs to it: {name}: {_in_quotes(whole)}"
         )
+    if isinstance(value, ScalarNode) and value.value.isdecimal() and word.isdecimal():
+        number = f"{name}: {value.value}.{word}"
+        suggestion = f"a number has a point before its decimals: write {number}"
     return source.problem("comma", line, column, message, suggestion, len(word))
 
 

@@ -120,7 +120,7 @@ class Model(Section):
 
     @rule
     def _metrics_are_known(self, surroundings: Surroundings | None) -> Broken:
-        known = known_metrics(self.task, self._named_metrics, surroundings)
+        known = known_metrics(self.task, (self.objective.metric, *self.metrics), surroundings)
         named: dict[tuple[str | int, ...], str] = {("objective", "metric"): self.objective.metric}
         named |= {("metrics", index): name for index, name in enumerate(self.metrics)}
         for at, name in named.items():
