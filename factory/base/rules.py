@@ -20,6 +20,9 @@ from factory.base.texts import closest
 Broken = Iterator[PydanticCustomError]
 """What a rule finds; see `factory.team.explain` for what the errors' contexts say."""
 
+Rules = tuple[tuple[str, bool], ...]
+"""The names of a section's rules, each with whether it takes the surroundings."""
+
 _MARK = "_is_rule"
 _MANY = 100
 """Errors beside which nobody misses what rules would find."""
@@ -88,13 +91,13 @@ def with_rules(
 
 
 @cache
-def _rules_of(section: type[BaseModel]) -> tuple[str, ...]:
+def _rules_of(section: type[BaseModel]) -> Rules:
     if issubclass(section, Partial):
         return ()
     # Functions alone: to ask pydantic's attributes for a mark would have it build the class first.
     return tuple(
         dict.fromkeys(
-            name
+            (name, len(inspect.signature(method).parameters) > 1)
             for part in reversed(section.__mro__)
             for name, method in vars(part).items()
             if isinstance(method, FunctionType) and hasattr(method, _MARK)
@@ -102,14 +105,11 @@ def _rules_of(section: type[BaseModel]) -> tuple[str, ...]:
     )
 
 
-def _broken(
-    section: Any, rules: tuple[str, ...], info: ValidationInfo
-) -> Iterator[InitErrorDetails]:
+def _broken(section: Any, rules: Rules, info: ValidationInfo) -> Iterator[InitErrorDetails]:
     if section is None or info.context is UNCHECKED:
         return
-    for name in rules:
+    for name, takes_surroundings in rules:
         method = getattr(section, name)
-        takes_surroundings = bool(inspect.signature(method).parameters)
         try:
             for error in (method(info.context) if takes_surroundings else method()) or ():
                 yield InitErrorDetails(type=error, loc=(), input=section)

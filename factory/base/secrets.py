@@ -8,6 +8,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from html import escape
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
@@ -79,8 +80,17 @@ _TOKENS = re.compile(
 """Tokens that are known by how they begin."""
 
 
+_HINT = re.compile(
+    r"://|=|-----|AKIA|gh[pousr]_|github_pat_|glpat-|xox|sk-|AIza|hf_|hooks\.slack|webhook|chat\.googleapis",
+    re.IGNORECASE,
+)
+"""What none of the patterns of secrets fits without."""
+
+
 def secret_in_text(text: str) -> str | None:
     """What of a text is secret, in words; None where nothing seems to be."""
+    if not _HINT.search(text):
+        return None
     if "{{" in text and "}}" in text:
         text = re.sub(r"\{\{.*?\}\}", "", text)
     if _LOGIN.search(text):
@@ -217,6 +227,7 @@ def _in_base64(secret: bytes) -> Iterator[str]:
         yield from (found, found.replace("+", "-").replace("/", "_"))
 
 
+@lru_cache(4096)
 def is_secret_name(name: str) -> bool:
     """Whether a key is called as secrets are."""
     return _NAMES.fullmatch(name.replace("-", "_")) is not None

@@ -7,7 +7,7 @@ means.
 import re
 from collections.abc import Iterator
 
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from factory.team.problems import Problem
 from factory.team.source_text import SourceText
@@ -141,32 +141,32 @@ def _strange_space(character: str) -> tuple[str, str]:
 
 def traps(source: SourceText, root: MappingNode) -> Iterator[Problem]:
     """What is valid YAML and is not meant."""
-    yield from _below(source, root, set())
+    is_plain = source.text.isascii()
+    seen: set[int] = set()
+    stack: list[Node] = [root]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ScalarNode):
+            if not is_plain:
+                yield from _scalar(source, node)
+        elif id(node) in seen:
+            continue
+        elif isinstance(node, MappingNode):
+            seen.add(id(node))
+            if node.flow_style and node.tag == _MAPPING:
+                yield from _in_braces(source, node)
+            stack += [part for pair in node.value for part in pair]
+        else:
+            seen.add(id(node))
+            stack += node.value
 
 
-def _below(source: SourceText, node: Node, seen: set[int]) -> Iterator[Problem]:
-    if id(node) in seen:
-        return
-    seen.add(id(node))
-    if isinstance(node, MappingNode):
-        before: tuple[Node, Node] | None = None
-        for key, value in node.value:
-            if (
-                node.flow_style
-                and node.tag == _MAPPING
-                and isinstance(key, ScalarNode)
-                and _is_without_value(key, value)
-            ):
-                yield _without_value(source, key, before)
-            else:
-                yield from _scalar(source, key)
-                yield from _below(source, value, seen)
-            before = (key, value)
-    elif isinstance(node, SequenceNode):
-        for item in node.value:
-            yield from _below(source, item, seen)
-    else:
-        yield from _scalar(source, node)
+def _in_braces(source: SourceText, node: MappingNode) -> Iterator[Problem]:
+    before: tuple[Node, Node] | None = None
+    for key, value in node.value:
+        if isinstance(key, ScalarNode) and _is_without_value(key, value):
+            yield _without_value(source, key, before)
+        before = (key, value)
 
 
 def _is_without_value(key: ScalarNode, value: Node) -> bool:

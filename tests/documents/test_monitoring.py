@@ -167,9 +167,9 @@ def test_datasets_that_the_section_names_must_exist(tmp_path):
     )
     problems = [str(problem) for problem in read_all(tmp_path / "configs", "dev").problems]
     assert [problem.splitlines()[0].partition(": ")[2] for problem in problems] == [
-        "this team publishes no dataset `brids`",
-        "this team publishes no dataset `knwon`",
-        "this team publishes no dataset `trth`",
+        "F081 this team publishes no dataset `brids`",
+        "F081 this team publishes no dataset `knwon`",
+        "F081 this team publishes no dataset `trth`",
     ]
 
 
@@ -189,6 +189,6 @@ def test_truth_that_is_declared_without_the_needed_columns_is_a_problem(tmp_path
     (tmp_path / "configs" / "sea.yaml").write_text(head + PREDICT + text)
     problems = [str(problem) for problem in read_all(tmp_path / "configs", "dev").problems]
     assert [problem.splitlines()[0].partition(": ")[2] for problem in problems] == [
-        "`sea.truth` has no column `species`, by the `columns` that it declares",
-        "`sea.truth` has no column `id`, by the `columns` that it declares",
+        "F085 `sea.truth` has no column `species`, by the `columns` that it declares",
+        "F085 `sea.truth` has no column `id`, by the `columns` that it declares",
     ]
