@@ -1,88 +1,136 @@
 """`source: {type: csv}`."""
 
-import csv
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
+from factory.base.errors import TerminalError
+from factory.data.sources.csv_dialect import CsvDialect
+from factory.data.sources.files import FileSource, FilesToRead
 
-from factory.base.section import ListOf
-from factory.data.sources.files import SAMPLE_ROWS, FileSource, FilesToRead
+if TYPE_CHECKING:
+    from factory.data.sources.text_columns import Reading
+
+log = logging.getLogger(__name__)
+
+_SOME_ROWS = 2000
+_SOME_FILES = 8
 
 
-class CsvSource(FileSource):
-    """CSV files; types are found by DuckDB unless `columns` of the dataset declares them."""
+class DoubtfulColumnError(TerminalError):
+    """A column that is numbers or dates but for a few values, where `on_doubt` is `halt`."""
+
+
+class CsvSource(CsvDialect, FileSource):
+    """CSV files; types are found by looking at all rows unless `columns` of the dataset declares them."""
 
     type: Literal["csv"]
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
-    header: bool = True
-    null_values: ListOf[str] = ("",)
 
     advice: ClassVar[str] = (
-        "\nCorrect the file (CSV in UTF-8), write `delimiter`, `header` or `null_values` in "
-        "`source`, or declare the column's type in `columns`"
+        "\nCorrect the file, say in `source` how it is written (`delimiter`, `quote`, `encoding`, `header`, `skip` …), "
+        "or declare the column's type in `columns`"
     )
 
     def query(self, read: FilesToRead) -> str:
-        """The SQL that reads the files, with the declared types."""
+        """The SQL that reads the files, with the declared types, and those that their texts have."""
+        from factory.data.sources.declared_columns import read_declared
+        from factory.data.sources.text_columns import TextColumns, Writing
+        from factory.lake.engine import canonical_type, quote
+
+        copies = self.copies(read.files, read.scratch)
+        options = self.options(read.files, copied=copies != list(read.files))
+        reading = replace(read, files=copies)
+        names = self._names(reading, options)
+        kinds = {name: canonical_type(read.columns[name]) for name in names if name in read.columns}
+        columns = TextColumns(
+            read.connection,
+            reading.by("read_csv", all_varchar=True, union_by_name=True, **options),
+            _some_rows(reading, options),
+            Writing(self.decimal, self.thousands, self.date_format, self.timestamp_format),
+        )
+        found = columns.readings([name for name in names if name not in kinds])
+        self._tell(found.values())
+        declared = read_declared(columns, kinds)
+        expressions = {name: one.expression for name, one in found.items()} | declared.expressions
+        types = {name: "VARCHAR" if name in expressions else kinds[name] for name in names}
+        typed = {"types": types, **self._typed()}
+        query = reading.by("read_csv", union_by_name=True, **options, **typed)
+        if declared.broken:
+            _refuse(read, query, declared.broken)
+        replaced = ", ".join(f"{sql} as {quote(name)}" for name, sql in expressions.items())
+        return f"select * replace ({replaced}) from ({query})" if replaced else query  # noqa: S608
+
+    def _names(self, read: FilesToRead, options: Mapping[str, Any]) -> list[str]:
         import duckdb
 
-        from factory.lake.engine import canonical_type
-
-        options = {**self._options(read.files[0]), **read.compression}
-        guessing = {**options, "sample_size": SAMPLE_ROWS, "union_by_name": True}
-        query = read.by("read_csv", **guessing)
+        query = read.by("read_csv", all_varchar=True, union_by_name=True, **options)
         try:
-            found = read.connection.sql(query).columns
+            return list(read.connection.sql(query).columns)
         except duckdb.Error:
-            _name_broken_line(read, options)
+            self._name_broken_line(read, options)
             raise
-        declared = read.columns
-        types = {name: canonical_type(declared[name]) for name in found if name in declared}
-        return read.by("read_csv", **guessing, types=types) if types else query
 
-    def _options(self, first: Path) -> dict[str, Any]:
-        return {
-            "header": self.header,
-            "nullstr": list(self.null_values),
-            "delim": self.delimiter or _delimiter(first),
-            "quote": '"',
-            "escape": '"',
-            "comment": "",
-            # Left to itself DuckDB takes a broken file's first lines for a preamble and skips them.
-            "skip": 0,
+    def _typed(self) -> dict[str, Any]:
+        """DuckDB's options for columns whose types are declared."""
+        options = {
+            "decimal_separator": self.decimal if self.decimal != "." else None,
+            "thousands": self.thousands,
+            # Without a format it guesses one, file by file.
+            "dateformat": self.date_format or "%Y-%m-%d",
+            "timestampformat": self.timestamp_format,
         }
+        return {name: value for name, value in options.items() if value is not None}
+
+    def _tell(self, readings: "Iterable[Reading]") -> None:
+        doubts = [reading.doubt for reading in readings if reading.doubt]
+        if doubts and self.on_doubt == "halt":
+            raise DoubtfulColumnError("\n".join(map(str, doubts)))
+        if self.on_doubt == "warn":
+            for doubt in doubts:
+                log.warning("%s", doubt)
+
+    def _name_broken_line(self, read: FilesToRead, options: Mapping[str, Any]) -> None:
+        """Read files without guessing, which tells the line where DuckDB's guess tells nothing.
+
+        Raises:
+            duckdb.Error: At the first line that does not have the columns of its file's first line.
+        """
+        for file in read.files:
+            plain = {
+                f"c{number}": "VARCHAR"
+                for number, _ in enumerate(self.names(file, options["delim"]))
+            }
+            strict = {**options, "auto_detect": False, "columns": plain}
+            query = replace(read, files=[file]).by("read_csv", **strict)
+            read.connection.sql(query).aggregate("count(*)").fetchall()
 
 
-def _name_broken_line(read: FilesToRead, options: Mapping[str, Any]) -> None:
-    """Read files without guessing, which tells the line where DuckDB's guess tells nothing.
+def _some_rows(read: FilesToRead, options: Mapping[str, Any]) -> str:
+    """The SQL of the first rows of some files, from the first to the last."""
+    step = max(1, -(-len(read.files) // _SOME_FILES))
+    files = read.files[::step]
+    rows = _SOME_ROWS // len(files)
+    return " union all by name ".join(
+        f"(from ({replace(read, files=[file]).by('read_csv', all_varchar=True, **options)}) limit {rows})"
+        for file in files
+    )
+
+
+def _refuse(read: FilesToRead, query: str, broken: Mapping[str, str]) -> None:
+    """Say of columns that they are not what is declared.
 
     Raises:
-        duckdb.Error: At the first line that does not have the columns of its file's first line.
+        duckdb.Error: A value is not of its column's type; names its line.
+        UndeclaredValuesError: DuckDB would read the values, but not in the one way that is meant.
     """
-    for file in filter(_is_plain_text, read.files):
-        with file.open(encoding="utf-8", errors="replace", newline="") as lines:
-            names = next(csv.reader(lines, delimiter=options["delim"]), [])
-        plain = {f"c{number}": "VARCHAR" for number, _ in enumerate(names)}
-        strict = {**options, "auto_detect": False, "columns": plain}
-        query = replace(read, files=[file]).by("read_csv", **strict)
-        read.connection.sql(query).aggregate("count(*)").fetchall()
+    from factory.data.sources.declared_columns import UndeclaredValuesError
+    from factory.lake.engine import quote
 
-
-def _delimiter(file: Path) -> str:
-    """The delimiter that the first line has most of.
-
-    DuckDB looks at more lines, and takes a file with one broken line for a file with one column.
-    """
-    if not _is_plain_text(file):
-        return ","
-    with file.open("rb") as lines:
-        first = lines.readline(1 << 20)
-    outside_quotes = b"".join(first.split(b'"')[::2])
-    return max(",;\t|", key=lambda mark: outside_quotes.count(mark.encode()))
-
-
-def _is_plain_text(file: Path) -> bool:
-    return file.suffix not in (".gz", ".zst", ".bz2")
+    counted = ", ".join(f"count({quote(name)})" for name in broken)
+    read.connection.sql(f"select {counted} from ({query})").fetchall()  # noqa: S608
+    [name, kind] = next(iter(broken.items()))
+    raise UndeclaredValuesError(
+        f"column {name!r} is declared as {kind}, and its values are not all written in one such way: say how they "
+        "are written in `date_format` or `timestamp_format`, or declare it as VARCHAR and read it in a transform"
+    )

@@ -2,6 +2,7 @@
 
 import glob
 import re
+import tempfile
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class FilesToRead:
     """Types of columns, where the format has none of its own."""
     compression: Mapping[str, Any]
     """The option that keeps `.gz` and `.zst` files packed; empty where they are unpacked."""
+    scratch: Path
+    """A folder for copies of them; removed afterwards."""
 
     def by(self, function: str, **options: Any) -> str:
         """The SQL that reads them by one of DuckDB's functions, such as `read_csv`."""
@@ -96,10 +99,13 @@ class FileSource(Source):
         from factory.lake import engine
 
         options = {} if compressed else {"compression": "none"}
-        with engine.connect(target.parent) as connection:
+        with (
+            engine.connect(target.parent) as connection,
+            tempfile.TemporaryDirectory(dir=target.parent) as scratch,
+        ):
             try:
-                query = self.query(FilesToRead(connection, files, columns, options))
-                return write_rows(connection.sql(query), target)
+                read = FilesToRead(connection, files, columns, options, Path(scratch))
+                return write_rows(connection.sql(self.query(read)), target)
             except (duckdb.Error, pa.ArrowException) as error:
                 raise UnreadableFileError(self._explained(error, files, project)) from error
 
@@ -112,7 +118,7 @@ class FileSource(Source):
         names = named[1] if named else ", ".join(map(str, files[:5]))
         # DuckDB goes on with options of its own that a team file does not have.
         text = re.split(r"\n\s*(?:Possible|file = |\* |LINE \d+:|This type was)", str(error))[0]
-        message = f"{names}: {text.strip()}{self.advice}"
+        message = re.sub(r"\S*/tmp[^/]+/\d+/", "", f"{names}: {text.strip()}{self.advice}")
         return message.replace(f"{project.resolve()}/", "").replace(f"{project}/", "")
 
 

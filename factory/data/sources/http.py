@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from factory.base.hosts import PublicUrl
 from factory.data.sources.csv import CsvSource
+from factory.data.sources.csv_dialect import CsvDialect
 from factory.data.sources.files import FileSource
 from factory.data.sources.json import JsonSource
 from factory.data.sources.parquet import ParquetSource
@@ -15,14 +17,28 @@ if TYPE_CHECKING:
     from factory.data.rows import Rows
 
 
-class HttpSource(Source):
-    """A file behind an address; `connection` (an Airflow HTTP connection) adds its login and headers."""
+class HttpSource(CsvDialect, Source):
+    """A file behind an address; `connection` (an Airflow HTTP connection) adds its login and headers.
+
+    How a CSV file is written is said as for `csv`.
+    """
 
     type: Literal["http"]
     url: PublicUrl
     format: Literal["csv", "json", "parquet"] = "csv"
     connection: str | None = None
     max_bytes: int = Field(default=1_000_000_000, ge=1)
+
+    @model_validator(mode="after")
+    def _dialect_of_csv(self) -> "HttpSource":
+        said = sorted(self.model_fields_set & set(CsvDialect.model_fields))
+        if said and self.format != "csv":
+            raise PydanticCustomError(
+                "dialect",
+                "`{key}` says how CSV files are written, and this one is {format}: leave it out",
+                {"key": said[0], "format": self.format, "at": (said[0],)},
+            )
+        return self
 
     def read(self, context: IngestContext) -> "Rows":
         """Download the file and read it."""
@@ -47,7 +63,8 @@ class HttpSource(Source):
     def _reader(self, path: str) -> FileSource:
         match self.format:
             case "csv":
-                return CsvSource(type="csv", path=path)
+                said = {name: getattr(self, name) for name in CsvDialect.model_fields}
+                return CsvSource(type="csv", path=path, **said)
             case "json":
                 return JsonSource(type="json", path=path)
             case "parquet":

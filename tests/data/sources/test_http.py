@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from pydantic import ValidationError
 
 from factory.data.download import DownloadError, Login, ServerUnavailableError, download
 from factory.data.folders import DataFolders
@@ -214,3 +215,13 @@ def test_no_secret_reaches_an_error_or_the_log(server, tmp_path, status, caplog)
     with pytest.raises((DownloadError, ServerUnavailableError)) as caught:
         fetch(f"{url}?token=hunter5", tmp_path, login=LOGIN)
     assert "hunter" not in f"{caught.value} {caplog.text} {LOGIN!r}"
+
+
+def test_how_a_csv_file_is_written_is_said_as_for_files(server, read_in):
+    rows = read_in(server.answer("/a.csv", b"n;x\n1;1,5\n"), decimal=",")
+    assert read(rows) == [(1, 1.5)]
+
+
+def test_how_csv_is_written_makes_no_sense_for_other_formats():
+    with pytest.raises(ValidationError, match="`decimal` says how CSV files are written"):
+        HttpSource(type="http", url="https://example.org/a", format="json", decimal=",")

@@ -1,0 +1,76 @@
+"""What is in doubt about columns of text, in words: what was found, and what to write."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from factory.base.errors import TerminalError
+from factory.data.sources.text_forms import INFINITE, Writing
+
+SHOWN = 5
+"""Values that a message shows."""
+
+
+class AmbiguousDatesError(TerminalError):
+    """Dates that can be read in more than one way."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A column that is something but for a few values."""
+
+    column: str
+    what: str
+    """What the others are: `numbers`, `dates`."""
+    share: float
+    found: Sequence[tuple[str, int]]
+    """Values that are not, and how often each comes, the most frequent first."""
+    different: int
+    """How many different such values there are."""
+    advice: str
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{value!r} ({_times(count)})" for value, count in self.found[:SHOWN])
+        others = self.different - len(self.found[:SHOWN])
+        more = f" and {others:,} other {'value' if others == 1 else 'values'}" if others else ""
+        return (
+            f"{self.column!r} is {_percent(self.share)} {self.what}, and stays text because of {shown}"
+            f"{more}: {self.advice}"
+        )
+
+
+ABOUT_DATES = "name what stands for no value in `null_values`, say how dates are written in `date_format`, or correct them"
+
+
+def about_numbers(values: Sequence[str], writing: Writing) -> str:
+    """What reads values that are no plain numbers."""
+    if all(re.fullmatch(r"[+-]?[0-9]+,[0-9]+", value) for value in values):
+        if all(re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+", value) for value in values):
+            return (
+                'write `thousands: ","` if they are thousands, `decimal: ","` if they are fractions'
+            )
+        return 'write `decimal: ","`'
+    if not writing.thousands and all(
+        re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", value) for value in values
+    ):
+        return 'write `thousands: ","`'
+    if any(re.search(r"[$€£¥%]", value) for value in values):
+        return (
+            "take the sign away in a transform, such as `cast(replace(x, '%', '') as double) / 100`"
+        )
+    if all(re.fullmatch(INFINITE, value.lower()) for value in values):
+        return "no model learns from infinite numbers: name them in `null_values`, or correct them"
+    if len(values) <= SHOWN and not any(re.search("[0-9]", value) for value in values):
+        listed = ", ".join(f'"{value}"' for value in ("", *values))
+        return f"write `null_values: [{listed}]` if they stand for no value"
+    return "correct them, name what stands for no value in `null_values`, or declare the column in `columns`"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def _percent(share: float) -> str:
+    # 999,999 of a million are not 100 %.
+    text = f"{100 * share:.4g}"
+    return "nearly 100 %" if text == "100" and share < 1 else f"{text} %"

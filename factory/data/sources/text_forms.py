@@ -1,0 +1,217 @@
+"""In which forms texts are written, and the SQL that reads them.
+
+Patterns say what people may write, and are slow. A form is one of the ways in which nearly all columns are written: its
+test is quick enough for every value of a large file, and nothing passes it that the patterns would read otherwise.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from factory.lake.engine import literal
+
+INTEGER = r"[+-]?[0-9]+"
+PADDED = r"[+-]?0[0-9]+"
+POWER = r"[0-9]+[eE][0-9]+"
+DATE = r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}"
+INFINITE = r"[+-]?(inf|infinity)"
+DECORATED = r"[+-]?[$€£¥]? ?[+-]?([0-9]{1,3}([,. '][0-9]{3})+|[0-9]+)([.,][0-9]+)?([eE][+-]?[0-9]+)? ?[$€£¥%]?"
+_TIME = r"[ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?"
+_ZONE = r"( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))"
+_ISO = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+_SIGNS = r"-+0-9$€£¥.,' :/eETZUC%"
+"""What numbers and dates are made of."""
+
+# Dates that begin with a day, or with a month; with points between them it is always the day.
+_ORDERS = {
+    "/": ("%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y", "%y/%m/%d"),
+    "-": ("%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d"),
+    ".": ("%d.%m.%Y", "%Y.%m.%d", "%d.%m.%y"),
+}
+_TIMES = ("", " %H:%M", " %H:%M:%S")
+
+Kind = Literal["whole", "number", "truth", "date", "code", "text"]
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How numbers and dates are written, as far as somebody has said so."""
+
+    decimal: str = "."
+    thousands: str | None = None
+    date_format: str | None = None
+    timestamp_format: str | None = None
+
+    @property
+    def said(self) -> Sequence[str]:
+        """The formats of dates that somebody has said."""
+        return [form for form in (self.date_format, self.timestamp_format) if form]
+
+    @property
+    def formats(self) -> Sequence[str]:
+        """The formats that dates may have beside ISO's."""
+        orders = (order for orders in _ORDERS.values() for order in orders)
+        return self.said or [f"{order}{time}" for order in orders for time in _TIMES]
+
+    @property
+    def number(self) -> str:
+        """The pattern of a number."""
+        point = re.escape(self.decimal)
+        whole = "[0-9]+"
+        if self.thousands:
+            whole = f"([0-9]{{1,3}}({re.escape(self.thousands)}[0-9]{{3}})+|[0-9]+)"
+        return rf"[+-]?({whole}({point}[0-9]*)?|{point}[0-9]+)([eE][+-]?[0-9]+)?"
+
+    def double(self, text: str) -> str:
+        """The SQL that makes a number of its text, and null of what is none."""
+        if self.thousands:
+            text = f"replace({text}, {literal(self.thousands)}, '')"
+        if self.decimal != ".":
+            text = f"replace({text}, {literal(self.decimal)}, '.')"
+        return f"try_cast({text} as double)"
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way in which the values of a column may be written."""
+
+    kind: Kind
+    test: str
+    """The SQL condition of a value that is written so."""
+    expression: str
+    """The SQL that reads such values."""
+    dates: frozenset[str] = frozenset()
+    """The keys in `dates` of the readings that take every such value."""
+    format: str | None = None
+    """The format of a date, in strptime's words."""
+
+
+@dataclass(frozen=True)
+class DateReading:
+    """A way to read dates, where `Form` is too narrow: ISO's dates have many forms."""
+
+    test: str
+    expression: str
+    format: str | None = None
+
+
+def matches(text: str, pattern: str) -> str:
+    """The SQL condition of a text that a pattern matches as a whole."""
+    return f"({text} similar to {literal(pattern)})"
+
+
+def is_number(text: str, writing: Writing) -> str:
+    """The SQL condition of a number, by patterns: slow, and exact."""
+    return f"({matches(text, writing.number)} and isfinite({writing.double(text)}))"
+
+
+def dates(text: str, writing: Writing) -> Mapping[str, DateReading]:
+    """Every way in which dates are read, the preferred ones first.
+
+    Args:
+        text: The SQL of the column.
+        writing: What somebody has said about it.
+    """
+    trimmed = f"trim({text})"
+    patterns = {
+        "date": _ISO,
+        "timestamp": f"{_ISO}({_TIME})?",
+        "timestamptz": f"{_ISO}{_TIME}{_ZONE}",
+    }
+    found = {
+        kind: DateReading(
+            f"({matches(trimmed, pattern)} and try_cast({text} as {kind}) is not null)",
+            f"cast({text} as {kind})",
+        )
+        for kind, pattern in patterns.items()
+    }
+    for form in writing.formats:
+        found[form] = DateReading(_has_format(text, form), _strptime(text, form), form)
+    return found
+
+
+def forms(text: str, writing: Writing) -> Mapping[str, Form]:
+    """The forms, the preferred ones first.
+
+    Args:
+        text: The SQL of the column.
+        writing: What somebody has said about it.
+    """
+    found = {form: _date(text, form) for form in writing.said}
+    # A number's text is the same after it was read: no zeros or plus before it, no blanks, no hexadecimal.
+    found["whole"] = Form(
+        "whole", f"(cast(try_cast({text} as bigint) as varchar) = {text})", f"cast({text} as bigint)"
+    )  # fmt: skip
+    found["number"] = Form("number", _is_plain_number(text, writing), f"{writing.double(text)}")
+    found["truth"] = Form(
+        "truth",
+        f"({text} in ('true', 'false', 'True', 'False', 'TRUE', 'FALSE'))",
+        f"cast({text} as boolean)",
+    )
+    found["date"] = Form(
+        "date",
+        f"(strlen({text}) = 10 and cast(try_cast({text} as date) as varchar) = {text})",
+        f"cast({text} as date)",
+        frozenset({"date", "timestamp"}),
+    )
+    for between in " T":
+        form = f"%Y-%m-%d{between}%H:%M:%S"
+        found[form] = Form(
+            "date", _has_format(text, form), f"cast({text} as timestamp)", frozenset({"timestamp"})
+        )
+    for name, reading in dates(text, writing).items():
+        if name in ("timestamp", "timestamptz"):
+            found[name] = Form("date", reading.test, reading.expression, frozenset({name}))
+        elif name not in ("date", *writing.said):
+            found[name] = _date(text, name)
+    # Postcodes and the like: a column of which one value has a zero before it, and enough are no dates.
+    found["code"] = Form("code", f"(try_cast({text} as bigint) is not null)", text)
+    found["word"] = Form("text", _is_word(text, writing), text)
+    found["text"] = Form("text", _is_text(text, writing), text)
+    return found
+
+
+def _date(text: str, form: str) -> Form:
+    return Form("date", _has_format(text, form), _strptime(text, form), frozenset({form}), form)
+
+
+def _strptime(text: str, form: str) -> str:
+    kind = "timestamp" if re.search("%[HIcX]", form) else "date"
+    return f"cast(strptime({text}, {literal(form)}) as {kind})"
+
+
+def _has_format(text: str, form: str) -> str:
+    # `%Y` takes `24` for the year 24.
+    return f"(try_strptime({text}, {literal(form)}) >= timestamp '1000-01-01')"
+
+
+def _is_plain_number(text: str, writing: Writing) -> str:
+    if writing.thousands:
+        return f"({is_number(text, writing)} and not {matches(text, PADDED)})"
+    # Casts take `1_000` and `+-1`, and `007` is a code. Texts are compared by their first bytes.
+    point = "" if writing.decimal == "." else f" and not contains({text}, '.')"
+    return (
+        f"(isfinite({writing.double(text)}) and not contains({text}, '_') and {text} >= '-' "
+        f"and not ({text} >= '00' and {text} < '0:') and not ({text} >= '-00' and {text} < '-0:'){point})"
+    )
+
+
+def _is_word(text: str, writing: Writing) -> str:
+    """The condition of a text that begins like no number and no date: quick, and for most words."""
+    others = " and ".join(
+        f"not ({text} >= '{start}' and {text} < '{end}')"
+        for start, end in (("I", "J"), ("i", "j"), ("£", "¦"), ("€", "₭"))  # inf, and currencies
+    )
+    return f"({text} >= ':' and {others}{_not_said(text, writing)})"
+
+
+def _is_text(text: str, writing: Writing) -> str:
+    """The condition of a text that has what no number and no date has."""
+    signs = f"[{_SIGNS}{re.escape(writing.thousands or '')}]*"
+    infinite = matches(f"lower(trim({text}))", INFINITE)
+    return f"(not {matches(text, signs)} and not {infinite}{_not_said(text, writing)})"
+
+
+def _not_said(text: str, writing: Writing) -> str:
+    return "".join(f" and try_strptime({text}, {literal(form)}) is null" for form in writing.said)

@@ -1,0 +1,211 @@
+"""CSV files as people have them: what is read is what was meant, or somebody is told."""
+
+import bz2
+import gzip
+import logging
+from datetime import date, datetime
+
+import pytest
+from pydantic import ValidationError
+
+from factory.base.errors import TerminalError
+from factory.data.sources.csv import CsvSource, DoubtfulColumnError
+from factory.data.sources.text_doubts import AmbiguousDatesError
+from tests.data.rows import read
+from tests.data.sources.test_sources import Ingester
+
+
+@pytest.fixture
+def read_in(tmp_path) -> Ingester:
+    return Ingester(tmp_path)
+
+
+def column(*values: str) -> str:
+    """A file with one column `x` beside a number, so that a comma is the delimiter."""
+    lines = [f'{number},"{value}"' for number, value in enumerate(values)]
+    return "\n".join(["n,x", *lines, ""])
+
+
+at = datetime.fromisoformat
+
+
+def values(rows) -> list:
+    return [row[1] for row in read(rows)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind", "meant"),
+    [
+        (("1", "-2", "+3"), "BIGINT", [1, -2, 3]),
+        (("1", "", "2.5"), "DOUBLE", [1.0, None, 2.5]),
+        (("1e-5", "2.5E3"), "DOUBLE", [1e-5, 2500.0]),
+        ((" 7 ", "8"), "BIGINT", [7, 8]),
+        (("true", "FALSE", ""), "BOOLEAN", [True, False, None]),
+        (("02139", "10001"), "VARCHAR", ["02139", "10001"]),
+        (("1E5", "2E3", "7"), "VARCHAR", ["1E5", "2E3", "7"]),
+        (("0", "10"), "BIGINT", [0, 10]),
+        (("0.5", "007"), "VARCHAR", ["0.5", "007"]),
+        (("18446744073709551616", "1"), "VARCHAR", ["18446744073709551616", "1"]),
+        (("2024-01-02", "2024-12-31"), "DATE", [date(2024, 1, 2), date(2024, 12, 31)]),
+        (("2024-01-02 03:04", "2024-01-02T05:06:07.5"), "TIMESTAMP",
+         [at("2024-01-02 03:04"), at("2024-01-02 05:06:07.5")]),
+        (("13/01/2024", "01/02/2024"), "DATE", [date(2024, 1, 13), date(2024, 2, 1)]),
+        (("01/13/2024", "01/02/2024"), "DATE", [date(2024, 1, 13), date(2024, 1, 2)]),
+        (("03.02.2024", "01.02.2024"), "DATE", [date(2024, 2, 3), date(2024, 2, 1)]),
+        (("31/12/2024 08:30", "01/02/2024 09:00"), "TIMESTAMP",
+         [at("2024-12-31 08:30"), at("2024-02-01 09:00")]),
+        (("12:30", "08:15"), "VARCHAR", ["12:30", "08:15"]),
+        (("a", "1"), "VARCHAR", ["a", "1"]),
+        (("0x1F", "1_000"), "VARCHAR", ["0x1F", "1_000"]),
+        (("", ""), "VARCHAR", [None, None]),
+    ],
+)  # fmt: skip
+def test_a_column_has_the_type_of_all_its_values(read_in, texts, kind, meant, caplog):
+    rows = read_in.csv(column(*texts))
+    assert (rows.columns["x"], values(rows)) == (kind, meant)
+    assert "stays text" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("texts", "readings"),
+    [
+        (("01/02/2024", "03/04/2024"), ("2024-02-01 (%d/%m/%Y) or 2024-01-02 (%m/%d/%Y)",)),
+        (("02/01/24",), ("2024-01-02 (%d/%m/%y)", "2024-02-01 (%m/%d/%y)", "2002-01-24 (%y/%m/%d)")),
+        (("01-02-2024 10:00",), ("2024-02-01 10:00:00 (%d-%m-%Y %H:%M)",)),
+    ],
+)  # fmt: skip
+def test_dates_with_several_readings_are_refused_with_all_of_them(read_in, texts, readings):
+    with pytest.raises(AmbiguousDatesError) as caught:
+        read_in.csv(column(*texts))
+    for reading in readings:
+        assert reading in str(caught.value)
+    assert "_format: '" in str(caught.value)
+
+
+def test_one_reading_holds_for_all_files_of_a_glob(read_in):
+    for name, day in (("a", "01/02/2024"), ("b", "01/13/2024")):
+        (read_in.project / f"{name}.csv").write_text(column(day))
+    rows = read_in(CsvSource(type="csv", path="*.csv"))
+    assert sorted(values(rows)) == [date(2024, 1, 2), date(2024, 1, 13)]
+
+
+def test_the_format_of_dates_can_be_said(read_in):
+    rows = read_in.csv(column("01/02/2024", ""), date_format="%m/%d/%Y")
+    assert (rows.columns["x"], values(rows)) == ("DATE", [date(2024, 1, 2), None])
+    rows = read_in.csv(column("01/02/24 7:05"), timestamp_format="%d/%m/%y %H:%M")
+    assert values(rows) == [at("2024-02-01 07:05")]
+
+
+def test_declared_columns_are_read_as_it_is_said(read_in):
+    text = "a;b\n1.234,5;31/12/2024\n"
+    said = {"decimal": ",", "thousands": ".", "date_format": "%d/%m/%Y"}
+    rows = read_in.csv(text, columns={"a": "double", "b": "date"}, **said)
+    assert read(rows) == [(1234.5, date(2024, 12, 31))]
+    assert read(read_in.csv(text, **said)) == [(1234.5, date(2024, 12, 31))]
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        (["1.5"] * 9 + ["NA"], "'x' is 90 % numbers, and stays text because of 'NA' (once): write `null_values"),
+        (["1,5", "2,5"], "0 % numbers, and stays text because of '1,5' (once), '2,5' (once): write `decimal: \",\"`"),
+        (["1,234.5", "2,000,000"], 'write `thousands: ","`'),
+        (["1,234", "2,345"], '`thousands: ","` if they are thousands, `decimal: ","` if they are fractions'),
+        (["$12.50", "$3"], "take the sign away in a transform"),
+        (["12%", "50 %"], "take the sign away in a transform"),
+        (["1"] * 9 + ["inf"], "no model learns from infinite numbers"),
+        (["1"] * 9 + ["oops 7"], "'oops 7' (once): correct them"),
+        (["2024-01-02"] * 9 + ["n/a"], "'x' is 90 % dates, and stays text because of 'n/a' (once)"),
+    ],
+)  # fmt: skip
+def test_a_column_that_is_nearly_something_stays_text_and_is_told(read_in, texts, found, caplog):
+    caplog.set_level(logging.WARNING)
+    rows = read_in.csv(column(*texts))
+    assert (rows.columns["x"], values(rows)) == ("VARCHAR", texts)
+    assert found in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "texts", "meant"),
+    [
+        ({"null_values": ["", "NA"]}, ["1.5", "NA"], [1.5, None]),
+        ({"decimal": ","}, ["1,5", "2"], [1.5, 2.0]),
+        ({"thousands": ","}, ["1,234.5", "7"], [1234.5, 7.0]),
+        ({"thousands": ".", "decimal": ","}, ["1.234,5", "7"], [1234.5, 7.0]),
+    ],
+)
+def test_the_option_that_is_advised_reads_the_column(read_in, options, texts, meant, caplog):
+    rows = read_in.csv(column(*texts), **options)
+    assert values(rows) == meant
+    assert "stays text" not in caplog.text
+
+
+def test_doubt_halts_or_is_silent_where_it_is_said_so(read_in, caplog):
+    text = column(*["1"] * 9, "?")
+    with pytest.raises(DoubtfulColumnError, match=r"'x' is 90 % numbers"):
+        read_in.csv(text, on_doubt="halt")
+    assert read_in.csv(text, on_doubt="text").columns["x"] == "VARCHAR"
+    assert "stays text" not in caplog.text
+
+
+def test_columns_of_words_are_no_doubt(read_in, caplog):
+    read_in.csv(column("12 apples", "some pears", "7"))
+    assert "stays text" not in caplog.text
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16", "utf-8"])
+def test_the_encoding_can_be_said(read_in, encoding):
+    rows = read_in.csv(
+        column("Škoda" if encoding == "cp1252" else "Müller").encode(encoding), encoding=encoding
+    )
+    assert values(rows) == ["Škoda" if encoding == "cp1252" else "Müller"]
+
+
+def test_text_in_another_encoding_is_told_with_its_line(read_in):
+    with pytest.raises(TerminalError, match=r"a\.csv: line 3 is not in ascii .*write `encoding`"):
+        read_in.csv(column("a", "ü", "b"), encoding="ascii")
+
+
+def test_a_mark_at_the_start_of_a_file_is_no_part_of_a_name(read_in):
+    assert list(read_in.csv(b"\xef\xbb\xbf" + column("a").encode()).columns) == ["n", "x"]
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"), [("a.csv.gz", gzip.compress), ("a.csv.bz2", bz2.compress)]
+)
+def test_the_delimiter_of_a_packed_file_is_found(read_in, name, pack):
+    rows = read_in.csv(pack(b"a;b\n1;2\n"), name=name)
+    assert read(rows) == [(1, 2)]
+
+
+def test_preamble_and_footer_are_left_out(read_in):
+    text = "made by sensor 7\n\nn,x\n1,2\n3,4\ntotal,6\n"
+    rows = read_in.csv(text, skip=2, skip_footer=1)
+    assert (list(rows.columns), read(rows)) == (["n", "x"], [(1, 2), (3, 4)])
+
+
+def test_comments_are_left_out(read_in):
+    rows = read_in.csv("# first\nn,x\n1,2\n# between\n3,4\n", comment="#")
+    assert read(rows) == [(1, 2), (3, 4)]
+
+
+def test_quotes_and_escapes_can_be_said(read_in):
+    rows = read_in.csv("n,x\n1,'it\\'s, here'\n", quote="'", escape="\\")
+    assert read(rows) == [(1, "it's, here")]
+
+
+def test_files_of_one_glob_have_one_delimiter(read_in):
+    (read_in.project / "a.csv").write_text("n,x\n1,2\n")
+    (read_in.project / "b.csv").write_text("n;x\n1;2\n")
+    with pytest.raises(TerminalError, match=r"a\.csv has ',' .*, and b\.csv has ';'"):
+        read_in(CsvSource(type="csv", path="*.csv"))
+
+
+def test_two_columns_of_one_name_are_refused_with_both(read_in):
+    with pytest.raises(TerminalError, match=r"a\.csv: the header has the columns 'ID' and 'id'"):
+        read_in.csv("ID,x,id\n1,2,3\n")
+
+
+def test_an_encoding_that_does_not_exist_is_a_problem_of_the_team_file():
+    with pytest.raises(ValidationError, match="Python knows no encoding 'uft-8'"):
+        CsvSource(type="csv", path="a.csv", encoding="uft-8")
