@@ -35,7 +35,8 @@ class CsvSource(CsvDialect, FileSource):
     def query(self, read: FilesToRead) -> str:
         """The SQL that reads the files, with the declared types, and those that their texts have."""
         from factory.data.sources.declared_columns import read_declared
-        from factory.data.sources.text_columns import TextColumns, Writing
+        from factory.data.sources.text_columns import TextColumns
+        from factory.data.sources.text_forms import Writing
         from factory.lake.engine import canonical_type, quote
 
         copies = self.copies(read.files, read.scratch)
@@ -52,7 +53,10 @@ class CsvSource(CsvDialect, FileSource):
         found = columns.readings([name for name in names if name not in kinds])
         self._tell(found.values())
         declared = read_declared(columns, kinds)
-        expressions = {name: one.expression for name, one in found.items()} | declared.expressions
+        expressions = {
+            **{name: one.expression for name, one in found.items()},
+            **declared.expressions,
+        }
         types = {name: "VARCHAR" if name in expressions else kinds[name] for name in names}
         typed = {"types": types, **self._typed()}
         query = reading.by("read_csv", union_by_name=True, **options, **typed)

@@ -82,6 +82,6 @@ def _check_whole(columns: TextColumns, declared: Mapping[str, str]) -> None:
     for (name, kind), count, example in zip(declared.items(), found, found, strict=True):
         if count:
             raise UndeclaredValuesError(
-                f"column {name!r} is declared as {kind}, and has {count:,} fractions, such as {example!r}: "
+                f"column {name!r} is declared as {kind}, and {example!r} is none ({count:,} such values): "
                 "declare it as DOUBLE in `columns`, or correct the file"
             )

@@ -74,7 +74,7 @@ class _Held:
     def is_text(self) -> bool:
         """Whether the column is text without a doubt."""
         return not self.values or (
-            self.kind in ("text", "code") and self.passed > (1 - NEARLY) * self.values
+            self.kind in ("text", "code") and self.values - self.passed < NEARLY * self.values
         )
 
     @property
@@ -101,6 +101,8 @@ class _Facts:
     truths: int = 0
     alike: int = 0
     """What somebody may have meant as a number."""
+    missing: int = 0
+    """What often stands for no value."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ class TextColumns:
     def _guesses(self, names: Sequence[str]) -> dict[str, _Guess]:
         """What some rows tell: the form that each value has, or else that most have."""
         tests = {name: form.test for name, form in forms.forms("value", self.writing).items()}
+        tests["true or false"] = "lower(trim(value)) in ('true', 'false')"
         tests["padded"] = matches("value", forms.PADDED)
         tests["fraction"] = (
             f"({tests['number']} and contains(value, {literal(self.writing.decimal)}))"
@@ -167,8 +170,11 @@ class TextColumns:
         if whole := [key for key in typed if counts[key] == values]:
             first = candidates[whole[0]]
             several = [candidates[key] for key in whole if candidates[key].format]
-            return _Guess(several if first.format and not self.writing.said else [first])
+            is_open = first.format and first.format not in self.writing.said
+            return _Guess(several if is_open else [first])
         best = max(typed, key=lambda key: counts[key])
+        if counts["true or false"] == values:
+            return _Guess(())
         if counts[best] > values / 2:
             return _Guess([candidates[best]])
         for key in ("word", "text"):
@@ -180,7 +186,10 @@ class TextColumns:
         measures, sizes = [], []
         for name, guess in guesses.items():
             tests = [guess.test, *(form.test for form in guess.forms)]
-            measures += [f"count({quote(name)})", *(f"count(*) filter (where {test})" for test in tests)]
+            measures += [
+                f"count({quote(name)})",
+                *(f"count(*) filter (where {test})" for test in tests),
+            ]
             sizes.append(len(tests) + 1)
         row = iter(self._answer(f"select {', '.join(measures)} from ({self.query})")[0])  # noqa: S608
         held = {}
@@ -195,7 +204,7 @@ class TextColumns:
             return Reading(quote(name), is_empty=not held.values)
         if not held.whole:
             return None
-        if len(held.whole) > 1 and not self.writing.said:
+        if len(held.whole) > 1:
             self._refuse(name, [form.format or "" for form in held.whole])
         return Reading(held.whole[0].expression)
 
@@ -214,10 +223,20 @@ class TextColumns:
             f"(unpivot (select {cases} from ({self.query})) on columns(*) into name name value value) "
             "group by name, value"
         )
-        facts = self._facts()
+        others = self._facts()
+        facts = {
+            name: _with_passed(others.get(name, _Facts()), held) for name, held in unclear.items()
+        }
+        dates = self._dates(
+            [
+                name
+                for name, held in unclear.items()
+                if self.writing.said or _is_nearly(facts[name].dates, facts[name], held.values)
+            ]
+        )
         return {
-            name: self._reading(name, column, facts.get(name, _Facts()))
-            for name, column in unclear.items()
+            name: self._reading(name, held, facts[name], dates.get(name))
+            for name, held in unclear.items()
         }
 
     def _facts(self) -> dict[str, _Facts]:
@@ -228,9 +247,10 @@ class TextColumns:
             "padded": padded,
             "powers": matches("value", forms.POWER),
             "numbers": number,
-            "dates": matches("value", f"{forms.DATE}.*"),
+            "dates": matches("value", forms.DATE),
             "fitting": f"({integer} and not {padded} and try_cast(value as bigint) is not null)",
             "truths": "lower(value) in ('true', 'false')",
+            "missing": forms.is_no_value("value"),
             "alike": f"({number} or {matches('value', forms.DECORATED)} or {infinite})",
         }
         sums = ", ".join(
@@ -239,15 +259,29 @@ class TextColumns:
         rows = self._answer(f"select name, {sums} from {_OTHERS} group by name")  # noqa: S608
         return {name: _Facts(*map(int, found)) for name, *found in rows}
 
-    def _reading(self, name: str, held: _Held, others: _Facts) -> Reading:
-        facts = _with_passed(others, held)
+    def _dates(self, names: Sequence[str]) -> dict[str, Mapping[str, int]]:
+        """How many of the values in `_OTHERS` each reading of dates takes."""
+        if not names:
+            return {}
+        tests = {key: reading.test for key, reading in forms.dates("value", self.writing).items()}
+        sums = ", ".join(f"coalesce(sum(n) filter (where {test}), 0)" for test in tests.values())
+        rows = self._answer(
+            f"select name, {sums} from {_OTHERS} where name in {_listed(names)} group by name"  # noqa: S608
+        )
+        none = dict.fromkeys(names, dict.fromkeys(tests, 0))
+        return none | {
+            name: dict(zip(tests, map(int, found), strict=True)) for name, *found in rows
+        }
+
+    def _reading(
+        self, name: str, held: _Held, facts: _Facts, dates: Mapping[str, int] | None
+    ) -> Reading:
         column, text = quote(name), f"trim({quote(name)})"
         if facts.truths == held.values:
             return Reading(f"cast({text} as boolean)")
         # A format that somebody has said comes before numbers: `%Y%m%d`.
         is_number = facts.numbers == held.values
-        may_be_date = facts.dates >= NEARLY * held.values or bool(self.writing.said)
-        date = self._date(name, held) if may_be_date else None
+        date = self._date(name, held, facts, dates) if dates else None
         if date and not (is_number and date.doubt):
             return date
         if is_number:
@@ -264,32 +298,31 @@ class TextColumns:
             return column
         return self.writing.double(text)
 
-    def _date(self, name: str, held: _Held) -> Reading | None:
+    def _date(
+        self, name: str, held: _Held, facts: _Facts, others: Mapping[str, int]
+    ) -> Reading | None:
         readings = forms.dates(quote(name), self.writing)
-        tests = {key: reading.test for key, reading in forms.dates("value", self.writing).items()}
-        counts = self._date_counts(name, held, tests)
-        whole = [key for key, count in counts.items() if count == held.values]
-        named = [key for key in whole if readings[key].format]
-        if len(named) > 1 and not self.writing.said:
-            self._refuse(name, named)
-        if whole:
-            return Reading(readings[whole[0]].expression)
-        best = max(counts, key=lambda key: counts[key])
-        share = counts[best] / held.values
-        if share < NEARLY:
-            return None
-        return Reading(
-            quote(name), self._doubt(name, "dates", share, f"not {tests[best]}", ABOUT_DATES)
-        )
-
-    def _date_counts(self, name: str, held: _Held, tests: Mapping[str, str]) -> dict[str, int]:
-        """How many values have each reading."""
         passed: dict[str, int] = {}
         for form, count in zip(held.guess.forms, held.by_form, strict=True):
             passed |= dict.fromkeys(form.dates, count)
-        sums = ", ".join(f"coalesce(sum(n) filter (where {test}), 0)" for test in tests.values())
-        row = self._answer(f"select {sums} from {_OTHERS} where name = {literal(name)}")[0]  # noqa: S608
-        return {key: int(count) + passed.get(key, 0) for key, count in zip(tests, row, strict=True)}
+        counts = {key: count + passed.get(key, 0) for key, count in others.items()}
+        whole = [key for key, count in counts.items() if count == held.values]
+        said = [key for key in whole if key in self.writing.said]
+        named = [key for key in whole if readings[key].format]
+        if len(named) > 1 and not said:
+            self._refuse(name, named)
+        if whole:
+            return Reading(readings[(said or whole)[0]].expression)
+        best = max(counts, key=lambda key: counts[key])
+        is_nearly = _is_nearly(counts[best], facts, held.values)
+        # What looks like a date, and is not written as it was said, is told too.
+        if not (is_nearly or (self.writing.said and _is_nearly(facts.dates, facts, held.values))):
+            return None
+        share = counts[best] / held.values
+        # What has the form that was guessed is not among the others, so that they are what it is not.
+        test = forms.dates("value", self.writing)[best].test
+        what = f"dates written as {either(self.writing.said)}" if self.writing.said else "dates"
+        return Reading(quote(name), self._doubt(name, what, share, f"not {test}", ABOUT_DATES))
 
     def _refuse(self, name: str, formats: Sequence[str]) -> None:
         column = quote(name)
@@ -311,7 +344,7 @@ class TextColumns:
         )
 
     def _doubt_about_numbers(self, name: str, values: int, facts: _Facts) -> Doubt | None:
-        if facts.padded or facts.powers or facts.alike < NEARLY * values:
+        if facts.padded or facts.powers or not _is_nearly(facts.alike, facts, values):
             return None
         share = facts.numbers / values
         return self._doubt(
@@ -328,6 +361,15 @@ class TextColumns:
 
     def _answer(self, query: str) -> list[tuple[Any, ...]]:
         return list(self.connection.sql(query).fetchall())
+
+
+def _is_nearly(count: int, facts: _Facts, values: int) -> bool:
+    """Whether so many values make all but a few, those apart that often stand for none."""
+    return count > 0 and count + facts.missing >= NEARLY * values
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"({', '.join(literal(name) for name in names)})"
 
 
 def _with_passed(others: _Facts, held: _Held) -> _Facts:

@@ -14,12 +14,32 @@ from factory.lake.engine import literal
 INTEGER = r"[+-]?[0-9]+"
 PADDED = r"[+-]?0[0-9]+"
 POWER = r"[0-9]+[eE][0-9]+"
-DATE = r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}"
 INFINITE = r"[+-]?(inf|infinity)"
 DECORATED = r"[+-]?[$€£¥]? ?[+-]?([0-9]{1,3}([,. '][0-9]{3})+|[0-9]+)([.,][0-9]+)?([eE][+-]?[0-9]+)? ?[$€£¥%]?"
+NO_VALUE = (
+    "na",
+    "n/a",
+    "n.a.",
+    "nan",
+    "null",
+    "none",
+    "nil",
+    "-",
+    "--",
+    "---",
+    "?",
+    ".",
+    "#n/a",
+    "\\n",
+)
+"""What often stands for no value, in lower case."""
 _TIME = r"[ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?"
 _ZONE = r"( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))"
 _ISO = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+DATE = (
+    r"([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{4}|[0-9]{2}))"
+    rf"({_TIME}{_ZONE}?)?"
+)
 _SIGNS = r"-+0-9$€£¥.,' :/eETZUC%"
 """What numbers and dates are made of."""
 
@@ -29,7 +49,21 @@ _ORDERS = {
     "-": ("%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d"),
     ".": ("%d.%m.%Y", "%Y.%m.%d", "%d.%m.%y"),
 }
-_TIMES = ("", " %H:%M", " %H:%M:%S")
+_TIMES = (" %H:%M", " %H:%M:%S")
+
+_TAKEN = {
+    "date": frozenset({"date", "timestamp"}),
+    "timestamp": frozenset({"timestamp"}),
+    "timestamptz": frozenset({"timestamptz"}),
+}
+"""The readings that take every value which has ISO's form."""
+
+_NO_WORDS = (
+    *(("I", "J"), ("i", "j")),  # infinite numbers
+    *(("£", "¦"), ("€", "₭")),
+    *(("?", "@"), ("N", "O"), ("\\", "]"), ("n", "o")),  # what stands for no value
+)
+"""Where texts begin that are no words, and where they end, as UTF-8 is sorted."""
 
 Kind = Literal["whole", "number", "truth", "date", "code", "text"]
 
@@ -45,14 +79,18 @@ class Writing:
 
     @property
     def said(self) -> Sequence[str]:
-        """The formats of dates that somebody has said."""
-        return [form for form in (self.date_format, self.timestamp_format) if form]
+        """The formats of dates that somebody has said, and those that follow from it."""
+        found = [self.date_format] if self.date_format else []
+        if self.timestamp_format:
+            return [*found, self.timestamp_format]
+        return [*found, *(f"{date}{time}" for date in found for time in _TIMES)]
 
     @property
     def formats(self) -> Sequence[str]:
         """The formats that dates may have beside ISO's."""
-        orders = (order for orders in _ORDERS.values() for order in orders)
-        return self.said or [f"{order}{time}" for order in orders for time in _TIMES]
+        dates = [] if self.date_format else [date for dates in _ORDERS.values() for date in dates]
+        times = [] if self.said else [f"{date}{time}" for date in dates for time in _TIMES]
+        return [*self.said, *dates, *times]
 
     @property
     def number(self) -> str:
@@ -99,6 +137,11 @@ class DateReading:
 def matches(text: str, pattern: str) -> str:
     """The SQL condition of a text that a pattern matches as a whole."""
     return f"({text} similar to {literal(pattern)})"
+
+
+def is_no_value(text: str) -> str:
+    """The SQL condition of a text that often stands for no value."""
+    return f"(lower({text}) in ({', '.join(map(literal, NO_VALUE))}))"
 
 
 def is_number(text: str, writing: Writing) -> str:
@@ -149,21 +192,18 @@ def forms(text: str, writing: Writing) -> Mapping[str, Form]:
         f"({text} in ('true', 'false', 'True', 'False', 'TRUE', 'FALSE'))",
         f"cast({text} as boolean)",
     )
-    found["date"] = Form(
-        "date",
-        f"(strlen({text}) = 10 and cast(try_cast({text} as date) as varchar) = {text})",
-        f"cast({text} as date)",
-        frozenset({"date", "timestamp"}),
-    )
+    iso = dates(text, writing)
+    quick = f"(strlen({text}) = 10 and cast(try_cast({text} as date) as varchar) = {text})"
+    found["ten signs"] = Form("date", quick, iso["date"].expression, _TAKEN["date"])
     for between in " T":
         form = f"%Y-%m-%d{between}%H:%M:%S"
         found[form] = Form(
-            "date", _has_format(text, form), f"cast({text} as timestamp)", frozenset({"timestamp"})
+            "date", _has_format(text, form), iso["timestamp"].expression, _TAKEN["timestamp"]
         )
-    for name, reading in dates(text, writing).items():
-        if name in ("timestamp", "timestamptz"):
-            found[name] = Form("date", reading.test, reading.expression, frozenset({name}))
-        elif name not in ("date", *writing.said):
+    for name, reading in iso.items():
+        if name in _TAKEN:
+            found[name] = Form("date", reading.test, reading.expression, _TAKEN[name])
+        elif name not in writing.said:
             found[name] = _date(text, name)
     # Postcodes and the like: a column of which one value has a zero before it, and enough are no dates.
     found["code"] = Form("code", f"(try_cast({text} as bigint) is not null)", text)
@@ -182,8 +222,12 @@ def _strptime(text: str, form: str) -> str:
 
 
 def _has_format(text: str, form: str) -> str:
-    # `%Y` takes `24` for the year 24.
-    return f"(try_strptime({text}, {literal(form)}) >= timestamp '1000-01-01')"
+    time = f"try_strptime({text}, {literal(form)})"
+    # `%Y` takes `24` for the year 24, and any format takes `Infinity` and `epoch` for the year 1900.
+    return (
+        f"({time} between timestamp '1000-01-01' and timestamp '9999-12-31 23:59:59.999999' "
+        f"and ({time} != timestamp '1900-01-01' or {matches(text, '.*[0-9].*')}))"
+    )
 
 
 def _is_plain_number(text: str, writing: Writing) -> str:
@@ -200,8 +244,7 @@ def _is_plain_number(text: str, writing: Writing) -> str:
 def _is_word(text: str, writing: Writing) -> str:
     """The condition of a text that begins like no number and no date: quick, and for most words."""
     others = " and ".join(
-        f"not ({text} >= '{start}' and {text} < '{end}')"
-        for start, end in (("I", "J"), ("i", "j"), ("£", "¦"), ("€", "₭"))  # inf, and currencies
+        f"not ({text} >= '{start}' and {text} < '{end}')" for start, end in _NO_WORDS
     )
     return f"({text} >= ':' and {others}{_not_said(text, writing)})"
 
@@ -209,8 +252,10 @@ def _is_word(text: str, writing: Writing) -> str:
 def _is_text(text: str, writing: Writing) -> str:
     """The condition of a text that has what no number and no date has."""
     signs = f"[{_SIGNS}{re.escape(writing.thousands or '')}]*"
-    infinite = matches(f"lower(trim({text}))", INFINITE)
-    return f"(not {matches(text, signs)} and not {infinite}{_not_said(text, writing)})"
+    others = (
+        f"not {matches(f'lower(trim({text}))', INFINITE)} and not {is_no_value(f'trim({text})')}"
+    )
+    return f"(not {matches(text, signs)} and {others}{_not_said(text, writing)})"
 
 
 def _not_said(text: str, writing: Writing) -> str:
