@@ -117,7 +117,9 @@ class FileSource(Source):
         named = re.search(r"file = (.+)", str(error))
         names = named[1] if named else ", ".join(map(str, files[:5]))
         # DuckDB goes on with options of its own that a team file does not have.
-        text = re.split(r"\n\s*(?:Possible|Try |file = |\* |LINE \d+:|This type was)", str(error))[0]
+        text = re.split(r"\n\s*(?:Possible|Try |file = |\* |LINE \d+:|This type was)", str(error))[
+            0
+        ]
         message = re.sub(r"\S*/tmp[^/]+/\d+/", "", f"{names}: {text.strip()}{self.advice}")
         return message.replace(f"{project.resolve()}/", "").replace(f"{project}/", "")
 

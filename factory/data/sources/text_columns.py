@@ -78,6 +78,17 @@ class _Held:
         )
 
     @property
+    def for_patterns(self) -> "_Held":
+        """What is known when values of other forms are looked at: nothing, if most values have none of these forms.
+
+        A column can be written in several forms of texts, and of dates that begin with a day or a month.
+        """
+        is_known = self.kind in ("whole", "number", "date") and self.passed >= self.values / 2
+        if is_known and not any(form.format for form in self.guess.forms):
+            return self
+        return _Held(_Guess(()), self.values, 0, ())
+
+    @property
     def whole(self) -> Sequence[Form]:
         """The forms that every value has."""
         return [
@@ -131,7 +142,7 @@ class TextColumns:
             return {}
         held = self._hold(self._guesses(names))
         found = {name: self._settled(name, column) for name, column in held.items()}
-        unclear = {name: held[name] for name, reading in found.items() if not reading}
+        unclear = {name: held[name].for_patterns for name, reading in found.items() if not reading}
         return {
             **{name: reading for name, reading in found.items() if reading},
             **self._by_patterns(unclear),
@@ -212,10 +223,8 @@ class TextColumns:
         """How columns are read that have values of other forms than the one that was guessed."""
         if not unclear:
             return {}
-        # What is text is not left out: it is what a doubt tells.
         cases = ", ".join(
-            f"case when {column.guess.test if column.kind not in ('text', 'code') else 'false'} "
-            f"then null else trim({quote(name)}) end as {quote(name)}"
+            f"case when {column.guess.test} then null else trim({quote(name)}) end as {quote(name)}"
             for name, column in unclear.items()
         )
         self.connection.execute(
@@ -319,9 +328,9 @@ class TextColumns:
         if not (is_nearly or (self.writing.said and _is_nearly(facts.dates, facts, held.values))):
             return None
         share = counts[best] / held.values
-        # What has the form that was guessed is not among the others, so that they are what it is not.
         test = forms.dates("value", self.writing)[best].test
-        what = f"dates written as {either(self.writing.said)}" if self.writing.said else "dates"
+        said = [form for form in (self.writing.date_format, self.writing.timestamp_format) if form]
+        what = f"dates written as {either(said)}" if said else "dates"
         return Reading(quote(name), self._doubt(name, what, share, f"not {test}", ABOUT_DATES))
 
     def _refuse(self, name: str, formats: Sequence[str]) -> None:
@@ -378,7 +387,6 @@ def _with_passed(others: _Facts, held: _Held) -> _Facts:
         "whole": ("integers", "fitting", "numbers", "alike"),
         # Some of them are fractions, so that it does not matter how many are whole.
         "number": ("numbers", "alike"),
-        "truth": ("truths",),
         "date": ("dates",),
     }.get(held.kind or "", ())
     return _Facts(
