@@ -4,12 +4,13 @@ import codecs
 import csv
 import io
 import itertools
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
@@ -31,6 +32,20 @@ def _known_encoding(name: str) -> str:
     return name
 
 
+def _known_format(form: str) -> str:
+    """A format of dates, if DuckDB's strptime knows it."""
+    words = re.findall(r"%-?(.?)", form)
+    unknown = [word for word in words if word not in "aAbBcdDfgGHIjmMnpSuUVwWxXyYzZ%-" or not word]
+    if words and not unknown:
+        return form
+    raise PydanticCustomError(
+        "date_format",
+        "{found} says nothing to strptime: write such as '%d/%m/%Y', '%Y-%m-%d %H:%M'",
+        {"found": f"%{unknown[0]}" if unknown else repr(form)},
+    )
+
+
+Format = Annotated[str, AfterValidator(_known_format)]
 Character = Annotated[str, Field(min_length=1, max_length=1)]
 
 
@@ -56,9 +71,9 @@ class CsvDialect(Section):
     """What is between whole numbers and fractions."""
     thousands: Character | None = None
     """What is between thousands: `1,234` with `thousands: ","`."""
-    date_format: str | None = Field(default=None, min_length=2)
+    date_format: Format | None = None
     """How dates are written, in strptime's words: `%d/%m/%Y`."""
-    timestamp_format: str | None = Field(default=None, min_length=2)
+    timestamp_format: Format | None = None
     """How points in time are written, in strptime's words: `%d/%m/%Y %H:%M`."""
     null_values: ListOf[str] = ("",)
     """What stands for no value."""
@@ -67,6 +82,25 @@ class CsvDialect(Section):
     on_doubt: Literal["warn", "halt", "text"] = "warn"
     """What to do about a column that is numbers or dates but for a few values: it stays text, with a warning or without
     one, or the run fails."""
+
+    @model_validator(mode="after")
+    def _different_marks(self) -> Self:
+        """Check that no two marks are the same, which DuckDB would refuse when it reads."""
+        pairs = [
+            ("thousands", "decimal"),
+            ("delimiter", "quote"),
+            ("comment", "delimiter"),
+            ("comment", "quote"),
+        ]
+        for one, other in pairs:
+            mark = getattr(self, one)
+            if mark and mark == getattr(self, other):
+                raise PydanticCustomError(
+                    "marks",
+                    "`{one}` and `{other}` are both {mark}: write how the file has them",
+                    {"one": one, "other": other, "mark": repr(mark), "at": (one,)},
+                )
+        return self
 
     @property
     def is_copied(self) -> bool:

@@ -223,11 +223,17 @@ def _strptime(text: str, form: str) -> str:
 
 def _has_format(text: str, form: str) -> str:
     time = f"try_strptime({text}, {literal(form)})"
-    # `%Y` takes `24` for the year 24, and any format takes `Infinity` and `epoch` for the year 1900.
-    return (
-        f"({time} between timestamp '1000-01-01' and timestamp '9999-12-31 23:59:59.999999' "
-        f"and ({time} != timestamp '1900-01-01' or {matches(text, '.*[0-9].*')}))"
-    )
+    # `%Y` takes `24` for the year 24, `%y` takes versions such as `1.2.3`, and any format takes `Infinity` for 1900.
+    conditions = [
+        f"{time} between timestamp '1000-01-01' and timestamp '9999-12-31 23:59:59.999999'",
+        f"({time} != timestamp '1900-01-01' or {matches(text, '.*[0-9].*')})",
+    ]
+    if "%y" in form:
+        pattern = re.sub(
+            "%[dmHMS]", "[0-9]{1,2}", form.replace("%y", "[0-9]{2}").replace(".", "[.]")
+        )
+        conditions += [] if "%" in pattern else [matches(text, f" *{pattern} *")]
+    return f"({' and '.join(conditions)})"
 
 
 def _is_plain_number(text: str, writing: Writing) -> str:

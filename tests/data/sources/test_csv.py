@@ -56,6 +56,9 @@ def values(rows) -> list:
          [at("2024-12-31 08:30"), at("2024-02-01 09:00")]),
         (("12:30", "08:15"), "VARCHAR", ["12:30", "08:15"]),
         (("a", "1"), "VARCHAR", ["a", "1"]),
+        (("1.2.3", "1.4.2"), "VARCHAR", ["1.2.3", "1.4.2"]),
+        (("31.12.24", "01.02.24"), "DATE", [date(2024, 12, 31), date(2024, 2, 1)]),
+        (("epoch", "Infinity"), "VARCHAR", ["epoch", "Infinity"]),
         (("0x1F", "1_000"), "VARCHAR", ["0x1F", "1_000"]),
         (("", ""), "VARCHAR", [None, None]),
     ],
@@ -114,6 +117,7 @@ def test_declared_columns_are_read_as_it_is_said(read_in):
         (["$12.50", "$3"], "take the sign away in a transform"),
         (["12%", "50 %"], "take the sign away in a transform"),
         (["1"] * 9 + ["inf"], "no model learns from infinite numbers"),
+        (["1", "NA", "NA"], "'x' is 33.33 % numbers, and stays text because of 'NA' (2 times): write `null_values"),
         (["1"] * 9 + ["oops 7"], "'oops 7' (once): correct them"),
         (["2024-01-02"] * 9 + ["n/a"], "'x' is 90 % dates, and stays text because of 'n/a' (once)"),
     ],
@@ -138,6 +142,50 @@ def test_the_option_that_is_advised_reads_the_column(read_in, options, texts, me
     rows = read_in.csv(column(*texts), **options)
     assert values(rows) == meant
     assert "stays text" not in caplog.text
+
+
+def test_dates_that_are_not_written_as_it_is_said_are_told(read_in, caplog):
+    rows = read_in.csv(column("01/02/24"), date_format="%d/%m/%Y")
+    assert (rows.columns["x"], values(rows)) == ("VARCHAR", ["01/02/24"])
+    assert (
+        "'x' is 0 % dates written as %d/%m/%Y, and stays text because of '01/02/24'" in caplog.text
+    )
+
+
+def test_points_in_time_begin_as_dates_do(read_in):
+    rows = read_in.csv(column("01/02/2024 10:00"), date_format="%m/%d/%Y")
+    assert values(rows) == [at("2024-01-02 10:00")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "meant"),
+    [
+        ("date", "31/12/2024", date(2024, 12, 31)),
+        ("timestamp", "2024-01-01 10:00:00+02:00", at("2024-01-01 08:00")),
+        ("timestamp", "2024-01-01", at("2024-01-01")),
+        ("int", "007", 7),
+        ("bigint", "2.0", 2),
+    ],
+)
+def test_declared_columns_are_what_is_meant(read_in, kind, text, meant):
+    assert values(read_in.csv(column(text, ""), columns={"x": kind})) == [meant, None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "found"),
+    [
+        ("date", ["01/02/2024"], r"2024-02-01 \(%d/%m/%Y\) or 2024-01-02 \(%m/%d/%Y\)"),
+        ("date", ["2024-01-01", "oops"], r"(?s)Line: 3.*\"oops\" to 'DATE'"),
+        ("date", ["2024-01-01 10:00"], r"(?s)Line: 2.*to 'DATE'"),
+        ("timestamp", ["2024-01-01 10:00+02", "2024-01-01 10:00"], "not all written in one such way"),
+        ("int", ["1", "1.5"], "declared as INTEGER, and '1.5' is none"),
+        ("int", ["1", "3000000000"], r"(?s)Line: 3.*'INTEGER'"),
+        ("bigint", ["99999999999999999999"], r"(?s)Line: 2.*'BIGINT'"),
+    ],
+)  # fmt: skip
+def test_declared_columns_with_other_values_are_refused(read_in, kind, texts, found):
+    with pytest.raises(TerminalError, match=found):
+        read_in.csv(column(*texts), columns={"x": kind})
 
 
 def test_doubt_halts_or_is_silent_where_it_is_said_so(read_in, caplog):
@@ -204,6 +252,20 @@ def test_files_of_one_glob_have_one_delimiter(read_in):
 def test_two_columns_of_one_name_are_refused_with_both(read_in):
     with pytest.raises(TerminalError, match=r"a\.csv: the header has the columns 'ID' and 'id'"):
         read_in.csv("ID,x,id\n1,2,3\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"thousands": "."}, "`thousands` and `decimal` are both '.'"),
+        ({"quote": ";", "delimiter": ";"}, "`delimiter` and `quote` are both ';'"),
+        ({"date_format": "DD/MM/YYYY"}, "strptime"),
+        ({"date_format": "%d/%m/%Q"}, "%Q"),
+    ],
+)
+def test_marks_and_formats_that_cannot_be_are_problems_of_the_team_file(options, problem):
+    with pytest.raises(ValidationError, match=problem):
+        CsvSource(type="csv", path="a.csv", **options)
 
 
 def test_an_encoding_that_does_not_exist_is_a_problem_of_the_team_file():

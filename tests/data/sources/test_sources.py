@@ -160,6 +160,14 @@ def test_json_arrays_and_lines_are_read(read_in):
     assert (lines.columns, read(lines)) == ({"id": "DOUBLE"}, [(1.0,), (2.0,)])
 
 
+def test_keys_that_are_the_same_to_sql_are_refused_with_both(read_in):
+    (read_in.project / "a.json").write_text('{"ID": 1}\n{"id": 2}\n')
+    with pytest.raises(TerminalError, match="the keys 'ID' and 'id', which are the same to SQL"):
+        read_in(JsonSource(type="json", path="a.json"))
+    (read_in.project / "a.json").write_text('{"id": 1, "id_1": 2}\n')
+    assert read(read_in(JsonSource(type="json", path="a.json"))) == [(1, 2)]
+
+
 def test_broken_json_and_parquet_name_the_file(read_in):
     (read_in.project / "a.json").write_text('[{"id": 1}, {"id"')
     (read_in.project / "a.parquet").write_text("this is no parquet")
