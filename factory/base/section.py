@@ -308,7 +308,9 @@ def _check_path(value: str) -> str:
     return value
 
 
-def _check_data_path(value: str, info: ValidationInfo) -> str:
+def check_data_path(value: str, info: ValidationInfo) -> str:
+    """A path below one of the folders that sources may read."""
+    _check_path(value)
     surroundings = info.context
     folders = surroundings.data_folders if isinstance(surroundings, Surroundings) else (".",)
     path = PurePosixPath(value)
@@ -372,7 +374,7 @@ Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 ProjectPath = Annotated[Text, AfterValidator(_check_path)]
 """A path below the project's folder."""
 
-DataPath = Annotated[ProjectPath, AfterValidator(_check_data_path)]
+DataPath = Annotated[Text, AfterValidator(check_data_path)]
 """A path or glob below one of the folders that sources may read: the platform's `data_folders`."""
 
 ProjectFile = Annotated[ProjectPath, AfterValidator(_check_is_there)]

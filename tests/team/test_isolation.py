@@ -73,6 +73,8 @@ def test_the_lakes_own_prefix_is_no_source(problem, prefix) -> None:
     defaults = "storage: s3://lake/prod\n"
     found = problem(dataset(f"{{type: images, prefix: '{prefix}'}}"), defaults)
     assert "is the lake's" in found
+    found = problem(dataset(f"{{type: csv, path: '{prefix}/*.csv'}}"), defaults)
+    assert "is the lake's" in found
 
 
 @pytest.mark.parametrize(

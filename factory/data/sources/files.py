@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from factory.base.errors import TerminalError
 from factory.base.files import is_hidden
-from factory.base.section import DataPath
+from factory.data.sources.object_stores import FilesPath, fetch, is_in_store
 from factory.data.sources.source import IngestContext, Source
 
 if TYPE_CHECKING:
@@ -59,17 +59,22 @@ class FilesToRead:
 
 
 class FileSource(Source):
-    """Files of one format below the project's folder; columns are matched by name."""
+    """Files of one format below the project's folder, or in an object store; columns are matched by name."""
 
-    path: DataPath
+    path: FilesPath
+    """A file or a glob: `data/*.csv`, `s3://bucket/folder/*.csv`."""
 
     advice: ClassVar[str] = ""
     """What to do about a broken file, for errors."""
 
     def read(self, context: IngestContext) -> "Rows":
         """The rows of every file that `path` names."""
-        files = project_files(context.folders, self.path)
-        return self.read_files(files, context.project, context.file, context.columns)
+        if not is_in_store(self.path):
+            files = project_files(context.folders, self.path)
+            return self.read_files(files, context.project, context.file, context.columns)
+        with tempfile.TemporaryDirectory(dir=context.workspace) as folder:
+            files = fetch(self.path, context.lake.storage, Path(folder))
+            return self.read_files(files, Path(folder), context.file, context.columns)
 
     def read_files(
         self,

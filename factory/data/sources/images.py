@@ -2,24 +2,23 @@
 
 import logging
 import os
-import re
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.files import is_hidden
 from factory.base.hosts import PublicUrl
 from factory.base.rules import Broken, rule
-from factory.base.section import DataPath, Section, Surroundings, Text
+from factory.base.section import DataPath, Section
 from factory.data.images.labels import FolderLabels, Labels
 from factory.data.images.store import Found, ImageError, ImageStore
+from factory.data.sources.object_stores import StorePrefix, check_lake
 from factory.data.sources.source import IngestContext, Source
-from factory.lake.storage.address import overlap
 
 if TYPE_CHECKING:
     from factory.data.folders import DataFolders
@@ -46,27 +45,6 @@ class ImageLimits(Section):
     """Width times height; an image with more counts as one that cannot be read."""
 
 
-def _check_prefix(value: str, info: ValidationInfo) -> str:
-    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^?#]*)?", value):
-        raise PydanticCustomError(
-            "prefix",
-            "{value} is no address of an object store: write one such as s3://bucket/images",
-            {"value": repr(value)},
-        )
-    found = value.rstrip("/")
-    surroundings = info.context
-    if isinstance(surroundings, Surroundings) and overlap(found, surroundings.storage):
-        raise PydanticCustomError(
-            "prefix",
-            "{value} is the lake's, which holds the datasets of all teams",
-            {
-                "value": repr(value),
-                "advice": "read a dataset through `inputs`, or write another prefix",
-            },
-        )
-    return found
-
-
 class ImagesSource(Source):
     """Images: one row a file, its bytes kept beside the table.
 
@@ -77,7 +55,7 @@ class ImagesSource(Source):
     type: Literal["images"]
     path: DataPath | None = None
     url: PublicUrl | None = None
-    prefix: Annotated[Text, AfterValidator(_check_prefix)] | None = None
+    prefix: StorePrefix | None = None
     connection: str | None = None
     """An Airflow HTTP connection, which adds its login and headers to `url`."""
     max_bytes: int = Field(default=5_000_000_000, ge=1)
@@ -121,8 +99,7 @@ class ImagesSource(Source):
         elif self.url is not None:
             yield from kept.images(self._behind_address(str(self.url), context))
         elif self.prefix is not None:
-            if overlap(self.prefix, context.lake.storage):
-                raise ImageError(f"{self.prefix} is the lake's: read a dataset through `inputs`")
+            check_lake(self.prefix, context.lake.storage)
             yield from kept.images(_in_store(self.limits, self.prefix, context.workspace))
         kept.finish()
 
