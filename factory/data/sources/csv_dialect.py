@@ -8,12 +8,13 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Section
 
 _MARKS = ",;\t|"
@@ -83,9 +84,9 @@ class CsvDialect(Section):
     """What to do about a column that is numbers or dates but for a few values: it stays text, with a warning or without
     one, or the run fails."""
 
-    @model_validator(mode="after")
-    def _different_marks(self) -> Self:
-        """Check that no two marks are the same, which DuckDB would refuse when it reads."""
+    @rule
+    def _different_marks(self) -> Broken:
+        """No two marks are the same, which DuckDB would refuse when it reads."""
         pairs = [
             ("thousands", "decimal"),
             ("delimiter", "quote"),
@@ -95,12 +96,11 @@ class CsvDialect(Section):
         for one, other in pairs:
             mark = getattr(self, one)
             if mark and mark == getattr(self, other):
-                raise PydanticCustomError(
+                yield PydanticCustomError(
                     "marks",
                     "`{one}` and `{other}` are both {mark}: write how the file has them",
                     {"one": one, "other": other, "mark": repr(mark), "at": (one,)},
                 )
-        return self
 
     @property
     def is_copied(self) -> bool:

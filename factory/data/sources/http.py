@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.hosts import PublicUrl
+from factory.base.rules import Broken, rule
 from factory.data.sources.csv import CsvSource
 from factory.data.sources.csv_dialect import CsvDialect
 from factory.data.sources.files import FileSource
@@ -29,16 +30,15 @@ class HttpSource(CsvDialect, Source):
     connection: str | None = None
     max_bytes: int = Field(default=1_000_000_000, ge=1)
 
-    @model_validator(mode="after")
-    def _dialect_of_csv(self) -> "HttpSource":
+    @rule
+    def _dialect_of_csv(self) -> Broken:
         said = sorted(self.model_fields_set & set(CsvDialect.model_fields))
         if said and self.format != "csv":
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "dialect",
                 "`{key}` says how CSV files are written, and this one is {format}: leave it out",
                 {"key": said[0], "format": self.format, "at": (said[0],)},
             )
-        return self
 
     def read(self, context: IngestContext) -> "Rows":
         """Download the file and read it."""
