@@ -84,7 +84,7 @@ def _scores(result: Result) -> str:
         f"{name}: {value:.4g}" + (f" (in production: {before[name]:.4g})" if name in before else "")
         for name, value in sorted((result.get("metrics") or {}).items())
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *result.get("findings", ())])
 
 
 _WORDS: dict[Event, Callable[[Result], _Words]] = {

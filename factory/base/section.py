@@ -45,6 +45,8 @@ DATA_FOLDERS = ("data",)
 KEPT_OUT = ("configs", "dags")
 """Folders of a project that no source reads, whatever the platform says."""
 _DURATION = re.compile(r"(\d+)\s*(s|m|h|d|w)")
+DURATION_PATTERN = rf"^\s*{_DURATION.pattern}\s*$"
+"""What a duration looks like, for JSON schemas."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -152,6 +154,14 @@ class NotTrained:
 
     is_read: bool = False
     """Whether training reads it, though the trained model is the same whatever it says."""
+
+
+@dataclass(frozen=True)
+class AddedLater:
+    """Marks a field that registered versions were trained without.
+
+    While it has its default, the configuration's hash leaves it out: theirs stays what it was.
+    """
 
 
 @dataclass(frozen=True)
@@ -280,7 +290,12 @@ def _check_package(value: str, packages: tuple[str, ...]) -> None:
     )
 
 
-def _read_duration(value: object) -> int:
+def read_duration(value: object) -> int:
+    """The seconds of a duration as it is written.
+
+    Raises:
+        PydanticCustomError: It is none.
+    """
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
         return int(match[1]) * _SECONDS[match[2]]
     raise PydanticCustomError(
@@ -362,9 +377,9 @@ FunctionPath = Annotated[DottedPath, AfterValidator(_check_function)]
 
 Seconds = Annotated[
     int,
-    BeforeValidator(_read_duration),
+    BeforeValidator(read_duration),
     PlainSerializer(lambda seconds: f"{seconds}s"),
-    WithJsonSchema({"type": "string", "pattern": rf"^\s*{_DURATION.pattern}\s*$"}),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
 ]
 """A duration, written `30s`, `15m`, `12h`, `7d` or `2w`; whole seconds once read."""
 

@@ -14,6 +14,8 @@ from factory.models.record import RELEASE_FILE
 if TYPE_CHECKING:
     import pandas as pd
 
+    from factory.models.tracking import Tracking
+
 # MLflow writes the first into every copy of a registered model, and we the other.
 _NOT_THE_MODEL = frozenset({"registered_model_meta", RELEASE_FILE})
 
@@ -68,6 +70,26 @@ def downloaded(uri: str, expected: str | None = None) -> Iterator[Path]:
         if expected is not None:
             verify(local, expected, uri)
         yield local
+
+
+@contextmanager
+def artifact(tracking: "Tracking", run_id: str, path: str) -> Iterator[Path | None]:
+    """A copy of a file among a run's artifacts, gone afterwards; None if the run has no such file.
+
+    Args:
+        tracking: The MLflow server.
+        run_id: MLflow's id of the run.
+        path: The file below the run's artifacts, in a folder.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+    """
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+        with tracking.asked() as client:
+            there = client.list_artifacts(run_id, path.rpartition("/")[0])
+            found = any(one.path == path for one in there)
+            local = client.download_artifacts(run_id, path, folder) if found else None
+        yield Path(local) if local else None
 
 
 def read_example(folder: Path) -> "pd.DataFrame | None":

@@ -1,143 +1,31 @@
 """Decide whether the challenger goes into production, on thresholds and the same rows for both; do it."""
 
-import json
 import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from factory.base.errors import TerminalError
-from factory.base.values import Result
 from factory.models import registry, switching
+from factory.models.files import artifact
+from factory.models.gate_decision import ApprovalAnswer, GateDecision, PromotionOutcome, Threshold
 from factory.models.predictor import load_predictor
 from factory.models.promotion import Bounds, Margin, Promotion
 from factory.models.registry import Version
 from factory.models.tracking import Tracking
+from factory.training.guard.finding import Finding
+from factory.training.guard.known_rows import ARTIFACTS, FILE, TrainingRows
 from factory.training.metrics import score
 from factory.training.model import Model
-from factory.training.split import read_part
+from factory.training.split import DividedRows, read_part, read_test_rows
 from factory.training.sweep import FinalTest
 
 logger = logging.getLogger(__name__)
 
-GateVerdict = Literal["promote", "approve", "keep"]
-
-
-class Threshold(Result):
-    """A metric of the challenger, and what it has to keep to."""
-
-    metric: str
-    min: float | None
-    max: float | None
-    value: float | None
-    """None where the metric could not be computed for the test rows."""
-
-    @property
-    def is_met(self) -> bool:
-        """Whether the value is known and within the bounds, which are included."""
-        low = -math.inf if self.min is None else self.min
-        high = math.inf if self.max is None else self.max
-        return self.value is not None and low <= self.value <= high
-
-    def __str__(self) -> str:
-        wanted = [f"at least {self.min:g}"] if self.min is not None else []
-        wanted += [f"at most {self.max:g}"] if self.max is not None else []
-        found = "could not be computed" if self.value is None else f"is {self.value:.6g}"
-        return f"test {self.metric} {found}, `promotion.require` wants {' and '.join(wanted)}"
-
-
-class GateDecision(Result):
-    """What becomes of a challenger, and all that this was decided on."""
-
-    model: str
-    version: int
-    """The challenger."""
-    champion: int | None
-    verdict: GateVerdict
-    reason: str
-    """One sentence."""
-    metric: str
-    """The objective's."""
-    goal: Literal["maximize", "minimize"]
-    metrics: dict[str, float]
-    """The challenger's, on the test rows."""
-    champion_metrics: dict[str, float]
-    """The champion's on the same rows; empty where it was not scored."""
-    thresholds: tuple[Threshold, ...]
-    margin: float | None
-    """By how much the champion has to be beaten, in the objective's metric; None where it has not."""
-    gain: float | None
-    """By how much it is beaten; negative where it is not."""
-    rows: int
-    """How many test rows there are."""
-    mlflow_run_id: str
-
-    def table(self) -> str:
-        """Champion and challenger side by side, in Markdown."""
-        champion = "none" if self.champion is None else f"version {self.champion}"
-        lines = [
-            f"| test metric | champion ({champion}) | challenger (version {self.version}) |",
-            "|---|---|---|",
-        ]
-        lines += [
-            f"| {f'**{name}**' if name == self.metric else name} "
-            f"| {_number(self.champion_metrics.get(name))} | {_number(self.metrics.get(name))} |"
-            for name in (self.metric, *sorted(set(self.metrics) - {self.metric}))
-        ]
-        return "\n".join(lines)
-
-    def tags(self) -> dict[str, str]:
-        """The decision as tags of the version and of the training run."""
-        thresholds = {one.metric: [one.min, one.max, one.value] for one in self.thresholds}
-        tags = {
-            "gate": self.verdict,
-            "gate_why": self.reason,
-            "gate_champion": "" if self.champion is None else str(self.champion),
-            "gate_metric": f"{self.goal} test_{self.metric}",
-            "gate_score": _text(self.metrics.get(self.metric)),
-            "gate_champion_score": _text(self.champion_metrics.get(self.metric)),
-            "gate_margin": _text(self.margin),
-            "gate_thresholds": json.dumps(thresholds) if thresholds else "",
-        }
-        return {name: text for name, text in tags.items() if text}
-
-
-class ApprovalAnswer(Result):
-    """What came of asking for approval."""
-
-    approved: bool
-    by: str | None
-    """The user who answered; None when nobody did and time ran out."""
-    within: int
-    """How long there was to answer, in seconds."""
-
-    def __str__(self) -> str:
-        if self.by is not None:
-            return f"{'approved' if self.approved else 'rejected'} by {self.by}"
-        then = "so it is approved" if self.approved else "so it is rejected"
-        return f"no answer within {_duration(self.within)}, {then}"
-
-
-class PromotionOutcome(Result):
-    """How a training run ended for its model."""
-
-    model: str
-    version: int
-    """The challenger."""
-    champion: int | None
-    """The version that is in production now."""
-    previous: int | None
-    """The version that was."""
-    promoted: bool
-    reason: str
-    metrics: dict[str, float]
-    """The challenger's, on the test rows."""
-    champion_metrics: dict[str, float]
-    """Those of the version that was in production, on the same rows."""
-
 
 def gate(
+    split: DividedRows,
     tested: FinalTest,
     model: Model,
     promotion: Promotion,
@@ -154,6 +42,7 @@ def gate(
     run's note.
 
     Args:
+        split: How the rows were divided.
         tested: The challenger's metrics on the test rows.
         model: The model's section of the team file.
         promotion: Its rules.
@@ -169,8 +58,10 @@ def gate(
     champion = registry.champion(name, tracking=tracking)
     scores: Mapping[str, float] = {}
     failure: str | None = None
+    overlap: tuple[Finding, ...] = ()
     if champion is not None and champion.number != version:
         scores, failure = _score(champion, model, workspace, tracking)
+        overlap = _overlap(champion, split, model, workspace, tracking)
     metric = model.objective.metric
     draft = GateDecision(
         model=name,
@@ -189,6 +80,8 @@ def gate(
         gain=_gain(model, tested.metrics.get(metric), scores.get(metric)),
         rows=tested.rows,
         mlflow_run_id=mlflow_run_id,
+        baseline=tested.baseline,
+        findings=(*split.findings, *tested.findings, *overlap),
     )
     is_better, reason = _judge(draft, failure)
     decision = draft.model_copy(update=_verdict(promotion, reason, is_better=is_better))
@@ -218,6 +111,28 @@ def _score(
     return scores.values, f"{metric} cannot be computed for it: {scores.skipped[metric]}"
 
 
+def _overlap(
+    champion: Version, split: DividedRows, model: Model, workspace: Path, tracking: Tracking
+) -> tuple[Finding, ...]:
+    """The finding if the champion has learned from test rows; nothing where it has left no hashes of its rows."""
+    guard, rows = model.guard.champion_overlap, read_test_rows(workspace)
+    if guard.action == "off" or rows is None:
+        return ()
+    with artifact(tracking, champion.record.mlflow_run_id, f"{ARTIFACTS}/{FILE}") as file:
+        if file is None:
+            return ()
+        try:
+            known = TrainingRows.load(file).known((*split.features, split.target), rows)
+        except ValueError as error:
+            logger.warning(
+                "Nobody knows which rows version %d was trained on: %s", champion.number, error
+            )
+            return ()
+    if known is None:
+        return ()
+    return tuple(found for found in guard.look(*known, champion.number) if found is not None)
+
+
 def _threshold(metric: str, bounds: Bounds, metrics: Mapping[str, float]) -> Threshold:
     return Threshold(metric=metric, min=bounds.min, max=bounds.max, value=metrics.get(metric))
 
@@ -237,6 +152,12 @@ def _judge(draft: GateDecision, failure: str | None) -> tuple[bool, str]:
     missed = [str(threshold) for threshold in draft.thresholds if not threshold.is_met]
     if draft.champion == draft.version:
         return False, f"version {draft.version} is the champion already"
+    halting = [str(finding) for finding in draft.findings if finding.action == "halt"]
+    if halting:
+        return (
+            False,
+            f"nobody can believe the scores of version {draft.version}: {'; '.join(halting)}",
+        )
     if missed:
         return False, f"version {draft.version} misses a threshold: {'; '.join(missed)}"
     if draft.champion is None:
@@ -288,6 +209,8 @@ def _write_decision(decision: GateDecision, tracking: Tracking) -> None:
     logger.info("%s: %s: %s", decision.model, decision.verdict, decision.reason)
     for threshold in decision.thresholds:
         logger.info("%s: %s", "met" if threshold.is_met else "MISSED", threshold)
+    for finding in decision.findings:
+        logger.warning("%s", finding)
     logger.info("\n%s", decision.table())
     tags = decision.tags()
     registry.tag(decision.model, decision.version, tags, tracking=tracking)
@@ -364,6 +287,7 @@ def _outcome(decision: GateDecision, reason: str, *, promoted: bool) -> Promotio
         reason=reason,
         metrics=decision.metrics,
         champion_metrics=decision.champion_metrics,
+        findings=tuple(map(str, decision.findings)),
     )
 
 
@@ -379,18 +303,3 @@ def _write_outcome(outcome: PromotionOutcome, decision: GateDecision, tracking: 
     registry.tag(outcome.model, outcome.version, tags, tracking=tracking)
     tracking.log(decision.mlflow_run_id, tags=tags)
     tracking.write_section(decision.mlflow_run_id, "Outcome", f"{text}.")
-
-
-def _duration(seconds: int) -> str:
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds % length == 0:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.6g}"
-
-
-def _text(value: float | None) -> str:
-    return "" if value is None else repr(value)

@@ -11,6 +11,7 @@ from mlflow.models import Model
 from factory.base.errors import TerminalError
 from factory.models.files import downloaded, read_example
 from factory.models.record import ModelRecord
+from factory.models.replay import check_replay
 from factory.models.signing import check_signature
 from factory.models.tracking import Tracking
 from factory.trainers.dispatch import trainer_of
@@ -116,6 +117,8 @@ def read_predictor(record: ModelRecord, uri: str, *, limit_threads: bool = True)
 
     Raises:
         TerminalError: See `load_predictor`.
+        OtherPredictionsError: In the versions of packages that are installed here it says something else than
+            when it was registered.
     """
     check_signature(record)
     with downloaded(uri, record.sha256) as folder:
@@ -127,4 +130,7 @@ def read_predictor(record: ModelRecord, uri: str, *, limit_threads: bool = True)
             )
         trainer = trainer_of(known, limit_threads=limit_threads)
         model = trainer.load_logged(folder, known.packages)
-        return Predictor(known, model, trainer, read_example(folder))
+        example = read_example(folder)
+        what = f"{known.model} version {known.version}"
+        check_replay(what, known.example, trainer, model, example)
+        return Predictor(known, model, trainer, example)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from factory.base.digests import sha256
 from factory.base.rules import Broken, rule
 from factory.base.section import (
+    AddedLater,
     Doubt,
     ListOf,
     NotTrained,
@@ -32,44 +33,14 @@ from factory.team.schedule import InputsField, Schedule, ScheduleField
 from factory.trainers.dispatch import trainer_class, usable_cpus
 from factory.trainers.trainer import IMAGE_COLUMN, Trainer
 from factory.training.backends.backend import AnyBackend
+from factory.training.division import Method, Split
+from factory.training.guard.section import Guards
 from factory.training.metrics import Goal, Metric, find_metric, known_metrics, unknown_metric
 from factory.training.search.strategy import AnySearch
 from factory.training.tasks import TASKS, LearningTask, TaskName
 
 TASKS_WITH_ROWS = ("split", "trial", "test")
 """The tasks of a training DAG that handle rows, in their order."""
-
-
-class Split(Section):
-    """How rows are divided into train, validation and test; fractions of all rows.
-
-    `stratified` keeps the classes' proportions, `time` puts the newest rows of `column` last,
-    `group` keeps rows with the same `column` together.
-    """
-
-    test: float = Field(default=0.2, gt=0, lt=1)
-    validation: float = Field(default=0.2, gt=0, lt=1)
-    seed: int = Field(default=0, ge=0, le=2**32 - 1)
-    method: Literal["random", "stratified", "time", "group"] | None = None
-    column: Text | None = None
-
-    @rule
-    def _consistent(self) -> Broken:
-        if self.test + self.validation >= 1:
-            yield PydanticCustomError(
-                "split",
-                "`test` {test} and `validation` {validation} leave no rows to train on: "
-                "together they must stay below 1",
-                {"test": self.test, "validation": self.validation},
-            )
-        if (self.method in ("time", "group")) != (self.column is not None):
-            yield PydanticCustomError(
-                "split",
-                "`method: {method}` needs `column`"
-                if self.column is None
-                else "`column` belongs to `method: time` or `method: group` only",
-                {"method": str(self.method)},
-            )
 
 
 class Objective(Section):
@@ -93,6 +64,8 @@ class Model(Section):
     preprocessing: OwnFunctionPath | None = None
     """A function `(features: DataFrame) -> transformer` that replaces the default preprocessing."""
     split: Split = Split()
+    guard: Guards = Guards()
+    """What makes a score unbelievable, and keeps a version out of production."""
     search: AnySearch
     objective: Objective
     metrics: Annotated[ListOf[Text], NotTrained(is_read=True)] = ()
@@ -327,7 +300,15 @@ class Model(Section):
         return whole.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
 
     @property
-    def split_method(self) -> str:
+    def uses_default_preprocessing(self) -> bool:
+        """Whether one of its estimators gets columns as the default preprocessing prepares them."""
+        paths = self.search.estimators
+        return self.preprocessing is None and any(
+            trainer_class(path).takes_preprocessing for path in paths
+        )
+
+    @property
+    def split_method(self) -> Method:
         """How rows are divided: as written, else as is usual for the task."""
         return self.split.method or self.learning_task.default_split
 
@@ -369,9 +350,13 @@ def _marks(section: type[Section]) -> dict[str, NotTrained]:
 
 def _not_trained(section: Section) -> dict[str, Any]:
     """The fields that do not change what is trained, in the section and in those below it."""
-    found: dict[str, Any] = dict.fromkeys(_marks(type(section)), True)
-    for name in type(section).model_fields:
+    found: dict[str, Any] = {}
+    for name, field in type(section).model_fields.items():
         value = getattr(section, name)
-        if name not in found and isinstance(value, Section) and (below := _not_trained(value)):
-            found[name] = below
+        is_later = any(isinstance(mark, AddedLater) for mark in field.metadata)
+        if any(isinstance(mark, NotTrained) for mark in field.metadata) or (is_later and value == field.get_default(call_default_factory=True)):
+            found[name] = True
+        elif isinstance(value, Section) and (below := _not_trained(value)):
+            whole = below == dict.fromkeys(type(value).model_fields, True)
+            found[name] = True if whole else below
     return found

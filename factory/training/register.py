@@ -12,9 +12,10 @@ from factory.base.errors import TerminalError
 from factory.base.values import Result
 from factory.models import registry
 from factory.models.creation import created_once
-from factory.models.files import digest, downloaded
+from factory.models.files import digest, downloaded, read_example
 from factory.models.record import ModelFacts, ModelRecord
 from factory.models.registry import CHALLENGER
+from factory.models.replay import record_example
 from factory.models.signing import signed
 from factory.models.tracking import Tracking, TrainingRun
 from factory.models.training_leftovers import delete_duplicate_versions
@@ -153,6 +154,8 @@ def _log_verified(
             mlflow.models.Model.load(folder).signature
         )
         read_back = trainer.load_logged(folder, facts.packages)
+        example = record_example(folder, trainer, read_back, read_example(folder))
+        facts = facts.model_copy(update={"example": example})
     there = trainer.predict(read_back, rows).values
     agree = np.array_equal(here, there) if here.dtype.kind != "f" else np.allclose(here, there)
     if not agree:

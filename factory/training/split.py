@@ -1,9 +1,9 @@
 """Divide rows into train, validation and test, once for all trials of a run, and store the parts."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,17 +19,15 @@ from factory.data.columns import TEXT, is_numeric, learnable, require_columns
 from factory.data.images.frames import BYTES, as_frame, bytes_schema, with_bytes
 from factory.data.images.store import ImageStore
 from factory.lake.table import Lake
-from factory.training.model import Model, Split
+from factory.training.division import PARTS, Divided, Division, Method, Part, divide
+from factory.training.guard.features import Columns, sampled
+from factory.training.guard.finding import Finding
+from factory.training.guard.known_rows import FILE as TRAINING_ROWS
+from factory.training.guard.known_rows import TrainingRows
+from factory.training.guard.rows import DividedParts
+from factory.training.model import Model
 
 logger = logging.getLogger(__name__)
-
-Part = Literal["train", "validation", "test"]
-"""One of the three into which rows are divided; a file in the workspace."""
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
-
-Indices = NDArray[np.int64]
-Division = dict[Part, Indices]
-Values = NDArray[Any]
 
 
 class DividedRows(Result):
@@ -39,13 +37,17 @@ class DividedRows(Result):
     features: tuple[str, ...]
     columns: dict[str, str]
     """Each feature's form: `double`, `large_string`, `timestamp[us]`, and `large_binary` for images."""
-    method: Literal["random", "stratified", "time", "group"]
+    method: Method
     seed: int
     rows: dict[Part, int]
     dropped: int
     """Rows without a target, which are in no part."""
+    left_out: int = 0
+    """Rows of rare classes, and rows in the gaps of `method: time`, which are in no part either."""
     classes: dict[Part, dict[str, int]]
     """Rows of each class; empty for a regression."""
+    findings: tuple[Finding, ...] = ()
+    """What makes scores on these rows unbelievable."""
 
 
 def split(
@@ -70,31 +72,43 @@ def split(
         TerminalError: A column is missing or of no use, an image is not there, or there are too few
             rows to divide.
     """
-    names = rows.schema.names
-    target, column = model.target, model.split.column
-    require_columns([target], names, "target")
-    require_columns(model.features or (), names, "features")
-    require_columns([column] if column else (), names, "split.column")
-    if model.image_column is None:
-        others = tuple(name for name in names if name not in (target, column))
-        features = model.features or others
-    elif images is None:
+    features = _features(rows.schema.names, model)
+    if model.image_column is not None and images is None:
         raise TerminalError(f"the images in {model.image_column!r} lie in a lake: hand in `images`")
+    wanted = list(dict.fromkeys([*features, model.target, *model.split.columns]))
+    table = rows.select(wanted) if isinstance(rows, pa.Table) else rows.to_table(columns=wanted)
+
+    known, dropped = _with_target(table, model)
+    prepared = learnable(known, features).append_column(model.target, known.column(model.target))
+    given, order = _in_content_order(prepared, known, model)
+    prepared = prepared.take(order)
+    division, findings = _divide(given, model)
+    findings += _look(prepared, given, division, model)
+    for finding in findings:
+        logger.warning("%s", finding)
+    _remember_rows(prepared.column_names, given, division, workspace)
+    return _store(prepared, division, model, features, dropped, findings, workspace, images)
+
+
+def _features(names: Sequence[str], model: Model) -> tuple[str, ...]:
+    """The columns to learn from; of rows with these columns.
+
+    Raises:
+        TerminalError: One that is needed is missing, or nothing is left to learn from.
+    """
+    require_columns([model.target], names, "target")
+    require_columns(model.features or (), names, "features")
+    of_split = model.split.columns
+    require_columns(of_split, names, "split.key" if model.split.key else "split.column")
+    if model.image_column is None:
+        others = tuple(name for name in names if name != model.target and name not in of_split)
+        features = model.features or others
     else:
         features = (model.image_column,)
     require_columns(features, names, "features")
     if not features:
         raise TerminalError(f"features: the rows hold nothing but {', '.join(names)}: add columns")
-    wanted = list(dict.fromkeys([*features, target, *([column] if column else [])]))
-    table = rows.select(wanted) if isinstance(rows, pa.Table) else rows.to_table(columns=wanted)
-
-    known, dropped = _with_target(table, model)
-    prepared = learnable(known, features).append_column(target, known.column(target))
-    values = _split_values(known, column)
-    order = _content_order(prepared, values)
-    prepared = prepared.take(order)
-    division = _divide(model, prepared, None if values is None else values[order])
-    return _store(prepared, division, model, features, dropped, workspace, images)
+    return features
 
 
 def _with_target(rows: pa.Table, model: Model) -> tuple[pa.Table, int]:
@@ -126,23 +140,40 @@ def _with_target(rows: pa.Table, model: Model) -> tuple[pa.Table, int]:
     return kept.set_column(place, model.target, target), dropped
 
 
-def _content_order(prepared: pa.Table, values: Values | None) -> Indices:
-    """Row numbers sorted by a hash of each row; rows with equal hashes are interchangeable."""
+def _in_content_order(
+    prepared: pa.Table, known: pa.Table, model: Model
+) -> tuple[Divided, NDArray[np.int64]]:
+    """What the division looks at, sorted by a hash of each row, and the order; equal rows are interchangeable."""
     frame = prepared.to_pandas(split_blocks=True)
-    if values is not None:
-        # By place, not by name: the split's column may be a feature too.
-        frame.insert(0, "split", values, allow_duplicates=True)
-    return np.argsort(pd.util.hash_pandas_object(frame, index=False).to_numpy(), kind="stable")
+    columns = tuple(_split_values(known, column) for column in model.split.columns)
+    features, content = _hashes(frame.iloc[:, :-1]), _hashes(frame)
+    target = frame.iloc[:, -1].to_numpy()
+    whole = content
+    if columns:
+        for at, values in enumerate(columns):
+            # By place, not by name: the split's column may be a feature too.
+            frame.insert(at, "split", values, allow_duplicates=True)
+        whole = _hashes(frame)
+    order = np.argsort(whole, kind="stable")
+    given = Divided(
+        target=target[order],
+        columns=tuple(values[order] for values in columns),
+        content=content[order],
+        features=features[order],
+    )
+    return given, order
 
 
-def _split_values(known: pa.Table, column: str | None) -> Values | None:
-    if column is None:
-        return None
+def _hashes(frame: pd.DataFrame) -> NDArray[np.uint64]:
+    return np.asarray(pd.util.hash_pandas_object(frame, index=False).to_numpy(), dtype=np.uint64)
+
+
+def _split_values(known: pa.Table, column: str) -> NDArray[Any]:
     values = known.column(column)
     unknown = pc.sum(pc.is_null(values, nan_is_null=True)).as_py()
     if unknown:
         raise TerminalError(
-            f"split.column: {unknown} rows have no {column!r}, so they belong nowhere: "
+            f"split: {unknown} rows have no {column!r}, so they belong nowhere: "
             f"take them out in a transform (`where {column} is not null`)"
         )
     if pa.types.is_dictionary(values.type):
@@ -154,91 +185,97 @@ def _split_values(known: pa.Table, column: str | None) -> Values | None:
         form = pa.timestamp("us", tz=getattr(kind, "tz", None))
     else:
         form = TEXT
-    found: Values = values.cast(form, safe=False).to_numpy()
+    found: NDArray[Any] = values.cast(form, safe=False).to_numpy()
     return found
 
 
-def _divide(model: Model, prepared: pa.Table, values: Values | None) -> Division:
-    rows, config = prepared.num_rows, model.split
-    shuffled = np.random.default_rng(config.seed)
-    if model.split_method == "time":
-        division = _cut(_by_time(values), config)
-    elif model.split_method == "group":
-        division = _group(values, config, shuffled)
-    elif model.split_method == "stratified":
-        division = _stratified(prepared.column(model.target), config, shuffled)
-    else:
-        division = _cut(shuffled.permutation(rows), config)
-    for part in PARTS:
-        if len(division[part]) == 0:
-            raise TerminalError(
-                f"split: {rows} rows are too few: none would be left for {part} "
-                f"(test {config.test}, validation {config.validation})"
-            )
-    return division
+def _divide(given: Divided, model: Model) -> tuple[Division, list[Finding]]:
+    """The division; rows of rare classes are for training only, or in no part.
 
-
-def _cut(order: Indices, config: Split) -> Division:
-    """The last rows of an order are test, those before them validation, the first train."""
-    rows = len(order)
-    test = round(rows * config.test)
-    train = rows - test - round(rows * config.validation)
-    return {
-        "train": order[:train],
-        "validation": order[train : rows - test],
-        "test": order[rows - test :],
-    }
-
-
-def _by_time(values: Values | None) -> Indices:
-    if values is None or values.dtype == object:
-        raise TerminalError(
-            "split.column: `method: time` needs a column of dates, timestamps or numbers: "
-            "cast it in a transform, such as `cast(day as date)`"
-        )
-    return np.argsort(values, kind="stable")
-
-
-def _stratified(target: pa.ChunkedArray, config: Split, random: np.random.Generator) -> Division:
-    """Divide each class on its own; with three rows or more, it is in every part."""
-    labels, codes = np.unique(target.to_numpy(), return_inverse=True)
+    Raises:
+        TerminalError: There are rare classes, or one that stands for no value, and nobody has said what to do.
+    """
+    method = model.split_method
+    if not model.learning_task.has_classes:
+        return divide(model.split, method, given), []
+    labels, codes = np.unique(given.target, return_inverse=True)
     counts = np.bincount(codes)
-    rare = [f"{labels[at]!s} ({counts[at]})" for at in np.flatnonzero(counts < len(PARTS))]
-    if rare:
-        raise TerminalError(
-            f"split: `method: stratified` needs 3 rows of each class; there are fewer of "
-            f"{', '.join(rare[:10])}: take them out in a transform, or use `method: random`"
-        )
-    parts: dict[Part, list[Indices]] = {part: [] for part in PARTS}
-    for code, count in enumerate(counts):
-        members = random.permutation(np.flatnonzero(codes == code))
-        test = int(np.clip(round(count * config.test), 1, count - 2))
-        validation = int(np.clip(round(count * config.validation), 1, count - test - 1))
-        parts["test"].append(members[:test])
-        parts["validation"].append(members[test : test + validation])
-        parts["train"].append(members[test + validation :])
-    return {part: np.sort(np.concatenate(pieces)) for part, pieces in parts.items()}
-
-
-def _group(values: Values | None, config: Split, random: np.random.Generator) -> Division:
-    """Deal whole groups out, in random order: first to test, then to validation, the rest to train."""
-    groups, codes = np.unique(np.asarray(values), return_inverse=True)
-    if len(groups) < len(PARTS):
-        raise TerminalError(
-            f"split: `method: group` needs 3 groups or more in {config.column!r}, "
-            f"and there are {len(groups)}"
-        )
-    order = random.permutation(len(groups))
-    filled = np.cumsum(np.bincount(codes)[order]) / len(codes)
-    test = int(np.clip(np.searchsorted(filled, config.test) + 1, 1, len(groups) - 2))
-    both = np.searchsorted(filled, filled[test - 1] + config.validation) + 1
-    validation = int(np.clip(both, test + 1, len(groups) - 1))
-    chosen: dict[Part, Indices] = {
-        "test": order[:test],
-        "validation": order[test:validation],
-        "train": order[validation:],
+    of_class = {str(label): int(rows) for label, rows in zip(labels, counts, strict=True)}
+    missing = model.guard.missing_class.look(model.target, of_class)
+    findings = [missing] if missing else []
+    is_rare = (counts < model.guard.rare_classes.rows)[codes]
+    if not is_rare.any():
+        return divide(model.split, method, given), findings
+    findings.append(model.guard.rare_classes.found(labels, counts))
+    common = np.flatnonzero(~is_rare)
+    division = {
+        part: common[members]
+        for part, members in divide(model.split, method, given.take(common)).items()
     }
-    return {part: np.flatnonzero(np.isin(codes, members)) for part, members in chosen.items()}
+    if model.guard.rare_classes.action == "train":
+        division["train"] = np.concatenate([division["train"], np.flatnonzero(is_rare)])
+    return division, findings
+
+
+def _look(prepared: pa.Table, given: Divided, division: Division, model: Model) -> list[Finding]:
+    """What the guards find about the rows and about their division."""
+    guard, has_classes = model.guard, model.learning_task.has_classes
+    parts = DividedParts(
+        target={part: given.target[division[part]] for part in PARTS},
+        features={part: given.features[division[part]] for part in PARTS},
+        has_classes=has_classes,
+    )
+    found: list[Finding | None] = [
+        finding
+        for look in (guard.min_rows, guard.duplicates, guard.target_drift)
+        if look.action != "off"
+        for finding in look.look(parts)
+    ]
+    if model.image_column is None:
+        columns = Columns(
+            sampled(prepared),
+            model.target,
+            has_classes=has_classes,
+            takes_texts_as_categories=model.uses_default_preprocessing,
+        )
+        found += [
+            finding
+            for look in (guard.leakage, guard.identifiers, guard.free_text)
+            if look.action != "off"
+            for finding in look.look(columns)
+        ]
+    return [finding for finding in found if finding is not None]
+
+
+def _remember_rows(
+    columns: Sequence[str], given: Divided, division: Division, workspace: Path
+) -> None:
+    """Keep the hashes of training and test rows, by which a later gate knows rows again."""
+    TrainingRows.of(columns, given.content[division["train"]]).save(
+        training_rows_folder(workspace) / TRAINING_ROWS
+    )
+    file = _test_rows_file(workspace)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(file) as unfinished, unfinished.open("wb") as sink:
+        np.save(sink, given.content[division["test"]])
+
+
+def training_rows_folder(workspace: Path) -> Path:
+    """The folder with the hashes of the training rows, and with nothing else."""
+    return workspace / "row_hashes" / "train"
+
+
+def read_test_rows(workspace: Path) -> NDArray[np.uint64] | None:
+    """A hash of each test row, of its features and its target; None where rows were divided without."""
+    file = _test_rows_file(workspace)
+    if not file.exists():
+        return None
+    found: NDArray[np.uint64] = np.load(file, allow_pickle=False)
+    return found
+
+
+def _test_rows_file(workspace: Path) -> Path:
+    return workspace / "row_hashes" / "test" / "test_rows.npy"
 
 
 def _store(
@@ -247,6 +284,7 @@ def _store(
     model: Model,
     features: tuple[str, ...],
     dropped: int,
+    findings: Sequence[Finding],
     workspace: Path,
     images: Lake | ImageStore | None,
 ) -> DividedRows:
@@ -278,7 +316,9 @@ def _store(
             "seed": model.split.seed,
             "rows": {part: len(division[part]) for part in PARTS},
             "dropped": dropped,
+            "left_out": prepared.num_rows - sum(map(len, division.values())),
             "classes": classes,
+            "findings": tuple(findings),
         }
     )
     logger.info("Divided (%s, seed %d): %s", result.method, result.seed, result.rows)

@@ -4,19 +4,28 @@ import csv
 import io
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
 
 from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY
 from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
 from factory.models.tracking import Tracking, TrainingRun
+from factory.training.guard.finding import Finding
+from factory.training.guard.known_rows import ARTIFACTS
+from factory.training.guard.scores import baseline
 from factory.training.metrics import score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
-from factory.training.split import DividedRows, read_part
+from factory.training.split import DividedRows, read_part, training_rows_folder
 from factory.training.trial import Evaluation, Sweep, load_fitted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
@@ -194,6 +203,10 @@ class FinalTest(Result):
 
     metrics: dict[str, float]
     rows: int
+    baseline: dict[str, float] = Field(default_factory=dict)
+    """The metrics of a model that looks at no feature, on the same rows."""
+    findings: tuple[Finding, ...] = ()
+    """What makes the metrics unbelievable."""
 
 
 def final_test(
@@ -219,12 +232,47 @@ def final_test(
     scores = score(model.computed_metrics, target, predictions)
     for name, why in scores.skipped.items():
         logger.warning("No test_%s: %s", name, why)
+    dummy = _baseline(model, workspace, target)
+    findings = _look(model, predictions.values, scores.values, dummy)
+    for finding in findings:
+        logger.warning("%s", finding)
     tracking.log(
         sweep.parent_run_id,
-        metrics={f"test_{name}": value for name, value in scores.values.items()},
+        metrics={
+            **{f"test_{name}": value for name, value in scores.values.items()},
+            **{f"baseline_test_{name}": value for name, value in dummy.items()},
+        },
     )
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         save_test_plots(model, target, predictions, Path(folder))
         tracking.log_files(sweep.parent_run_id, Path(folder), at="test")
+    if training_rows_folder(workspace).is_dir():
+        tracking.log_files(sweep.parent_run_id, training_rows_folder(workspace), at=ARTIFACTS)
     logger.info("On %d test rows: %s", len(target), scores.values)
-    return FinalTest(metrics=scores.values, rows=len(target))
+    return FinalTest(
+        metrics=scores.values, rows=len(target), baseline=dummy, findings=tuple(findings)
+    )
+
+
+def _baseline(model: Model, workspace: Path, target: "NDArray[Any]") -> dict[str, float]:
+    """The metrics of a model that looks at no feature; of several, the best in each."""
+    _, trained_on = read_part(workspace, "train")
+    has_classes = model.learning_task.has_classes
+    best: dict[str, float] = {}
+    for predictions in baseline(trained_on, len(target), has_classes=has_classes):
+        scores = score(model.computed_metrics, target, predictions).values
+        for metric in model.computed_metrics:
+            if metric.name in scores:
+                better = max if metric.goal == "maximize" else min
+                found = scores[metric.name]
+                best[metric.name] = better(best.get(metric.name, found), found)
+    return best
+
+
+def _look(
+    model: Model, values: "NDArray[Any]", scores: Mapping[str, float], dummy: Mapping[str, float]
+) -> list[Finding]:
+    guard = model.guard
+    constant = guard.constant_prediction.look(values)
+    worse = guard.worse_than_baseline.look(model.objective.metric, model.goal, scores, dummy)
+    return [finding for finding in (*constant, *worse) if finding is not None]

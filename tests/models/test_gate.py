@@ -1,6 +1,7 @@
 """Gate, promotion and keeping the champion, on a real MLflow server."""
 
 import json
+import re
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,13 +9,14 @@ import pytest
 
 from factory.base.errors import TerminalError
 from factory.models import registry, switching
-from factory.models.gate import ApprovalAnswer, GateDecision, gate, keep, promote
+from factory.models.gate import gate, keep, promote
+from factory.models.gate_decision import ApprovalAnswer, GateDecision
 from factory.models.promotion import Promotion
 from tests.training.models import diabetes, model, one_trial, penguins, regression
 from tests.training.training import Training
 
 GOOD = one_trial("sklearn.linear_model.LogisticRegression")
-POOR = one_trial("sklearn.dummy.DummyClassifier")
+POOR = one_trial("sklearn.tree.DecisionTreeClassifier", max_depth=1)
 
 
 class Life:
@@ -45,6 +47,7 @@ class Life:
 
     def decide(self, **rules) -> GateDecision:
         found = gate(
+            self.training.split,
             self.tested,
             self.training.model,
             Promotion.model_validate(rules),
@@ -130,7 +133,7 @@ def test_worse_version_keeps_the_champion_which_was_scored_on_the_same_rows(life
     # Seed and rows are those of the first training, so that the test rows are the same too.
     assert decision.champion_metrics == life.tested.metrics
     assert decision.gain < 0
-    assert f"version {poor.version.version} is worse than the champion: test f1_macro 0.2" in (
+    assert f"version {poor.version.version} is worse than the champion: test f1_macro 0.5" in (
         decision.reason
     )
     assert decision.reason.endswith("of version 1 on the same 69 rows, higher is better")
@@ -319,3 +322,65 @@ def test_champion_that_changed_while_somebody_thought_is_not_replaced(tmp_path, 
     # It is what the second training wanted, so nothing is left to do.
     life.promote(second)
     assert life.champion == 2
+
+
+# Guards
+
+
+def test_too_good_a_score_is_not_believed(tmp_path, mlflow_server):
+    rows = penguins()
+    leaking = rows.append_column("code", rows["species"])
+    life = Life(tmp_path, mlflow_server)
+    life.train(model(search=GOOD), leaking)
+    decision = life.decide()
+    assert decision.verdict == "keep"
+    assert decision.reason.startswith(
+        "nobody can believe the scores of version 1: `guard.leakage`: 'code' (balanced accuracy 1)"
+    )
+    assert "* **halt** `guard.leakage`: 'code'" in life.note
+    assert life.tags["gate_findings"].startswith("`guard.leakage`: 'code'")
+    outcome = keep(decision, None, tracking=life.tracking)
+    assert outcome.findings[0].startswith("`guard.leakage`")
+
+    life.train(model(search=GOOD, guard={"leakage": "warn"}), leaking)
+    decision = life.decide()
+    assert decision.verdict == "promote"
+    assert "* **warn** `guard.leakage`: 'code'" in decision.table()
+
+
+def test_model_that_says_the_same_of_every_row_does_not_go_live(tmp_path, mlflow_server):
+    life = Life(tmp_path, mlflow_server)
+    life.train(model(search=one_trial("sklearn.dummy.DummyClassifier")))
+    decision = life.decide()
+    assert decision.verdict == "keep"
+    assert [each.guard for each in decision.findings] == [
+        *("constant_prediction", "worse_than_baseline"),
+    ]
+    assert decision.baseline["accuracy"] == decision.metrics["accuracy"]
+    run = life.tracking.client.get_run(life.version.mlflow_run_id)
+    assert run.data.metrics["baseline_test_accuracy"] == decision.baseline["accuracy"]
+
+
+def test_rows_that_the_champion_has_learned_from_are_told_with_the_comparison(
+    tmp_path, mlflow_server
+):
+    rows = diabetes()
+    life = Life(tmp_path, mlflow_server)
+    life.train(regression(), rows.slice(0, 300))
+    life.promote(life.decide())
+    life.train(regression(), rows)
+    (found,) = life.decide().findings
+    assert found.guard == "champion_overlap"
+    # It has learned from three fifths of the 300 rows, which are 68 % of the 442.
+    share = re.search(r"version 1, has learned from (\d+)% of the test rows", found.text)
+    assert share is not None
+    assert 30 < int(share[1]) < 50
+
+
+def test_champion_meets_none_of_its_rows_where_their_hash_divides_them(tmp_path, mlflow_server):
+    rows = diabetes()
+    life = Life(tmp_path, mlflow_server)
+    life.train(regression(split={"method": "hash"}), rows.slice(0, 300))
+    life.promote(life.decide())
+    life.train(regression(split={"method": "hash"}), rows)
+    assert life.decide().findings == ()

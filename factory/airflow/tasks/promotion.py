@@ -40,10 +40,12 @@ def gate(*, run: TaskRun, promotion: dict[str, Any]) -> str:
     from factory.models.gate import gate as step
     from factory.models.promotion import Promotion
     from factory.models.tracking import Tracking
+    from factory.training.split import DividedRows
     from factory.training.sweep import FinalTest
 
     registered = run.result("register")
     decision = step(
+        DividedRows.from_json(run.result("split")["split"]),
         FinalTest.from_json(run.result("test")),
         run.model,
         Promotion.model_validate(promotion),
@@ -96,14 +98,14 @@ def keep_champion(*, run: TaskRun) -> dict[str, Any]:
 
 
 def _decision(run: TaskRun) -> Any:
-    from factory.models.gate import GateDecision
+    from factory.models.gate_decision import GateDecision
 
     return GateDecision.from_json(run.result("gate", "decision"))
 
 
 def _answer(run: TaskRun) -> Any:
     """What came of asking; None where nobody was asked."""
-    from factory.models.gate import ApprovalAnswer
+    from factory.models.gate_decision import ApprovalAnswer
 
     answer = run.result("approve", "answer")
     return ApprovalAnswer(**answer) if answer else None

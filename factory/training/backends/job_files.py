@@ -18,9 +18,10 @@ from factory.base.errors import TerminalError
 from factory.base.files import copy_file, write_json
 from factory.base.values import Result
 from factory.training.backends.layout import FIT, SETTINGS, SPLIT, Layout
+from factory.training.division import Part
 from factory.training.model import Model
 from factory.training.search.strategy import Trial
-from factory.training.split import DividedRows, Part
+from factory.training.split import DividedRows
 from factory.training.trial import Fit, trial_files
 
 _PARTS: tuple[Part, ...] = ("train", "validation")

@@ -1,0 +1,377 @@
+"""`split`: how rows are divided into train, validation and test. The section, and what it does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+from factory.base.errors import TerminalError
+from factory.base.section import (
+    DURATION_PATTERN,
+    AddedLater,
+    ListOf,
+    Seconds,
+    Section,
+    Text,
+    read_duration,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Indices = NDArray[np.int64]
+    Values = NDArray[Any]
+
+Part = Literal["train", "validation", "test"]
+"""One of the three into which rows are divided; a file in the workspace."""
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+Division = dict[Part, "Indices"]
+"""The numbers of the rows of each part."""
+
+Method = Literal["random", "stratified", "time", "group", "hash"]
+
+
+def _read_share(value: object) -> object:
+    if isinstance(value, str):
+        read_duration(value)
+        return value.strip()
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1:
+        return float(value)
+    raise PydanticCustomError(
+        "share",
+        "{value} is no share of the rows: write a fraction between 0 and 1, such as 0.2, or, with "
+        "`method: time`, a period such as 30d",
+        {"value": repr(value)},
+    )
+
+
+Share = Annotated[
+    float | str,
+    BeforeValidator(_read_share),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+                {"type": "string", "pattern": DURATION_PATTERN},
+            ]
+        }
+    ),
+]
+"""A fraction of all rows, or a period of time."""
+
+
+class Split(Section):
+    """How rows are divided into train, validation and test.
+
+    `stratified` keeps the classes' proportions, `time` puts the newest rows of `column` last,
+    `group` keeps rows with the same `column` together, `hash` lets each row's `key` decide on its part: a row
+    stays there for ever, however many others come.
+    """
+
+    test: Share = 0.2
+    """The share of the test rows: a fraction of all rows, or, with `method: time`, the last so many days."""
+    validation: Share = 0.2
+    """The share of the validation rows, in the same words."""
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    method: Method | None = None
+    column: Text | None = None
+    """The column that `time` and `group` look at; it is no feature unless it is named as one."""
+    key: Annotated[ListOf[Text], AddedLater()] = ()
+    """With `hash`: the columns that say which row this is, such as a customer's number. They are no features unless
+    they are named as such. Left out, the features and the target say it."""
+    gap: Annotated[Seconds, AddedLater()] = 0
+    """With `time`: how long before each border rows are left out, such as the time until a target is known."""
+    duplicates: Annotated[Literal["together"] | None, AddedLater()] = None
+    """With `random` and `stratified`: `together` keeps rows whose features are the same in one part."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Split":
+        shares = [each for each in (self.test, self.validation) if isinstance(each, float)]
+        if sum(shares) >= 1:
+            raise PydanticCustomError(
+                "split",
+                "`test` {test} and `validation` {validation} leave no rows to train on: "
+                "together they must stay below 1",
+                {"test": self.test, "validation": self.validation, "at": ("test",)},
+            )
+        if (self.method in ("time", "group")) != (self.column is not None):
+            raise PydanticCustomError(
+                "split",
+                "`method: {method}` needs `column`"
+                if self.column is None
+                else "`column` belongs to `method: time` or `method: group` only",
+                {"method": str(self.method), **({"at": ("column",)} if self.column else {})},
+            )
+        for name in ("test", "validation"):
+            if isinstance(getattr(self, name), str) and self.method != "time":
+                raise _misplaced(f"a period as `{name}`", name, ("time",))
+        for name, methods in _BELONGS_TO.items():
+            if getattr(self, name) and self.method not in methods:
+                raise _misplaced(f"`{name}`", name, methods)
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the division looks at."""
+        return (self.column,) if self.column is not None else self.key
+
+
+_BELONGS_TO: dict[str, tuple[str | None, ...]] = {
+    "key": ("hash",),
+    "gap": ("time",),
+    # Where no method is written, it is one of these two.
+    "duplicates": ("random", "stratified", None),
+}
+"""The methods that a key is for."""
+
+
+def _misplaced(what: str, at: str, methods: tuple[str | None, ...]) -> PydanticCustomError:
+    named = " or ".join(f"`method: {method}`" for method in methods if method)
+    return PydanticCustomError(
+        "split", "{what} belongs to {methods} only", {"what": what, "methods": named, "at": (at,)}
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Divided:
+    """What is known of rows that are to be divided: one value a row in each array."""
+
+    target: "Values"
+    columns: "tuple[Values, ...]"
+    """Those of `Split.columns`."""
+    content: "NDArray[np.uint64]"
+    """A hash of features and target."""
+    features: "NDArray[np.uint64]"
+    """A hash of the features."""
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self.target)
+
+    def take(self, rows: "Indices") -> "Divided":
+        """The same of some of the rows."""
+        return Divided(
+            self.target[rows],
+            tuple(values[rows] for values in self.columns),
+            self.content[rows],
+            self.features[rows],
+        )
+
+
+def divide(split: Split, method: Method, given: Divided) -> Division:
+    """Divide rows; with a gap, some are in no part.
+
+    Args:
+        split: The section.
+        method: Its method, or what is usual for the task.
+        given: What is known of the rows.
+
+    Raises:
+        TerminalError: The rows cannot be divided so; says what to write instead.
+    """
+    division = _METHODS[method](split, given)
+    for part in PARTS:
+        if len(division[part]) == 0:
+            raise TerminalError(
+                f"split: {given.rows} rows are too few: none would be left for {part} "
+                f"(test {split.test}, validation {split.validation})"
+            )
+    return division
+
+
+def _random(split: Split, given: Divided) -> Division:
+    import numpy as np
+
+    random = np.random.default_rng(split.seed)
+    if split.duplicates is None:
+        return _cut(random.permutation(given.rows), split)
+    _, unit = np.unique(given.features, return_inverse=True)
+    # Units in random order, and the rows of each one side by side.
+    place = random.permutation(int(unit.max()) + 1)
+    order = np.argsort(place[unit], kind="stable")
+    return _cut(order, split, unit[order])
+
+
+def _cut(order: "Indices", split: Split, unit: "Indices | None" = None) -> Division:
+    """The last rows of an order are test, those before them validation, the first train.
+
+    Args:
+        order: Row numbers.
+        split: Fractions.
+        unit: What a border must not come between, in the same order.
+    """
+    rows = len(order)
+    test = rows - round(rows * _fraction(split.test))
+    train = test - round(rows * _fraction(split.validation))
+    if unit is not None:
+        train, test = (_between(unit, at) for at in (train, test))
+    return {"train": order[:train], "validation": order[train:test], "test": order[test:]}
+
+
+def _between(unit: "Indices", at: int) -> int:
+    """The end of the unit that a border would divide."""
+    while 0 < at < len(unit) and unit[at - 1] == unit[at]:
+        at += 1
+    return at
+
+
+def _fraction(share: float | str) -> float:
+    if isinstance(share, float):
+        return share
+    raise TypeError("a period is not a fraction")  # validated: only with `method: time`
+
+
+def _stratified(split: Split, given: Divided) -> Division:
+    """Divide each class on its own, so that it is in every part."""
+    import numpy as np
+
+    random = np.random.default_rng(split.seed)
+    first = unit = np.arange(given.rows)
+    if split.duplicates == "together":
+        _, first, unit = np.unique(given.features, return_index=True, return_inverse=True)
+    # A unit is of the class of its first row.
+    labels, codes = np.unique(given.target[first], return_inverse=True)
+    part_of = np.full(len(first), PARTS.index("train"))
+    for code, count in enumerate(np.bincount(codes)):
+        if count < len(PARTS):
+            raise TerminalError(
+                f"split: `method: stratified` needs 3 different rows of each class, and there are "
+                f"{count} of {labels[code]}: see `guard.rare_classes`, or use `method: random`"
+            )
+        members = random.permutation(np.flatnonzero(codes == code))
+        test = int(np.clip(round(count * _fraction(split.test)), 1, count - 2))
+        validation = int(np.clip(round(count * _fraction(split.validation)), 1, count - test - 1))
+        part_of[members[:test]] = PARTS.index("test")
+        part_of[members[test : test + validation]] = PARTS.index("validation")
+    return {part: np.flatnonzero(part_of[unit] == at) for at, part in enumerate(PARTS)}
+
+
+def _time(split: Split, given: Divided) -> Division:
+    """The newest rows are test; with a gap, those before a border are in no part."""
+    import numpy as np
+
+    (values,) = given.columns
+    if values.dtype == object:
+        raise TerminalError(
+            "split.column: `method: time` needs a column of dates, timestamps or numbers: "
+            "cast it in a transform, such as `cast(day as date)`"
+        )
+    needs_dates = next(
+        (name for name in ("test", "validation") if isinstance(getattr(split, name), str)),
+        "gap" if split.gap else None,
+    )
+    if needs_dates and values.dtype.kind != "M":
+        raise TerminalError(
+            f"split.{needs_dates}: a period needs dates or timestamps, and {split.column!r} holds "
+            "numbers: cast it in a transform, or write a fraction"
+        )
+    order = np.argsort(values, kind="stable")
+    times = values[order]
+    test = _border(times, len(times), split.test, len(times))
+    validation_end = _before(times, test, split.gap)
+    validation = _border(times, validation_end, split.validation, len(times))
+    return {
+        "train": order[: _before(times, validation, split.gap)],
+        "validation": order[validation:validation_end],
+        "test": order[test:],
+    }
+
+
+def _border(times: "Values", end: int, share: float | str, rows: int) -> int:
+    """Where the rows of a share begin that end at `end`."""
+    import numpy as np
+
+    if isinstance(share, float):
+        return max(0, end - round(rows * share))
+    if end == 0:
+        return 0
+    period = np.timedelta64(read_duration(share), "s")
+    return int(np.searchsorted(times, times[end - 1] - period, side="right"))
+
+
+def _before(times: "Values", border: int, gap: int) -> int:
+    """The end of the rows that lie `gap` seconds before a border, or longer."""
+    import numpy as np
+
+    if not gap or border in (0, len(times)):
+        return border
+    last = times[border] - np.timedelta64(gap, "s")
+    return min(border, int(np.searchsorted(times, last, side="right")))
+
+
+def _group(split: Split, given: Divided) -> Division:
+    """Deal whole groups out, in random order: first to test, then to validation, the rest to train."""
+    import numpy as np
+
+    (values,) = given.columns
+    groups, codes = np.unique(np.asarray(values), return_inverse=True)
+    if len(groups) < len(PARTS):
+        raise TerminalError(
+            f"split: `method: group` needs 3 groups or more in {split.column!r}, "
+            f"and there are {len(groups)}"
+        )
+    order = np.random.default_rng(split.seed).permutation(len(groups))
+    filled = np.cumsum(np.bincount(codes)[order]) / len(codes)
+    found = np.searchsorted(filled, _fraction(split.test))
+    test = int(np.clip(found + 1, 1, len(groups) - 2))
+    both = np.searchsorted(filled, filled[test - 1] + _fraction(split.validation)) + 1
+    validation = int(np.clip(both, test + 1, len(groups) - 1))
+    chosen: Division = {
+        "test": order[:test],
+        "validation": order[test:validation],
+        "train": order[validation:],
+    }
+    return {part: np.flatnonzero(np.isin(codes, members)) for part, members in chosen.items()}
+
+
+def _hash(split: Split, given: Divided) -> Division:
+    """Each row's key decides, and nothing else; so a row stays where it is as others come and go."""
+    import numpy as np
+    import pandas as pd
+
+    key: Values = given.content
+    if given.columns:
+        # As texts: 7 and 7.0 are the same customer when a column's type changes.
+        names = pd.DataFrame({str(at): _as_text(each) for at, each in enumerate(given.columns)})
+        key = pd.util.hash_pandas_object(names, index=False).to_numpy(np.uint64)
+    seeded = pd.util.hash_array(key ^ np.uint64(_spread(split.seed)))
+    place = seeded / np.float64(2**64)
+    test, validation = _fraction(split.test), _fraction(split.validation)
+    is_test = place < test
+    is_validation = ~is_test & (place < test + validation)
+    return {
+        "train": np.flatnonzero(~is_test & ~is_validation),
+        "validation": np.flatnonzero(is_validation),
+        "test": np.flatnonzero(is_test),
+    }
+
+
+def _as_text(values: "Values") -> "Values":
+    """Each value as text, whatever the others are."""
+    import numpy as np
+
+    if values.dtype == object:
+        return values
+    texts = values.astype(str).astype(object)
+    if values.dtype.kind == "f":
+        whole = (values == np.floor(values)) & (np.abs(values) < 2**63)
+        texts[whole] = values[whole].astype(np.int64).astype(str)
+    return texts
+
+
+def _spread(seed: int) -> int:
+    """A seed's bits over a whole word, so that close seeds are as different as others."""
+    return seed * 0x9E3779B97F4A7C15 % 2**64
+
+
+_METHODS: dict[Method, Callable[[Split, Divided], Division]] = {
+    "random": _random,
+    "stratified": _stratified,
+    "time": _time,
+    "group": _group,
+    "hash": _hash,
+}

@@ -1,0 +1,55 @@
+"""A finding of a guard, and what every guard has in common."""
+
+from typing import Annotated, ClassVar, Literal, TypeVar
+
+from pydantic import BeforeValidator
+
+from factory.base.section import Section, also_written
+from factory.base.values import Result
+
+Action = Literal["halt", "warn", "off"]
+"""What a finding does: keep the version out of production, or be told with it; `off`: nobody looks."""
+
+
+class Finding(Result):
+    """Something that makes a score unbelievable."""
+
+    guard: str
+    action: Literal["halt", "warn"]
+    text: str
+    """One sentence without a full stop: what was found, and what to do."""
+
+    def __str__(self) -> str:
+        return f"`guard.{self.guard}`: {self.text}"
+
+
+class Guard(Section):
+    """One guard. In a team file its action alone will do: `leakage: warn`."""
+
+    NAME: ClassVar[str]
+    """Its key in `guard`."""
+
+    action: Action = "warn"
+
+    def found(self, text: str) -> Finding | None:
+        """The finding, if the guard is on."""
+        if self.action == "off":
+            return None
+        return Finding(guard=self.NAME, action=self.action, text=text)
+
+
+def read_short(value: object) -> object:
+    """A section that may be written as its action alone."""
+    # YAML 1.1 reads `off` as a boolean.
+    if value is False:
+        return {"action": "off"}
+    return {"action": value} if isinstance(value, str) else value
+
+
+GuardT = TypeVar("GuardT", bound=Section)
+Short = Annotated[
+    GuardT,
+    BeforeValidator(read_short),
+    also_written({"enum": ["halt", "warn", "off", False]}),
+]
+"""A guard that may be written as its action alone."""

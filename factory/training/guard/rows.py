@@ -1,0 +1,193 @@
+"""Guards that look at rows and at how they were divided."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from factory.base.errors import TerminalError
+from factory.base.section import Section
+from factory.training.division import Part
+from factory.training.guard.finding import Action, Finding, Guard
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_SURE = 0.001
+"""Below which probability something is no chance."""
+_NO_VALUE = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "?", "-", "--", "."})
+"""Texts that in other tables stand for no value."""
+
+
+@dataclass(frozen=True, eq=False)
+class DividedParts:
+    """What the parts of the rows are made of: one entry a part, one value a row."""
+
+    target: "Mapping[Part, NDArray[Any]]"
+    features: "Mapping[Part, NDArray[np.uint64]]"
+    """A hash of the features."""
+    has_classes: bool
+
+
+class MinRows(Guard):
+    """So few rows that a score is chance."""
+
+    NAME: ClassVar[str] = "min_rows"
+
+    action: Action = "halt"
+    train: int = Field(default=30, ge=1)
+    test: int = Field(default=10, ge=1)
+
+    def look(self, parts: DividedParts) -> Iterator[Finding | None]:
+        """A finding where a part is too small."""
+        limits: Mapping[Part, int] = {"train": self.train, "test": self.test}
+        few = [
+            f"{len(parts.target[part])} {part} rows (at least {least})"
+            for part, least in limits.items()
+            if len(parts.target[part]) < least
+        ]
+        if few:
+            yield self.found(
+                f"there are only {' and '.join(few)}, so that a score is chance: bring more, or "
+                "write the numbers that will do, `min_rows: {train: 20, test: 5}` say"
+            )
+
+
+class Duplicates(Guard):
+    """Rows with the same features in training and test: a model that learns by heart is rewarded."""
+
+    NAME: ClassVar[str] = "duplicates"
+
+    share: float = Field(default=0.01, ge=0, lt=1)
+    """Of the test rows, from which on."""
+
+    def look(self, parts: DividedParts) -> Iterator[Finding | None]:
+        """A finding where too many test rows are training rows too."""
+        import numpy as np
+
+        test = parts.features["test"]
+        known = int(np.isin(test, parts.features["train"]).sum())
+        if known > self.share * len(test):
+            yield self.found(
+                f"{known} of {len(test)} test rows ({known / len(test):.1%}) have the same features as a "
+                "training row: keep them together with `split: {duplicates: together}`, or take "
+                "repeated rows out in a transform"
+            )
+
+
+class TargetDrift(Guard):
+    """A target that is distributed otherwise in the test rows than in the training rows."""
+
+    NAME: ClassVar[str] = "target_drift"
+
+    distance: float = Field(default=0.1, gt=0, lt=1)
+    """From which on: total variation of classes, the Kolmogorov-Smirnov statistic of numbers. What
+    may be chance (p of 0.001 or more) is no finding."""
+
+    def look(self, parts: DividedParts) -> Iterator[Finding | None]:
+        """A finding where the two differ, more than by chance."""
+        train, test = parts.target["train"], parts.target["test"]
+        distance, p = (_classes_apart if parts.has_classes else _numbers_apart)(train, test)
+        if distance >= self.distance and p < _SURE:
+            yield self.found(
+                f"the target of the {len(test)} test rows is distributed otherwise than that of the "
+                f"{len(train)} training rows (distance {distance:.2f}): {_in_words(train, test, parts)}"
+            )
+
+
+def _classes_apart(train: "NDArray[Any]", test: "NDArray[Any]") -> tuple[float, float]:
+    import numpy as np
+    from scipy.stats import chi2_contingency
+
+    labels, codes = np.unique(np.concatenate([train, test]), return_inverse=True)
+    counts = np.array(
+        [np.bincount(each, minlength=len(labels)) for each in np.split(codes, [len(train)])]
+    )
+    if len(labels) < 2:
+        return 0.0, 1.0
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    return float(np.abs(shares[0] - shares[1]).sum() / 2), float(chi2_contingency(counts).pvalue)
+
+
+def _numbers_apart(train: "NDArray[Any]", test: "NDArray[Any]") -> tuple[float, float]:
+    from scipy.stats import ks_2samp
+
+    found = ks_2samp(train, test)
+    return float(found.statistic), float(found.pvalue)
+
+
+def _in_words(train: "NDArray[Any]", test: "NDArray[Any]", parts: DividedParts) -> str:
+    import numpy as np
+
+    if not parts.has_classes:
+        return f"median {np.median(test):.4g} instead of {np.median(train):.4g}"
+    labels = np.unique(np.concatenate([train, test]))
+    shares = [(float((test == each).mean()), float((train == each).mean())) for each in labels]
+    at = int(np.argmax([abs(one - other) for one, other in shares]))
+    return f"{shares[at][0]:.1%} are {labels[at]!s} instead of {shares[at][1]:.1%}"
+
+
+class RareClasses(Section):
+    """What becomes of classes with so few rows that they cannot be in every part."""
+
+    action: Literal["train", "drop", "fail"] = "fail"
+    """`train`: their rows are for training only. `drop`: they are left out. `fail`: the run ends."""
+    rows: int = Field(default=3, ge=3)
+    """Below how many rows a class is rare."""
+
+    def found(self, labels: "NDArray[Any]", counts: "NDArray[Any]") -> Finding:
+        """The finding about the rare ones among some classes, of which there are that many rows.
+
+        Raises:
+            TerminalError: The run is to end.
+        """
+        rare = [
+            f"{label!s} ({count})"
+            for label, count in zip(labels, counts, strict=True)
+            if count < self.rows
+        ]
+        named = ", ".join(rare[:10]) + (f" and {len(rare) - 10} more" if len(rare) > 10 else "")
+        if self.action == "fail":
+            raise TerminalError(
+                f"target: {self.rows} rows of each class are needed to divide them, and there are fewer of "
+                f"{named}: write `guard: {{rare_classes: drop}}` to leave them out, `rare_classes: "
+                "train` to have them in training only, or group them in a transform"
+            )
+        done = "are left out" if self.action == "drop" else "are in training only"
+        return Finding(
+            guard="rare_classes",
+            action="warn",
+            text=f"classes of fewer than {self.rows} rows {done}: {named}",
+        )
+
+
+class MissingClass(Section):
+    """A class whose name usually stands for no value, such as NA."""
+
+    action: Literal["fail", "warn", "off"] = "fail"
+    """`fail` asks: the run ends until somebody has said what it is."""
+
+    def look(self, target: str, labels: Mapping[str, int]) -> Finding | None:
+        """A finding if there is such a class.
+
+        Args:
+            target: The target's name.
+            labels: The rows of each class.
+
+        Raises:
+            TerminalError: There is, and somebody has to say what it means.
+        """
+        found = {name: rows for name, rows in labels.items() if name.strip().lower() in _NO_VALUE}
+        if self.action == "off" or not found:
+            return None
+        named = " and ".join(f"{rows} rows say {name!r}" for name, rows in found.items())
+        first = next(iter(found))
+        text = (
+            f"{named} as {target!r}, which often stands for no value: if so, write null in a transform "
+            f"(`nullif({target}, '{first}')`); if it is a class, write `guard: {{missing_class: off}}`"
+        )
+        if self.action == "fail":
+            raise TerminalError(f"target: {text}")
+        return Finding(guard="missing_class", action="warn", text=text)

@@ -1,0 +1,74 @@
+"""Guards that look at what the winner says of the test rows."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from factory.training.guard.finding import Action, Finding, Guard
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from factory.trainers.trainer import Predictions
+    from factory.training.metrics import Goal
+
+
+class ConstantPrediction(Guard):
+    """A model that says the same of every row."""
+
+    NAME: ClassVar[str] = "constant_prediction"
+
+    action: Action = "halt"
+
+    def look(self, values: "NDArray[Any]") -> Iterator[Finding | None]:
+        """A finding if all predictions are one value."""
+        if len(values) > 1 and (values == values[0]).all():
+            said = values[0] if isinstance(values[0], str) else f"{values[0]:.6g}"
+            yield self.found(
+                f"all {len(values)} test rows are predicted to be {said}: the features tell it "
+                "nothing, or its hyperparameters keep it from learning"
+            )
+
+
+class WorseThanBaseline(Guard):
+    """A model that is no better than one that looks at no feature."""
+
+    NAME: ClassVar[str] = "worse_than_baseline"
+
+    action: Action = "halt"
+
+    def look(
+        self, metric: str, goal: "Goal", scores: Mapping[str, float], baseline: Mapping[str, float]
+    ) -> Iterator[Finding | None]:
+        """A finding if the baseline is as good, in the objective's metric, or better."""
+        own, other = scores.get(metric), baseline.get(metric)
+        if own is None or other is None:
+            return
+        if own <= other if goal == "maximize" else own >= other:
+            yield self.found(
+                f"test {metric} {own:.6g} is no better than the {other:.6g} of a model that "
+                "looks at no feature"
+            )
+
+
+def baseline(target: "NDArray[Any]", rows: int, *, has_classes: bool) -> "tuple[Predictions, ...]":
+    """What models say that look at no feature, as scikit-learn's `DummyClassifier` and `DummyRegressor` do.
+
+    Args:
+        target: The training rows' target.
+        rows: How many rows they are asked about.
+        has_classes: Whether the target is a class.
+
+    Returns:
+        For classes the most frequent one, with all classes' shares as probabilities; for numbers the mean, and
+        the median.
+    """
+    import numpy as np
+
+    from factory.trainers.trainer import Predictions
+
+    if not has_classes:
+        told = (float(np.mean(target)), float(np.median(target)))
+        return tuple(Predictions(np.full(rows, each)) for each in told)
+    classes, counts = np.unique(target, return_counts=True)
+    shares = np.tile(counts / counts.sum(), (rows, 1))
+    return (Predictions(np.repeat(classes[[np.argmax(counts)]], rows), shares, classes),)
