@@ -69,6 +69,8 @@ def _needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
         yield ("train_on",), model.image_column
     if model.split.column is not None:
         yield ("split", "column"), model.split.column
+    for index, column in enumerate(model.split.key):
+        yield ("split", "key", index), column
 
 
 def _check_prediction(
@@ -121,7 +123,7 @@ def _features(datasets: Mapping[str, Published], team: TeamFile, model: Model) -
         return (model.image_column,)
     trained_on = datasets.get(qualify(model.train_on.datasets[0], team.name))
     columns = trained_on.columns if trained_on is not None else None
-    others = (model.target, model.split.column)
+    others = (model.target, *model.split.columns)
     return [column for column in columns or () if column not in others]
 
 

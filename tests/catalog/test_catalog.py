@@ -184,6 +184,11 @@ def test_model_needs_the_columns_that_its_dataset_declares(folder: Folder) -> No
         ("ecology:11", "isle", f"{has} `isle`, {declared}", "did you mean `island`?"),
         ("ecology:12", "day", f"{has} `day`, {declared}", columns),
     ]
+    hashed = "    split: {method: hash, key: [iland, year]}\n"
+    folder.write("ecology", team("ecology", model("species", "marine.penguins", hashed)))
+    assert ("ecology:11", "iland", f"{has} `iland`, {declared}", "did you mean `island`?") in shown(
+        folder
+    )
     transformed = extra + "    transforms: [{type: sql, query: select 1}]\n"
     folder.write("ecology", team("ecology", model("species", "marine.penguins", transformed)))
     assert shown(folder) == []
