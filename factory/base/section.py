@@ -290,6 +290,11 @@ def _check_package(value: str, packages: tuple[str, ...]) -> None:
     )
 
 
+def is_duration(text: str) -> bool:
+    """Whether a text is a duration."""
+    return _DURATION.fullmatch(text.strip()) is not None
+
+
 def read_duration(value: object) -> int:
     """The seconds of a duration as it is written.
 

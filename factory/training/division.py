@@ -15,6 +15,7 @@ from factory.base.section import (
     Seconds,
     Section,
     Text,
+    is_duration,
     read_duration,
 )
 
@@ -35,16 +36,16 @@ Method = Literal["random", "stratified", "time", "group", "hash"]
 
 
 def _read_share(value: object) -> object:
-    if isinstance(value, str):
-        read_duration(value)
+    if isinstance(value, str) and is_duration(value):
         return value.strip()
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1:
         return float(value)
+    is_quoted = isinstance(value, str) and value.replace(".", "", 1).isdigit()
     raise PydanticCustomError(
         "share",
-        "{value} is no share of the rows: write a fraction between 0 and 1, such as 0.2, or, with "
-        "`method: time`, a period such as 30d",
-        {"value": repr(value)},
+        "{value} is no share of the rows: write a fraction between 0 and 1 or, with `method: time`, a "
+        "period such as 30d",
+        {"value": repr(value), **({"advice": "take the quotes away"} if is_quoted else {})},
     )
 
 

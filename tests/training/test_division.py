@@ -174,7 +174,7 @@ def test_period_of_numbers_is_refused(tmp_path):
             "`duplicates` belongs to `method: random` or `method: stratified` only",
         ),
         ({"test": 30}, "30 is no share of the rows: write a fraction between 0 and 1"),
-        ({"test": "a week"}, "'a week' is not a duration"),
+        ({"test": "a week"}, "'a week' is no share of the rows"),
         ({"test": 0.6, "validation": 0.5}, "leave no rows to train on"),
     ],
 )
