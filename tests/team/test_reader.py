@@ -161,8 +161,10 @@ def test_problem_with_an_overlaid_value_is_shown_in_the_overlay(folder: Folder) 
     folder.write("marine", MARINE + overlay)
     line = (MARINE + overlay).splitlines().index("    models: {species: {split: {test: much}}}") + 1
     assert folder.problems(environment="prod") == [
-        f"marine.yaml:{line}:38: 'much' is no share of the rows: write a fraction between 0 and 1 or, "
-        "with `method: time`, a period such as 30d"
+        (
+            f"marine.yaml:{line}:38: 'much' is no share of the rows: write a fraction between 0 and 1 or, "
+            "with `method: time`, a period such as 30d"
+        )
     ]
 
 

@@ -133,7 +133,10 @@ def test_gap_goes_with_fractions(tmp_path):
 def test_hours_are_a_period_too(tmp_path):
     rows = pa.table(
         {
-            "at": [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=10 * each) for each in range(100)],
+            "at": [
+                datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=10 * each)
+                for each in range(100)
+            ],
             "x": list(range(100)),
             "target": [float(each % 5) for each in range(100)],
         }
