@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
+from factory.base.rules import Broken, rule
 from factory.base.section import (
     DURATION_PATTERN,
     AddedLater,
@@ -88,31 +89,35 @@ class Split(Section):
     duplicates: Annotated[Literal["together"] | None, AddedLater()] = None
     """With `random` and `stratified`: `together` keeps rows whose features are the same in one part."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "Split":
+    @rule
+    def _leaves_rows_to_train_on(self) -> Broken:
         shares = [each for each in (self.test, self.validation) if isinstance(each, float)]
         if sum(shares) >= 1:
-            raise PydanticCustomError(
+            yield PydanticCustomError(
                 "split",
                 "`test` {test} and `validation` {validation} leave no rows to train on: "
                 "together they must stay below 1",
                 {"test": self.test, "validation": self.validation, "at": ("test",)},
             )
-        if (self.method in ("time", "group")) != (self.column is not None):
-            raise PydanticCustomError(
-                "split",
-                "`method: {method}` needs `column`"
-                if self.column is None
-                else "`column` belongs to `method: time` or `method: group` only",
-                {"method": str(self.method), **({"at": ("column",)} if self.column else {})},
+
+    @rule
+    def _has_its_column(self) -> Broken:
+        needs = self.method in ("time", "group")
+        if needs and self.column is None:
+            yield PydanticCustomError(
+                "split", "`method: {method}` needs `column`", {"method": str(self.method)}
             )
+        if not needs and self.column is not None:
+            yield _misplaced("`column`", "column", ("time", "group"))
+
+    @rule
+    def _belongs_together(self) -> Broken:
         for name in ("test", "validation"):
             if isinstance(getattr(self, name), str) and self.method != "time":
-                raise _misplaced(f"a period as `{name}`", name, ("time",))
+                yield _misplaced(f"a period as `{name}`", name, ("time",))
         for name, methods in _BELONGS_TO.items():
             if getattr(self, name) and self.method not in methods:
-                raise _misplaced(f"`{name}`", name, methods)
-        return self
+                yield _misplaced(f"`{name}`", name, methods)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -354,7 +354,9 @@ def _not_trained(section: Section) -> dict[str, Any]:
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
         is_later = any(isinstance(mark, AddedLater) for mark in field.metadata)
-        if any(isinstance(mark, NotTrained) for mark in field.metadata) or (is_later and value == field.get_default(call_default_factory=True)):
+        if any(isinstance(mark, NotTrained) for mark in field.metadata) or (
+            is_later and value == field.get_default(call_default_factory=True)
+        ):
             found[name] = True
         elif isinstance(value, Section) and (below := _not_trained(value)):
             whole = below == dict.fromkeys(type(value).model_fields, True)
