@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from factory.base.errors import TerminalError
 from factory.base.rules import Broken, rule
@@ -41,12 +41,14 @@ def _read_share(value: object) -> object:
         return value.strip()
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1:
         return float(value)
-    is_quoted = isinstance(value, str) and value.replace(".", "", 1).isdigit()
+    if isinstance(value, str) and set(value) <= set("0123456789.,% "):
+        # A number as people write it, which is explained as for any other field.
+        raise PydanticKnownError("float_type")
     raise PydanticCustomError(
         "share",
         "{value} is no share of the rows: write a fraction between 0 and 1 or, with `method: time`, a "
         "period such as 30d",
-        {"value": repr(value), **({"advice": "take the quotes away"} if is_quoted else {})},
+        {"value": repr(value)},
     )
 
 
