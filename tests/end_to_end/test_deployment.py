@@ -27,6 +27,7 @@ models:
       strategy: list
       trials: [{{estimator: sklearn.linear_model.LogisticRegression, params: {{C: 100.0}}}}]
     objective: {{metric: accuracy}}
+    guard: {{leakage: warn}}
     # Whatever is trained goes live, so that only the smoke test stands in its way.
     promotion: {{beat_champion: false}}
     deploy: {{type: process, timeout: 60s, smoke_test: {{rows: [{{x: 0.9}}], expect: high}}}}
