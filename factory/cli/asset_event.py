@@ -50,12 +50,10 @@ def tell_readers(
 
     try:
         _emit(address, name, event)
-    except NoAnswerError as failure:
-        # What was asked may have been done all the same, and a second event would start everything twice.
-        _say_how(name, event, what, str(failure), is_known=False)
-        raise typer.Exit(1) from failure
     except EmbeddedRuntimeError as failure:
-        _say_how(name, event, what, str(failure))
+        # A second event would start everything twice.
+        is_heard = isinstance(failure, NoAnswerError) and failure.is_heard
+        _say_how(name, event, what, str(failure), is_known=not is_heard)
         raise typer.Exit(1) from failure
     console.print(f"Its asset event was emitted in {address}", highlight=False)
 

