@@ -120,7 +120,7 @@ def test_a_server_that_dies_is_started_again(shop: Shop, good: DagRun):
         except (httpx.TransportError, KeyError):  # Not there yet, or the model is being loaded.
             return False
 
-    shop.airflow.wait_until(another, "an answer of the new server", seconds=60)
+    shop.airflow.wait_until(another, "an answer of the new server", seconds=LONG)
 
 
 @pytest.fixture(scope="module")
