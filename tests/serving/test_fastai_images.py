@@ -19,7 +19,7 @@ from tests.serving.service import serving
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 NAME = "pets.shape"
-PARAMS = {"arch": "resnet10t", "size": 32, "epochs": 3, "bs": 32, "lr": 0.01}
+PARAMS = {"arch": "resnet10t", "size": 32, "epochs": 8, "bs": 32, "lr": 0.01}
 
 
 @pytest.fixture(scope="module")
