@@ -35,7 +35,7 @@ from factory.base.code import (
     is_within,
 )
 from factory.base.files import is_hidden
-from factory.base.rules import with_rules
+from factory.base.rules import Doubt, with_rules
 from factory.base.texts import closest, did_you_mean, one_of
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -86,19 +86,6 @@ def also_written(schema: dict[str, Any]) -> Any:
             return {"anyOf": [schema, handler(core)]}
 
     return Short()
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """A warning about a section: what is probably wrong and could be meant."""
-
-    name: str
-    """Of its code: see `factory.team.codes`."""
-    message: str
-    at: tuple[str | int, ...]
-    """The way from the section to what is meant."""
-    advice: str | None = None
-    on_key: bool = False
 
 
 class Section(BaseModel):

@@ -74,7 +74,7 @@ def _say_how(
         advice = "To do so, open"
     else:
         news = f"[bold yellow]It is not known whether its asset event was emitted[/]: {escape(reason)}."
-        advice = f"It is there, and what follows {what} has been started, or else open"
+        advice = f"See in Airflow whether what follows {what} has been started; if not, open"
     errors.print(
         f"{news} {advice} Airflow, Assets, [bold]{name}[/], Create Asset Event, Manual, with this extra:",
         soft_wrap=True,

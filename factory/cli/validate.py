@@ -12,11 +12,6 @@ from factory.cli.options import ProjectOption
 if TYPE_CHECKING:
     from factory.team.problems import Problem
 
-EXIT_CODES = """
-Exits with 0 when there is no problem, with 1 when there is one (or, with --strict, a warning), or when an extra is
-missing that the project's storage needs, and with 2 when the command itself is wrong.
-"""
-
 
 class Output(StrEnum):
     """How problems are shown."""

@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from factory.base.rules import Broken, rule
-from factory.base.section import Doubt, ListOf, Seconds, Section, Surroundings, Text
+from factory.base.rules import Broken, Doubt, rule
+from factory.base.section import ListOf, Seconds, Section, Surroundings, Text
 from factory.training.metrics import Metric, unknown_metric
 
 PRODUCTION = "prod"

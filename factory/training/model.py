@@ -8,10 +8,9 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.digests import sha256
-from factory.base.rules import Broken, rule
+from factory.base.rules import Broken, Doubt, rule
 from factory.base.section import (
     AddedLater,
-    Doubt,
     ListOf,
     NotTrained,
     OwnFunctionPath,

@@ -99,5 +99,8 @@ def test_event_whose_answer_was_lost_is_not_called_lost(project):
         done = restore(project, DATASET, "--airflow-url", f"http://127.0.0.1:{http.server_port}")
     assert done.exit_code == 1
     assert "It is not known whether its asset event was emitted" in done.stderr
-    assert "It is there, and what follows the dataset has been started, or else open" in done.stderr
+    assert (
+        "See in Airflow whether what follows the dataset has been started; if not, open"
+        in done.stderr
+    )
     assert json.loads(done.stderr.splitlines()[-1])["version"] == 3
