@@ -29,12 +29,10 @@ from factory.models.tracking import Tracking
 from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
 from factory.trainers.trainer import LoggedModel
 from factory.training.model import Model
+from tests.harness.airflow import LONG
 from tests.harness.servers import free_port
 from tests.training.models import diabetes, model, one_trial, penguins
 from tests.training.training import Training
-
-_SECONDS_TO_START = 90
-
 
 @dataclass
 class Service:
@@ -61,7 +59,7 @@ class Service:
         """The version that answers."""
         return self.get(f"/models/{name.replace('.', '/')}")[1].get("version")
 
-    def until(self, fact: Callable[[], Any], seconds: float = 10) -> Any:
+    def until(self, fact: Callable[[], Any], seconds: float = LONG) -> Any:
         """What `fact` returns as soon as that is true."""
         deadline = time.monotonic() + seconds
         while not (found := fact()):
@@ -111,12 +109,12 @@ def serving(
             return False
 
     try:
-        service.until(answers, _SECONDS_TO_START)
+        service.until(answers)
         yield service
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=LONG)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -124,7 +122,7 @@ def serving(
 
 def _fetch(request: urllib.request.Request) -> tuple[int, Any]:
     try:
-        with urllib.request.urlopen(request, timeout=40) as response:
+        with urllib.request.urlopen(request, timeout=LONG) as response:
             status, body, kind = response.status, response.read(), response.headers
     except urllib.error.HTTPError as error:
         status, body, kind = error.code, error.read(), error.headers

@@ -31,7 +31,7 @@ def service(tmp_path_factory, mlflow_server):
 
 def example(service, name):
     """The rows that a model shows; waits until one of its versions answers."""
-    return service.until(lambda: service.get(page(name))[1].get("example"), 60)
+    return service.until(lambda: service.get(page(name))[1].get("example"))
 
 
 def page(name):
@@ -147,7 +147,7 @@ def test_mlflow_may_go_away_and_come_back(tmp_path, mlflow_server, promote, meas
         with serving(tmp_path, road.address, measured) as service:
             rows = example(service, measured)
             road.cut()
-            service.until(lambda: service.get("/healthz")[1]["registry"] == "does not answer", 30)
+            service.until(lambda: service.get("/healthz")[1]["registry"] == "does not answer")
             promote(measured, 2)
             for _ in range(20):
                 status, answer = service.ask(measured, rows)
@@ -156,7 +156,7 @@ def test_mlflow_may_go_away_and_come_back(tmp_path, mlflow_server, promote, meas
             assert service.metric("factory_serving_failed_polls_total") >= 1
 
             road = road.mended()
-            service.until(lambda: service.version(measured) == 2, 15)
+            service.until(lambda: service.version(measured) == 2)
             assert service.get("/healthz")[1]["registry"] == "answers"
     finally:
         road.cut()
@@ -166,10 +166,10 @@ def test_a_service_that_starts_without_mlflow_waits_for_it(tmp_path, mlflow_serv
     road = Road(mlflow_server)
     road.cut()
     with serving(tmp_path, road.address, measured, ready=False) as service:
-        service.until(lambda: service.get("/healthz")[1]["registry"] == "does not answer", 30)
+        service.until(lambda: service.get("/healthz")[1]["registry"] == "does not answer")
         assert service.get("/healthz/ready")[0] == 503
         road = road.mended()
         try:
-            service.until(lambda: service.version(measured) == 1, 30)
+            service.until(lambda: service.version(measured) == 1)
         finally:
             road.cut()

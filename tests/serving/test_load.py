@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from factory.models import switching
+from tests.harness.airflow import LONG
 from tests.serving.service import serving, trained
 
 SECONDS = 20
@@ -29,9 +30,14 @@ class Client:
     versions: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
+    @property
+    def last(self) -> int | None:
+        """The version that answered last."""
+        return self.versions[-1] if self.versions else None
+
     def run(self) -> "Client":
         where = urlsplit(self.address)
-        line = http.client.HTTPConnection(where.hostname, where.port, timeout=30)
+        line = http.client.HTTPConnection(where.hostname, where.port, timeout=LONG)
         path = f"/models/{self.name.replace('.', '/')}/predict"
         while not self.stop.is_set():
             began = time.perf_counter()
@@ -82,8 +88,11 @@ def test_no_request_fails_while_versions_change_under_load(
                     stop.wait(SECONDS / 5)
                     switch()
                     switched = time.monotonic()
-                    service.until(lambda number=number: service.version(name) == number, 10)
+                    service.until(lambda number=number: service.version(name) == number)
                     took.append(time.monotonic() - switched)
+                    service.until(
+                        lambda number=number: all(client.last == number for client in clients)
+                    )
                 stop.wait(max(0.0, SECONDS - (time.monotonic() - began)))
             finally:
                 stop.set()

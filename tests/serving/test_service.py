@@ -13,6 +13,7 @@ import pytest
 from factory.runtime.home import Home
 from factory.runtime.lock import HomeLock
 from factory.runtime.ports import Ports
+from tests.harness.airflow import LONG
 from tests.harness.servers import free_port
 from tests.serving.service import serving
 
@@ -93,7 +94,7 @@ def test_a_bad_body_is_refused_and_the_service_goes_on(service, species, body, k
 def talk(service, *parts: bytes) -> bytes:
     """Send raw bytes and read until the service hangs up."""
     where = urlsplit(service.address)
-    with socket.create_connection((where.hostname, where.port), timeout=20) as line:
+    with socket.create_connection((where.hostname, where.port), timeout=LONG) as line:
         for part in parts:
             line.sendall(part)
         answer = b""
@@ -204,7 +205,7 @@ def test_sigterm_finishes_the_request_that_has_begun(tmp_path, mlflow_server, sp
     body = json.dumps({"rows": [PENGUIN]}).encode()
     with serving(tmp_path, mlflow_server, species) as service:
         where = urlsplit(service.address)
-        with socket.create_connection((where.hostname, where.port), timeout=20) as line:
+        with socket.create_connection((where.hostname, where.port), timeout=LONG) as line:
             line.sendall(head(species, f"Content-Length: {len(body)}") + body[:10])
             # An answer on another line shows that the service has read this one's beginning.
             assert service.ask(species, [PENGUIN])[0] == 200
@@ -216,7 +217,7 @@ def test_sigterm_finishes_the_request_that_has_begun(tmp_path, mlflow_server, sp
                 answer += data
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b'"version":1' in answer
-        service.process.wait(timeout=20)
+        service.process.wait(timeout=LONG)
         assert "Traceback" not in service.log.read_text()
 
 
@@ -252,7 +253,7 @@ def test_what_cannot_be_served_is_said_at_once(arguments, address, said):
         capture_output=True,
         text=True,
         env={**os.environ, "MLFLOW_TRACKING_URI": address},
-        timeout=60,
+        timeout=LONG,
     )
     assert done.returncode == 1
     assert said in done.stderr
