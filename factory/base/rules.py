@@ -1,4 +1,4 @@
-"""Rules between the fields of a section, all of which are asked, whatever else is wrong with it; and doubts.
+"""Rules between the fields of a section, all of which are asked, whatever else is wrong with it.
 
 pydantic asks no validator of a model when one of its fields is wrong, and the first that raises is the
 last that is asked. A method marked by `rule` yields everything that it finds, and is asked about the
@@ -8,7 +8,6 @@ fields that are right even where others are wrong; where it needs one of those, 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
 from functools import cache
 from types import FunctionType
 from typing import Any, TypeVar
@@ -17,20 +16,6 @@ from pydantic import BaseModel, ValidationError, ValidationInfo, create_model
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from factory.base.texts import closest
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """A warning about a section: what is probably wrong and could be meant."""
-
-    name: str
-    """Of its code: see `factory.team.codes`."""
-    message: str
-    at: tuple[str | int, ...]
-    """The way from the section to what is meant."""
-    advice: str | None = None
-    on_key: bool = False
-
 
 Broken = Iterator[PydanticCustomError]
 """What a rule finds; see `factory.team.explain` for what the errors' contexts say."""

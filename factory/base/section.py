@@ -5,7 +5,7 @@ import inspect
 import itertools
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Self, TypeVar
@@ -35,7 +35,8 @@ from factory.base.code import (
     is_within,
 )
 from factory.base.files import is_hidden
-from factory.base.rules import Doubt, with_rules
+from factory.base.findings import Finding, KeyPath, Question
+from factory.base.rules import with_rules
 from factory.base.texts import closest, did_you_mean, one_of
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -105,8 +106,12 @@ class Section(BaseModel):
     ) -> Self:
         return with_rules(cls, value, handler, info)
 
-    def doubts(self) -> Iterable[Doubt]:
+    def doubts(self) -> Iterable[Finding]:
         """What in it is probably wrong and could be meant; sections below it say so themselves."""
+        return ()
+
+    def questions(self) -> Iterable[Question]:
+        """What `factory validate` must ask elsewhere to know whether it is right; sections below it ask themselves."""
         return ()
 
     @classmethod
@@ -391,3 +396,17 @@ ProjectFile = Annotated[ProjectPath, AfterValidator(_check_is_there)]
 def qualify(reference: str, team: str) -> str:
     """The full name `team.dataset` of a dataset that `team` refers to."""
     return reference if "." in reference else f"{team}.{reference}"
+
+
+def sections_below(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Section]]:
+    """A section and all that are in it, each with the way to it."""
+    if isinstance(value, Section):
+        yield path, value
+        for name in type(value).model_fields:
+            yield from sections_below(getattr(value, name), (*path, name))
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            yield from sections_below(child, (*path, key))
+    elif isinstance(value, (tuple, list)):
+        for index, child in enumerate(value):
+            yield from sections_below(child, (*path, index))

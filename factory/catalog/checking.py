@@ -11,6 +11,7 @@ from factory.team.checking import Overlay, in_each_environment, overlays
 from factory.team.environment import DEFAULT_ENVIRONMENT
 from factory.team.partial import PartialTeam, read_partly
 from factory.team.problems import Problem, ReadFailed, in_order
+from factory.team.questions import find_by_asking, kept_answers
 from factory.team.reader import DEFAULTS_FILE, read_platform, team_path, team_paths
 from factory.team.source_text import unreadable
 from factory.team.warnings import find_warnings, sources_of, take_back
@@ -57,6 +58,7 @@ def _check(configs: Path, environment: str) -> Iterator[Problem]:
     yield from project.problems
     for file in project.catalog.teams.values():
         yield from find_warnings(file.team, file.layers)
+    yield from find_by_asking(project.catalog.teams.values(), kept_answers(configs.parent))
     if project.catalog.unreadable:
         yield from _check_partly(configs, environment, project.catalog)
 
@@ -79,6 +81,8 @@ def _check_partly(configs: Path, environment: str, catalog: Catalog) -> Iterator
     for name, found in partial.items():
         yield from by_team.get(name, ())
         yield from find_warnings(found.file.team, found.file.layers)
+    files = [found.file for found in partial.values()]
+    yield from find_by_asking(files, kept_answers(configs.parent))
 
 
 def _lone_environments(found: Sequence[Overlay]) -> Iterator[Problem]:

@@ -5,12 +5,13 @@ Where nothing is declared, or transforms come between, nothing can be known befo
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from factory.base.findings import KeyPath
 from factory.base.section import qualify
 from factory.base.texts import did_you_mean, one_of
 from factory.catalog.published import Published, published
 from factory.data.dataset import Dataset
 from factory.models.predict import Predict
-from factory.team.problems import KeyPath, Problem
+from factory.team.problems import Problem
 from factory.team.reader import TeamFile
 from factory.training.model import Model
 

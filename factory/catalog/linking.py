@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from factory.base.findings import KeyPath
 from factory.base.texts import closest, did_you_mean, one_of
 from factory.catalog.contracts import check_columns
 from factory.catalog.costs import check_costs
 from factory.catalog.cycles import Links, rings
 from factory.catalog.published import Published, published
-from factory.team.problems import KeyPath, Problem, in_order
+from factory.team.problems import Problem, in_order
 from factory.team.reader import TeamFile
 from factory.team.references import Reference, references
 from factory.team.schedule import PRESETS

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from factory.base.findings import KeyPath
 from factory.data.dataset import Dataset
 from factory.models.predict import Predict
-from factory.team.problems import KeyPath
 from factory.team.reader import TeamFile
 
 

@@ -6,7 +6,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from factory.base.rules import Broken, Doubt, rule
+from factory.base.findings import Finding
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Seconds, Section, Surroundings, Text
 from factory.training.metrics import Metric, unknown_metric
 
@@ -33,7 +34,7 @@ class Bounds(Section):
                 {"min": self.min, "max": self.max, "at": ("min",)},
             )
 
-    def doubts_about(self, metric: Metric, at: tuple[str | int, ...]) -> Iterator[Doubt]:
+    def doubts_about(self, metric: Metric, at: tuple[str | int, ...]) -> Iterator[Finding]:
         """Whether the only bound is on the side where good values are.
 
         Args:
@@ -45,10 +46,10 @@ class Bounds(Section):
         if only in (None, right):
             return
         better = "more" if right == "min" else "less"
-        yield Doubt(
+        yield Finding(
             "bound_against_metric",
-            f"of `{metric.name}` {better} is better: this `{only}` refuses good models and lets bad ones pass",
             (*at, str(only)),
+            f"of `{metric.name}` {better} is better: this `{only}` refuses good models and lets bad ones pass",
             f"write `{right}: {getattr(self, str(only)):g}`",
             on_key=True,
         )

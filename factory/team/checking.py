@@ -7,6 +7,7 @@ from pathlib import Path
 from factory.team.environment import DEFAULT_ENVIRONMENT
 from factory.team.overlays import environments_of
 from factory.team.problems import Problem, ReadFailed, in_order
+from factory.team.questions import find_by_asking
 from factory.team.reader import DEFAULTS_FILE, read_platform, read_team
 from factory.team.source_text import read_text
 from factory.team.warnings import find_warnings, sources_of, take_back
@@ -40,7 +41,7 @@ def check_team(path: Path, *, environment: str | None = None) -> list[Problem]:
             file = read_team(path, platform, environment)
         except ReadFailed as failed:
             return [*found, *failed.problems]
-        return [*found, *find_warnings(file.team, file.layers)]
+        return [*found, *find_warnings(file.team, file.layers), *find_by_asking([file], None)]
 
     files = [path.parent / DEFAULTS_FILE, path]
     names = {DEFAULT_ENVIRONMENT, *(overlay.environment for overlay in overlays(files))}

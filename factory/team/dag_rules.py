@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any
 
 from factory.base.code import how_to_allow, is_callable_by_teams, is_public, is_within
+from factory.base.findings import Finding, KeyPath
 from factory.base.section import DOTTED_PATH, NAME, Surroundings
 from factory.base.texts import one_of
 from factory.team.limits import refused_connection
-from factory.team.problems import Finding, KeyPath
 
 EVERY_OPERATOR = "*"
 """In the platform's `operators`: all of Airflow and its providers."""

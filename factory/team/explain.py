@@ -9,9 +9,9 @@ from typing import Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from factory.base.findings import Finding, KeyPath
 from factory.base.texts import did_you_mean, either, one_of
 from factory.team.misplaced import meant_section
-from factory.team.problems import Finding, KeyPath
 from factory.team.trace import Place, sections_of, tags, trace, unwrap
 
 _EXPECTED = {

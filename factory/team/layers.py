@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from factory.team.problems import Finding, KeyPath, Problem
+from factory.base.findings import Finding, KeyPath
+from factory.team.problems import Problem
 from factory.team.yaml_tree import YamlTree
 
 _COMMENT_FOR_VALUE = re.compile(r":\s+(?P<text>#[^\s#].*?)\s*$")

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from factory.base.findings import Finding, KeyPath
 from factory.base.section import Section
 from factory.base.texts import one_of
-from factory.team.problems import Finding, KeyPath
 from factory.team.team import PlatformConfig, TeamConfig, TeamLimits
 
 WORKERS = ("queue", "pool")

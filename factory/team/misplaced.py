@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from factory.team.problems import Finding, KeyPath
+from factory.base.findings import Finding, KeyPath
 
 OF_ONES_OWN = {
     "datasets": frozenset(("source",)),

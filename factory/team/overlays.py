@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
+from factory.base.findings import Finding, KeyPath
 from factory.base.texts import did_you_mean, one_of
 from factory.team.layers import Layer
 from factory.team.misplaced import OF_ONES_OWN
-from factory.team.problems import Finding, KeyPath
 from factory.team.yaml_tree import YamlTree
 
 OVERLAYS = "environments"

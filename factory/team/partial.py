@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from factory.base.findings import KeyPath
 from factory.base.rules import UNCHECKED
-from factory.team.problems import KeyPath, ReadFailed
+from factory.team.problems import ReadFailed
 from factory.team.reader import PlatformFile, TeamFile, team_value
 from factory.team.source_text import read_text
 from factory.team.team import TeamConfig

@@ -11,9 +11,6 @@ from pathlib import Path
 
 from factory.team.codes import is_warning
 
-KeyPath = tuple[str | int, ...]
-"""The way to a value: keys of mappings and indexes of lists."""
-
 
 @dataclass(frozen=True, order=True)
 class Problem:
@@ -63,20 +60,6 @@ class Problem:
         if self.suggestion:
             lines.append(f"    {self.suggestion}")
         return "\n".join(lines)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A problem before it is located: what is wrong with the value at a path, or with its key."""
-
-    name: str
-    """Of its code: see `factory.team.codes`."""
-    path: KeyPath
-    message: str
-    suggestion: str | None = None
-    on_key: bool = False
-    or_path: KeyPath | None = None
-    """Where to show it if `path` is in the platform's file, which other teams read too."""
 
 
 class ReadFailed(Exception):  # noqa: N818 -- says what happened; its problems are the errors

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from factory.base.findings import Finding, KeyPath
 from factory.base.section import Surroundings
 from factory.kinds import plugin_problems
 from factory.lake.storage.address import misspelt
@@ -34,7 +35,7 @@ from factory.team.layers import EVERY, SECRET, Layer, Layers, merge
 from factory.team.limits import limited, limits_of, refused_connections, unlisted
 from factory.team.misplaced import misplaced_sections
 from factory.team.overlays import OVERLAYS, check_overlays, overlay_of, overlays_of_nothing
-from factory.team.problems import Finding, KeyPath, Problem, ReadFailed
+from factory.team.problems import Problem, ReadFailed
 from factory.team.secret_rules import check_secrets
 from factory.team.source_text import SourceText, read_text, unreadable
 from factory.team.team import PlatformConfig, TeamConfig, TeamLimits

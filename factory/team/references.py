@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from factory.base.findings import KeyPath
 from factory.base.section import qualify
 from factory.data.dataset import Dataset
 from factory.monitoring.sections import Monitor
-from factory.team.problems import KeyPath
 from factory.team.schedule import Inputs, Schedule
 from factory.team.team import TeamConfig
 from factory.training.model import Model

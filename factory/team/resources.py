@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
+from factory.base.findings import KeyPath
 from factory.base.rules import Broken
 from factory.base.section import FunctionPath, ListOf, Name, Section, Text
-from factory.team.problems import KeyPath
 
 
 class _Resource(Section):

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from factory.base.findings import Finding, KeyPath
 from factory.base.secrets import is_secret_name, secret_in_text
-from factory.team.problems import Finding, KeyPath
 
 _CONNECTION = re.compile(r"(?:\w+_)?(?:connection|conn_id)")
 _CONNECTION_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")

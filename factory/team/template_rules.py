@@ -6,8 +6,8 @@ Airflow itself lets a template read every connection's password: `{{ conn.wareho
 from collections.abc import Iterator
 from typing import Any
 
+from factory.base.findings import Finding, KeyPath
 from factory.base.texts import did_you_mean, one_of
-from factory.team.problems import Finding, KeyPath
 
 DATES = (
     *("data_interval_end", "data_interval_start", "ds", "ds_nodash", "logical_date"),

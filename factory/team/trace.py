@@ -8,8 +8,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from factory.base.findings import KeyPath
 from factory.kinds import KindOf
-from factory.team.problems import KeyPath
 
 
 @dataclass(frozen=True)

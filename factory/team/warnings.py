@@ -7,10 +7,10 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from factory.base.section import Section
+from factory.base.section import Section, sections_below
 from factory.team.codes import table
 from factory.team.layers import Layers
-from factory.team.problems import Finding, KeyPath, Problem, ReadFailed
+from factory.team.problems import Problem, ReadFailed
 from factory.team.source_text import SourceText, read_text
 from factory.team.yaml_tree import YamlTree, parse
 
@@ -26,23 +26,9 @@ def find_warnings(section: Section, layers: Layers) -> Iterator[Problem]:
         section: The team.
         layers: Where its values stand.
     """
-    yield from map(layers.locate, _doubts(section, ()))
+    for path, one in sections_below(section):
+        yield from (layers.locate(finding.below(path)) for finding in one.doubts())
     yield from texts_in_comments(layers.home)
-
-
-def _doubts(value: object, path: KeyPath) -> Iterator[Finding]:
-    if isinstance(value, Section):
-        for doubt in value.doubts():
-            at = (*path, *doubt.at)
-            yield Finding(doubt.name, at, doubt.message, doubt.advice, doubt.on_key)
-        for name in type(value).model_fields:
-            yield from _doubts(getattr(value, name), (*path, name))
-    elif isinstance(value, dict):
-        for key, child in value.items():
-            yield from _doubts(child, (*path, key))
-    elif isinstance(value, (tuple, list)):
-        for index, child in enumerate(value):
-            yield from _doubts(child, (*path, index))
 
 
 def texts_in_comments(tree: YamlTree) -> Iterator[Problem]:

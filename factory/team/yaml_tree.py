@@ -9,7 +9,8 @@ import yaml
 from yaml.error import Mark
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
-from factory.team.problems import KeyPath, Problem, ReadFailed
+from factory.base.findings import KeyPath
+from factory.team.problems import Problem, ReadFailed
 from factory.team.source_text import SourceText
 from factory.team.yaml_errors import explain_yaml_error, is_too_deep
 from factory.team.yaml_scalars import (

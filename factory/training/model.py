@@ -8,7 +8,8 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.digests import sha256
-from factory.base.rules import Broken, Doubt, rule
+from factory.base.findings import Finding
+from factory.base.rules import Broken, rule
 from factory.base.section import (
     AddedLater,
     ListOf,
@@ -192,14 +193,14 @@ class Model(Section):
                 {"titles": " and ".join(titles), "at": ("preprocessing",)},
             )
 
-    def doubts(self) -> Iterator[Doubt]:
+    def doubts(self) -> Iterator[Finding]:
         """A goal, and thresholds, that are the opposite of what their metrics are for."""
         metric = _metric(self.objective.metric)
         if metric is not None and self.objective.goal not in (None, metric.goal):
-            yield Doubt(
+            yield Finding(
                 "goal_against_metric",
-                f"`{metric.name}` is a metric to {metric.goal}: with this goal the worst trial wins",
                 ("objective", "goal"),
+                f"`{metric.name}` is a metric to {metric.goal}: with this goal the worst trial wins",
                 f"leave `goal` out, or write `goal: {metric.goal}`",
             )
         quality = self.monitor.quality if self.monitor is not None else None

@@ -34,6 +34,7 @@ from tests.harness.servers import free_port
 from tests.training.models import diabetes, model, one_trial, penguins
 from tests.training.training import Training
 
+
 @dataclass
 class Service:
     """A service that runs, and how to talk to it."""

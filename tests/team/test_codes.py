@@ -84,7 +84,7 @@ def test_every_error_of_ours_has_a_code():
                 continue
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             first = node.args[0]
-            is_named = name in ("PydanticCustomError", "Finding", "Doubt", "problem", "problem_at")
+            is_named = name in ("PydanticCustomError", "Finding", "problem", "problem_at")
             if is_named and isinstance(first, ast.Constant) and "checks" not in path.parts:
                 unknown |= {first.value} if code_of(first.value) == REFUSED else set()
     assert unknown == set()

@@ -1,0 +1,44 @@
+"""What is wrong with a section, before anybody knows where in which file it stands."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+KeyPath = tuple[str | int, ...]
+"""The way to a value: keys of mappings and indexes of lists."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A problem or a warning before it is located: what is wrong with the value at a path, or with its key."""
+
+    name: str
+    """Of its code: see `factory.team.codes`."""
+    path: KeyPath
+    """From the section that finds it."""
+    message: str
+    suggestion: str | None = None
+    on_key: bool = False
+    or_path: KeyPath | None = None
+    """Where to show it if `path` is in the platform's file, which other teams read too."""
+
+    def below(self, path: KeyPath) -> "Finding":
+        """The same, as seen from a section above."""
+        or_path = (*path, *self.or_path) if self.or_path is not None else None
+        return replace(self, path=(*path, *self.path), or_path=or_path)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What `factory validate` has answered in a process of its own, which may import what is heavy.
+
+    A section asks it, since whether something is right can take more than the file to tell: what an
+    estimator takes as its parameters, say. Answers are kept: see `factory.base.answers`.
+    """
+
+    function: str
+    """Who answers, as `package.module:function`: takes the argument, returns a `factory.base.answers.Reply`."""
+    argument: Any
+    """A JSON value."""
+    tell: Callable[[Any], Iterable[Finding]]
+    """What is wrong, by the reply's value."""

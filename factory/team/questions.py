@@ -1,0 +1,40 @@
+"""What only heavy imports can tell about team files, such as whether an estimator takes a parameter."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from factory.base.answers import UnansweredError, answers
+from factory.base.section import sections_below
+from factory.team.problems import Problem
+from factory.team.reader import TeamFile
+
+
+def kept_answers(project: Path) -> Path:
+    """The file that keeps answers for a project."""
+    return project / ".factory" / "cache" / "answers.json"
+
+
+def find_by_asking(files: Iterable[TeamFile], kept_in: Path | None) -> Iterator[Problem]:
+    """The problems and warnings that the answers to the sections' questions show.
+
+    Args:
+        files: The teams.
+        kept_in: The file with earlier answers; None to keep none.
+    """
+    asked = [
+        (file, path, question)
+        for file in files
+        for path, section in sections_below(file.team)
+        for question in section.questions()
+    ]
+    try:
+        values = answers([(one.function, one.argument) for _, _, one in asked], kept_in)
+    except UnansweredError as error:
+        for file in {file.path: file for file, _, _ in asked}.values():
+            yield file.source.problem(
+                "unanswered", 1, 1, f"not everything could be looked at: {error}"
+            )
+        return
+    for (file, path, question), value in zip(asked, values, strict=True):
+        for finding in question.tell(value):
+            yield file.layers.locate(finding.below(path))
