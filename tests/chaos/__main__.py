@@ -6,6 +6,7 @@ import secrets
 import statistics
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +36,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=None, help="draws the same faults again")
     parser.add_argument(
+        "--minutes", type=float, default=None, help="after these, no further round begins"
+    )
+    parser.add_argument(
         "--folder", type=Path, default=None, help="kept; a temporary one if left out"
     )
     arguments = parser.parse_args()
@@ -43,12 +47,16 @@ def main() -> int:
     print(f"{arguments.rounds} rounds with seed {seed} in {folder}", flush=True)
     world = World(folder, random.Random(f"rows {seed}"))
     rounds: list[Round] = []
+    begun = time.monotonic()
     world.change_rows()
     with world.running():
         playing = Rounds(world, seed)
         seconds = playing.rehearse()
         print(f"Without a fault: {seconds:.0f} s, {len(playing.tasks)} tasks", flush=True)
         for number in range(1, arguments.rounds + 1):
+            if arguments.minutes and time.monotonic() - begun > 60 * arguments.minutes:
+                print(f"{arguments.minutes:g} minutes are over.", flush=True)
+                break
             found = playing.play(number)
             rounds.append(found)
             missed = "" if found.strike.aimed else " (it did not come: struck at rest)"
