@@ -6,6 +6,9 @@ LOWEST := .venv-lowest/bin
 # dag-factory and MLflow both phone home unless told otherwise.
 export AIRFLOW__DAG_FACTORY__ENABLE_TELEMETRY := false
 export MLFLOW_DISABLE_TELEMETRY := true
+# Airflow's processes import thousands of modules. uv installs them uncompiled, so that where Python may not keep what it
+# has compiled, as in some containers, each process takes twice as long to start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install install-extras demo demo-pets up chaos steady test test-fast test-commands test-extras test-pets test-lowest test-nightly schema codes lint bench bench-serving lock clean
 
