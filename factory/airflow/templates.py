@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from factory.airflow.tasks.resources import resource_of
@@ -16,6 +17,13 @@ class RunNames:
     dag_id: str
     task_id: str
     try_number: int
+    time: datetime
+    """Its logical date; in a run that an event or a person started, when that was. In the DAG's time zone."""
+
+    @property
+    def date(self) -> str:
+        """Its day, such as `2024-05-06`."""
+        return self.time.strftime("%Y-%m-%d")
 
 
 def template_values(context: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,9 +37,15 @@ def template_values(context: Mapping[str, Any]) -> dict[str, Any]:
     ti = context.get("ti")
     if ti is not None:
         found["run_id"] = ti.run_id
-        found["run"] = RunNames(ti.run_id, ti.dag_id, ti.task_id, ti.try_number)
+        found["run"] = RunNames(ti.run_id, ti.dag_id, ti.task_id, ti.try_number, _time(context))
         found["resource"] = _resource(ti)
     return found
+
+
+def _time(context: Mapping[str, Any]) -> datetime:
+    run = context["dag_run"]
+    found: datetime = run.logical_date or run.run_after
+    return found.astimezone(context["dag"].timezone)
 
 
 def _resource(ti: Any) -> Callable[[str], Any]:

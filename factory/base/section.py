@@ -402,11 +402,23 @@ def sections_below(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath,
     """A section and all that are in it, each with the way to it."""
     if isinstance(value, Section):
         yield path, value
-        for name in type(value).model_fields:
-            yield from sections_below(getattr(value, name), (*path, name))
-    elif isinstance(value, dict):
-        for key, child in value.items():
-            yield from sections_below(child, (*path, key))
-    elif isinstance(value, (tuple, list)):
-        for index, child in enumerate(value):
-            yield from sections_below(child, (*path, index))
+    for key, child in _children(value):
+        yield from sections_below(child, (*path, key))
+
+
+def texts_below(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """The texts in a section, each with the way to it."""
+    if isinstance(value, str):
+        yield path, value
+    for key, child in _children(value):
+        yield from texts_below(child, (*path, key))
+
+
+def _children(value: object) -> Iterable[tuple[str | int, object]]:
+    if isinstance(value, Section):
+        return ((name, getattr(value, name)) for name in type(value).model_fields)
+    if isinstance(value, dict):
+        return value.items()
+    if isinstance(value, (tuple, list)):
+        return enumerate(value)
+    return ()

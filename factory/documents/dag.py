@@ -206,6 +206,8 @@ class Dag:
     """The notifiers that are told when a run fails."""
     params: Mapping[str, PythonObject]
     tasks: Tasks
+    timezone: str = "UTC"
+    """Of its schedule, and of the dates of its runs."""
 
     def as_data(self) -> Document:
         """As dag-factory reads it."""
@@ -214,6 +216,8 @@ class Dag:
             "doc_md": self.doc,
             "schedule": as_data(self.schedule),
             "start_date": self.start_date.isoformat(),
+            # dag-factory takes the start to be in it, and Airflow the schedule as the start.
+            **({"timezone": self.timezone} if self.timezone != "UTC" else {}),
             "catchup": False,
             # Two runs of one DAG would publish or register side by side: the second waits.
             "max_active_runs": 1,

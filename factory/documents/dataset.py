@@ -28,7 +28,7 @@ def dataset_document(team: TeamConfig, name: str, installation: Installation) ->
         dataset,
         description=dataset.description or f"Publishes the dataset {full_name}.",
         doc=_doc(full_name, dataset, reads),
-        schedule=schedule(dataset.when, team, installation),
+        start=schedule(dataset.when, team, installation),
         tags=("dataset",),
         params=("publish_unchanged", "versions") if reads else ("publish_unchanged",),
         shared=installation.shared(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from factory.deploy.targets.target import Target
 from factory.documents.dag import Dag, Task, Tasks
 from factory.documents.installation import Installation
-from factory.documents.schedules import model_asset
+from factory.documents.schedules import Start, model_asset
 from factory.documents.team_dag import dump, team_dag, with_workspace
 from factory.team.team import TeamConfig
 
@@ -34,7 +34,7 @@ def deployment_document(team: TeamConfig, name: str, installation: Installation)
         model,
         description=f"Deploys the champion of {full_name}.",
         doc=_doc(full_name, model.deploy),
-        schedule=(model_asset(full_name),),
+        start=Start((model_asset(full_name),), team.defaults.timezone),
         tags=("model", "deployment"),
         shared=installation.shared(
             model=full_name, deploy=dump(model.deploy.with_lake(installation.storage))

@@ -30,6 +30,7 @@ def maintenance_document(section: Maintenance, installation: Installation) -> Da
         description="Takes away what killed runs have left over.",
         doc=_DOC,
         schedule=section.schedule.cron,
+        timezone=section.schedule.timezone or "UTC",
         start_date=date(2024, 1, 1),
         tags=("maintenance",),
         default_args={"owner": "platform", "retries": 1, "retry_delay": timedelta(minutes=5)},

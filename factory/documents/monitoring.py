@@ -34,7 +34,7 @@ def monitoring_document(team: TeamConfig, name: str, installation: Installation)
         model,
         description=f"Watches the model {full_name}.",
         doc=_doc(full_name, watched, model.monitor),
-        schedule=schedule(_when(name, model, model.monitor), team, installation),
+        start=schedule(_when(name, model, model.monitor), team, installation),
         tags=("model", "monitoring"),
         params=("versions",),
         shared=installation.shared(

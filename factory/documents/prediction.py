@@ -37,7 +37,7 @@ def prediction_document(team: TeamConfig, name: str, installation: Installation)
         model,
         description=model.predict.description or f"Predicts with the champion of {full_name}.",
         doc=_doc(full_name, output, model.predict, reads),
-        schedule=schedule(model.predict.when(name), team, installation),
+        start=schedule(model.predict.when(name), team, installation),
         tags=("model", "prediction"),
         params=("publish_unchanged", "versions"),
         shared=shared,

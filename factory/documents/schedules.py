@@ -1,6 +1,7 @@
 """What starts a DAG: times, and the assets of datasets and models."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from factory.base.section import qualify
 from factory.documents.dag import Asset, PythonObject
@@ -11,6 +12,14 @@ from factory.team.team import TeamConfig
 
 When = str | tuple[Asset, ...] | PythonObject | None
 """A cron expression or preset, assets that all must be new, or an Airflow condition or timetable."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What starts a DAG, and in which time zone its times are."""
+
+    when: When
+    timezone: str = "UTC"
 
 
 def asset(dataset: str, installation: Installation) -> Asset:
@@ -33,11 +42,16 @@ def drift_asset(model: str) -> Asset:
     return Asset(f"{model}.drift", f"x-mlflow://drift/{model}", "drift")
 
 
-def schedule(when: Schedule, team: TeamConfig, installation: Installation) -> When:
-    """When a DAG runs.
+def schedule(when: Schedule, team: TeamConfig, installation: Installation) -> Start:
+    """What starts a DAG.
 
     What a name means follows from the one team file: it is the team's own model, or a dataset.
     """
+    zone = when.timezone or team.defaults.timezone
+    return Start(_when(when, team, installation, zone), zone)
+
+
+def _when(when: Schedule, team: TeamConfig, installation: Installation, zone: str) -> When:
     if not when.datasets:
         return when.cron
     models = {f"{team.team}.{name}" for name in team.models}
@@ -48,27 +62,29 @@ def schedule(when: Schedule, team: TeamConfig, installation: Installation) -> Wh
     if when.cron is None and (when.all or len(names) == 1):
         return starts
     condition = _all_of(starts) if when.all else _any_of(*starts)
-    return condition if when.cron is None else _at_times_or(when.cron, condition)
+    return condition if when.cron is None else _at_times_or(when.cron, zone, condition)
 
 
-def or_when(scheduled: When, asset: Asset) -> When:
-    """A schedule, as `schedule` makes it, by which an asset's event starts a run too."""
-    match scheduled:
+def or_when(start: Start, asset: Asset) -> Start:
+    """A start, as `schedule` makes it, by which an asset's event starts a run too."""
+    return replace(start, when=_or_when(start, asset))
+
+
+def _or_when(start: Start, asset: Asset) -> When:
+    match start.when:
         case None:
             return (asset,)
-        case str():
-            return _at_times_or(scheduled, asset)
-        case PythonObject(arguments={"timetable": timetable, "assets": condition}):
+        case str() as cron:
+            return _at_times_or(cron, start.timezone, asset)
+        case PythonObject(kind, arguments={"timetable": timetable, "assets": condition}):
             either = _any_of(condition, asset)
-            return PythonObject(
-                scheduled.type, arguments={"timetable": timetable, "assets": either}
-            )
-        case PythonObject():
-            return _any_of(scheduled, asset)
+            return PythonObject(kind, arguments={"timetable": timetable, "assets": either})
+        case PythonObject() as condition:
+            return _any_of(condition, asset)
         case (one,):
             return _any_of(one, asset)
-        case _:
-            return _any_of(_all_of(scheduled), asset)
+        case several:
+            return _any_of(_all_of(several), asset)
 
 
 def _all_of(starts: tuple[Asset, ...]) -> PythonObject:
@@ -79,8 +95,8 @@ def _any_of(*starts: Asset | PythonObject) -> PythonObject:
     return PythonObject("airflow.sdk.AssetAny", starts)
 
 
-def _at_times_or(cron: str, condition: Asset | PythonObject) -> PythonObject:
-    timetable = PythonObject("airflow.sdk.CronTriggerTimetable", (cron,), {"timezone": "UTC"})
+def _at_times_or(cron: str, zone: str, condition: Asset | PythonObject) -> PythonObject:
+    timetable = PythonObject("airflow.sdk.CronTriggerTimetable", (cron,), {"timezone": zone})
     return PythonObject(
         "airflow.sdk.AssetOrTimeSchedule",
         arguments={"timetable": timetable, "assets": condition},

@@ -10,7 +10,7 @@ from factory.data.dataset import Dataset
 from factory.data.transforms.transform import Transform
 from factory.documents.dag import SETUP, TEARDOWN, Dag, PythonObject, Shared, Task, Tasks
 from factory.documents.installation import Installation
-from factory.documents.schedules import When
+from factory.documents.schedules import Start
 from factory.notifiers.message import Event
 from factory.team.notify import notifiers_of
 from factory.team.team import TeamConfig
@@ -27,7 +27,7 @@ def team_dag(
     *,
     description: str,
     doc: Sequence[str],
-    schedule: When,
+    start: Start,
     tags: Sequence[str],
     shared: Shared,
     tasks: Tasks,
@@ -40,7 +40,7 @@ def team_dag(
         about: The dataset or model; it may say whom to tell of a failed run.
         description: One line.
         doc: The lines of its page in Airflow.
-        schedule: When it runs.
+        start: What starts it.
         tags: What it does; the team's name comes on top.
         shared: What all its tasks share.
         tasks: Its tasks.
@@ -49,7 +49,8 @@ def team_dag(
     return Dag(
         description=description,
         doc="\n".join(doc) + "\n",
-        schedule=schedule,
+        schedule=start.when,
+        timezone=start.timezone,
         start_date=team.defaults.start_date,
         tags=(*tags, team.team),
         default_args=_default_args(team),

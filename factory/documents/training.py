@@ -8,7 +8,7 @@ from factory.documents import dag
 from factory.documents.dag import Dag, Task, TaskGroup, Tasks
 from factory.documents.installation import Installation
 from factory.documents.resources import with_resources
-from factory.documents.schedules import When, assets, drift_asset, model_asset, or_when, schedule
+from factory.documents.schedules import Start, assets, drift_asset, model_asset, or_when, schedule
 from factory.documents.team_dag import (
     OPEN_WORKSPACE,
     dump,
@@ -48,7 +48,7 @@ def training_document(team: TeamConfig, name: str, installation: Installation) -
         model,
         description=model.description or f"Trains the model {full_name}.",
         doc=_doc(full_name, model, reads),
-        schedule=_schedule(team, model, full_name, installation),
+        start=_start(team, model, full_name, installation),
         tags=("model", "training"),
         params=("versions",),
         shared=installation.shared(
@@ -62,7 +62,7 @@ def training_document(team: TeamConfig, name: str, installation: Installation) -
     )
 
 
-def _schedule(team: TeamConfig, model: Model, full_name: str, installation: Installation) -> When:
+def _start(team: TeamConfig, model: Model, full_name: str, installation: Installation) -> Start:
     scheduled = schedule(model.when, team, installation)
     if model.monitor is not None and model.monitor.retrains:
         return or_when(scheduled, drift_asset(full_name))

@@ -39,7 +39,7 @@ from factory.team.problems import Problem, ReadFailed
 from factory.team.secret_rules import check_secrets
 from factory.team.source_text import SourceText, read_text, unreadable
 from factory.team.team import PlatformConfig, TeamConfig, TeamLimits
-from factory.team.template_rules import check_templates
+from factory.team.template_rules import check_dates, check_templates
 from factory.team.yaml_tree import MAX_PROBLEMS, YamlTree, parse, problem_at_node
 
 DEFAULTS_FILE = "_defaults.yaml"
@@ -205,10 +205,18 @@ def read_team(path: Path, platform: PlatformFile, environment: str | None) -> Te
     problems += map(layers.locate, check_secrets(_own_value(layers)))
     if config is not None:
         problems += map(layers.locate, refused_connections(config, limits))
+        if _has_templates(layers):
+            about_dates = map(layers.locate, check_dates(config))
+            problems += (problem for problem in about_dates if not problem.is_warning)
     problems = _all_problems(tree, problems)
     if config is None or problems:
         raise ReadFailed(problems)
     return TeamFile(path, environment, config, platform, source)
+
+
+def _has_templates(layers: Layers) -> bool:
+    texts = {layer.tree.source.text for layer in layers.layers}
+    return any(sign in text for text in texts for sign in ("{{", "{%"))
 
 
 def _names(raw: dict[str, Any], section: str) -> set[str]:

@@ -3,11 +3,12 @@
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Reference, Section, also_written
+from factory.base.texts import closest
 
 PRESETS = (
     "@once",
@@ -21,6 +22,32 @@ PRESETS = (
 )
 
 
+def _known_zone(name: str) -> str:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+    try:
+        # Only names: an offset such as +02:00 would be wrong for half of the year.
+        if name != "UTC":
+            ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        near = closest(name, available_timezones())
+        raise PydanticCustomError(
+            "time_zone",
+            "{value} is no time zone",
+            {
+                "value": repr(name),
+                "advice": f"did you mean `{near}`?"
+                if near
+                else "write one of the IANA's, such as Europe/Berlin",
+            },
+        ) from None
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+"""The name of a time zone in the IANA's database, such as `Europe/Berlin`."""
+
+
 class Schedule(Section):
     """When a DAG runs: at times, when datasets change, at either, or only by hand.
 
@@ -30,6 +57,9 @@ class Schedule(Section):
     """
 
     cron: str | None = None
+    timezone: TimeZone | None = None
+    """Of `cron`; that of `defaults` if left out. What falls into the hour that a change of the clock skips runs an hour
+    later, and what falls into the hour that comes twice runs once."""
     all: ListOf[Reference] = Field(default=())
     any: ListOf[Reference] = Field(default=())
 
@@ -38,6 +68,12 @@ class Schedule(Section):
         if self.all and self.any:
             yield PydanticCustomError(
                 "schedule", "`all` and `any` exclude each other: keep one of them"
+            )
+        if self.timezone is not None and self.cron is None:
+            yield PydanticCustomError(
+                "schedule",
+                "`timezone` is for `cron`, and there is none here",
+                {"at": ("timezone",), "advice": "add `cron`, or take `timezone` away"},
             )
         if self.cron is not None:
             _check_cron(self.cron)

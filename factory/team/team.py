@@ -24,6 +24,7 @@ from factory.base.section import (
 from factory.data.dataset import Dataset
 from factory.team.maintenance import Maintenance
 from factory.team.notify import Notify
+from factory.team.schedule import TimeZone
 from factory.training.model import Model
 
 
@@ -37,6 +38,8 @@ class Defaults(Section):
     queue: Text | None = None
     priority_weight: int | None = Field(default=None, ge=1)
     start_date: date = date(2024, 1, 1)
+    timezone: TimeZone = "UTC"
+    """Of schedules, and of the dates that templates name: such as Europe/Berlin."""
 
 
 class TeamConfig(Section):

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from factory.base.section import Section, sections_below
+from factory.base.section import sections_below
 from factory.team.codes import table
 from factory.team.layers import Layers
 from factory.team.problems import Problem, ReadFailed
 from factory.team.source_text import SourceText, read_text
+from factory.team.team import TeamConfig
+from factory.team.template_rules import check_dates
 from factory.team.yaml_tree import YamlTree, parse
 
 _ALLOW = re.compile(r"(?:^|\s)#\s*factory:\s*allow\b[\s:]*(?P<codes>.*)$", re.IGNORECASE)
@@ -19,14 +21,16 @@ _MARK = re.compile(r"#\s*factory:\s*allow", re.IGNORECASE)
 _CUT_BY_COMMENT = re.compile(r"\s#(?=[^\s#!])")
 
 
-def find_warnings(section: Section, layers: Layers) -> Iterator[Problem]:
+def find_warnings(team: TeamConfig, layers: Layers) -> Iterator[Problem]:
     """The warnings about a team's file.
 
     Args:
-        section: The team.
+        team: What it says.
         layers: Where its values stand.
     """
-    for path, one in sections_below(section):
+    about_dates = map(layers.locate, check_dates(team))
+    yield from (problem for problem in about_dates if problem.is_warning)
+    for path, one in sections_below(team):
         yield from (layers.locate(finding.below(path)) for finding in one.doubts())
     yield from texts_in_comments(layers.home)
 

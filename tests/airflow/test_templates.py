@@ -3,12 +3,14 @@
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
+import pendulum
 import pytest
 from airflow.sdk import DAG
 from jinja2.exceptions import SecurityError, UndefinedError
 
 from factory.airflow.operators import StepOperator
 
+BERLIN = pendulum.timezone("Europe/Berlin")
 DAY = datetime(2024, 5, 6, tzinfo=UTC)
 
 
@@ -23,7 +25,7 @@ def xcoms(*, task_ids):
     return {"create_box": {"name": "staging"}}.get(task_ids)
 
 
-def context(dag):
+def context(dag, *, is_dated=True):
     instance = SimpleNamespace(
         run_id="r1",
         dag_id="sea.fish",
@@ -31,8 +33,10 @@ def context(dag):
         try_number=2,
         xcom_pull=xcoms,
     )
+    night = datetime(2024, 5, 6, 22, 30, tzinfo=UTC)
     return {
         "dag": dag,
+        "dag_run": SimpleNamespace(logical_date=DAY if is_dated else None, run_after=night),
         "ti": instance,
         "task": None,
         "params": {"day": 3},
@@ -66,6 +70,7 @@ def rendered():
             "r1 sea.fish ingest 2",
         ),
         ("{{ run_id }} {{ params.day }}", "r1 3"),
+        ("{{ run.date }} {{ run.time.isoformat() }}", "2024-05-06 2024-05-06T00:00:00+00:00"),
         ("{{ resource('box').name }}", "staging"),
         ({"nested": ["{{ ds }}"]}, {"nested": ["2024-05-06"]}),
     ],
@@ -94,3 +99,10 @@ def test_nothing_else_is(rendered, text):
     except (UndefinedError, SecurityError):
         return
     assert found == ""
+
+
+def test_a_run_without_a_logical_date_has_the_day_on_which_it_was_started():
+    with DAG("sea.fish", schedule=None, start_date=datetime(2024, 1, 1, tzinfo=BERLIN)) as dag:
+        task = StepOperator(task_id="ingest", python_callable=print, op_args=["{{ run.date }}"])
+    task.render_template_fields(context(dag, is_dated=False))
+    assert task.op_args == ["2024-05-07"]

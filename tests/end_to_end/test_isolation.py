@@ -1,6 +1,7 @@
 """What one team does to another through a real Airflow: nothing."""
 
 import http.client
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ datasets:
     source: {{type: csv, path: data/slip.csv}}
   fine:
     source: {{type: csv, path: data/own.csv}}
-    transforms: [{{type: sql, query: "select *, '{{{{ run.dag_id }}}} {{{{ run.task_id }}}}' as made_by from source"}}]
+    transforms: [{{type: sql, query: "select *, '{{{{ run.dag_id }}}} {{{{ run.task_id }}}}' as made_by, '{{{{ run.date }}}}' as day from source"}}]
 """
 
 
@@ -74,11 +75,14 @@ def test_a_link_to_the_platforms_secrets_is_not_read(thief):
     assert "fernet" not in log
 
 
-def test_templates_know_the_run(thief):
+def test_templates_know_the_run_and_its_day_though_a_person_started_it(thief):
+    days = {str(datetime.now(UTC).date())}
     run = thief.run("thief.fine")
     assert run.state == "success"
-    rows = thief.lake.scan("thief.fine", 0).to_table().to_pylist()
-    assert rows[0]["made_by"] == "thief.fine transform"
+    days.add(str(datetime.now(UTC).date()))
+    [row] = thief.lake.scan("thief.fine", 0).to_table().to_pylist()
+    assert row["made_by"] == "thief.fine transform"
+    assert row["day"] in days
 
 
 @pytest.mark.parametrize(

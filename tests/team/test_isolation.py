@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from factory.catalog import check_project
 from tests.team.folder import Folder
 
 HEAD = "version: 1\nteam: marine\nowner: marine@example.org\n"
@@ -23,8 +24,23 @@ def problem(folder: Folder):
     return read
 
 
+SOURCE = "{type: csv, path: data/a.csv}"
+
+
 def dataset(source: str) -> str:
     return f"datasets:\n  fish:\n    source: {source}\n"
+
+
+@pytest.fixture
+def validated(folder: Folder):
+    """What validation says about a team file with this body."""
+
+    def check(body: str) -> str:
+        folder.write("_defaults", DEFAULTS)
+        folder.write("marine", HEAD + body)
+        return "\n".join(map(str, check_project(folder.configs)))
+
+    return check
 
 
 @pytest.mark.parametrize(
@@ -153,8 +169,52 @@ def test_templates_that_cannot_be_read_are_said(problem) -> None:
     ],
 )
 def test_templates_name_the_run_and_its_dates(folder: Folder, text: str) -> None:
-    folder.write("marine", HEAD + dataset(f'{{type: sql, connection: mine, query: "{text}"}}'))
+    source = dataset(f'{{type: sql, connection: mine, query: "{text}"}}')
+    folder.write("marine", HEAD + source + '    schedule: "@daily"\n')
     assert folder.read()
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("ds", "{{ run.date }}"),
+        ("ds_nodash", "{{ run.date | replace('-', '') }}"),
+        ("data_interval_start", "{{ run.time }}"),
+    ],
+)
+def test_dates_that_a_run_may_not_have_are_refused(validated, name, instead) -> None:
+    source = dataset(f'{{type: sql, connection: mine, query: "{{{{ {name} }}}}"}}')
+    for schedule in ("", "    schedule: none\n", "    schedule: {any: [fish], cron: '@daily'}\n"):
+        found = validated(source + schedule)
+        assert f"`{name}` has no value here" in found
+        assert instead in found
+
+
+def test_dates_of_runs_by_time_are_a_warning(folder: Folder) -> None:
+    source = dataset('{type: sql, connection: mine, query: "{{ ds }}"}')
+    folder.write("marine", HEAD + source + '    schedule: "@daily"\n')
+    (found,) = check_project(folder.configs)
+    assert (found.code, found.line) == ("F120", 6)
+    assert "started by hand" in found.message
+
+
+@pytest.mark.parametrize(
+    ("zone", "said"),
+    [
+        ("Europe/Berlim", "did you mean `Europe/Berlin`?"),
+        ("+02:00", "write one of the IANA's, such as Europe/Berlin"),
+        ("../../etc/passwd", "is no time zone"),
+    ],
+)
+def test_a_time_zone_that_is_none_is_said(validated, zone, said) -> None:
+    assert said in validated(f"defaults: {{timezone: '{zone}'}}\n{dataset(SOURCE)}")
+    where = f"    schedule: {{cron: '@daily', timezone: '{zone}'}}\n"
+    assert said in validated(dataset(SOURCE) + where)
+
+
+def test_a_time_zone_without_times_is_said(problem) -> None:
+    found = problem(dataset(SOURCE) + "    schedule: {any: [fish], timezone: Europe/Berlin}\n")
+    assert "`timezone` is for `cron`" in found
 
 
 def dags(task: str) -> str:
