@@ -9,10 +9,16 @@ from factory.catalog.linking import Catalog
 from factory.catalog.project import read_all
 from factory.team.checking import Overlay, in_each_environment, overlays
 from factory.team.environment import DEFAULT_ENVIRONMENT
-from factory.team.partial import PartialTeam, read_partly
+from factory.team.partial import PartialTeam, read_partly, read_platform_partly
 from factory.team.problems import Problem, ReadFailed, in_order
 from factory.team.questions import find_by_asking, kept_answers
-from factory.team.reader import DEFAULTS_FILE, read_platform, team_path, team_paths
+from factory.team.reader import (
+    DEFAULTS_FILE,
+    PlatformFile,
+    read_platform,
+    team_path,
+    team_paths,
+)
 from factory.team.source_text import unreadable
 from factory.team.warnings import find_warnings, sources_of, take_back
 
@@ -54,22 +60,35 @@ def check_project(
 
 
 def _check(configs: Path, environment: str) -> Iterator[Problem]:
-    project = read_all(configs, environment)
+    try:
+        platform = read_platform(configs, environment)
+    except ReadFailed as failed:
+        yield from failed.problems
+        partial = read_platform_partly(configs, environment)
+        if partial is not None:
+            yield from partial.mistakes
+            found = _check_teams(configs, environment, partial.file)
+            yield from filter(partial.is_news, found)
+    else:
+        yield from _check_teams(configs, environment, platform)
+
+
+def _check_teams(configs: Path, environment: str, platform: PlatformFile) -> Iterator[Problem]:
+    project = read_all(configs, environment, platform)
     yield from project.problems
     for file in project.catalog.teams.values():
         yield from find_warnings(file.team, file.layers)
     yield from find_by_asking(project.catalog.teams.values(), kept_answers(configs.parent))
     if project.catalog.unreadable:
-        yield from _check_partly(configs, environment, project.catalog)
+        yield from _check_partly(configs, platform, project.catalog)
 
 
-def _check_partly(configs: Path, environment: str, catalog: Catalog) -> Iterator[Problem]:
-    """What is wrong with the links of broken files, as far as they can be read."""
-    platform = read_platform(configs, environment)
+def _check_partly(configs: Path, platform: PlatformFile, catalog: Catalog) -> Iterator[Problem]:
+    """What is wrong with broken files and their links, as far as they can be read."""
     partial: dict[str, PartialTeam] = {}
     for name in catalog.unreadable:
         path = team_path(configs, name)
-        found = read_partly(path, platform, environment) if path is not None else None
+        found = read_partly(path, platform, platform.environment) if path is not None else None
         if found is not None:
             partial[name] = found
     whole = Catalog.of(
@@ -79,10 +98,12 @@ def _check_partly(configs: Path, environment: str, catalog: Catalog) -> Iterator
     )
     by_team = whole.problems()
     for name, found in partial.items():
-        yield from by_team.get(name, ())
-        yield from find_warnings(found.file.team, found.file.layers)
+        yield from found.problems()
+        yield from filter(found.is_news, by_team.get(name, ()))
+        yield from filter(found.is_news, find_warnings(found.file.team, found.file.layers))
     files = [found.file for found in partial.values()]
-    yield from find_by_asking(files, kept_answers(configs.parent))
+    asked = find_by_asking(files, kept_answers(configs.parent))
+    yield from (one for one in asked if all(found.is_news(one) for found in partial.values()))
 
 
 def _lone_environments(found: Sequence[Overlay]) -> Iterator[Problem]:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 from factory.catalog.linking import Catalog
 from factory.team.problems import Problem, ReadFailed, in_order
-from factory.team.reader import TeamFile, read_platform, read_team, team_path, team_paths
+from factory.team.reader import (
+    PlatformFile,
+    TeamFile,
+    read_platform,
+    read_team,
+    team_path,
+    team_paths,
+)
 from factory.team.team import PlatformConfig
 
 
@@ -24,15 +31,18 @@ class Project:
     """What is wrong, by file and line."""
 
 
-def read_all(configs: Path, environment: str | None) -> Project:
+def read_all(
+    configs: Path, environment: str | None, platform: PlatformFile | None = None
+) -> Project:
     """Every team of the folder, linked; never raises for what is in a file.
 
     Args:
         configs: The folder with the team files.
         environment: Whose overlays apply; None for no overlays.
+        platform: What to read them with; `_defaults.yaml` if left out.
     """
     try:
-        platform = read_platform(configs, environment)
+        platform = platform or read_platform(configs, environment)
         paths = team_paths(configs)
     except ReadFailed as failed:
         # Teams read with other defaults than intended would write to the wrong places.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from factory.team.environment import DEFAULT_ENVIRONMENT
 from factory.team.overlays import environments_of
+from factory.team.partial import read_partly
 from factory.team.problems import Problem, ReadFailed, in_order
 from factory.team.questions import find_by_asking
 from factory.team.reader import DEFAULTS_FILE, read_platform, read_team
@@ -35,12 +36,14 @@ def check_team(path: Path, *, environment: str | None = None) -> list[Problem]:
 
     def problems(environment: str) -> Iterable[Problem]:
         found: list[Problem] = []
+        platform = None
         try:
             platform = read_platform(path.parent, environment)
             found += platform.problems
             file = read_team(path, platform, environment)
         except ReadFailed as failed:
-            return [*found, *failed.problems]
+            partial = read_partly(path, platform, environment) if platform else None
+            return [*found, *failed.problems, *(partial.problems() if partial else ())]
         return [*found, *find_warnings(file.team, file.layers), *find_by_asking([file], None)]
 
     files = [path.parent / DEFAULTS_FILE, path]

@@ -178,8 +178,19 @@ def _plugin_problems(config: PlatformConfig, layers: Layers) -> Iterator[Problem
         yield layers.problem("plugin", ("plugins", index), problem.message, problem.suggestion)
 
 
-def read_team(path: Path, platform: PlatformFile, environment: str | None) -> TeamFile:
+def read_team(
+    path: Path,
+    platform: PlatformFile,
+    environment: str | None,
+    source: SourceText | None = None,
+) -> TeamFile:
     """One team's file, with the platform's defaults below it.
+
+    Args:
+        path: The file.
+        platform: The platform's.
+        environment: Whose overlays apply; None for no overlays.
+        source: What to read in place of the file's text.
 
     Raises:
         ReadFailed: With everything that is wrong with it.
@@ -187,7 +198,7 @@ def read_team(path: Path, platform: PlatformFile, environment: str | None) -> Te
     if path.suffix == ".yml":
         message = "team files end in .yaml; this one is not read"
         raise ReadFailed([unreadable(path, message, f"rename it to {path.stem}.yaml")])
-    source = read_text(path)
+    source = source or read_text(path)
     tree = parse(source)
     layers = _team_layers(tree, platform, environment)
     limits = limits_of(platform.config, path.stem)
@@ -249,6 +260,11 @@ def _surroundings(
 def team_value(tree: YamlTree, platform: PlatformFile, environment: str | None) -> dict[str, Any]:
     """What a team's file says in an environment, the platform's defaults below it."""
     return _team_value(_team_layers(tree, platform, environment), platform)
+
+
+def platform_value(tree: YamlTree, environment: str | None) -> dict[str, Any]:
+    """What `_defaults.yaml` says in an environment."""
+    return _without_overlays(_merged((*overlay_of(tree, environment), Layer(tree, tree.value))))
 
 
 def _team_layers(tree: YamlTree, platform: PlatformFile, environment: str | None) -> Layers:

@@ -27,12 +27,13 @@ class SourceText:
     text: str
 
     @cached_property
-    def _lines(self) -> list[str]:
+    def lines(self) -> list[str]:
+        """Its lines, the first of which has the number 1."""
         return _LINE_BREAK.split(self.text)
 
     def line(self, number: int) -> str:
         """The text of a line, counted from 1; empty beyond the last."""
-        return self._lines[number - 1] if number <= len(self._lines) else ""
+        return self.lines[number - 1] if number <= len(self.lines) else ""
 
     def problem(
         self,
