@@ -19,6 +19,7 @@ import pytest
 
 from factory.models import registry
 from tests.serving.fuzzer import Case, Fuzzer
+from tests.harness.airflow import LONG
 from tests.serving.service import Service, broken, circular, poisoned, serving, trained
 from tests.training.models import model, one_trial
 
@@ -151,14 +152,25 @@ def harmful(mlflow_server, tree, tracking) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("count", "connections"),
+    ("count", "connections", "most_seconds"),
     [
-        pytest.param(1_000, 200, id="short"),
-        pytest.param(10_000, 2_000, id="long", marks=pytest.mark.nightly),
+        # Every day it runs beside other tests, on whatever machine there is.
+        pytest.param(1_000, 200, 20 * SECONDS, id="short"),
+        pytest.param(10_000, 2_000, SECONDS, id="long", marks=pytest.mark.nightly),
     ],
 )
 def test_hostile_callers_and_versions_do_no_harm(
-    tmp_path, mlflow_server, species, progression, tree, harmful, promote, count, connections
+    *,
+    tmp_path,
+    mlflow_server,
+    species,
+    progression,
+    tree,
+    harmful,
+    promote,
+    count,
+    connections,
+    most_seconds,
 ):
     print(f"FUZZ_SEED={SEED}")
     limits = ("--max-rows", "20", "--max-bytes", "20000", "--timeout", "3")
@@ -185,7 +197,8 @@ def test_hostile_callers_and_versions_do_no_harm(
                         and now["version"] == harmful[-1]
                         and now
                     ),
-                    120,
+                    # Each may take as long to be given up as a version has to load.
+                    3 * LONG,
                 )
             finally:
                 stop.set()
@@ -206,9 +219,9 @@ def test_hostile_callers_and_versions_do_no_harm(
     assert not attack.wrong, f"FUZZ_SEED={SEED}\n" + "\n".join(attack.wrong)
     assert 'status="500"' not in figures, log
     assert [set(each.statuses) for each in healthy] == [{200}] * len(healthy)
-    assert seconds[int(len(seconds) * 0.99)] < SECONDS
+    assert seconds[int(len(seconds) * 0.99)] < most_seconds
     # On a machine that has other work, too, some wait for that.
-    assert seconds[-1] < 5 * SECONDS
+    assert seconds[-1] < 5 * most_seconds
 
 
 def _is_fine(case: Case, status: int | None, content: bytes) -> bool:
