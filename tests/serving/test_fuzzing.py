@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from factory.models import registry
-from tests.serving.fuzzer import Case, Fuzzer
 from tests.harness.airflow import LONG
+from tests.serving.fuzzer import Case, Fuzzer
 from tests.serving.service import Service, broken, circular, poisoned, serving, trained
 from tests.training.models import model, one_trial
 
