@@ -104,7 +104,7 @@ def _explain_one(place: Place, error: ErrorDetails, also_known: tuple[str, ...])
     if kind in _EXPECTED:
         message = f"{subject} must be {_EXPECTED[kind]}, found {describe(value)}"
         is_kind = place.discriminator is not None
-        suggestion = _kinds(place) if is_kind else _retype(error)
+        suggestion = _without_colon(place, value) or (_kinds(place) if is_kind else _retype(error))
         return Finding("wrong_type", place.path, message, suggestion)
     if kind in _LIMITS:
         words, limit = _LIMITS[kind]
@@ -211,6 +211,17 @@ def _not_a_choice(place: Place, value: object) -> Finding:
     suggestion = f"write {' or '.join(str(choice) for choice in choices)}"
     meant = did_you_mean(str(value), map(str, choices), suggestion)
     return Finding("not_a_choice", place.path, message, meant)
+
+
+def _without_colon(place: Place, value: object) -> str | None:
+    """What a mapping's only line means that has no colon: `estimator sklearn.svm.SVC`."""
+    match = re.fullmatch(r"(\w+)\s+(\S.*)", value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    members = (unwrap(one, None)[0] for one in (place.annotation, *get_args(place.annotation)))
+    sections = [one for one in members if isinstance(one, type) and issubclass(one, BaseModel)]
+    is_key = any(match[1] in section.model_fields for section in sections)
+    return f"a colon is missing: write `{match[1]}: {match[2]}`" if is_key else None
 
 
 def _retype(error: ErrorDetails) -> str | None:
