@@ -5,10 +5,11 @@ The module is what sources are given as their `factory.data.sources.source.Conne
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from factory.airflow import masking
+from factory.airflow.storage_access import storage_access
 from factory.base.errors import FactoryError, TerminalError
 
 if TYPE_CHECKING:
@@ -116,6 +117,17 @@ def http_address(connection: str) -> tuple[str, "Login"]:
         return found.host, _login(found)
     port = f":{found.port}" if found.port else ""
     return f"{found.schema or 'http'}://{found.host}{port}", _login(found)
+
+
+def store_access(connection: str | None) -> AbstractContextManager[None]:
+    """Let files in S3 be read by a connection within the block; None: by what the lake is read with.
+
+    Raises:
+        TerminalError: There is no such connection, it is of another type, or the extra `aws` is not
+            installed.
+        AccessDeniedError: The role that it names may not be had.
+    """
+    return storage_access(connection)
 
 
 def http_login(connection: str) -> "Login":

@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic_core import PydanticCustomError
+
 from factory.base.errors import TerminalError
 from factory.base.files import is_hidden
+from factory.base.rules import Broken, rule
+from factory.base.section import Text
 from factory.data.sources.object_stores import FilesPath, fetch, is_in_store
 from factory.data.sources.source import IngestContext, Source
+from factory.lake.storage.address import is_s3
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -63,9 +68,23 @@ class FileSource(Source):
 
     path: FilesPath
     """A file or a glob: `data/*.csv`, `s3://bucket/folder/*.csv`."""
+    connection: Text | None = None
+    """The Airflow connection of type `aws` by which `s3://…` is read; what the lake is read with if left out."""
 
     advice: ClassVar[str] = ""
     """What to do about a broken file, for errors."""
+
+    @rule
+    def _connection_to_s3(self) -> Broken:
+        if self.connection is not None and not is_s3(self.path):
+            yield PydanticCustomError(
+                "together",
+                "`connection` is for files in S3, and `path` is not there",
+                {
+                    "at": ("connection",),
+                    "advice": "write a path such as s3://bucket/folder/*.csv, or take it away",
+                },
+            )
 
     def read(self, context: IngestContext) -> "Rows":
         """The rows of every file that `path` names."""
@@ -73,7 +92,8 @@ class FileSource(Source):
             files = project_files(context.folders, self.path)
             return self.read_files(files, context.project, context.file, context.columns)
         with tempfile.TemporaryDirectory(dir=context.workspace) as folder:
-            files = fetch(self.path, context.lake.storage, Path(folder))
+            with context.connections.store_access(self.connection):
+                files = fetch(self.path, context.lake.storage, Path(folder))
             return self.read_files(files, Path(folder), context.file, context.columns)
 
     def read_files(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _S3 = r"s3://[a-z0-9][a-z0-9.-]+(/[^?#]*)?"
-_FILES = r"(s3|gs)://[a-z0-9][a-z0-9._-]+/.+"
+_FILES = r"(s3|gs|az|azure|abfss?|adl)://[a-z0-9][a-z0-9._-]+(@[a-z0-9.-]+)?/.+"
 _WILDCARD = re.compile(r"[*?\[]")
 
 

@@ -3,6 +3,7 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol, Self
@@ -29,6 +30,9 @@ class Connections(Protocol):
     def http_login(self, connection: str) -> "Login":
         """The headers and the login of an HTTP connection."""
 
+    def store_access(self, connection: str | None) -> AbstractContextManager[None]:
+        """Let files in S3 be read by a connection within the block; None: by what the lake is read with."""
+
 
 class NoConnections:
     """Stands in where there is no Airflow: asking for a connection is an error."""
@@ -39,6 +43,12 @@ class NoConnections:
 
     def http_login(self, connection: str) -> "Login":
         """Raise a TerminalError."""
+        raise TerminalError(f"the connection {connection!r} is asked for outside Airflow")
+
+    def store_access(self, connection: str | None) -> AbstractContextManager[None]:
+        """Raise a TerminalError, unless no connection is named."""
+        if connection is None:
+            return nullcontext()
         raise TerminalError(f"the connection {connection!r} is asked for outside Airflow")
 
 

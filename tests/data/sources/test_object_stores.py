@@ -1,14 +1,17 @@
 """Files of sources that lie in an object store."""
 
 import gzip
+import json
 
 import pytest
 from pydantic import ValidationError
 
+from factory.airflow import connections
 from factory.base.errors import TerminalError
 from factory.data.sources.csv import CsvSource
 from factory.data.sources.json import JsonSource
 from factory.data.sources.object_stores import LakeIsNoSourceError, _pattern, fetch
+from factory.lake.storage import access
 from tests.data.rows import read
 from tests.data.sources.test_sources import Ingester
 from tests.harness.s3 import BUCKET
@@ -37,6 +40,19 @@ def test_globs_match_as_in_a_folder(glob, matched, others):
 def test_what_is_no_address_of_an_object_store_is_a_problem(path):
     with pytest.raises(ValidationError, match="no address of an object store"):
         CsvSource(type="csv", path=path)
+
+
+@pytest.mark.parametrize(
+    "path", ["az://box/a/*.csv", "abfss://box@acct.dfs.core.windows.net/*.csv"]
+)
+def test_addresses_in_azure_are_some(path):
+    assert CsvSource(type="csv", path=path).path == path
+
+
+@pytest.mark.parametrize("path", ["data/a.csv", "gs://box/a.csv"])
+def test_a_connection_is_for_s3(path):
+    with pytest.raises(ValidationError, match="`connection` is for files in S3"):
+        CsvSource(type="csv", path=path, connection="aws_other")
 
 
 @pytest.mark.parametrize(
@@ -82,3 +98,26 @@ def test_objects_that_are_not_there_are_told(put):
         read_in(CsvSource(type="csv", path=f"s3://{BUCKET}/in/a.csv"))
     with pytest.raises(TerminalError, match=r"no file b\.csv in s3://"):
         read_in(CsvSource(type="csv", path=f"s3://{BUCKET}/in/b.csv"))
+
+
+def test_files_are_read_by_the_credentials_of_their_connection(put, s3, monkeypatch):
+    read_in = put(a__csv=b"n\n1\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    extra = {"region_name": "us-east-1", "endpoint_url": s3.endpoint}
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_AWS_OTHER",
+        json.dumps({"conn_type": "aws", "login": "AKIA", "password": "secret", "extra": extra}),
+    )
+    source = CsvSource(type="csv", path=f"s3://{BUCKET}/in/a.csv", connection="aws_other")
+    assert read(read_in(source, connections=connections)) == [(1,)]
+    # Only while it reads them.
+    assert access._access == []
+
+
+def test_a_connection_that_is_not_there_is_named(put):
+    read_in = put(a__csv=b"n\n1\n")
+    source = CsvSource(type="csv", path=f"s3://{BUCKET}/in/a.csv", connection="aws_none")
+    with pytest.raises(TerminalError, match="there is no Airflow connection 'aws_none'"):
+        read_in(source, connections=connections)
