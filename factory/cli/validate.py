@@ -87,6 +87,8 @@ def _check(
     configs: Path, files: list[Path], environment: str | None
 ) -> tuple[list["Problem"], int, bool]:
     """The problems, how many files were looked at, and whether the links between all of them were."""
+    # pydantic would look for plug-ins in every installed package, which takes longer than the rest of its import.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from factory.catalog import check_project
     from factory.team.checking import check_team
     from factory.team.problems import in_order

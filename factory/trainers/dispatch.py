@@ -13,6 +13,8 @@ from factory.models.record import ModelRecord
 from factory.trainers.trainer import Trainer
 
 _ANY_OTHER = "scikit_learn"
+_OURS = ("sklearn", *TRAINER.builtin)
+"""Packages whose estimators no plug-in trains, so that nobody need look at what is installed."""
 
 
 def trainer_name(estimator: str, surroundings: Surroundings | None = None) -> str:
@@ -24,8 +26,10 @@ def trainer_name(estimator: str, surroundings: Surroundings | None = None) -> st
             Without, as in a task, whatever was validated before is.
     """
     name = estimator.partition(".")[0]
-    if surroundings is None:
-        known = name in TRAINER.builtin or package_of(TRAINER, name) is not None
+    if name in _OURS:
+        known = name in TRAINER.builtin
+    elif surroundings is None:
+        known = package_of(TRAINER, name) is not None
     else:
         known = name in {kind.name for kind in kinds(TRAINER, surroundings.plugins)}
     return name if known and find(TRAINER, name).handles(estimator) else _ANY_OTHER
@@ -64,8 +68,8 @@ def check_estimator(
 def _check_allowed(estimator: str, surroundings: Surroundings) -> None:
     """A task asks every trainer that is installed: one that is not allowed must not wait for it."""
     name = estimator.partition(".")[0]
-    package = package_of(TRAINER, name)
-    if name not in TRAINER.builtin and package is not None and package not in surroundings.plugins:
+    package = None if name in _OURS else package_of(TRAINER, name)
+    if package is not None and package not in surroundings.plugins:
         raise PydanticCustomError(
             "plugin",
             "{estimator} is trained by the plug-in `{package}`, which is not allowed here",
