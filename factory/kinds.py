@@ -13,14 +13,16 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from factory.base.section import Surroundings
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "ml_dag_factory"
 """What the groups of entry points start with, before the family's name."""
@@ -391,7 +393,7 @@ def _added(
     return tuple(found), tuple(problems)
 
 
-def _check(family: Family, point: EntryPoint, target: Any) -> None:
+def _check(family: Family, point: "EntryPoint", target: Any) -> None:
     base = _load(family.base)
     fits = issubclass(target, base) if isinstance(target, type) else isinstance(target, base)
     if not fits:
@@ -407,18 +409,20 @@ def _check(family: Family, point: EntryPoint, target: Any) -> None:
         raise TypeError(f"{point.value} lacks what every {family.name} has: {', '.join(missing)}")
 
 
-def _package(point: EntryPoint) -> str:
+def _package(point: "EntryPoint") -> str:
     return point.module.partition(".")[0]
 
 
 @cache
-def _entry_points(family: Family) -> tuple[EntryPoint, ...]:
+def _entry_points(family: Family) -> "tuple[EntryPoint, ...]":
     return tuple(sorted(_all_entry_points().select(group=family.group)))
 
 
 @cache
 def _all_entry_points() -> Any:
     """Read once: a look at every installed package takes 25 ms."""
+    from importlib.metadata import entry_points
+
     return entry_points()
 
 

@@ -7,13 +7,8 @@ own files, and the files that an answer names.
 import json
 import logging
 import os
-import site
-import subprocess
 import sys
-import sysconfig
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import import_module
@@ -90,6 +85,8 @@ def answers(questions: Sequence[tuple[str, Any]], kept_in: Path | None) -> list[
 
 
 def _asked(questions: Mapping[str, tuple[str, Any]]) -> dict[str, _Kept]:
+    from concurrent.futures import ThreadPoolExecutor
+
     by_function: dict[str, dict[str, Any]] = {}
     for key, (function, argument) in questions.items():
         by_function.setdefault(function, {})[key] = argument
@@ -101,6 +98,10 @@ def _asked(questions: Mapping[str, tuple[str, Any]]) -> dict[str, _Kept]:
 
 
 def _ask(function: str, arguments: Mapping[str, Any]) -> dict[str, _Kept]:
+    # Late: mostly all answers are there.
+    import subprocess
+    import tempfile
+
     with tempfile.NamedTemporaryFile() as output:
         try:
             done = subprocess.run(  # noqa: S603 - ourselves
@@ -136,6 +137,9 @@ def _looks(path: Path) -> str:
 @cache
 def _installed() -> str:
     """What changes when packages come, go or change, and when the factory itself does."""
+    import site
+    import sysconfig
+
     folders = {*site.getsitepackages(), sysconfig.get_path("purelib"), site.getusersitepackages()}
     names = sorted(name for folder in sorted(folders) for name in _distributions(folder))
     own = sorted(f"{path} {_looks(path)}" for path in _FACTORY.rglob("*.py"))

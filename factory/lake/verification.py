@@ -7,13 +7,14 @@ holds its digest, beside its size. Files of before, or of other programs, have t
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from factory.base.digests import sha256
-from factory.base.parallel import in_order
 from factory.lake.snapshot import DamagedSnapshotError
 from factory.lake.storage.errors import NoFileError
-from factory.lake.storage.files import Files
+
+if TYPE_CHECKING:
+    from factory.lake.storage.files import Files
 
 Verify = Literal["sample", "full", "off"]
 """How the files of a snapshot are looked at before they are read: the size of all and the content of
@@ -42,7 +43,7 @@ class DataFile:
 
 
 def check_files(
-    files: Files, dataset: str, version: int, data: Sequence[DataFile], how: Verify
+    files: "Files", dataset: str, version: int, data: Sequence[DataFile], how: Verify
 ) -> None:
     """Check the files of a snapshot.
 
@@ -66,6 +67,8 @@ def check_files(
     def digest(file: DataFile) -> str:
         return files.sha256(f"{folder}/{file.name}")
 
+    from factory.base.parallel import in_order
+
     try:
         for file, found in in_order(to_read, digest, at_once=_AT_ONCE):
             if found != file.digest:
@@ -76,12 +79,14 @@ def check_files(
         raise DamagedSnapshotError(f"{dataset} version {version}: {error}") from error
 
 
-def check_sizes(files: Files, dataset: str, version: int, data: Sequence[DataFile]) -> None:
+def check_sizes(files: "Files", dataset: str, version: int, data: Sequence[DataFile]) -> None:
     """Check that the files of a snapshot are there, and as long as they were.
 
     Raises:
         DamagedSnapshotError: One is not.
     """
+    from factory.base.parallel import in_order
+
     folder = dataset.replace(".", "/")
     for file, found in in_order(data, lambda one: files.facts(f"{folder}/{one.name}"), at_once=8):
         if found is None:
@@ -107,7 +112,7 @@ def _sample(data: Sequence[DataFile], version: int) -> Iterator[DataFile]:
 
 
 def _damaged(
-    files: Files, dataset: str, version: int, file: DataFile, what: str
+    files: "Files", dataset: str, version: int, file: DataFile, what: str
 ) -> DamagedSnapshotError:
     address = files.uri(f"{dataset.replace('.', '/')}/{file.name}")
     return DamagedSnapshotError(

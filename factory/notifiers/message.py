@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any, Literal
 
 Event = Literal["on_failure", "on_promotion", "on_kept_champion", "on_breach", "on_dataset"]
@@ -35,6 +34,8 @@ class Message:
     @property
     def html(self) -> str:
         """The whole message as HTML."""
+        from html import escape
+
         rows = "".join(
             f"<tr><th align='left'>{escape(name)}</th><td>{escape(value)}</td></tr>"
             for name, value in self.facts.items()

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
 from typing import Annotated, Any, ClassVar
 
 from pydantic_core import PydanticCustomError
@@ -68,6 +67,8 @@ AnyNotifier = Annotated[Notifier, KindOf(NOTIFIER)]
 @cache
 def is_installed(package: str) -> bool:
     """Whether a package is installed here, by its name on the package index."""
+    from importlib import metadata
+
     try:
         metadata.distribution(package)
     except metadata.PackageNotFoundError:
