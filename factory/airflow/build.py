@@ -1,12 +1,61 @@
 """Documents to DAGs: the only place, with the decorators, that imports dag-factory."""
 
+import operator
 from collections.abc import Mapping
+from functools import reduce
+from typing import Any
 
 from airflow.sdk import DAG
 from dagfactory.dagbuilder import DagBuilder
 from dagfactory.utils import cast_with_type
 
 from factory.documents.dag import Document
+
+
+class _Builder(DagBuilder):  # type: ignore[misc] # dag-factory has no types
+    """dag-factory's builder, which also finds tasks of groups whose ids lack the group's name."""
+
+    @staticmethod
+    def set_dependencies(
+        tasks_config: dict[str, dict[str, Any]],
+        operators_dict: dict[str, Any],
+        task_groups_config: dict[str, dict[str, Any]],
+        task_groups_dict: dict[str, Any],
+    ) -> None:
+        """See `DagBuilder.set_dependencies`.
+
+        It looks for each task of a group as `group.task`. Decorated tasks, and those of groups with
+        `prefix_group_id: false`, are known as `task`.
+        """
+        for name, task in tasks_config.items():
+            group = task.get("task_group")
+            if group is not None and name in operators_dict:
+                operators_dict.setdefault(f"{group.group_id}.{name}", operators_dict[name])
+        DagBuilder.set_dependencies(
+            tasks_config, operators_dict, task_groups_config, task_groups_dict
+        )
+
+
+_COMBINATIONS = {"__and__": operator.and_, "__or__": operator.or_}
+
+
+def _combined(value: Any) -> Any:
+    """The value with `__and__`, `__or__` and `__join__` carried out, as dag-factory's file loader does."""
+    if isinstance(value, list):
+        return [_combined(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    for key, combine in _COMBINATIONS.items():
+        if key in value:
+            return reduce(combine, _combined(value[key]))
+    if "__join__" in value:
+        return "".join(str(part) for part in _combined(value["__join__"]))
+    return {key: _combined(one) for key, one in value.items()}
+
+
+def as_objects(value: Any) -> Any:
+    """A value of a document with what `__type__` and its like say made into objects."""
+    return _combined(cast_with_type(value))
 
 
 def build(dag_id: str, document: Document) -> DAG:
@@ -16,10 +65,10 @@ def build(dag_id: str, document: Document) -> DAG:
     the DAG's documentation and reports errors to the log only. The builder tags every DAG
     `dagfactory`; a listener of its package sends telemetry for DAGs with that tag, so it goes.
     """
-    builder = DagBuilder(dag_id, {}, {})
+    builder = _Builder(dag_id, {}, {})
     # Set rather than passed: the builder would copy it deeply, but casting has made new objects of
     # everything already. That copy is 5 % of a full parse.
-    builder.dag_config = cast_with_type(document)
+    builder.dag_config = as_objects(document)
     dag = builder.build()["dag"]
     dag.tags.discard("dagfactory")
     return dag

@@ -14,7 +14,7 @@ from typing import Any
 from factory.base.code import how_to_allow, is_callable_by_teams, is_public, is_within
 from factory.base.findings import Finding, KeyPath
 from factory.base.section import DOTTED_PATH, NAME, Surroundings
-from factory.base.texts import one_of
+from factory.base.texts import closest, one_of
 from factory.team.limits import refused_connection
 
 EVERY_OPERATOR = "*"
@@ -22,6 +22,7 @@ EVERY_OPERATOR = "*"
 
 _RUNS_TEXT = re.compile(r"\w+_lambda")
 _RUNS_FILE = re.compile(r"\w*(?:callable|_callback|_check|_fn)_file")
+_READS_FILE = re.compile(r"doc_md_file_path")
 _MACROS = re.compile(r"user_defined_macros")
 _TYPE = re.compile(r"__type__")
 _OPERATOR = re.compile(r"operator|decorator")
@@ -30,9 +31,32 @@ _OUTLETS = re.compile(r"outlets")
 _CONNECTION = re.compile(r"\w*conn_id")
 _TEAMS_ASSET = re.compile(rf"{NAME.pattern}(\.{NAME.pattern}){{1,2}}")
 _HARMLESS = frozenset(
-    ("builtins.list", "datetime.timedelta", "datetime.datetime", "airflow.sdk.Asset")
+    (
+        *("builtins.list", "datetime.timedelta", "datetime.datetime", "datetime.time"),
+        *("dateutil.relativedelta.relativedelta", "airflow.sdk.Asset", "airflow.sdk.Param"),
+        "airflow.timetables.interval.CronDataIntervalTimetable",
+        "airflow.timetables.interval.DeltaDataIntervalTimetable",
+        "airflow.timetables.trigger.CronTriggerTimetable",
+        "airflow.timetables.trigger.DeltaTriggerTimetable",
+    )
 )
 """Types that dag-factory's own documentation uses with `__type__`, and that only hold values."""
+
+_STANDARD = "airflow.providers.standard"
+_USUAL_OPERATORS = (
+    f"{_STANDARD}.operators.bash.BashOperator",
+    f"{_STANDARD}.operators.empty.EmptyOperator",
+    f"{_STANDARD}.operators.latest_only.LatestOnlyOperator",
+    f"{_STANDARD}.operators.python.BranchPythonOperator",
+    f"{_STANDARD}.operators.python.PythonOperator",
+    f"{_STANDARD}.operators.python.ShortCircuitOperator",
+    f"{_STANDARD}.operators.trigger_dagrun.TriggerDagRunOperator",
+    f"{_STANDARD}.sensors.bash.BashSensor",
+    f"{_STANDARD}.sensors.external_task.ExternalTaskSensor",
+    f"{_STANDARD}.sensors.filesystem.FileSensor",
+    f"{_STANDARD}.sensors.python.PythonSensor",
+)
+"""Those that people write without their packages."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +93,7 @@ class DagRules:
         return (
             (_RUNS_TEXT, self._refuse_text),
             (_RUNS_FILE, self._refuse_file),
+            (_READS_FILE, self._refuse_reading),
             (_MACROS, self._check_macros),
             (_TYPE, self._check_type),
             (_OPERATOR, self._check_operator),
@@ -83,6 +108,10 @@ class DagRules:
     def _refuse_file(self, _value: object, path: KeyPath) -> Iterator[Finding]:
         yield _refused(path, "runs a file by its path")
 
+    def _refuse_reading(self, _value: object, path: KeyPath) -> Iterator[Finding]:
+        message = f"`{path[-1]}` shows any file of the machine, which is not allowed in a team file"
+        yield Finding("dag_code", path, message, "write the text itself: `doc_md: |`", on_key=True)
+
     def _check_macros(self, value: object, path: KeyPath) -> Iterator[Finding]:
         for name, macro in value.items() if isinstance(value, dict) else ():
             yield from self._check_function(macro, (*path, name))
@@ -91,19 +120,39 @@ class DagRules:
         if not isinstance(value, str):
             return
         if not DOTTED_PATH.fullmatch(value):
-            yield _no_path(value, path)
+            meant = self._nearest_operator(value)
+            yield _no_path(value, path, f"did you mean `{meant}`?" if meant else None)
         elif not self._is_operator(value):
             allowed = self.surroundings.operators
             package = value.partition(".")[0]
+            advice = (
+                "let the platform add it to `operators` in _defaults.yaml if teams may do what it does"
+                if package == "airflow"
+                else how_to_allow(package)
+            )
+            if meant := self._nearest_operator(value):
+                advice = f"did you mean `{meant}`?"
             yield Finding(
                 "operator",
                 path,
                 f"`{value}` is none of the operators that may be used here: "
                 f"{one_of(allowed) or 'none'}",
-                "let the platform add it to `operators` in _defaults.yaml if teams may do what it does"
-                if package == "airflow"
-                else how_to_allow(package),
+                advice,
             )
+
+    def _nearest_operator(self, value: str) -> str | None:
+        """An operator that may be used, whose own name is, or is nearly, the one that is written."""
+        usual = tuple(path for path in _USUAL_OPERATORS if self._is_operator(path))
+        by_name = {path.rpartition(".")[2]: path for path in (*usual, *self._operators)}
+        name = closest(value.rpartition(".")[2], by_name, likeness=0.8)
+        return by_name[name] if name else None
+
+    @property
+    def _operators(self) -> tuple[str, ...]:
+        """The allowed ones that are named one by one."""
+        return tuple(
+            path for path in self.surroundings.operators if path.rpartition(".")[2][:1].isupper()
+        )
 
     def _is_operator(self, value: str) -> bool:
         allowed = self.surroundings.operators
@@ -187,12 +236,12 @@ def _texts(value: object) -> Iterator[str]:
         yield value
 
 
-def _no_path(value: str, path: KeyPath) -> Finding:
+def _no_path(value: str, path: KeyPath, advice: str | None = None) -> Finding:
     return Finding(
         "dotted_path",
         path,
         f"`{path[-1]}` must name a Python object: {value!r} is not a dotted path",
-        "write `package.module.name`",
+        advice or "write `package.module.name`",
     )
 
 

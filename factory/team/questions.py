@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from factory.base.answers import UnansweredError, answers
+from factory.base.findings import KeyPath, Question
 from factory.base.section import sections_below
+from factory.team.dag_questions import dag_questions
 from factory.team.problems import Problem
 from factory.team.reader import TeamFile
 
@@ -24,8 +26,7 @@ def find_by_asking(files: Iterable[TeamFile], kept_in: Path | None) -> Iterator[
     asked = [
         (file, path, question)
         for file in files
-        for path, section in sections_below(file.team)
-        for question in section.questions()
+        for path, question in (*_of_sections(file), *(((), one) for one in dag_questions(file)))
     ]
     try:
         values = answers([(one.function, one.argument) for _, _, one in asked], kept_in)
@@ -38,3 +39,8 @@ def find_by_asking(files: Iterable[TeamFile], kept_in: Path | None) -> Iterator[
     for (file, path, question), value in zip(asked, values, strict=True):
         for finding in question.tell(value):
             yield file.layers.locate(finding.below(path))
+
+
+def _of_sections(file: TeamFile) -> Iterator[tuple[KeyPath, Question]]:
+    for path, section in sections_below(file.team):
+        yield from ((path, question) for question in section.questions())

@@ -9,6 +9,8 @@ What a team's settings are is written in layers; of two that say something, the 
    `models` for each of its models
 5. what is built in
 
+Below each of `dags` lies `dags.default`, as in dag-factory's own files.
+
 Mappings are merged key by key; lists and single values are replaced. Where an upper layer names
 another `type`, `check` or `strategy`, it replaces that mapping whole. A problem is shown in the
 file, and at the line, that its value comes from. An environment
@@ -35,6 +37,7 @@ from factory.team.layers import EVERY, SECRET, Layer, Layers, merge
 from factory.team.limits import limited, limits_of, refused_connections, unlisted
 from factory.team.misplaced import misplaced_sections
 from factory.team.overlays import OVERLAYS, check_overlays, overlay_of, overlays_of_nothing
+from factory.team.own_dags import DEFAULT, check_own_dags
 from factory.team.problems import Problem, ReadFailed
 from factory.team.secret_rules import check_secrets
 from factory.team.source_text import SourceText, read_text, unreadable
@@ -204,11 +207,12 @@ def read_team(
     limits = limits_of(platform.config, path.stem)
     raw, findings = limited(_team_value(layers, platform), limits)
     surroundings = _surroundings(platform, limits, path.stem, environment)
-    own = frozenset(_names(raw, "datasets") | _names(raw, "models"))
+    dags = raw.get("dags")
     findings += [
         *unlisted(platform.config, path.stem),
         *check_overlays(tree),
-        *DagRules(surroundings, own).check(raw.get("dags")),
+        *DagRules(surroundings, _own_names(raw)).check(dags),
+        *check_own_dags(dags),
         *check_templates(raw),
     ]
     instead = {**dict(overlays_of_nothing(tree, environment)), **dict(misplaced_sections(raw))}
@@ -228,6 +232,17 @@ def read_team(
 def _has_templates(layers: Layers) -> bool:
     texts = {layer.tree.source.text for layer in layers.layers}
     return any(sign in text for text in texts for sign in ("{{", "{%"))
+
+
+def dag_rules(file: TeamFile) -> DagRules:
+    """What the `dags` of a team may name."""
+    limits = limits_of(file.platform.config, file.path.stem)
+    surroundings = _surroundings(file.platform, limits, file.path.stem, file.environment)
+    return DagRules(surroundings, frozenset((*file.team.datasets, *file.team.models)))
+
+
+def _own_names(raw: dict[str, Any]) -> frozenset[str]:
+    return frozenset(_names(raw, "datasets") | _names(raw, "models"))
 
 
 def _names(raw: dict[str, Any], section: str) -> set[str]:
@@ -269,12 +284,22 @@ def platform_value(tree: YamlTree, environment: str | None) -> dict[str, Any]:
 
 def _team_layers(tree: YamlTree, platform: PlatformFile, environment: str | None) -> Layers:
     own = (*overlay_of(tree, environment), Layer(tree, tree.value))
-    return Layers((*own, *platform.inherited), home=tree)
+    return Layers((*own, *_default_dags(own), *platform.inherited), home=tree)
+
+
+def _default_dags(own: Iterable[Layer]) -> Iterator[Layer]:
+    """What lies below each of the team's DAGs in dag-factory's format."""
+    for layer in own:
+        dags = layer.value.get("dags")
+        default = dags.get(DEFAULT) if isinstance(dags, dict) else None
+        if isinstance(default, dict):
+            prefix = (*layer.prefix, "dags", DEFAULT)
+            yield Layer(layer.tree, default, prefix, ("dags", EVERY))
 
 
 def _own_value(layers: Layers) -> dict[str, Any]:
     """What the team's own file says, without the platform's defaults."""
-    own = [layer for layer in layers.layers if layer.tree is layers.home]
+    own = [layer for layer in layers.layers if layer.tree is layers.home and not layer.mount]
     return _without_overlays(_merged(own))
 
 
@@ -289,6 +314,10 @@ def _team_value(layers: Layers, platform: PlatformFile) -> dict[str, Any]:
             value[section] = {
                 name: merge(inherited, child) for name, child in value[section].items()
             }
+    if isinstance(dags := value.get("dags"), dict) and isinstance(dags.get(DEFAULT), dict):
+        value["dags"] = {
+            name: merge(dags[DEFAULT], dag) for name, dag in dags.items() if name != DEFAULT
+        }
     return value
 
 

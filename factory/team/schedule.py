@@ -22,7 +22,12 @@ PRESETS = (
 )
 
 
-def _known_zone(name: str) -> str:
+def known_zone(name: str) -> str:
+    """The name of a time zone, as it is.
+
+    Raises:
+        PydanticCustomError: There is none of this name.
+    """
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
     try:
@@ -44,7 +49,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
-TimeZone = Annotated[str, AfterValidator(_known_zone)]
+TimeZone = Annotated[str, AfterValidator(known_zone)]
 """The name of a time zone in the IANA's database, such as `Europe/Berlin`."""
 
 

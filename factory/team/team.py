@@ -1,6 +1,7 @@
 """A team file as a whole, and the platform's `_defaults.yaml`."""
 
 import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from factory.base.code import OWN_PACKAGE
 from factory.base.files import is_hidden
+from factory.base.findings import Finding
 from factory.base.rules import Broken, rule
 from factory.base.section import (
     DATA_FOLDERS,
@@ -24,6 +26,7 @@ from factory.base.section import (
 from factory.data.dataset import Dataset
 from factory.team.maintenance import Maintenance
 from factory.team.notify import Notify
+from factory.team.own_dags import doubts_of_dags
 from factory.team.schedule import TimeZone
 from factory.training.model import Model
 
@@ -55,7 +58,7 @@ class TeamConfig(Section):
     datasets: dict[Name, Dataset] = Field(default_factory=dict)
     models: dict[Name, Model] = Field(default_factory=dict)
     dags: dict[Name, dict[str, Any]] = Field(default_factory=dict)
-    """DAGs in plain dag-factory format, for what the factory does not cover."""
+    """DAGs in plain dag-factory format, for what the factory does not cover; `default` lies below each of them."""
 
     @field_validator("team")
     @classmethod
@@ -79,6 +82,10 @@ class TeamConfig(Section):
             yield PydanticCustomError(
                 "empty_team", "this team owns nothing: add `datasets`, `models` or `dags`"
             )
+
+    def doubts(self) -> Iterator[Finding]:
+        """Keys of its own DAGs that change nothing."""
+        yield from doubts_of_dags(self.dags)
 
 
 def _check_data_folder(value: str) -> str:

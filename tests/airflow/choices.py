@@ -3,3 +3,7 @@
 
 def choose(*, high: bool) -> str:
     return "up" if high else "down"
+
+
+def load(day: str, path: str = "") -> str:
+    return f"{path}/{day}"

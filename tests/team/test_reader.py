@@ -265,7 +265,9 @@ def test_dags_may_name_nothing_else(
 
 
 def test_reserved_keys_are_allowed_below_dags_only(folder: Folder) -> None:
-    overlay = "environments: {prod: {dags: {nightly: {x: {__type__: airflow.sdk.Asset}}}}}\n"
+    overlay = (
+        "environments: {prod: {dags: {nightly: {vars: {x: {__type__: airflow.sdk.Asset}}}}}}\n"
+    )
     folder.write("marine", DAGS + overlay)
     assert folder.read(environment="prod").name == "marine"
     folder.write("marine", DAGS + "environments: {prod: {defaults: {__type__: x}}}\n")

@@ -1,0 +1,66 @@
+"""What Airflow is asked about `dags`: whether each DAG can be built and stored, and if not, why.
+
+A DAG that names anything that the platform does not allow is not asked about: what it names would be imported.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+
+from factory.base.findings import Finding, KeyPath, Question
+from factory.team.own_dags import check_own_dags
+from factory.team.reader import TeamFile, dag_rules
+
+DATE = "__date__"
+"""The key of a mapping that stands for a date, which JSON has not."""
+_ASKED = "factory.airflow.dag_checks:check_dag"
+
+
+def dag_questions(file: TeamFile) -> Iterator[Question]:
+    """The questions about the DAGs that a team has written itself; findings start at the file's top."""
+    if not file.team.dags:
+        return
+    rules = dag_rules(file)
+    for name, dag in file.team.dags.items():
+        alone = {name: dag}
+        if any(rules.check(alone)):
+            continue
+        broken = [list(finding.path[2:]) for finding in check_own_dags(alone)]
+        argument = {
+            "dag_id": f"{file.name}.{name}",
+            "owner": file.team.owner,
+            "written": as_json(dag),
+            "broken": broken,
+        }
+        yield Question(_ASKED, argument, partial(_tell, ("dags", name)))
+
+
+def _tell(path: KeyPath, answer: Any) -> Iterable[Finding]:
+    """The findings of an answer about the DAG at a path."""
+    for one in answer:
+        yield Finding(**{**one, "path": tuple(one["path"])}).below(path)
+
+
+def as_json(value: Any) -> Any:
+    """A value of a team file as JSON."""
+    if isinstance(value, dict):
+        return {key: as_json(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [as_json(one) for one in value]
+    if isinstance(value, date):
+        return {DATE: value.isoformat()}
+    return value
+
+
+def from_json(value: Any) -> Any:
+    """The value that `as_json` wrote."""
+    if isinstance(value, list):
+        return [from_json(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {DATE}:
+        text = value[DATE]
+        is_date = len(text) == len("2024-01-01")
+        return date.fromisoformat(text) if is_date else datetime.fromisoformat(text)
+    return {key: from_json(one) for key, one in value.items()}
