@@ -2,7 +2,7 @@
 
 import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,13 @@ from airflow.sdk import DAG, get_parsing_context
 
 from factory.airflow.build import build, build_all
 from factory.catalog import Project, read_all, read_one
-from factory.documents.compile import compile_one, compile_platform, compile_team
+from factory.documents.compile import compile_one, compile_platform, document_makers
+from factory.documents.dag import Document
 from factory.documents.installation import Installation
 from factory.documents.maintenance import MAINTENANCE
 from factory.team.environment import active_environment, configs_folder
-from factory.team.reader import read_platform
+from factory.team.problems import Problem
+from factory.team.reader import DEFAULTS_FILE, TeamFile, read_platform
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +49,10 @@ def load_one(configs: Path, dag_id: str) -> dict[str, DAG]:
 
 
 def load_all(configs: Path) -> dict[str, DAG]:
-    """Every healthy team's DAGs; a team that cannot be built is left out and logged."""
+    """Every healthy team's DAGs; a DAG that cannot be built is left out and logged."""
     dags, failures = _build_project(configs, read_all(configs, active_environment()))
-    for team, error in failures.items():
-        log.error("team %s is left out: %s", team, error, exc_info=error)
+    for dag_id, error in failures.items():
+        log.error("the DAG %s is left out: %s", dag_id, error, exc_info=error)
     return dags
 
 
@@ -60,7 +62,7 @@ def raise_problems(dag_file: str) -> None:
     Called by `dags/config_errors.py`; does nothing while a worker parses the file for a task.
 
     Raises:
-        TeamFilesError: At least one team file has a problem or makes no valid DAG.
+        TeamFilesError: At least one team file has a problem, or one of its DAGs cannot be built.
     """
     if get_parsing_context().dag_id:
         return
@@ -68,10 +70,7 @@ def raise_problems(dag_file: str) -> None:
     project = read_all(configs, active_environment())
     messages = [str(problem) for problem in project.problems]
     _, failures = _build_project(configs, project)
-    messages += [
-        f"{configs.name}/{team}.yaml: Airflow refuses its DAGs: {type(error).__name__}: {error}"
-        for team, error in failures.items()
-    ]
+    messages += [_told(configs, project, dag_id, error) for dag_id, error in failures.items()]
     if messages:
         raise TeamFilesError("\n\n".join([_headline(len(messages)), *messages]))
 
@@ -80,16 +79,43 @@ def _headline(count: int) -> str:
     return f"{count} problem{'s' if count > 1 else ''} in the team files; all other teams keep running."
 
 
+def _told(configs: Path, project: Project, dag_id: str, error: Exception) -> str:
+    """What to say of a DAG that cannot be built."""
+    message = f"the DAG {dag_id} cannot be built: {type(error).__name__}: {error}"
+    team, _, name = dag_id.partition(".")
+    file = project.teams.get(team)
+    if file is None:
+        return f"{configs.name}/{DEFAULTS_FILE}: {message}"
+    return str(_located(file, name.partition(".")[0], message))
+
+
+def _located(file: TeamFile, name: str, message: str) -> Problem:
+    sections = ("dags", "models", "datasets")
+    section = next((one for one in sections if name in getattr(file.team, one)), "datasets")
+    advice = "only this DAG is left out: `factory validate` may know more"
+    return file.problem("refused_dag", (section, name), message, advice, on_key=True)
+
+
 def _build_project(configs: Path, project: Project) -> tuple[dict[str, DAG], dict[str, Exception]]:
+    """The DAGs of all healthy teams, and by id what kept others from being built."""
     installation = Installation.of(project.platform, configs.parent)
-    dags: dict[str, DAG] = build_all(compile_platform(project.platform, installation))
+    dags: dict[str, DAG] = {}
     failures: dict[str, Exception] = {}
+
+    def attempt(dag_id: str, make: Callable[[], Document]) -> None:
+        try:
+            dags[dag_id] = build(dag_id, make())
+        except Exception as error:  # noqa: BLE001 - whatever one DAG raises, the others load
+            failures[dag_id] = error
+
     with _no_garbage_collection():
-        for name, file in project.teams.items():
-            try:
-                dags |= build_all(compile_team(file.team, installation))
-            except Exception as error:  # noqa: BLE001 - whatever one team's DAGs raise, the others load
-                failures[name] = error
+        if project.platform.maintenance is not None:
+            attempt(
+                MAINTENANCE, lambda: compile_platform(project.platform, installation)[MAINTENANCE]
+            )
+        for file in project.teams.values():
+            for dag_id, make in document_makers(file.team, installation).items():
+                attempt(dag_id, make)
     return dags, failures
 
 

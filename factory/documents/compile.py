@@ -30,8 +30,19 @@ def producer_id(team: TeamConfig, dataset: str) -> str:
 
 def compile_team(team: TeamConfig, installation: Installation) -> dict[str, Document]:
     """Every document of a team, by DAG id. The same config gives the same documents."""
+    return {dag_id: make() for dag_id, make in document_makers(team, installation).items()}
+
+
+def document_makers(
+    team: TeamConfig, installation: Installation
+) -> dict[str, Callable[[], Document]]:
+    """What makes each document of a team, by DAG id: one that fails keeps no other from being made."""
     of_team = installation.of_team(team.team)
-    return {dag_id: make(of_team).as_data() for dag_id, make in _makers(team).items()}
+
+    def made(make: Callable[[Installation], Dag | OwnDag]) -> Document:
+        return make(of_team).as_data()
+
+    return {dag_id: partial(made, make) for dag_id, make in _makers(team).items()}
 
 
 def compile_one(team: TeamConfig, dag_id: str, installation: Installation) -> Document | None:
