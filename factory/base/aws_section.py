@@ -66,7 +66,9 @@ class Vpc(Section):
     """A network of one's own."""
 
     subnets: ListOf[SubnetId] = Field(min_length=1, max_length=16)
+    """The ids of its subnets."""
     security_groups: ListOf[SecurityGroupId] = Field(min_length=1, max_length=5)
+    """The ids of the security groups, which say what may reach what."""
 
     def as_request(self) -> dict[str, list[str]]:
         """The network as SageMaker's API has it."""

@@ -73,8 +73,18 @@ def field_docs(section: type[BaseModel]) -> dict[str, str]:
                 and isinstance(text.value, ast.Constant)
                 and isinstance(text.value.value, str)
             ):
-                docs[field.target.id] = inspect.cleandoc(text.value.value)
+                docs[field.target.id] = _unwrapped(text.value.value)
     return docs
+
+
+def _unwrapped(text: str) -> str:
+    """A text of a source file with one line a paragraph."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=\.)\s", _unwrapped(text), maxsplit=1)[0]
 
 
 def also_written(schema: dict[str, Any]) -> Any:
@@ -118,13 +128,19 @@ class Section(BaseModel):
     def __get_pydantic_json_schema__(
         cls, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """pydantic's, with the text below each field as its description, and its default as an example."""
+        """pydantic's, with a description of each field, and its default as an example.
+
+        The description is the text below the field; where there is none, a constant, which says of which
+        kind the section is, has the first sentence about the section.
+        """
         schema = handler.resolve_ref_schema(handler(core))
         properties = schema.get("properties", {})
         for name, text in field_docs(cls).items():
             if name in properties:
                 properties[name].setdefault("description", text)
         for written in properties.values():
+            if "const" in written and cls.__doc__:
+                written.setdefault("description", _first_sentence(cls.__doc__))
             if written.get("default") is not None:
                 written.setdefault("examples", [written["default"]])
         return schema

@@ -21,15 +21,21 @@ class Dataset(Section):
     """One versioned table that the team publishes; one producer DAG `<team>.<dataset>`."""
 
     description: str = ""
+    """What it is, for people: shown as the description of its DAG in Airflow."""
     schedule: ScheduleField | None = None
+    """When it is made anew. When left out: whenever what it reads has changed; by hand only if it reads no dataset."""
     source: AnySource
+    """Where its rows come from."""
     reads: ListOf[Reference] = ()
     """Further datasets that SQL transforms read, as tables `team.dataset`."""
     transforms: ListOf[AnyTransform] = ()
+    """What is done to the rows before they are checked, in this order."""
     columns: dict[str, Text] | None = Field(default=None, min_length=1)
     """The promised schema, column to DuckDB type; checked before publishing."""
     checks: ListOf[AnyCheck] = ()
+    """What must be true of the rows before they are published."""
     write: Write = Write()
+    """How new rows meet the published ones; they replace them when left out."""
     verify: Verify = "sample"
     """How the files of the snapshots that it reads are looked at: the sizes of all and the content of a few,
     the content of all (`full`), or not at all (`"off"`, in quotation marks)."""

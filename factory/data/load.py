@@ -34,11 +34,13 @@ class Load(Section):
     """
 
     connection: Text
+    """The Airflow connection of the database that has the table."""
     table: Text
     """Its name, with a schema if need be: `staging.roses`."""
     then: Text | None = None
     """SQL statements, one transaction, once the checks have passed and before the snapshot is published."""
     chunk_rows: int = Field(default=10_000, ge=1, le=1_000_000)
+    """How many rows are written, and then read back, at once."""
 
     def run(self, rows: "Rows", database: "sa.Engine", file: Path) -> "Rows":
         """Put the rows in place of those in the table, and read what it then holds.

@@ -62,6 +62,7 @@ class ContainerImage(Section):
     base: ContainerImageReference | None = None
     """What it is built on: Debian or the like with Python; `python:<version here>-slim` when left out."""
     platform: Literal["linux/amd64", "linux/arm64"] = "linux/amd64"
+    """The operating system and the processor that it is for."""
     provided: ListOf[Text] = ()
     """Packages that the base brings, such as `torch` or `nvidia-*`: they are not installed."""
     pip_conf: ProjectPath | None = None

@@ -16,7 +16,10 @@ class Write(Section):
     """
 
     mode: Literal["replace", "append", "merge"] = "replace"
+    """`replace` publishes the new rows alone, `append` adds them, `merge` updates rows with the same `keys` and adds
+    the others."""
     keys: ListOf[Text] = ()
+    """The columns that identify a row; with `mode: merge`, and only then."""
     allow_empty: bool = False
     """Whether no rows at all are published too; else consumers hear nothing of them."""
 

@@ -25,9 +25,11 @@ class Predict(Section):
     """
 
     description: str = ""
+    """What the predictions are, for people: shown as the description of their DAG in Airflow."""
     input: Reference
     """The dataset whose rows are predicted."""
     schedule: ScheduleField | None = None
+    """When to predict; when left out, whenever the input has changed or the model has a new champion."""
     transforms: ListOf[AnyTransform] | None = None
     """What happens to the rows first; the model's own transforms when left out."""
     reads: ListOf[Reference] | None = None
@@ -40,7 +42,9 @@ class Predict(Section):
     batch_rows: int = Field(default=50_000, ge=1, le=1_000_000)
     """How many rows are held in memory and predicted at once."""
     checks: ListOf[AnyCheck] = ()
+    """What must be true of the predictions before they are published."""
     write: Write = Write()
+    """How new predictions meet the published ones; they replace them when left out."""
     share_with: ListOf[Name] | Literal["*"] = ()
     """Teams that may read the predictions; `"*"` is every team."""
 

@@ -19,7 +19,9 @@ class Bounds(Section):
     """What a metric on the test rows must keep to."""
 
     min: float | None = None
+    """The lowest value that passes; no lower bound when left out."""
     max: float | None = None
+    """The highest value that passes; no upper bound when left out."""
 
     @rule
     def _consistent(self) -> Broken:
@@ -62,7 +64,9 @@ class Margin(Section):
     """
 
     absolute: float | None = Field(default=None, gt=0)
+    """The least difference of the two scores."""
     relative: float | None = Field(default=None, gt=0)
+    """The least difference as a share of the champion's score: 0.02 is 2 %."""
 
     @rule
     def _one_kind(self) -> Broken:
@@ -76,11 +80,14 @@ class Approval(Section):
     """Somebody says yes before a model goes live, in Airflow's page or through its API."""
 
     required: bool = True
+    """`false` switches the approval off, for a team that needs it in some environments only."""
     assignees: ListOf[Text] = ()
     """The ids of the users who may answer, as Airflow's auth manager knows them; empty: whoever may
     edit the DAG's runs."""
     response_timeout: Seconds = 86_400
+    """How long there is to answer."""
     on_timeout: Literal["reject", "approve"] = "reject"
+    """What silence means: `reject` keeps the champion, `approve` lets the new version go live."""
 
     @field_validator("response_timeout")
     @classmethod
@@ -115,9 +122,12 @@ class Promotion(Section):
     require: dict[str, Bounds] = Field(default_factory=dict)
     """Thresholds for metrics on the test rows."""
     beat_champion: bool | Margin = True
+    """`true`: be better in the objective's metric. `{absolute: …}` or `{relative: …}`: by at least so much. `false`:
+    the thresholds alone decide."""
     dry_run: bool = False
     """Decide and say so, and promote nothing."""
     approval: Approval | None = None
+    """Somebody says yes before a version goes live; nobody is asked when left out."""
 
     @property
     def needs_approval(self) -> bool:

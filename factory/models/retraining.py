@@ -30,7 +30,9 @@ class RetrainWhen(Section):
     """
 
     rows_added: int | None = Field(default=None, ge=1)
+    """Train if the datasets have at least so many rows more than the newest version was trained on."""
     days_since: int | None = Field(default=None, ge=1)
+    """Train if so many days have passed since the newest version was registered."""
     drift: bool = False
     """A run that drift has started trains whatever the other rules say."""
 

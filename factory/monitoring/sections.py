@@ -32,13 +32,16 @@ class Psi(Section):
 
     method: Literal["psi"]
     threshold: float = Field(default=0.2, gt=0)
+    """The index above which a column has drifted: 0.1 is usually called a small shift, 0.2 a considerable one."""
 
 
 class _Test(Section):
     """A significance test: drifted when the difference is both significant and large enough."""
 
     p_value: float = Field(default=0.01, gt=0, lt=1)
+    """The probability of chance below which a difference counts, if it is also above `min_effect`."""
     min_effect: float = Field(default=0.1, ge=0, lt=1)
+    """The size of the effect, from 0 to 1, above which a difference counts."""
 
 
 class KolmogorovSmirnov(_Test):
@@ -61,7 +64,9 @@ class Drift(Section):
     """How rows and predictions of today are compared with those of the training."""
 
     numeric: NumericMethod = Psi(method="psi")
+    """How features that are numbers are compared."""
     categorical: CategoricalMethod = Psi(method="psi")
+    """How features that are categories are compared."""
     columns: ListOf[Text] | None = Field(default=None, min_length=1)
     """Which features; all but points in time, which always move on, when left out."""
     min_columns: int = Field(default=1, ge=1)
@@ -87,6 +92,7 @@ class GroundTruth(Section):
     """Where it is published, sooner or later, what would have been right."""
 
     dataset: Reference
+    """The dataset in which it is published what would have been right."""
     keys: ListOf[Text] = Field(min_length=1)
     """The columns that identify a row, in `dataset` and among the predictions."""
     column: Text | None = None
@@ -101,7 +107,9 @@ class Windows(Section):
     """A breach is acted on when `breach` of the last `of` windows are bad, the newest among them."""
 
     breach: int = Field(default=1, ge=1, le=1000)
+    """How many of the last `of` windows must be bad before something is done."""
     of: int = Field(default=1, ge=1, le=1000)
+    """How many windows are looked at, the newest among them."""
 
     @rule
     def _possible(self) -> Broken:
@@ -121,11 +129,15 @@ class Monitor(Section):
     input: Reference | None = None
     """The dataset with today's rows; `predict.input`, or the first of `train_on`, when left out."""
     drift: Drift = Drift()
+    """How rows and predictions of today are compared with those of the training."""
     truth: GroundTruth | None = None
+    """Where it is published later what would have been right; quality is not measured when left out."""
     quality: dict[Text, Bounds] | None = Field(default=None, min_length=1)
     """Limits of metrics, by scikit-learn's names; needs `truth`."""
     windows: Windows = Windows()
+    """How many bad windows make a breach; each one does when left out."""
     on_breach: ListOf[Literal["notify", "retrain"]] = ("notify",)
+    """What a breach does: `notify` sends the message `on_breach`, `retrain` starts a training."""
     sample_rows: int = Field(default=100_000, ge=100, le=10_000_000)
     """At most so many rows of either side are compared, drawn at random with a fixed seed."""
     min_rows: int = Field(default=100, ge=2)

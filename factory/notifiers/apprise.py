@@ -14,6 +14,7 @@ class AppriseNotifier(Notifier):
 
     type: Literal["apprise"]
     connection: Text = "apprise_default"
+    """The Airflow connection of type `apprise`."""
     tag: Text = "all"
     """Which of the connection's services are meant."""
 

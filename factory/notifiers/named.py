@@ -43,7 +43,9 @@ class NamedNotifier(Notifier):
 
     type: Literal["notifier"]
     call: Annotated[str, AfterValidator(_check_notifier)]
+    """The notifier's class by dotted path: one of Airflow's providers, or of an allowed package."""
     arguments: dict[str, Any] = Field(default_factory=dict)
+    """What the notifier is made with, by name; in templates, `notification` is the message."""
 
     @rule
     def _no_secrets(self) -> Broken:

@@ -14,7 +14,9 @@ class SlackNotifier(Notifier):
 
     type: Literal["slack"]
     channel: Text
+    """The channel that gets the message, by name or id."""
     connection: Text = "slack_api_default"
+    """The Airflow connection to Slack's API, which has the token."""
 
     def through_airflow(self, message: Message) -> AirflowNotifier:
         """The notifier of Airflow's Slack provider."""

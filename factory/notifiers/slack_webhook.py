@@ -14,6 +14,7 @@ class SlackWebhookNotifier(Notifier):
 
     type: Literal["slack_webhook"]
     connection: Text = "slack_default"
+    """The Airflow connection that holds the webhook."""
 
     def through_airflow(self, message: Message) -> AirflowNotifier:
         """The webhook's notifier of Airflow's Slack provider."""

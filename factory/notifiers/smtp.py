@@ -29,7 +29,9 @@ class SmtpNotifier(Notifier):
 
     type: Literal["smtp"]
     to: ListOf[MailAddress] = Field(min_length=1)
+    """The addresses that get the e-mail."""
     connection: Text = "smtp_default"
+    """The Airflow connection of the mail server."""
     sender: MailAddress | None = None
     """Whom it comes from; the connection's `from_email` when left out."""
 

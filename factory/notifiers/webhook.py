@@ -31,7 +31,9 @@ class WebhookNotifier(Notifier):
 
     type: Literal["webhook"]
     connection: Text | None = None
+    """An Airflow HTTP connection: address, login and headers. Either it or `url` is written."""
     url: Annotated[PublicUrl, AfterValidator(_check_open_address)] | None = None
+    """The address that is posted to, without any secret in it."""
 
     @rule
     def _one_address(self) -> Broken:

@@ -11,6 +11,7 @@ class Maintenance(Section):
     """A DAG `maintenance` that takes away what killed runs have left over; there is none unless this is written."""
 
     schedule: ScheduleField = Schedule(cron="@daily")
+    """When it runs: at times, not when datasets change."""
     grace: Seconds = 24 * 60 * 60
     """What has changed within this time is not touched."""
     keep_logs: Seconds = 30 * 24 * 60 * 60

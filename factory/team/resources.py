@@ -29,8 +29,12 @@ class PythonResource(_Resource):
 
     type: Literal["python"]
     create: FunctionPath
+    """A function by dotted path that makes the resource, and returns what describes it as small JSON."""
     destroy: FunctionPath
+    """A function by dotted path that takes it away. It gets what `create` returned as `created`, or None if `create`
+    failed."""
     arguments: dict[str, Any] = Field(default_factory=dict)
+    """What both functions are called with, by name."""
 
 
 class SqlResource(_Resource):
@@ -42,8 +46,11 @@ class SqlResource(_Resource):
 
     type: Literal["sql"]
     connection: Text
+    """The Airflow connection of the database."""
     create: Text
+    """SQL statements that make it, in one transaction."""
     destroy: Text
+    """SQL statements that take it away, in one transaction; they must succeed where there is nothing to drop."""
 
 
 Resource = Annotated[Union[PythonResource, SqlResource], Field(discriminator="type")]  # noqa: UP007 - its parts name it in turn

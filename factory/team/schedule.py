@@ -62,11 +62,14 @@ class Schedule(Section):
     """
 
     cron: str | None = None
+    """Five fields (minute, hour, day, month, weekday), or a preset such as `@daily`."""
     timezone: TimeZone | None = None
-    """Of `cron`; that of `defaults` if left out. What falls into the hour that a change of the clock skips runs an hour
-    later, and what falls into the hour that comes twice runs once."""
+    """The time zone of `cron`; that of `defaults` if left out. What falls into the hour that a change of the clock skips
+    runs an hour later, and what falls into the hour that comes twice runs once."""
     all: ListOf[Reference] = Field(default=())
+    """Datasets, and models of the team, that must all have changed since the last run."""
     any: ListOf[Reference] = Field(default=())
+    """Datasets, and models of the team, of which one that has changed starts a run."""
 
     @rule
     def _one_condition(self) -> Broken:
@@ -157,7 +160,9 @@ class Inputs(Section):
     """
 
     all: ListOf[Reference] = Field(default=())
+    """The datasets; without a schedule, a training waits until each of them has changed."""
     any: ListOf[Reference] = Field(default=())
+    """The datasets; without a schedule, a training starts when one of them has changed."""
 
     @rule
     def _one_condition(self) -> Broken:

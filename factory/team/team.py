@@ -35,28 +35,42 @@ class Defaults(Section):
     """What holds for every task of a team's DAGs. The words are Airflow's."""
 
     retries: int = Field(default=1, ge=0, le=20)
+    """How often a failed task is tried again."""
     retry_delay: Seconds = 30
+    """How long to wait before a failed task is tried again."""
     execution_timeout: Seconds | None = None
+    """How long one try of a task may take before it is stopped and has failed; no limit when left out."""
     pool: Text | None = None
+    """The Airflow pool whose slots the tasks take; `default_pool` when left out."""
     queue: Text | None = None
+    """The queue of the workers that run the tasks; the executor's default when left out."""
     priority_weight: int | None = Field(default=None, ge=1)
+    """Of tasks that wait for a slot, those with the higher number come first; 1 when left out."""
     start_date: date = date(2024, 1, 1)
+    """The first day of schedules. Runs that would lie in the past are not made up for."""
     timezone: TimeZone = "UTC"
-    """Of schedules, and of the dates that templates name: such as Europe/Berlin."""
+    """The time zone of schedules, and of the dates that templates name."""
 
 
 class TeamConfig(Section):
     """Everything that one team owns."""
 
     version: Literal[1]
+    """Which version of this format the file is written in; there is 1 only."""
     team: Name
+    """The team's name: that of the file without `.yaml`, and the prefix of all that the team owns."""
     owner: Text
+    """Who is answerable: shown as the owner of every DAG, and in messages about failed runs."""
     description: str = ""
+    """What the team does, for people who read the file; nothing else shows it."""
     defaults: Defaults = Defaults()
+    """What holds for every task of the team's DAGs."""
     notify: Notify = Notify()
     """Whom to tell what becomes of the team's datasets and models."""
     datasets: dict[Name, Dataset] = Field(default_factory=dict)
+    """What the team publishes, by name; each has a DAG `<team>.<dataset>`."""
     models: dict[Name, Model] = Field(default_factory=dict)
+    """What the team trains, by name; each has a DAG `<team>.<model>.train`."""
     dags: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     """DAGs in plain dag-factory format, for what the factory does not cover; `default` lies below each of them."""
 
@@ -122,9 +136,9 @@ class TeamLimits(Section):
     """What one team may use: what is left out is what holds for all, but for connections."""
 
     python_packages: ListOf[AllowedPackage] | None = None
-    """In place of the platform's."""
+    """Packages whose code its file may name, in place of the platform's `python_packages`."""
     operators: ListOf[Text] | None = None
-    """In place of the platform's."""
+    """What its `dags` may name, in place of the platform's `operators`."""
     connections: ListOf[Text] = ()
     """The Airflow connections that its file may name."""
     storage_connection: Text | None = None
@@ -146,6 +160,7 @@ class PlatformConfig(Section):
     """
 
     version: Literal[1] = 1
+    """Which version of this format the file is written in; there is 1 only."""
     storage: Text = ".factory/lake"
     """Where the lake lies: a folder, relative to the project's, or an address such as s3://bucket/lake."""
     storage_connection: Text | None = None
@@ -173,6 +188,10 @@ class PlatformConfig(Section):
     prices: dict[Text, PositivePrice] = Field(default_factory=dict)
     """What an hour of an instance costs, in USD, by instance type; `max_cost` reckons with it."""
     defaults: dict[str, Any] = Field(default_factory=dict)
+    """Laid under the `defaults` of every team."""
     notify: dict[str, Any] = Field(default_factory=dict)
+    """Laid under the `notify` of every team."""
     datasets: dict[str, Any] = Field(default_factory=dict)
+    """Laid under each dataset of every team: the keys of a dataset, without a name above them."""
     models: dict[str, Any] = Field(default_factory=dict)
+    """Laid under each model of every team: the keys of a model, without a name above them."""

@@ -80,7 +80,10 @@ class Split(Section):
     validation: Share = 0.2
     """The share of the validation rows, in the same words."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    """Decides how rows are divided, and what training draws at random: the same snapshot and seed give the same parts."""
     method: Method | None = None
+    """How it is decided where a row goes; `stratified` for a classification and `random` for a regression when left
+    out."""
     column: Text | None = None
     """The column that `time` and `group` look at; it is no feature unless it is named as one."""
     key: Annotated[ListOf[Text], AddedLater()] = ()

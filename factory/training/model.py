@@ -47,27 +47,39 @@ class Objective(Section):
     """The metric that ranks trials; `goal` follows from the metric unless it is written."""
 
     metric: Text
+    """One of the task's metrics or of a plug-in's; `factory kinds metric` lists them."""
     goal: Goal | None = None
+    """Whether the highest or the lowest value wins; follows from the metric when left out."""
 
 
 class Model(Section):
     """Something the team trains; one consumer DAG `<team>.<model>.train`."""
 
     description: Annotated[str, NotTrained()] = ""
+    """What it is, for people: shown as the description of its training DAG in Airflow."""
     task: TaskName
+    """What is predicted: a class (`classification`) or a number (`regression`)."""
     train_on: InputsField
+    """The datasets that it learns from: one name, `{all: […]}` or `{any: […]}`. Without `schedule`, a training starts
+    when all of them, or one, have changed."""
     schedule: Annotated[ScheduleField | None, NotTrained()] = None
+    """When it is trained; when the datasets of `train_on` change if left out."""
     transforms: ListOf[AnyTransform] = ()
+    """What is done to the rows before they are divided; several datasets need one that brings them together."""
     target: Text
+    """The column whose values are predicted."""
     features: ListOf[Text] | None = Field(default=None, min_length=1)
     """The columns to learn from; all but the target (and the split's column) when left out."""
     preprocessing: OwnFunctionPath | None = None
     """A function `(features: DataFrame) -> transformer` that replaces the default preprocessing."""
     split: Split = Split()
+    """How rows are divided into those for training, for validation and for the test."""
     guard: Guards = Guards()
     """What makes a score unbelievable, and keeps a version out of production."""
     search: AnySearch
+    """Which estimators and hyperparameters are tried."""
     objective: Objective
+    """The metric by which the best trial is chosen, on the validation rows."""
     metrics: Annotated[ListOf[Text], NotTrained(is_read=True)] = ()
     """Metrics of plug-ins that are computed beside those of the task. What the objective, `promotion`
     or `monitor` name is computed anyway."""

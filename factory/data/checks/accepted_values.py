@@ -13,7 +13,9 @@ class AcceptedValues(Check):
 
     check: Literal["accepted_values"]
     column: Text
+    """The column whose values must be among the accepted ones."""
     values: ListOf[bool | int | float | str] = Field(min_length=1)
+    """All values that may be in the column."""
 
     def failing(self) -> str:
         """Rows with another value."""

@@ -11,6 +11,7 @@ class Between(BoundedCheck):
 
     check: Literal["between"]
     column: Text
+    """The column whose values must lie within the bounds."""
 
     def failing(self) -> str:
         """Rows with a value outside the bounds."""

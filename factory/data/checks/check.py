@@ -95,6 +95,7 @@ class Check(Section):
 
     check: str
     on_fail: Literal["halt", "warn"] = "halt"
+    """`halt`: where the check fails, nothing is published. `warn`: the log says so, and the rows are published."""
 
     def failing(self) -> str | None:
         """A SQL condition that is true for a row that does not pass, and never null.
@@ -140,7 +141,9 @@ class BoundedCheck(Check):
     """A check that a number lies within bounds, both included."""
 
     min: float | None = None
+    """The lowest number that passes; no lower bound when left out."""
     max: float | None = None
+    """The highest number that passes; no upper bound when left out."""
 
     @rule
     def _some_bound(self) -> Broken:

@@ -13,7 +13,9 @@ class ColumnPair(Check):
 
     check: Literal["column_pair"]
     columns: ListOf[Text] = Field(min_length=2, max_length=2)
+    """Two columns, compared in this order in each row."""
     relation: Literal["<", "<=", "=", "!=", ">=", ">"]
+    """What the first value must be to the second: `<=` passes where it is smaller or equal."""
 
     def failing(self) -> str:
         """Rows in which it has not."""

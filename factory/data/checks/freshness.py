@@ -12,7 +12,9 @@ class Freshness(Check):
 
     check: Literal["freshness"]
     column: Text
+    """A column of dates or points in time; those without a zone are in UTC."""
     max_age: Seconds
+    """How old the newest value may be at the time of the check."""
 
     def find(self, rows: CheckedRows) -> Finding:
         """How old the newest value is, if that is too old."""

@@ -13,6 +13,7 @@ class LabelCount(BoundedCheck):
 
     check: Literal["label_count"]
     column: Text = "label"
+    """The column with the labels."""
 
     def find(self, rows: CheckedRows) -> Finding:
         """The labels that have too few rows, or too many.

@@ -25,7 +25,9 @@ class Matches(Check):
 
     check: Literal["matches"]
     column: Text
+    """The column whose values are searched, as text."""
     pattern: Annotated[str, AfterValidator(_check_pattern)]
+    """A regular expression of which each value must contain a match; `^` and `$` tie it to the whole value."""
 
     def failing(self) -> str:
         """Rows with a value that does not match."""

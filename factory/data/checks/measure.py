@@ -13,6 +13,7 @@ class MeasureCheck(BoundedCheck):
     """
 
     column: Text
+    """The column whose values make the number."""
 
     @abstractmethod
     def measure(self) -> str:

@@ -14,7 +14,9 @@ class MinSize(Check):
 
     check: Literal["min_size"]
     width: int | None = Field(default=None, ge=1)
+    """The least width in pixels; any width passes when left out."""
     height: int | None = Field(default=None, ge=1)
+    """The least height in pixels; any height passes when left out."""
 
     @rule
     def _some_size(self) -> Broken:

@@ -13,6 +13,7 @@ class NotNull(Check):
 
     check: Literal["not_null"]
     columns: ListOf[Text] = Field(min_length=1)
+    """Columns that may not be null."""
 
     def failing(self) -> str:
         """Rows with a null in one of the columns."""

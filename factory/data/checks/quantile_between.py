@@ -12,6 +12,7 @@ class QuantileBetween(MeasureCheck):
 
     check: Literal["quantile_between"]
     quantile: float = Field(ge=0, le=1)
+    """Which quantile, from 0 to 1: at 0.99, the value that 99 % of the others do not exceed."""
 
     def measure(self) -> str:
         """The quantile, between two values where it falls between them."""

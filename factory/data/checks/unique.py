@@ -13,6 +13,7 @@ class Unique(Check):
 
     check: Literal["unique"]
     columns: ListOf[Text] = Field(min_length=1)
+    """Columns whose values, taken together, no two rows may share; rows with a null in one of them are left out."""
 
     def find(self, rows: CheckedRows) -> Finding:
         """The values that several rows have, the most frequent first; nulls are left out."""

@@ -66,8 +66,11 @@ class CsvLabels(Section):
 
     type: Literal["csv"]
     path: DataPath
+    """A CSV file below one of the platform's `data_folders`."""
     file_column: Text
+    """The column that names images, by their path or by their file's name alone."""
     label_column: Text
+    """The column that has their labels."""
 
     def reader(self, folders: "DataFolders", scratch: Path) -> LabelReader:
         """What tells the labels.
@@ -104,6 +107,7 @@ class PatternLabels(Section):
 
     type: Literal["pattern"]
     pattern: Annotated[Text, AfterValidator(_check_label_pattern)]
+    """A regular expression that is searched in an image's path; what its group `label` finds is the label."""
 
     def reader(self, folders: "DataFolders", scratch: Path) -> LabelReader:  # noqa: ARG002
         """What tells the labels; see `CsvLabels.reader`."""

@@ -58,6 +58,7 @@ class CsvDialect(Section):
     delimiter: Character | None = None
     """What is between two values; found in the first line of each file when left out."""
     quote: Character = '"'
+    """What stands around a value that contains a delimiter or a line break."""
     escape: Character | None = None
     """What stands before a quote within quotes; the quote itself when left out."""
     header: bool = True

@@ -15,6 +15,7 @@ class DatasetSource(Source):
 
     type: Literal["dataset"]
     dataset: Reference
+    """The dataset whose snapshot is read: `dataset` of this team, or `team.dataset` of another."""
 
     def read(self, context: IngestContext) -> "Rows":
         """The rows of the version that the run reads; `dataset` is the full name here."""

@@ -67,7 +67,7 @@ class FileSource(Source):
     """Files of one format below the project's folder, or in an object store; columns are matched by name."""
 
     path: FilesPath
-    """A file or a glob: `data/*.csv`, `s3://bucket/folder/*.csv`."""
+    """A file or a glob below one of the platform's `data_folders`, or in an object store."""
     connection: Text | None = None
     """The Airflow connection of type `aws` by which `s3://…` is read; what the lake is read with if left out."""
 

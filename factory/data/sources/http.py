@@ -26,9 +26,14 @@ class HttpSource(CsvDialect, Source):
 
     type: Literal["http"]
     url: PublicUrl
+    """The http(s) address of the file. A server of the workers' own network must be among the platform's
+    `internal_hosts`."""
     format: Literal["csv", "json", "parquet"] = "csv"
+    """How the file is to be read."""
     connection: str | None = None
+    """An Airflow HTTP connection whose login and headers are sent along; none when left out."""
     max_bytes: int = Field(default=1_000_000_000, ge=1)
+    """The most bytes that are taken; a larger file fails the run."""
 
     @rule
     def _dialect_of_csv(self) -> Broken:

@@ -39,8 +39,11 @@ class ImageLimits(Section):
     """How much may come in, counted as it does."""
 
     max_files: int = Field(default=200_000, ge=1)
+    """The most images; more fail the run."""
     max_file_bytes: int = Field(default=50_000_000, ge=1)
+    """The most bytes of one image; a larger one fails the run."""
     max_total_bytes: int = Field(default=50_000_000_000, ge=1)
+    """The most bytes of all images together; more fail the run."""
     max_pixels: int = Field(default=50_000_000, ge=1, le=178_000_000)
     """Width times height; an image with more counts as one that cannot be read."""
 
@@ -54,14 +57,20 @@ class ImagesSource(Source):
 
     type: Literal["images"]
     path: DataPath | None = None
+    """A folder, a glob, or archives (tar, tar.gz, zip) below one of the platform's `data_folders`. Images come from
+    `path`, `url` or `prefix`."""
     url: PublicUrl | None = None
+    """The http(s) address of an archive (tar, tar.gz, zip)."""
     prefix: StorePrefix | None = None
+    """A folder in an object store, or one archive in it."""
     connection: str | None = None
     """An Airflow HTTP connection, which adds its login and headers to `url`."""
     max_bytes: int = Field(default=5_000_000_000, ge=1)
-    """Of the archive behind `url`."""
+    """The most bytes of the archive behind `url`; a larger one fails the run."""
     labels: Labels = FolderLabels(type="folder")
+    """How an image gets its label; it is its folder's name when left out."""
     limits: ImageLimits = ImageLimits()
+    """How much may come in."""
 
     @rule
     def _one_place(self) -> Broken:

@@ -19,7 +19,9 @@ class PythonSource(Source):
 
     type: Literal["python"]
     call: FunctionPath
+    """A function by dotted path, of a package that the platform allows in `python_packages`."""
     arguments: dict[str, Any] = Field(default_factory=dict)
+    """What the function is called with, by name; texts may have templates."""
     attribute: Text | None = None
     """The part of the result that holds the rows, such as `frame` of scikit-learn's loaders."""
 

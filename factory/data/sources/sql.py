@@ -16,8 +16,11 @@ class SqlSource(Source):
 
     type: Literal["sql"]
     connection: Text
+    """The Airflow connection of the database."""
     query: Text
+    """The query, in the database's SQL; it may have templates."""
     chunk_rows: int = Field(default=50_000, ge=1, le=1_000_000)
+    """How many rows are fetched, and held in memory, at once."""
 
     def read(self, context: IngestContext) -> "Rows":
         """What the database answers."""

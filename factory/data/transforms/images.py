@@ -34,8 +34,12 @@ class Resize(Section):
     """
 
     width: int = Field(ge=1, le=10_000)
+    """In pixels: the new width, with `mode: fit` the most that it may be."""
     height: int = Field(ge=1, le=10_000)
+    """In pixels: the new height, with `mode: fit` the most that it may be."""
     mode: Literal["fit", "fill", "exact"] = "fit"
+    """`fit` keeps the proportions and stays within width and height, `fill` keeps them and cuts off what is too much,
+    `exact` stretches."""
 
 
 class ImagesTransform(Transform):
@@ -43,9 +47,11 @@ class ImagesTransform(Transform):
 
     type: Literal["images"]
     resize: Resize | None = None
+    """The size that images are brought to; they keep theirs when left out."""
     convert: Literal["png", "jpeg", "webp"] | None = None
+    """The format of the new images. When left out, JPEG, PNG and WebP stay what they are, and others become PNG."""
     quality: int = Field(default=90, ge=1, le=100)
-    """Of JPEG and WebP."""
+    """How closely a JPEG or WebP keeps to the original, from 1 to 100."""
     mode: Literal["RGB", "L", "RGBA"] | None = None
     """The colours: `L` is grey, `RGBA` has transparency, which JPEG has not."""
 

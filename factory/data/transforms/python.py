@@ -18,7 +18,10 @@ class PythonTransform(Transform):
 
     type: Literal["python"]
     call: FunctionPath
+    """A function by dotted path, of a package that the platform allows in `python_packages`; it takes the
+    rows first."""
     arguments: dict[str, Any] = Field(default_factory=dict)
+    """What the function is called with beside the rows, by name; texts may have templates."""
 
     def describe(self) -> str:
         """The function."""

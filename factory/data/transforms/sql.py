@@ -19,7 +19,9 @@ class SqlTransform(Transform):
 
     type: Literal["sql"]
     query: Text | None = None
+    """One query in DuckDB's SQL, which may have templates. Either it or `file` is written."""
     file: ProjectFile | None = None
+    """A file of the project with the query, such as `sql/clean.sql`."""
 
     @rule
     def _one_text(self) -> Broken:

@@ -60,6 +60,7 @@ class ContainerTarget(Target):
 
     type: Literal["container"]
     image: ContainerImage
+    """The container image that is built of each version."""
     engine: Literal["docker", "podman"] | None = None
     """What runs it; the first of them that the machine has when left out."""
     host: Text = "127.0.0.1"

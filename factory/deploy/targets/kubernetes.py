@@ -70,17 +70,25 @@ class KubernetesTarget(Target):
 
     type: Literal["kubernetes"]
     image: ContainerImage
+    """The container image that is built of each version."""
     namespace: KubernetesName = "default"
+    """The cluster's namespace, which must be there."""
     connection: Text | None = None
     """An Airflow connection of type `kubernetes`."""
     eks: EksCluster | None = None
+    """A cluster of Amazon's, in place of `connection`."""
     scale: PodScale = PodScale()
+    """How many pods answer."""
     resources: PodResources = PodResources()
+    """How much of a machine each pod is given."""
     service: ClusterService = ClusterService()
+    """How the pods are reached."""
     service_account: KubernetesName | None = None
+    """The pods' service account; the namespace's `default` when left out."""
     pull_secrets: ListOf[KubernetesName] = ()
     """Secrets of the cluster that let it fetch the container image."""
     node_selector: dict[Text, Text] = Field(default_factory=dict)
+    """Labels that a node must have to run the pods."""
 
     @rule
     def _consistent(self) -> Broken:

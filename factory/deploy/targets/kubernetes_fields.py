@@ -80,18 +80,20 @@ class EksCluster(Section):
     """A cluster of Amazon's: its address and the login come through AWS."""
 
     cluster: Text
+    """The cluster's name in EKS."""
     connection: Text | None = None
     """The Airflow connection of type `aws`; the machine's own role when left out."""
     region: Text | None = None
-    """The connection's when left out."""
+    """Where the cluster is; the connection's region when left out."""
 
 
 class PodScale(Section):
     """How many there are: as many as the load needs, by a HorizontalPodAutoscaler."""
 
     min: int = Field(default=2, ge=1)
+    """The least number of pods."""
     max: int = Field(default=4, ge=1)
-    """The same as `min` for a fixed number, without an autoscaler."""
+    """The greatest number of pods; the same as `min` for a fixed number, without an autoscaler."""
     cpu: int = Field(default=70, ge=1, le=100)
     """Percent of the requested processors that they are to use on average."""
 
@@ -109,9 +111,11 @@ class PodResources(Section):
     """What each pod is given: requested for it, and, for memory, also its limit."""
 
     cpu: Cpu = "500m"
+    """The processors that a pod is sure of: `500m` is half of one."""
     memory: Memory = "1Gi"
+    """The memory that a pod is sure of, and the most that it may use."""
     cpu_limit: Cpu | None = None
-    """None: it may use what is idle."""
+    """The most processors that it may use; all that is idle when left out."""
 
     @rule
     def _ordered(self) -> Broken:
@@ -127,5 +131,9 @@ class ClusterService(Section):
     """How the cluster's others reach it."""
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    """Who may reach it: what is in the cluster (`ClusterIP`), also through a port of each node (`NodePort`), or
+    through the cloud's load balancer (`LoadBalancer`)."""
     port: int = Field(default=80, ge=1, le=65535)
+    """The port at which the Service answers."""
     annotations: dict[Text, Text] = Field(default_factory=dict)
+    """Annotations of the Service, such as those that a cloud's load balancer reads."""

@@ -65,6 +65,7 @@ class ProcessTarget(Target):
 
     type: Literal["process"]
     url: Annotated[Text, AfterValidator(_check_address)] | None = None
+    """Where the server answers; what the variable FACTORY_SERVING_URL says when left out."""
 
     @property
     def wants_local_server(self) -> bool:

@@ -47,10 +47,12 @@ class EndpointRollout(Section):
     """
 
     strategy: Literal["all_at_once", "canary", "linear"] = "all_at_once"
+    """`all_at_once` moves all requests together, `canary` a first part and then the rest, `linear` one part after the
+    other."""
     percent: int | None = Field(default=None, ge=1, le=50)
-    """Of the capacity: the first part of a canary, or each step of a linear one."""
+    """The percentage of the capacity that is the first part of a canary, or each step of a linear one."""
     wait: Seconds = 0
-    """After each step, and after the last one before the earlier version's instances go."""
+    """How long to wait after each step, and after the last one before the earlier version's instances go."""
     alarms: ListOf[AlarmName] = Field(default=(), max_length=10)
     """CloudWatch alarms, by name."""
 
@@ -89,16 +91,21 @@ class SageMakerTarget(Target):
     build: ContainerImage | None = None
     """How to make the serving container image; the model is not in it, but in an archive beside it."""
     instance_type: InstanceType
+    """What kind of instance the endpoint runs on."""
     instances: int = Field(default=1, ge=1, le=100)
+    """How many instances answer."""
     rollout: EndpointRollout = EndpointRollout()
+    """How requests move from the earlier version to the new one; all together when left out."""
     storage: S3Address | None = None
     """Where archives of models lie; the lake's storage when left out."""
     connection: Text | None = None
     """The Airflow connection of type `aws`; storage's credentials when left out."""
     region: Text | None = None
-    """The connection's when left out."""
+    """Where the endpoint is; the connection's region when left out."""
     tags: Tags
+    """Tags of what is created at Amazon, beside the factory's own."""
     vpc: Vpc | None = None
+    """The network that the model's containers are in; SageMaker's own when left out."""
     network_isolation: bool = False
     """Whether the container is kept from every network."""
     kms_key: Text | None = None

@@ -87,13 +87,17 @@ class SageMaker(Backend):
     image: Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
     """The training image, with `factory-train` in it; see docker/training/Dockerfile."""
     instance_type: InstanceType
+    """What kind of instance a job runs on; each trial has one instance."""
     volume_gb: int = Field(default=30, ge=1, le=16384)
     """The disk beside the instance, in gigabytes."""
     max_runtime: Seconds = Field(default=3600)
     """How long a job may train before SageMaker stops it."""
     spot: Spot | None = None
+    """Train on spare capacity at a discount; on instances at full price when left out."""
     tags: Tags
+    """Tags of the jobs, beside the factory's own."""
     vpc: Vpc | None = None
+    """The network that the jobs are in; SageMaker's own when left out."""
     network_isolation: bool = False
     """Whether the training container is kept from every network."""
     kms_key: Text | None = None

@@ -30,6 +30,7 @@ class Guard(Section):
     """Its key in `guard`."""
 
     action: Action = "warn"
+    """`halt` keeps the version out of production, `warn` only tells of it, `off` does not look."""
 
     def found(self, text: str) -> Finding | None:
         """The finding, if the guard is on."""

@@ -38,7 +38,9 @@ class MinRows(Guard):
 
     action: Action = "halt"
     train: int = Field(default=30, ge=1)
+    """The least number of rows to train on."""
     test: int = Field(default=10, ge=1)
+    """The least number of rows to test on."""
 
     def look(self, parts: DividedParts) -> Iterator[Finding | None]:
         """A finding where a part is too small."""

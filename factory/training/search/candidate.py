@@ -67,6 +67,8 @@ class Candidate(Estimator):
     """An estimator and, per parameter, the values to try: a list, a range, or one fixed value."""
 
     params: dict[str, Annotated[Any, AfterValidator(_check_values)]] = Field(default_factory=dict)
+    """By the parameter's name: one value, a list of values to try, or a range such as `{linspace: [start, stop, how
+    many]}`; with `random` also `{uniform: [low, high]}`."""
 
     @rule
     def _known(self, surroundings: Surroundings | None) -> None:

@@ -27,6 +27,7 @@ class GridSearch(SearchStrategy):
 
     strategy: Literal["grid"]
     candidates: ListOf[Candidate] = Field(min_length=1)
+    """Estimators, each with the values to combine."""
 
     @rule
     def _countable(self) -> Broken:

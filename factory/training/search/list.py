@@ -26,6 +26,7 @@ class ListSearch(SearchStrategy):
 
     strategy: Literal["list"]
     trials: ListOf[ListedTrial] = Field(min_length=1)
+    """The hyperparameter sets, each with its estimator."""
 
     @property
     def tried(self) -> tuple[ListedTrial, ...]:

@@ -24,8 +24,11 @@ class RandomSearch(SearchStrategy):
 
     strategy: Literal["random"]
     candidates: ListOf[Candidate] = Field(min_length=1)
+    """Estimators, each with the values to draw from; they take turns."""
     trials: int = Field(ge=1)
+    """How many combinations are drawn."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    """The same seed draws the same combinations."""
 
     @property
     def tried(self) -> tuple[Candidate, ...]:

@@ -48,7 +48,9 @@ class Estimator(Section):
     """An estimator by its dotted path, and its parameters as they are written."""
 
     estimator: DottedPath
+    """The estimator's class or function by dotted path, of a package that the platform allows in `python_packages`."""
     params: dict[str, Any] = Field(default_factory=dict)
+    """Its parameters by name; those that are left out have the library's defaults."""
 
 
 class SearchStrategy(Section):
@@ -62,8 +64,11 @@ class SearchStrategy(Section):
     """What a message says before the number of trials, and the field at which it points."""
 
     parallel_trials: Annotated[int, NotTrained(is_read=True)] = Field(default=2, ge=1, le=1024)
+    """How many trials run at the same time."""
     max_trials: int = Field(default=50, ge=1, le=1024)
+    """The most trials that the search may make; more are a problem of the file."""
     max_failed_trials: int = Field(default=0, ge=0)
+    """How many trials may fail without failing the run."""
     strategy: str
 
     @property
