@@ -65,9 +65,11 @@ Tags = Annotated[dict[TagKey, TagValue], Field(default_factory=dict, max_length=
 class Vpc(Section):
     """A network of one's own."""
 
-    subnets: ListOf[SubnetId] = Field(min_length=1, max_length=16)
+    subnets: ListOf[SubnetId] = Field(min_length=1, max_length=16, examples=[["subnet-0a1b2c3d"]])
     """The ids of its subnets."""
-    security_groups: ListOf[SecurityGroupId] = Field(min_length=1, max_length=5)
+    security_groups: ListOf[SecurityGroupId] = Field(
+        min_length=1, max_length=5, examples=[["sg-0a1b2c3d"]]
+    )
     """The ids of the security groups, which say what may reach what."""
 
     def as_request(self) -> dict[str, list[str]]:

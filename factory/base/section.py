@@ -5,8 +5,9 @@ import inspect
 import itertools
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Self, TypeVar
 
@@ -58,23 +59,27 @@ def field_docs(section: type[BaseModel]) -> dict[str, str]:
     """
     docs: dict[str, str] = {}
     for part in reversed(section.__mro__):
-        if not issubclass(part, BaseModel) or part is BaseModel:
-            continue
-        try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(part)))
-        except (OSError, TypeError):  # made at run time: there is no source
-            continue
-        body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-        for field, text in itertools.pairwise(body):
-            if (
-                isinstance(field, ast.AnnAssign)
-                and isinstance(field.target, ast.Name)
-                and isinstance(text, ast.Expr)
-                and isinstance(text.value, ast.Constant)
-                and isinstance(text.value.value, str)
-            ):
-                docs[field.target.id] = _unwrapped(text.value.value)
+        if issubclass(part, BaseModel) and part is not BaseModel:
+            docs |= _own_field_docs(part)
     return docs
+
+
+@cache
+def _own_field_docs(section: type[BaseModel]) -> Mapping[str, str]:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(section)))
+    except (OSError, TypeError):  # made at run time: there is no source
+        return {}
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    return {
+        field.target.id: _unwrapped(text.value.value)
+        for field, text in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
 
 
 def _unwrapped(text: str) -> str:
@@ -141,7 +146,7 @@ class Section(BaseModel):
         for written in properties.values():
             if "const" in written and cls.__doc__:
                 written.setdefault("description", _first_sentence(cls.__doc__))
-            if written.get("default") is not None:
+            if written.get("default") not in (None, "", [], {}):
                 written.setdefault("examples", [written["default"]])
         return schema
 
@@ -392,7 +397,9 @@ Seconds = Annotated[
     int,
     BeforeValidator(read_duration),
     PlainSerializer(lambda seconds: f"{seconds}s"),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
+    WithJsonSchema(
+        {"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "15m", "12h", "7d"]}
+    ),
 ]
 """A duration, written `30s`, `15m`, `12h`, `7d` or `2w`; whole seconds once read."""
 

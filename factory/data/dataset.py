@@ -22,7 +22,10 @@ class Dataset(Section):
 
     description: str = ""
     """What it is, for people: shown as the description of its DAG in Airflow."""
-    schedule: ScheduleField | None = None
+    schedule: ScheduleField | None = Field(
+        default=None,
+        examples=["@daily", "30 2 * * 1-5", "catches", {"all": ["catches", "marine.penguins"]}],
+    )
     """When it is made anew. When left out: whenever what it reads has changed; by hand only if it reads no dataset."""
     source: AnySource
     """Where its rows come from."""
@@ -30,7 +33,11 @@ class Dataset(Section):
     """Further datasets that SQL transforms read, as tables `team.dataset`."""
     transforms: ListOf[AnyTransform] = ()
     """What is done to the rows before they are checked, in this order."""
-    columns: dict[str, Text] | None = Field(default=None, min_length=1)
+    columns: dict[str, Text] | None = Field(
+        default=None,
+        min_length=1,
+        examples=[{"port": "VARCHAR", "weight_kg": "DOUBLE", "landed_at": "TIMESTAMP"}],
+    )
     """The promised schema, column to DuckDB type; checked before publishing."""
     checks: ListOf[AnyCheck] = ()
     """What must be true of the rows before they are published."""

@@ -35,7 +35,7 @@ class Load(Section):
 
     connection: Text
     """The Airflow connection of the database that has the table."""
-    table: Text
+    table: Text = Field(examples=["staging.roses"])
     """Its name, with a schema if need be: `staging.roses`."""
     then: Text | None = None
     """SQL statements, one transaction, once the checks have passed and before the snapshot is published."""

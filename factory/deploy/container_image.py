@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.rules import Broken, rule
@@ -53,7 +53,9 @@ class ContainerImage(Section):
     It is built where the task runs, and named `<repository>:<version>-<digest of its content>`.
     """
 
-    repository: Annotated[Text, AfterValidator(_check_repository)]
+    repository: Annotated[Text, AfterValidator(_check_repository)] = Field(
+        examples=["registry.example.org/harbour/species"]
+    )
     """Where it is kept: `registry/name`, without a tag."""
     push: bool = True
     """Whether it is sent there; without, only the machine that built it has it."""
@@ -63,7 +65,7 @@ class ContainerImage(Section):
     """What it is built on: Debian or the like with Python; `python:<version here>-slim` when left out."""
     platform: Literal["linux/amd64", "linux/arm64"] = "linux/amd64"
     """The operating system and the processor that it is for."""
-    provided: ListOf[Text] = ()
+    provided: ListOf[Text] = Field(default=(), examples=[["torch*", "nvidia-*"]])
     """Packages that the base brings, such as `torch` or `nvidia-*`: they are not installed."""
     pip_conf: ProjectPath | None = None
     """A configuration of pip for the build alone; it is in no layer of the image."""

@@ -28,7 +28,9 @@ class Predict(Section):
     """What the predictions are, for people: shown as the description of their DAG in Airflow."""
     input: Reference
     """The dataset whose rows are predicted."""
-    schedule: ScheduleField | None = None
+    schedule: ScheduleField | None = Field(
+        default=None, examples=["@daily", "30 2 * * 1-5", {"any": ["sightings", "species"]}]
+    )
     """When to predict; when left out, whenever the input has changed or the model has a new champion."""
     transforms: ListOf[AnyTransform] | None = None
     """What happens to the rows first; the model's own transforms when left out."""

@@ -119,9 +119,13 @@ class Promotion(Section):
     model without a champion has none to beat.
     """
 
-    require: dict[str, Bounds] = Field(default_factory=dict)
+    require: dict[str, Bounds] = Field(
+        default_factory=dict, examples=[{"f1_macro": {"min": 0.9}, "log_loss": {"max": 0.3}}]
+    )
     """Thresholds for metrics on the test rows."""
-    beat_champion: bool | Margin = True
+    beat_champion: bool | Margin = Field(
+        default=True, examples=[True, {"absolute": 0.01}, {"relative": 0.02}]
+    )
     """`true`: be better in the objective's metric. `{absolute: …}` or `{relative: …}`: by at least so much. `false`:
     the thresholds alone decide."""
     dry_run: bool = False

@@ -132,7 +132,9 @@ class Monitor(Section):
     """How rows and predictions of today are compared with those of the training."""
     truth: GroundTruth | None = None
     """Where it is published later what would have been right; quality is not measured when left out."""
-    quality: dict[Text, Bounds] | None = Field(default=None, min_length=1)
+    quality: dict[Text, Bounds] | None = Field(
+        default=None, min_length=1, examples=[{"f1_macro": {"min": 0.7}}]
+    )
     """Limits of metrics, by scikit-learn's names; needs `truth`."""
     windows: Windows = Windows()
     """How many bad windows make a breach; each one does when left out."""

@@ -42,9 +42,13 @@ class NamedNotifier(Notifier):
     """
 
     type: Literal["notifier"]
-    call: Annotated[str, AfterValidator(_check_notifier)]
+    call: Annotated[str, AfterValidator(_check_notifier)] = Field(
+        examples=["airflow.providers.smtp.notifications.smtp.SmtpNotifier"]
+    )
     """The notifier's class by dotted path: one of Airflow's providers, or of an allowed package."""
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    arguments: dict[str, Any] = Field(
+        default_factory=dict, examples=[{"subject": "{{ notification.subject }}"}]
+    )
     """What the notifier is made with, by name; in templates, `notification` is the message."""
 
     @rule

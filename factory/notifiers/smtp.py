@@ -28,7 +28,7 @@ class SmtpNotifier(Notifier):
     """An e-mail through an Airflow SMTP connection."""
 
     type: Literal["smtp"]
-    to: ListOf[MailAddress] = Field(min_length=1)
+    to: ListOf[MailAddress] = Field(min_length=1, examples=[["harbour@example.org"]])
     """The addresses that get the e-mail."""
     connection: Text = "smtp_default"
     """The Airflow connection of the mail server."""

@@ -28,9 +28,9 @@ class PythonResource(_Resource):
     """
 
     type: Literal["python"]
-    create: FunctionPath
+    create: FunctionPath = Field(examples=["our_cluster.start"])
     """A function by dotted path that makes the resource, and returns what describes it as small JSON."""
-    destroy: FunctionPath
+    destroy: FunctionPath = Field(examples=["our_cluster.stop"])
     """A function by dotted path that takes it away. It gets what `create` returned as `created`, or None if `create`
     failed."""
     arguments: dict[str, Any] = Field(default_factory=dict)
@@ -47,9 +47,9 @@ class SqlResource(_Resource):
     type: Literal["sql"]
     connection: Text
     """The Airflow connection of the database."""
-    create: Text
+    create: Text = Field(examples=["create table roses_staging (like roses)"])
     """SQL statements that make it, in one transaction."""
-    destroy: Text
+    destroy: Text = Field(examples=["drop table if exists roses_staging"])
     """SQL statements that take it away, in one transaction; they must succeed where there is nothing to drop."""
 
 

@@ -61,9 +61,9 @@ class Schedule(Section):
     `{any: [a], cron: "0 3 * * *"}` runs at both occasions.
     """
 
-    cron: str | None = None
+    cron: str | None = Field(default=None, examples=["30 2 * * 1-5", "@daily"])
     """Five fields (minute, hour, day, month, weekday), or a preset such as `@daily`."""
-    timezone: TimeZone | None = None
+    timezone: TimeZone | None = Field(default=None, examples=["Europe/Berlin"])
     """The time zone of `cron`; that of `defaults` if left out. What falls into the hour that a change of the clock skips
     runs an hour later, and what falls into the hour that comes twice runs once."""
     all: ListOf[Reference] = Field(default=())

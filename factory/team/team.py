@@ -48,7 +48,7 @@ class Defaults(Section):
     """Of tasks that wait for a slot, those with the higher number come first; 1 when left out."""
     start_date: date = date(2024, 1, 1)
     """The first day of schedules. Runs that would lie in the past are not made up for."""
-    timezone: TimeZone = "UTC"
+    timezone: TimeZone = Field(default="UTC", examples=["Europe/Berlin"])
     """The time zone of schedules, and of the dates that templates name."""
 
 
@@ -161,7 +161,7 @@ class PlatformConfig(Section):
 
     version: Literal[1] = 1
     """Which version of this format the file is written in; there is 1 only."""
-    storage: Text = ".factory/lake"
+    storage: Text = Field(default=".factory/lake", examples=[".factory/lake", "s3://bucket/lake"])
     """Where the lake lies: a folder, relative to the project's, or an address such as s3://bucket/lake."""
     storage_connection: Text | None = None
     """The Airflow connection by which tasks reach a lake in S3; else the environment says how."""
@@ -176,22 +176,30 @@ class PlatformConfig(Section):
     """Servers on the workers' own machines or network that sources may ask, and webhooks tell, by `url`; `*` is all."""
     python_packages: ListOf[AllowedPackage] = ("sklearn",)
     """Packages whose code team files may name by dotted path."""
-    operators: ListOf[Text] = ()
+    operators: ListOf[Text] = Field(
+        default=(), examples=[["airflow.providers.standard.operators.empty.EmptyOperator"], ["*"]]
+    )
     """Operators, notifiers and types of Airflow that `dags` may name, by dotted path or by package. `["*"]` is
     all of Airflow: whoever may write a team file can then run anything that a worker can."""
-    teams: dict[Name, TeamLimits] = Field(default_factory=dict)
+    teams: dict[Name, TeamLimits] = Field(
+        default_factory=dict, examples=[{"harbour": {"connections": ["warehouse"]}}]
+    )
     """What each team may use. Once one is listed, a file of a team that is not is refused."""
     plugins: ListOf[Text] = ()
     """Installed packages that may add kinds of sources, checks, metrics and so on: see `factory kinds`."""
     maintenance: Maintenance | None = None
     """A DAG that takes away what killed runs have left over; there is none if left out."""
-    prices: dict[Text, PositivePrice] = Field(default_factory=dict)
+    prices: dict[Text, PositivePrice] = Field(
+        default_factory=dict, examples=[{"ml.m5.large": 0.115}]
+    )
     """What an hour of an instance costs, in USD, by instance type; `max_cost` reckons with it."""
     defaults: dict[str, Any] = Field(default_factory=dict)
     """Laid under the `defaults` of every team."""
     notify: dict[str, Any] = Field(default_factory=dict)
     """Laid under the `notify` of every team."""
-    datasets: dict[str, Any] = Field(default_factory=dict)
+    datasets: dict[str, Any] = Field(default_factory=dict, examples=[{"verify": "full"}])
     """Laid under each dataset of every team: the keys of a dataset, without a name above them."""
-    models: dict[str, Any] = Field(default_factory=dict)
+    models: dict[str, Any] = Field(
+        default_factory=dict, examples=[{"split": {"test": 0.2, "seed": 7}}]
+    )
     """Laid under each model of every team: the keys of a model, without a name above them."""

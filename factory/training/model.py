@@ -46,7 +46,7 @@ TASKS_WITH_ROWS = ("split", "trial", "test")
 class Objective(Section):
     """The metric that ranks trials; `goal` follows from the metric unless it is written."""
 
-    metric: Text
+    metric: Text = Field(examples=["f1_macro", "root_mean_squared_error"])
     """One of the task's metrics or of a plug-in's; `factory kinds metric` lists them."""
     goal: Goal | None = None
     """Whether the highest or the lowest value wins; follows from the metric when left out."""
@@ -59,7 +59,7 @@ class Model(Section):
     """What it is, for people: shown as the description of its training DAG in Airflow."""
     task: TaskName
     """What is predicted: a class (`classification`) or a number (`regression`)."""
-    train_on: InputsField
+    train_on: InputsField = Field(examples=["catches", {"all": ["catches", "weather"]}])
     """The datasets that it learns from: one name, `{all: […]}` or `{any: […]}`. Without `schedule`, a training starts
     when all of them, or one, have changed."""
     schedule: Annotated[ScheduleField | None, NotTrained()] = None
@@ -70,7 +70,9 @@ class Model(Section):
     """The column whose values are predicted."""
     features: ListOf[Text] | None = Field(default=None, min_length=1)
     """The columns to learn from; all but the target (and the split's column) when left out."""
-    preprocessing: OwnFunctionPath | None = None
+    preprocessing: OwnFunctionPath | None = Field(
+        default=None, examples=["our_package.features.prepare"]
+    )
     """A function `(features: DataFrame) -> transformer` that replaces the default preprocessing."""
     split: Split = Split()
     """How rows are divided into those for training, for validation and for the test."""

@@ -14,7 +14,9 @@ class AcceptedValues(Check):
     check: Literal["accepted_values"]
     column: Text
     """The column whose values must be among the accepted ones."""
-    values: ListOf[bool | int | float | str] = Field(min_length=1)
+    values: ListOf[bool | int | float | str] = Field(
+        min_length=1, examples=[["net", "line", "pot"]]
+    )
     """All values that may be in the column."""
 
     def failing(self) -> str:

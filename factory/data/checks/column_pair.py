@@ -12,7 +12,7 @@ class ColumnPair(Check):
     """In each row, the first column has a relation to the second, such as being smaller; nulls pass."""
 
     check: Literal["column_pair"]
-    columns: ListOf[Text] = Field(min_length=2, max_length=2)
+    columns: ListOf[Text] = Field(min_length=2, max_length=2, examples=[["sold_kg", "weight_kg"]])
     """Two columns, compared in this order in each row."""
     relation: Literal["<", "<=", "=", "!=", ">=", ">"]
     """What the first value must be to the second: `<=` passes where it is smaller or equal."""

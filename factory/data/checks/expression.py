@@ -11,7 +11,7 @@ class Expression(Check):
 
     check: Literal["expression"]
     expression: Text
-    """A condition in DuckDB's SQL; rows for which it is false or null fail."""
+    """A condition in DuckDB's SQL, such as `sold_kg <= weight_kg`; rows for which it is false or null fail."""
 
     def find(self, rows: CheckedRows) -> Finding:
         """The rows for which the condition is false or null."""

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.section import Text
@@ -26,7 +26,7 @@ class Matches(Check):
     check: Literal["matches"]
     column: Text
     """The column whose values are searched, as text."""
-    pattern: Annotated[str, AfterValidator(_check_pattern)]
+    pattern: Annotated[str, AfterValidator(_check_pattern)] = Field(examples=["^[A-Z]{3}$"])
     """A regular expression of which each value must contain a match; `^` and `$` tie it to the whole value."""
 
     def failing(self) -> str:

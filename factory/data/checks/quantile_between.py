@@ -11,7 +11,7 @@ class QuantileBetween(MeasureCheck):
     """A quantile of a column lies within the bounds, both included; 0.5 is the median."""
 
     check: Literal["quantile_between"]
-    quantile: float = Field(ge=0, le=1)
+    quantile: float = Field(ge=0, le=1, examples=[0.5, 0.99])
     """Which quantile, from 0 to 1: at 0.99, the value that 99 % of the others do not exceed."""
 
     def measure(self) -> str:

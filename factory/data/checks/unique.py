@@ -12,7 +12,7 @@ class Unique(Check):
     """No two rows have the same values in these columns, taken together."""
 
     check: Literal["unique"]
-    columns: ListOf[Text] = Field(min_length=1)
+    columns: ListOf[Text] = Field(min_length=1, examples=[["landing_id"], ["port", "day"]])
     """Columns whose values, taken together, no two rows may share; rows with a null in one of them are left out."""
 
     def find(self, rows: CheckedRows) -> Finding:

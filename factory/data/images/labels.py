@@ -106,7 +106,9 @@ class PatternLabels(Section):
     """What the group `label` of a pattern finds in an image's path."""
 
     type: Literal["pattern"]
-    pattern: Annotated[Text, AfterValidator(_check_label_pattern)]
+    pattern: Annotated[Text, AfterValidator(_check_label_pattern)] = Field(
+        examples=[r"(?P<label>cat|dog)\."]
+    )
     """A regular expression that is searched in an image's path; what its group `label` finds is the label."""
 
     def reader(self, folders: "DataFolders", scratch: Path) -> LabelReader:  # noqa: ARG002

@@ -73,11 +73,11 @@ class CsvDialect(Section):
     """What is between whole numbers and fractions."""
     thousands: Character | None = None
     """What is between thousands: `1,234` with `thousands: ","`."""
-    date_format: Format | None = None
+    date_format: Format | None = Field(default=None, examples=["%d.%m.%Y"])
     """How dates are written, in strptime's words: `%d/%m/%Y`."""
-    timestamp_format: Format | None = None
+    timestamp_format: Format | None = Field(default=None, examples=["%d.%m.%Y %H:%M"])
     """How points in time are written, in strptime's words: `%d/%m/%Y %H:%M`."""
-    null_values: ListOf[str] = ("",)
+    null_values: ListOf[str] = Field(default=("",), examples=[["", "NA"]])
     """What stands for no value."""
     compression: Literal["auto", "none", "gzip", "zstd", "bz2"] = "auto"
     """`auto` goes by the file's name: `.gz`, `.zst`, `.bz2`."""

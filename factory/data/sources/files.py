@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
@@ -66,7 +67,7 @@ class FilesToRead:
 class FileSource(Source):
     """Files of one format below the project's folder, or in an object store; columns are matched by name."""
 
-    path: FilesPath
+    path: FilesPath = Field(examples=["data/catches/*", "s3://bucket/catches/*"])
     """A file or a glob below one of the platform's `data_folders`, or in an object store."""
     connection: Text | None = None
     """The Airflow connection of type `aws` by which `s3://…` is read; what the lake is read with if left out."""

@@ -25,7 +25,7 @@ class HttpSource(CsvDialect, Source):
     """
 
     type: Literal["http"]
-    url: PublicUrl
+    url: PublicUrl = Field(examples=["https://example.org/catches.csv"])
     """The http(s) address of the file. A server of the workers' own network must be among the platform's
     `internal_hosts`."""
     format: Literal["csv", "json", "parquet"] = "csv"

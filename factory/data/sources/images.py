@@ -56,12 +56,14 @@ class ImagesSource(Source):
     """
 
     type: Literal["images"]
-    path: DataPath | None = None
+    path: DataPath | None = Field(
+        default=None, examples=["data/pets", "data/*/*.jpg", "data/pets.tar.gz"]
+    )
     """A folder, a glob, or archives (tar, tar.gz, zip) below one of the platform's `data_folders`. Images come from
     `path`, `url` or `prefix`."""
     url: PublicUrl | None = None
     """The http(s) address of an archive (tar, tar.gz, zip)."""
-    prefix: StorePrefix | None = None
+    prefix: StorePrefix | None = Field(default=None, examples=["s3://inbox/photos"])
     """A folder in an object store, or one archive in it."""
     connection: str | None = None
     """An Airflow HTTP connection, which adds its login and headers to `url`."""

@@ -18,9 +18,9 @@ class PythonSource(Source):
     """What a function returns: a pandas DataFrame, a pyarrow Table, or an iterable of either."""
 
     type: Literal["python"]
-    call: FunctionPath
+    call: FunctionPath = Field(examples=["sklearn.datasets.load_wine", "our_package.landings.read"])
     """A function by dotted path, of a package that the platform allows in `python_packages`."""
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    arguments: dict[str, Any] = Field(default_factory=dict, examples=[{"as_frame": True}])
     """What the function is called with, by name; texts may have templates."""
     attribute: Text | None = None
     """The part of the result that holds the rows, such as `frame` of scikit-learn's loaders."""

@@ -17,7 +17,7 @@ class SqlSource(Source):
     type: Literal["sql"]
     connection: Text
     """The Airflow connection of the database."""
-    query: Text
+    query: Text = Field(examples=["select * from landings where day = '{{ run.date }}'"])
     """The query, in the database's SQL; it may have templates."""
     chunk_rows: int = Field(default=50_000, ge=1, le=1_000_000)
     """How many rows are fetched, and held in memory, at once."""

@@ -17,7 +17,7 @@ class PythonTransform(Transform):
     """A function that takes the rows so far as a pandas DataFrame and returns one; held in memory."""
 
     type: Literal["python"]
-    call: FunctionPath
+    call: FunctionPath = Field(examples=["our_package.landings.clean"])
     """A function by dotted path, of a package that the platform allows in `python_packages`; it takes the
     rows first."""
     arguments: dict[str, Any] = Field(default_factory=dict)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
@@ -18,9 +19,9 @@ class SqlTransform(Transform):
     """A DuckDB query; `source` is the rows so far, other datasets that are read are `team.dataset`."""
 
     type: Literal["sql"]
-    query: Text | None = None
+    query: Text | None = Field(default=None, examples=["select * from source where weight_kg > 0"])
     """One query in DuckDB's SQL, which may have templates. Either it or `file` is written."""
-    file: ProjectFile | None = None
+    file: ProjectFile | None = Field(default=None, examples=["sql/clean.sql"])
     """A file of the project with the query, such as `sql/clean.sql`."""
 
     @rule

@@ -67,7 +67,9 @@ class ContainerTarget(Target):
     """The address of the engine's machine that it listens on, and that it is asked at."""
     port: int = Field(default=8080, ge=1, le=65535)
     """The port of the engine's machine."""
-    memory: Annotated[Text, AfterValidator(_check_memory)] | None = None
+    memory: Annotated[Text, AfterValidator(_check_memory)] | None = Field(
+        default=None, examples=["2g"]
+    )
     """Most memory, such as `2g`; no limit when left out."""
     cpus: float | None = Field(default=None, gt=0)
     """Most processors; no limit when left out."""

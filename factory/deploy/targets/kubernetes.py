@@ -87,7 +87,7 @@ class KubernetesTarget(Target):
     """The pods' service account; the namespace's `default` when left out."""
     pull_secrets: ListOf[KubernetesName] = ()
     """Secrets of the cluster that let it fetch the container image."""
-    node_selector: dict[Text, Text] = Field(default_factory=dict)
+    node_selector: dict[Text, Text] = Field(default_factory=dict, examples=[{"disktype": "ssd"}])
     """Labels that a node must have to run the pods."""
 
     @rule

@@ -7,7 +7,7 @@ that. To deploy is to wait until the server answers with the version.
 import os
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError, Url
 
 from factory.base.errors import TerminalError
@@ -64,7 +64,9 @@ class ProcessTarget(Target):
     needs_making: ClassVar[bool] = False
 
     type: Literal["process"]
-    url: Annotated[Text, AfterValidator(_check_address)] | None = None
+    url: Annotated[Text, AfterValidator(_check_address)] | None = Field(
+        default=None, examples=["https://models.example.org"]
+    )
     """Where the server answers; what the variable FACTORY_SERVING_URL says when left out."""
 
     @property

@@ -84,13 +84,13 @@ class SageMakerTarget(Target):
     """An endpoint, named as the model with dashes; callers ask it by `InvokeEndpoint`."""
 
     type: Literal["sagemaker"]
-    role: RoleArn
+    role: RoleArn = Field(examples=["arn:aws:iam::123456789012:role/serving"])
     """What the endpoint may do: fetch the image and read the model."""
     image: ContainerImageReference | None = None
     """A serving container image in Amazon's registry, made earlier; or else `build`."""
     build: ContainerImage | None = None
     """How to make the serving container image; the model is not in it, but in an archive beside it."""
-    instance_type: InstanceType
+    instance_type: InstanceType = Field(examples=["ml.m5.large"])
     """What kind of instance the endpoint runs on."""
     instances: int = Field(default=1, ge=1, le=100)
     """How many instances answer."""

@@ -82,11 +82,13 @@ class SageMaker(Backend):
     """Each trial is a training job on Amazon SageMaker."""
 
     type: Literal["sagemaker"]
-    role: RoleArn
+    role: RoleArn = Field(examples=["arn:aws:iam::123456789012:role/training"])
     """What the jobs may do: read the training data and write the models."""
-    image: Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
+    image: Annotated[
+        str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)
+    ] = Field(examples=["123456789012.dkr.ecr.eu-central-1.amazonaws.com/training:1"])
     """The training image, with `factory-train` in it; see docker/training/Dockerfile."""
-    instance_type: InstanceType
+    instance_type: InstanceType = Field(examples=["ml.m5.large"])
     """What kind of instance a job runs on; each trial has one instance."""
     volume_gb: int = Field(default=30, ge=1, le=16384)
     """The disk beside the instance, in gigabytes."""
@@ -104,7 +106,7 @@ class SageMaker(Backend):
     """The key that disks and models are encrypted with; SageMaker's own when left out."""
     region: Text | None = None
     """Where jobs run; the region of the credentials when left out."""
-    storage: S3Address | None = None
+    storage: S3Address | None = Field(default=None, examples=["s3://bucket/folder"])
     """Where the jobs' data and models lie; the lake's storage when left out."""
     max_cost: float | None = Field(default=None, gt=0)
     """The most that a sweep may cost, in USD; needs the instance type's price in `_defaults.yaml`."""

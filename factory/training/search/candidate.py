@@ -66,7 +66,9 @@ def _check_space(kind: str, numbers: object) -> None:
 class Candidate(Estimator):
     """An estimator and, per parameter, the values to try: a list, a range, or one fixed value."""
 
-    params: dict[str, Annotated[Any, AfterValidator(_check_values)]] = Field(default_factory=dict)
+    params: dict[str, Annotated[Any, AfterValidator(_check_values)]] = Field(
+        default_factory=dict, examples=[{"C": [0.1, 1.0]}, {"C": {"logspace": [-2, 2, 5]}}]
+    )
     """By the parameter's name: one value, a list of values to try, or a range such as `{linspace: [start, stop, how
     many]}`; with `random` also `{uniform: [low, high]}`."""
 

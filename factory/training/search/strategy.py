@@ -47,7 +47,7 @@ class Trial(Result):
 class Estimator(Section):
     """An estimator by its dotted path, and its parameters as they are written."""
 
-    estimator: DottedPath
+    estimator: DottedPath = Field(examples=["sklearn.linear_model.LogisticRegression"])
     """The estimator's class or function by dotted path, of a package that the platform allows in `python_packages`."""
     params: dict[str, Any] = Field(default_factory=dict)
     """Its parameters by name; those that are left out have the library's defaults."""
