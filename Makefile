@@ -88,9 +88,10 @@ lint: install ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-schema: install ## Write the JSON schema of team files to .factory/team.schema.json, where VS Code looks for it
+schema: install ## Write the JSON schemas of team files and of _defaults.yaml to .factory/, where VS Code looks for them
 	@mkdir -p .factory
 	$(BIN)/factory schema > .factory/team.schema.json
+	$(BIN)/factory schema --defaults > .factory/defaults.schema.json
 
 bench: install ## Measure parse time and task start beside dag-factory; writes .factory/bench.json
 	$(BIN)/python -m benchmarks

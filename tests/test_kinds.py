@@ -1,6 +1,5 @@
 """The register of kinds: the built-in ones, and those of plug-ins."""
 
-from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -160,21 +159,3 @@ def test_schema_knows_the_kinds_of_plug_ins_and_the_texts_of_fields(configs, tmp
     schemas = jsonschema.Draft202012Validator(schema)
     assert schemas.is_valid(yaml.safe_load(TEAM))
     assert not schemas.is_valid(yaml.safe_load(TEAM.replace("topic", "topics")))
-
-
-def shipped() -> list[Path]:
-    root = Path(__file__).parents[1]
-    folders = [root / "configs", *(root / "factory" / "scenarios").glob("*/configs")]
-    return [path for folder in folders for path in sorted(folder.glob("[a-z]*.yaml"))]
-
-
-@cache
-def schema_of(configs: Path) -> jsonschema.Draft202012Validator:
-    schema = team_schema(read_platform(configs, None))
-    jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema)
-
-
-@pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
-def test_shipped_teams_fit_the_schema(path):
-    schema_of(path.parent).validate(yaml.safe_load(path.read_text()))

@@ -42,3 +42,8 @@ def test_schema_is_a_json_schema():
     schema = json.loads(factory("schema").stdout)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert {"team", "datasets", "models"} <= schema["properties"].keys()
+
+
+def test_schema_of_the_defaults_is_another_one():
+    schema = json.loads(factory("schema", "--defaults").stdout)
+    assert {"storage", "teams", "models", "environments"} <= schema["properties"].keys()
