@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 KeyPath = tuple[str | int, ...]
@@ -21,11 +22,24 @@ class Finding:
     on_key: bool = False
     or_path: KeyPath | None = None
     """Where to show it if `path` is in the platform's file, which other teams read too."""
+    within: "Span | None" = None
+    """Which part of the text at the path is meant, where that is not the whole of it."""
 
     def below(self, path: KeyPath) -> "Finding":
         """The same, as seen from a section above."""
         or_path = (*path, *self.or_path) if self.or_path is not None else None
         return replace(self, path=(*path, *self.path), or_path=or_path)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of a text: of a value in a team file, or of a file that a team file names."""
+
+    start: int
+    """Of its first character, counted from 0; white space before the text does not count."""
+    length: int
+    file: Path | None = None
+    """The file whose text is meant, where the value names one."""
 
 
 @dataclass(frozen=True)

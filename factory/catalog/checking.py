@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from factory.base.texts import closest, one_of
+from factory.catalog.contract_questions import contract_questions
 from factory.catalog.linking import Catalog
 from factory.catalog.project import read_all
 from factory.team.checking import Overlay, in_each_environment, overlays
@@ -78,7 +79,9 @@ def _check_teams(configs: Path, environment: str, platform: PlatformFile) -> Ite
     yield from project.problems
     for file in project.catalog.teams.values():
         yield from find_warnings(file.team, file.layers)
-    yield from find_by_asking(project.catalog.teams.values(), kept_answers(configs.parent))
+    catalog = project.catalog
+    kept = kept_answers(configs.parent)
+    yield from find_by_asking(catalog.teams.values(), kept, contract_questions(catalog))
     if project.catalog.unreadable:
         yield from _check_partly(configs, platform, project.catalog)
 
@@ -102,7 +105,8 @@ def _check_partly(configs: Path, platform: PlatformFile, catalog: Catalog) -> It
         yield from filter(found.is_news, by_team.get(name, ()))
         yield from filter(found.is_news, find_warnings(found.file.team, found.file.layers))
     files = [found.file for found in partial.values()]
-    asked = find_by_asking(files, kept_answers(configs.parent))
+    further = contract_questions(whole, partial=frozenset(partial))
+    asked = find_by_asking(files, kept_answers(configs.parent), further)
     yield from (one for one in asked if all(found.is_news(one) for found in partial.values()))
 
 

@@ -34,12 +34,13 @@ def _check_published(team: TeamFile) -> Iterator[Problem]:
     for found in published(team):
         if found.columns is None:
             continue
-        for path, column in _own_columns(found.section):
+        for path, column in own_columns(found.section):
             if column not in found.columns:
                 yield _missing_column(team, (*found.path, *path), column, found.name, found)
 
 
-def _own_columns(section: Dataset | Predict) -> Iterator[tuple[KeyPath, str]]:
+def own_columns(section: Dataset | Predict) -> Iterator[tuple[KeyPath, str]]:
+    """The columns of its own that a published dataset's section names, and where."""
     for index, key in enumerate(section.write.keys):
         yield ("write", "keys", index), key
     for index, check in enumerate(section.checks):
@@ -57,12 +58,13 @@ def _check_model(
         found = datasets.get(full_name)
         if found is None or found.columns is None:
             continue
-        for path, column in _needed_columns(model):
+        for path, column in needed_columns(model):
             if column not in found.columns:
                 yield _missing_column(team, ("models", name, *path), column, full_name, found)
 
 
-def _needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
+def needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
+    """The columns that a model's section names of the rows that it learns from, and where."""
     yield ("target",), model.target
     for index, feature in enumerate(model.features or ()):
         yield ("features", index), feature

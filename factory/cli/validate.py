@@ -89,7 +89,7 @@ def _check(
     """The problems, how many files were looked at, and whether the links between all of them were."""
     # pydantic would look for plug-ins in every installed package, which takes longer than the rest of its import.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    from factory.catalog import check_project
+    from factory.catalog import check_project, questions_of_one
     from factory.team.checking import check_team
     from factory.team.problems import in_order
 
@@ -103,12 +103,16 @@ def _check(
         found += [
             problem
             for problem in problems
-            if not chosen or problem.file.resolve() in {*inside, configs.resolve()}
+            if not chosen or _team_file(problem) in {*inside, configs.resolve()}
         ]
     outside = [path for path in chosen if path not in inside and path not in unread]
     for path in sorted(outside):
-        found += check_team(path, environment=environment)
+        found += check_team(path, environment=environment, further=questions_of_one)
     return in_order(found), len(chosen) or _number_of_files(configs), not outside
+
+
+def _team_file(problem: "Problem") -> Path:
+    return (problem.named_in or problem.file).resolve()
 
 
 def _expanded(files: list[Path]) -> list[Path]:

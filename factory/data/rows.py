@@ -21,6 +21,7 @@ from duckdb import DuckDBPyRelation
 from factory.base.errors import TerminalError
 from factory.base.files import whole_file
 from factory.base.workspace import WorkspaceGoneError
+from factory.data.column_types import same_names
 from factory.data.sql import SqlError
 from factory.lake import engine
 from factory.lake.engine import columns_of
@@ -135,7 +136,7 @@ def write_pieces(pieces: Iterable[Piece], what: str, file: Path) -> Rows:
         if not parts:
             raise UnusableValuesError(f"{what}: nothing came out, not even columns")
         schema = _common_schema([pq.read_schema(part) for part in parts], what)
-        scanner = pyarrow.dataset.dataset(parts, schema=schema).scanner(**engine.NO_READ_AHEAD)
+        scanner = pyarrow.dataset.dataset(parts, schema=schema).scanner(**engine.no_read_ahead())
         with engine.connect(file.parent) as connection, unwritable_values(what):
             return write_rows(connection.from_arrow(scanner.to_reader()), file)
     finally:
@@ -269,12 +270,5 @@ def check_names(columns: Sequence[str], what: str) -> None:
     Raises:
         SqlError: when two have the same; DuckDB would read the first one for both.
     """
-    seen: dict[str, str] = {}
-    for name in columns:
-        if name.lower() in seen:
-            raise SqlError(
-                f"{what}: the columns {seen[name.lower()]!r} and {name!r} have the same name: "
-                "rename one (`select a.id as a_id`), leave it out (`select b.* exclude (id)`), "
-                "or join with `using (id)`"
-            )
-        seen[name.lower()] = name
+    if (found := same_names(columns)) is not None:
+        raise SqlError(f"{what}: {found}")

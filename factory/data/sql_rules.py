@@ -122,8 +122,23 @@ PLAN_OPERATORS = frozenset(
 """What a plan may do."""
 
 
+EXPLAIN = "explain (format json) "
+"""Before a query, to have its plan."""
+
+SELECT = "select "
+"""Before a condition, to have it parsed alone."""
+
+
 class RefusedQueryError(ValueError):
     """A query that holds what a team's SQL may not hold; says what, and what to write."""
+
+    def __init__(self, message: str, node: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        found = node or {}
+        self.place: tuple[int, int] | None = None
+        """Where in the query it stands, and how long it is; in bytes."""
+        if "query_location" in found:
+            self.place = found["query_location"], found.get("query_location_length") or 1
 
 
 def check_query(connection: DuckDBPyConnection, query: str) -> None:
@@ -137,6 +152,17 @@ def check_query(connection: DuckDBPyConnection, query: str) -> None:
         RefusedQueryError: when it is not one SELECT, or holds something else within it.
         duckdb.Error: when it cannot be parsed, or names what is not there.
     """
+    parse_query(connection, query)
+    check_plan(connection, query)
+
+
+def parse_query(connection: DuckDBPyConnection, query: str) -> Mapping[str, Any]:
+    """A query's tree, if nothing in it is refused; whether its tables are there is not looked at.
+
+    Raises:
+        RefusedQueryError: when it is not one SELECT, or holds something else within it.
+        duckdb.Error: when it cannot be parsed.
+    """
     statements = connection.extract_statements(query)
     if len(statements) == 1 and statements[0].type == duckdb.StatementType.MULTI:
         raise RefusedQueryError(
@@ -146,12 +172,13 @@ def check_query(connection: DuckDBPyConnection, query: str) -> None:
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         found = ", ".join(statement.type.name for statement in statements) or "nothing"
         raise RefusedQueryError(f"write one SELECT; found {found}")
-    _check_tree(connection, _parsed(connection, query))
-    _check_plan(connection, query)
+    tree = _parsed(connection, query)
+    _check_tree(connection, tree)
+    return tree
 
 
-def check_condition(connection: DuckDBPyConnection, condition: str) -> None:
-    """Check that a text is one condition on rows, and reads nothing but the connection's tables.
+def check_condition(connection: DuckDBPyConnection, condition: str) -> Mapping[str, Any]:
+    """The tree of `SELECT` and a text, if that is one condition on rows, and reads nothing but the connection's tables.
 
     It is parsed alone: within `where (…)`, a text that closes the parenthesis could end the query and go on.
 
@@ -160,7 +187,7 @@ def check_condition(connection: DuckDBPyConnection, condition: str) -> None:
         duckdb.Error: when it cannot be parsed.
     """
     # The line break ends a comment that the text may end with.
-    query = f"select {condition}\n"
+    query = f"{SELECT}{condition}\n"
     statements = connection.extract_statements(query)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise RefusedQueryError("write one condition, such as `price > 0`")
@@ -186,6 +213,7 @@ def check_condition(connection: DuckDBPyConnection, condition: str) -> None:
     if not plain:
         raise RefusedQueryError("write one condition, such as `price > 0`, and no more of a query")
     _check_tree(connection, tree)
+    return tree
 
 
 def _parsed(connection: DuckDBPyConnection, query: str) -> Mapping[str, Any]:
@@ -198,13 +226,13 @@ def _parsed(connection: DuckDBPyConnection, query: str) -> Mapping[str, Any]:
 
 def _check_tree(connection: DuckDBPyConnection, tree: Mapping[str, Any]) -> None:
     internal = _internal_tables(connection)
-    for node in _nodes(tree):
+    for node in nodes_of(tree):
         kind = node.get("type")
         if isinstance(kind, str) and kind.endswith("_NODE") and kind not in QUERY_NODES:
             what = kind.removesuffix("_NODE").removesuffix("_QUERY").replace("_", " ")
-            raise RefusedQueryError(f"write one SELECT; found {what} within it")
+            raise RefusedQueryError(f"write one SELECT; found {what} within it", node)
         if kind == "TABLE_FUNCTION":
-            _check_table_function(node["function"])
+            _check_table_function(node["function"], node)
         elif node.get("class") in {"FUNCTION", "WINDOW"}:
             _check_function(node)
         elif kind == "BASE_TABLE" or (
@@ -213,7 +241,8 @@ def _check_tree(connection: DuckDBPyConnection, tree: Mapping[str, Any]) -> None
             _check_table(node, internal)
 
 
-def _nodes(tree: object) -> Iterator[Mapping[str, Any]]:
+def nodes_of(tree: object) -> Iterator[Mapping[str, Any]]:
+    """Every node of a tree."""
     pending = [tree]
     while pending:
         node = pending.pop()
@@ -224,19 +253,20 @@ def _nodes(tree: object) -> Iterator[Mapping[str, Any]]:
             pending.extend(node)
 
 
-def _check_table_function(function: Mapping[str, Any]) -> None:
+def _check_table_function(function: Mapping[str, Any], table: Mapping[str, Any]) -> None:
     name = str(function.get("function_name", "")).lower()
     if name not in TABLE_FUNCTIONS:
         raise RefusedQueryError(
             f"{name}(…) may not be read from: a query reads the tables that it is given, "
-            f"and {', '.join(sorted(TABLE_FUNCTIONS))}"
+            f"and {', '.join(sorted(TABLE_FUNCTIONS))}",
+            table,
         )
 
 
 def _check_function(function: Mapping[str, Any]) -> None:
     name = str(function.get("function_name", "")).lower()
     if name in REFUSED_FUNCTIONS:
-        raise RefusedQueryError(f"the function {name} may not be used: leave it out")
+        raise RefusedQueryError(f"the function {name} may not be used: leave it out", function)
 
 
 def _check_table(table: Mapping[str, Any], internal: Iterable[str]) -> None:
@@ -245,7 +275,9 @@ def _check_table(table: Mapping[str, Any], internal: Iterable[str]) -> None:
     if schema in {"pg_catalog", "information_schema"} or (
         schema in {"", "main"} and name.lower() in internal
     ):
-        raise RefusedQueryError(f"{name} tells of DuckDB itself and may not be read: leave it out")
+        raise RefusedQueryError(
+            f"{name} tells of DuckDB itself and may not be read: leave it out", table
+        )
 
 
 def _internal_tables(connection: DuckDBPyConnection) -> frozenset[str]:
@@ -256,9 +288,15 @@ def _internal_tables(connection: DuckDBPyConnection) -> frozenset[str]:
     return frozenset(name for (name,) in found.fetchall())
 
 
-def _check_plan(connection: DuckDBPyConnection, query: str) -> None:
-    [(_, text)] = connection.execute(f"explain (format json) {query}").fetchall()
-    for node in _nodes(json.loads(text)):
+def check_plan(connection: DuckDBPyConnection, query: str) -> None:
+    """Check that the plan of a query holds nothing but what reads.
+
+    Raises:
+        RefusedQueryError: when it does.
+        duckdb.Error: when the query names what is not there.
+    """
+    [(_, text)] = connection.execute(f"{EXPLAIN}{query}").fetchall()
+    for node in nodes_of(json.loads(text)):
         name = node.get("name")
         if isinstance(name, str) and name.strip() not in PLAN_OPERATORS:
             raise RefusedQueryError(

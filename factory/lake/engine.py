@@ -7,15 +7,17 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.dataset
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from duckdb.sqltypes import DuckDBPyType
 
 from factory.base.errors import TerminalError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset
 
 log = logging.getLogger(__name__)
 
@@ -24,15 +26,6 @@ MEMORY_LIMIT = "FACTORY_SQL_MEMORY_LIMIT"
 
 BATCH_ROWS = 122_880
 """Rows that are in flight at once, and rows of a parquet row group: DuckDB's own default."""
-
-NO_READ_AHEAD: dict[str, Any] = {
-    "use_threads": False,
-    "batch_readahead": 2,
-    "fragment_readahead": 1,
-    "fragment_scan_options": pyarrow.dataset.ParquetFragmentScanOptions(pre_buffer=False),
-}
-"""How an arrow dataset is scanned in bounded memory: its threads run ahead of whoever uses the rows,
-and end up with the whole file, whatever the two numbers say."""
 
 _PROGRESS_SECONDS = 10.0
 
@@ -116,19 +109,19 @@ def literal(value: object) -> str:
 
 
 def create_view(
-    connection: DuckDBPyConnection, name: str, data: Sequence[Path] | pyarrow.dataset.Dataset
+    connection: DuckDBPyConnection, name: str, data: "Sequence[Path] | pyarrow.dataset.Dataset"
 ) -> None:
     """Make rows readable as the table `name`, which may be `schema.table`.
 
     Parquet files are left to DuckDB itself: it needs a third of the memory and of the time that
     it takes through an arrow dataset, which stands in where files cannot be opened by path.
     """
-    if isinstance(data, pyarrow.dataset.Dataset):
+    if isinstance(data, Sequence):
+        rows = f"read_parquet({literal([glob.escape(str(path)) for path in data])})"
+    else:
         registered = f"arrow {name}"
         connection.register(registered, data)
         rows = quote(registered)
-    else:
-        rows = f"read_parquet({literal([glob.escape(str(path)) for path in data])})"
     schema, _, _ = name.rpartition(".")
     if schema:
         connection.execute(f"create schema if not exists {quote(schema)}")
@@ -165,8 +158,25 @@ def storable(relation: DuckDBPyRelation) -> DuckDBPyRelation:
     )
 
 
-def batches(relation: DuckDBPyRelation, what: str) -> pa.RecordBatchReader:
+def no_read_ahead() -> dict[str, Any]:
+    """How an arrow dataset is scanned in bounded memory.
+
+    Its threads run ahead of whoever uses the rows, and end up with the whole file, whatever the two numbers say.
+    """
+    import pyarrow.dataset
+
+    return {
+        "use_threads": False,
+        "batch_readahead": 2,
+        "fragment_readahead": 1,
+        "fragment_scan_options": pyarrow.dataset.ParquetFragmentScanOptions(pre_buffer=False),
+    }
+
+
+def batches(relation: DuckDBPyRelation, what: str) -> "pa.RecordBatchReader":
     """The relation's rows as a stream that logs its progress, in batches of `BATCH_ROWS`."""
+    import pyarrow as pa
+
     stream = relation.to_arrow_reader(BATCH_ROWS)
     return pa.RecordBatchReader.from_batches(stream.schema, _reporting(stream, what))
 
@@ -193,7 +203,7 @@ def _stored_type(kind: DuckDBPyType) -> str:
     return _STORED_AS.get(kind.id, text)
 
 
-def _reporting(stream: Iterable[pa.RecordBatch], what: str) -> Iterator[pa.RecordBatch]:
+def _reporting(stream: "Iterable[pa.RecordBatch]", what: str) -> "Iterator[pa.RecordBatch]":
     rows, last = 0, time.monotonic()
     for batch in _raising_duckdb_errors(stream):
         yield batch
@@ -203,8 +213,10 @@ def _reporting(stream: Iterable[pa.RecordBatch], what: str) -> Iterator[pa.Recor
             log.info("%s: %s rows so far", what, f"{rows:,}")
 
 
-def _raising_duckdb_errors(stream: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _raising_duckdb_errors(stream: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
     """Give an error its type back, which is lost on the way through arrow's stream."""
+    import pyarrow as pa
+
     batches = iter(stream)
     while True:
         try:

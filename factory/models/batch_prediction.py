@@ -152,7 +152,7 @@ def predict(
 
 def _batches(rows: pyarrow.dataset.Dataset, columns: list[str], size: int) -> Iterator[pa.Table]:
     """Tables of `size` rows, the last one of what is left; files may hold fewer or more each."""
-    scanner = rows.scanner(columns=columns, batch_size=size, **engine.NO_READ_AHEAD)
+    scanner = rows.scanner(columns=columns, batch_size=size, **engine.no_read_ahead())
     held: list[pa.RecordBatch] = []
     for batch in scanner.to_batches():
         left = batch

@@ -8,8 +8,8 @@ from factory.team.environment import DEFAULT_ENVIRONMENT
 from factory.team.overlays import environments_of
 from factory.team.partial import read_partly
 from factory.team.problems import Problem, ReadFailed, in_order
-from factory.team.questions import find_by_asking
-from factory.team.reader import DEFAULTS_FILE, read_platform, read_team
+from factory.team.questions import Asked, find_by_asking
+from factory.team.reader import DEFAULTS_FILE, TeamFile, read_platform, read_team
 from factory.team.source_text import read_text
 from factory.team.warnings import find_warnings, sources_of, take_back
 from factory.team.yaml_tree import YamlTree, parse
@@ -24,7 +24,12 @@ class Overlay:
     """The warning that nobody else does, if that is so."""
 
 
-def check_team(path: Path, *, environment: str | None = None) -> list[Problem]:
+def check_team(
+    path: Path,
+    *,
+    environment: str | None = None,
+    further: Callable[[TeamFile], Iterable[Asked]] = lambda _: (),
+) -> list[Problem]:
     """Everything that is wrong with one team's file, or with the `_defaults.yaml` beside it.
 
     Links to other teams are not looked at; `factory.catalog.check_project` does.
@@ -32,6 +37,7 @@ def check_team(path: Path, *, environment: str | None = None) -> list[Problem]:
     Args:
         path: The file.
         environment: The only one to look at; all that are mentioned when left out.
+        further: What else is asked about the file.
     """
 
     def problems(environment: str) -> Iterable[Problem]:
@@ -44,7 +50,11 @@ def check_team(path: Path, *, environment: str | None = None) -> list[Problem]:
         except ReadFailed as failed:
             partial = read_partly(path, platform, environment) if platform else None
             return [*found, *failed.problems, *(partial.problems() if partial else ())]
-        return [*found, *find_warnings(file.team, file.layers), *find_by_asking([file], None)]
+        return [
+            *found,
+            *find_warnings(file.team, file.layers),
+            *find_by_asking([file], None, further(file)),
+        ]
 
     files = [path.parent / DEFAULTS_FILE, path]
     names = {DEFAULT_ENVIRONMENT, *(overlay.environment for overlay in overlays(files))}

@@ -14,6 +14,7 @@ from typing import Any
 
 from factory.base.findings import Finding, KeyPath
 from factory.team.problems import Problem
+from factory.team.text_places import problem_within
 from factory.team.yaml_tree import YamlTree
 
 _COMMENT_FOR_VALUE = re.compile(r":\s+(?P<text>#[^\s#].*?)\s*$")
@@ -104,6 +105,9 @@ class Layers:
         """The problem that a finding is, at its place."""
         said = (finding.message, finding.suggestion)
         path = finding.path
+        if finding.within is not None:
+            view = self._find(path)
+            return problem_within(finding, finding.within, view.layer.tree, view.path)
         if finding.or_path is not None and self._find(path).layer.tree is not self.home:
             path = finding.or_path
         found = self.problem(finding.name, path, *said, on_key=finding.on_key)

@@ -31,6 +31,8 @@ class Problem:
     length: int = 1
     key_line: int = 0
     """The line of the key whose value is meant; 0 where that is the same line."""
+    named_in: Path | None = None
+    """The team file that names `file`, where `file` is none itself."""
 
     @property
     def is_warning(self) -> bool:

@@ -16,18 +16,26 @@ def kept_answers(project: Path) -> Path:
     return project / ".factory" / "cache" / "answers.json"
 
 
-def find_by_asking(files: Iterable[TeamFile], kept_in: Path | None) -> Iterator[Problem]:
-    """The problems and warnings that the answers to the sections' questions show.
+Asked = tuple[TeamFile, Question]
+"""A question about a team's file; what it tells has paths from the top of the file."""
+
+
+def find_by_asking(
+    files: Iterable[TeamFile], kept_in: Path | None, further: Iterable[Asked] = ()
+) -> Iterator[Problem]:
+    """The problems and warnings that the answers to questions show.
 
     Args:
-        files: The teams.
+        files: The teams, whose sections ask.
         kept_in: The file with earlier answers; None to keep none.
+        further: Questions that take more than one file to ask.
     """
-    asked = [
+    asked: list[tuple[TeamFile, KeyPath, Question]] = [
         (file, path, question)
         for file in files
         for path, question in (*_of_sections(file), *(((), one) for one in dag_questions(file)))
     ]
+    asked += [(file, (), question) for file, question in further]
     try:
         values = answers([(one.function, one.argument) for _, _, one in asked], kept_in)
     except UnansweredError as error:

@@ -1,11 +1,15 @@
 """`check: accepted_values`."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
+from factory.base import findings
 from factory.base.section import ListOf, Text
 from factory.data.checks.check import Check
+from factory.data.column_types import Types, family
 
 
 class AcceptedValues(Check):
@@ -26,6 +30,48 @@ class AcceptedValues(Check):
         accepted = ", ".join(literal(value) for value in self.values)
         return f"coalesce({quote(self.column)} not in ({accepted}), false)"
 
+    def unfit(self, types: Types) -> Iterator[findings.Finding]:
+        """Values that no value of the column can be."""
+        kind = types.get(self.column)
+        if kind is None:
+            return
+        for index, value in enumerate(self.values):
+            if (advice := _advice(value, family(kind))) is not None:
+                message = f"`{self.column}` is {kind}, which is never {value!r}"
+                yield findings.Finding("column_type", ("values", index), message, advice)
+
     def describe(self) -> str:
         """The column and its values."""
         return f"accepted_values({self.column}: {', '.join(map(str, self.values))})"
+
+
+def _advice(value: object, wanted: str) -> str | None:
+    """What to write in place of a value that no value of a column is; None where it may be one."""
+    text = str(value)
+    is_truth = isinstance(value, bool)
+    if wanted == "text":
+        written = text.lower() if is_truth else text
+        return None if isinstance(value, str) else f'write it in quotes: "{written}"'
+    if wanted == "numbers" and (is_truth or not _is_number(text)):
+        return "write numbers, or name another column"
+    if wanted == "times" and not (isinstance(value, str) and _is_time(text)):
+        return 'write a date such as "2026-01-31", or name another column'
+    if wanted == "true or false" and text.lower() not in ("true", "false", "0", "1"):
+        return "write true or false, or name another column"
+    return None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

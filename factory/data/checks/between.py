@@ -1,6 +1,6 @@
 """`check: between`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from factory.base.section import Text
 from factory.data.checks.check import BoundedCheck
@@ -8,6 +8,8 @@ from factory.data.checks.check import BoundedCheck
 
 class Between(BoundedCheck):
     """Every value lies within the bounds, both included; nulls pass."""
+
+    takes: ClassVar[str | None] = "numbers"
 
     check: Literal["between"]
     column: Text

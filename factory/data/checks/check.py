@@ -1,14 +1,17 @@
 """What every kind of check has in common, and what it is given."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic_core import PydanticCustomError
 
+from factory.base import findings
 from factory.base.rules import Broken, rule
 from factory.base.section import Section
+from factory.data.column_types import Types, family
+from factory.data.written_sql import WrittenSql
 from factory.kinds import CHECK, KindOf
 
 if TYPE_CHECKING:
@@ -93,6 +96,9 @@ class Check(Section):
     together. Columns that it names in fields `column` or `columns` are known to be there.
     """
 
+    takes: ClassVar[str | None] = None
+    """What the values of its columns must be, in a word of `factory.data.column_types.family`; anything if None."""
+
     check: str
     on_fail: Literal["halt", "warn"] = "halt"
     """`halt`: where the check fails, nothing is published. `warn`: the log says so, and the rows are published."""
@@ -131,6 +137,22 @@ class Check(Section):
     def needed_columns(self) -> tuple[str, ...]:
         """The columns that rows must have for the check to run: those that the section names."""
         return tuple(self.written_columns().values())
+
+    def written_sql(self) -> WrittenSql | None:
+        """The condition that the team has written, which is true for a row that passes; None for other kinds."""
+        return None
+
+    def unfit(self, types: Types) -> Iterator[findings.Finding]:
+        """What in the section does not go with the types of the columns, for `factory validate`."""
+        for path, column in self.written_columns().items():
+            kind = types.get(column)
+            if self.takes is not None and kind is not None and family(kind) != self.takes:
+                yield findings.Finding(
+                    "column_type",
+                    path,
+                    f"`{column}` is {kind}, and `{self.check}` takes columns of {self.takes}",
+                    "name another column, or cast it in a transform",
+                )
 
     def shown_first(self) -> tuple[str, ...]:
         """The columns that come first where failing rows are shown."""

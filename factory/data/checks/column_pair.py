@@ -1,11 +1,14 @@
 """`check: column_pair`."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
+from factory.base import findings
 from factory.base.section import ListOf, Text
 from factory.data.checks.check import Check
+from factory.data.column_types import Types, family
 
 
 class ColumnPair(Check):
@@ -23,6 +26,17 @@ class ColumnPair(Check):
 
         first, second = map(quote, self.columns)
         return f"coalesce(not ({first} {self.relation} {second}), false)"
+
+    def unfit(self, types: Types) -> Iterator[findings.Finding]:
+        """Two columns that cannot be compared."""
+        first, second = (types.get(name) for name in self.columns)
+        if first is not None and second is not None and family(first) != family(second):
+            yield findings.Finding(
+                "column_type",
+                ("columns", 1),
+                f"`{self.columns[0]}` is {first} and `{self.columns[1]}` is {second}, which cannot be compared",
+                "cast one of them in a transform",
+            )
 
     def describe(self) -> str:
         """The relation."""

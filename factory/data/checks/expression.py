@@ -4,6 +4,7 @@ from typing import Literal
 
 from factory.base.section import Text
 from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
+from factory.data.written_sql import WrittenSql
 
 
 class Expression(Check):
@@ -23,6 +24,10 @@ class Expression(Check):
             raise UnusableCheckError(str(error)) from error
         # In a query of its own: nobody knows what is in it, a mistake, or a query over all rows.
         return rows.failing(f"({self.expression}\n) is not true")
+
+    def written_sql(self) -> WrittenSql:
+        """The condition."""
+        return WrittenSql(self.expression, ("expression",))
 
     def describe(self) -> str:
         """The condition."""

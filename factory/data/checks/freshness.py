@@ -1,7 +1,7 @@
 """`check: freshness`."""
 
 from datetime import UTC, date, datetime, time
-from typing import Literal
+from typing import ClassVar, Literal
 
 from factory.base.section import Seconds, Text
 from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
@@ -9,6 +9,8 @@ from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheck
 
 class Freshness(Check):
     """The newest value of a timestamp column is not older than `max_age`."""
+
+    takes: ClassVar[str | None] = "times"
 
     check: Literal["freshness"]
     column: Text

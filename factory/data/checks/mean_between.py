@@ -1,12 +1,14 @@
 """`check: mean_between`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from factory.data.checks.measure import MeasureCheck
 
 
 class MeanBetween(MeasureCheck):
     """The mean of a column lies within the bounds, both included."""
+
+    takes: ClassVar[str | None] = "numbers"
 
     check: Literal["mean_between"]
 

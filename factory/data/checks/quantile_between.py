@@ -1,6 +1,6 @@
 """`check: quantile_between`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from factory.data.checks.measure import MeasureCheck
 
 class QuantileBetween(MeasureCheck):
     """A quantile of a column lies within the bounds, both included; 0.5 is the median."""
+
+    takes: ClassVar[str | None] = "numbers"
 
     check: Literal["quantile_between"]
     quantile: float = Field(ge=0, le=1, examples=[0.5, 0.99])

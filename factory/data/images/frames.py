@@ -70,7 +70,7 @@ def as_frame(table: pa.Table) -> pd.DataFrame:
 def _batches(rows: pa.Table | pyarrow.dataset.Dataset) -> Iterator[pa.RecordBatch]:
     if isinstance(rows, pa.Table):
         return iter(rows.to_batches())
-    return iter(rows.scanner(**engine.NO_READ_AHEAD).to_batches())
+    return iter(rows.scanner(**engine.no_read_ahead()).to_batches())
 
 
 def _addresses(batch: pa.RecordBatch, column: str) -> list[str]:

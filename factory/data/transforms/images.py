@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
@@ -44,6 +44,8 @@ class Resize(Section):
 
 class ImagesTransform(Transform):
     """Images made anew: resized, in one format, in one mode; turned upright, without metadata."""
+
+    keeps_columns: ClassVar[bool] = True
 
     type: Literal["images"]
     resize: Resize | None = None
@@ -99,10 +101,6 @@ class ImagesTransform(Transform):
             made.unlink(missing_ok=True)
         remaking.finish(context.what, after.rows)
         return after
-
-    def known_columns(self, before: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        """The same as before."""
-        return before
 
 
 class _Remaking:

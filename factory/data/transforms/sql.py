@@ -10,6 +10,7 @@ from factory.base.errors import TerminalError
 from factory.base.rules import Broken, rule
 from factory.base.section import ProjectFile, Text
 from factory.data.transforms.transform import Transform, TransformContext
+from factory.data.written_sql import WrittenSql
 
 if TYPE_CHECKING:
     from factory.data.rows import Rows
@@ -46,6 +47,18 @@ class SqlTransform(Transform):
             relation = select(connection, self.query, context.what)
             with sql_errors(connection, self.query, context.what):
                 return write_rows(relation, context.file)
+
+    def written_sql(self, project: Path) -> WrittenSql | None:
+        """The query, or the text of its file; None where that cannot be read."""
+        if self.query is not None:
+            return WrittenSql(self.query, ("query",))
+        if self.file is None:
+            return None
+        file = project / self.file
+        try:
+            return WrittenSql(file.read_text(encoding="utf-8"), ("file",), file)
+        except (OSError, UnicodeDecodeError):
+            return None
 
     def for_document(self, project: Path) -> "SqlTransform":
         """The query in place of its file."""

@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from factory.base.section import Section
+from factory.data.written_sql import WrittenSql
 from factory.kinds import TRANSFORM, KindOf
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ class Transform(Section, ABC):
     it does, the fields that a team may write, and `apply`.
     """
 
+    keeps_columns: ClassVar[bool] = False
+    """Whether the rows after it have the columns of those before, in the same types."""
+
     type: str
 
     @abstractmethod
@@ -71,11 +75,19 @@ class Transform(Section, ABC):
         """The transform as a DAG's document holds it: texts of the project's files in place of paths."""
         return self
 
-    def known_columns(self, before: tuple[str, ...] | None) -> tuple[str, ...] | None:  # noqa: ARG002
+    def known_columns(self, before: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """The columns after it, where the section alone tells them; None where only a run does.
 
         Args:
             before: The columns before it, where they are known.
+        """
+        return before if self.keeps_columns else None
+
+    def written_sql(self, project: Path) -> WrittenSql | None:  # noqa: ARG002
+        """The query that the team has written, over `source` and the datasets that are read; None for other kinds.
+
+        Args:
+            project: The folder that paths start from.
         """
         return None
 
