@@ -12,6 +12,15 @@ def publish_unchanged() -> Param:
     )
 
 
+def change_columns() -> Param:
+    """Whether columns and types may be others than those of the last snapshot."""
+    return Param(
+        default=False,
+        description="Publish though columns or types are not those of the last snapshot.",
+        type="boolean",
+    )
+
+
 def versions() -> Param:
     """The versions to read, by dataset."""
     return Param(

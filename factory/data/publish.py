@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from factory.lake import engine, publishing
 from factory.lake.engine import literal, quote
 from factory.lake.snapshot import NoSnapshotError, Snapshot
 from factory.lake.table import Lake
-from factory.lake.write import Write
+from factory.lake.write import Evolve, Write
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ def publish(
     run_id: str,
     report: CheckReport,
     emit_unchanged: bool = False,
+    evolve: Evolve | None = None,
+    source: Mapping[str, Any] | None = None,
 ) -> Published:
     """Publish rows whose checks passed; see `factory.lake.publishing` for what counts as a change.
 
@@ -59,6 +61,8 @@ def publish(
         run_id: The run that publishes; a retry of it publishes once.
         report: What the checks found.
         emit_unchanged: Whether consumers should hear of unchanged content.
+        evolve: What may differ from the newest snapshot's columns: see `Write.evolution`.
+        source: How the rows were read: see `factory.data.sources.pinned`.
 
     Raises:
         LakeError: when the rows cannot be published.
@@ -66,7 +70,14 @@ def publish(
     """
     publish_images(dataset, rows, lake)
     publication = publishing.publish(
-        lake, dataset, rows.file, write, run_id=run_id, emit_unchanged=emit_unchanged
+        lake,
+        dataset,
+        rows.file,
+        write,
+        run_id=run_id,
+        emit_unchanged=emit_unchanged,
+        evolve=evolve,
+        source=source,
     )
     snapshot = publication.snapshot
     log.info(

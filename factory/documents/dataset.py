@@ -10,6 +10,7 @@ from factory.documents.installation import Installation
 from factory.documents.resources import with_resources
 from factory.documents.schedules import assets, schedule
 from factory.documents.team_dag import dump, notify, team_dag, transforms, with_workspace
+from factory.team.references import references
 from factory.team.team import TeamConfig
 
 
@@ -30,13 +31,14 @@ def dataset_document(team: TeamConfig, name: str, installation: Installation) ->
         doc=_doc(full_name, dataset, reads),
         start=schedule(dataset.when, team, installation),
         tags=("dataset",),
-        params=("publish_unchanged", "versions") if reads else ("publish_unchanged",),
+        params=("publish_unchanged", "change_columns", *(("versions",) if reads else ())),
         shared=installation.shared(
             verify=dataset.verify,
             dataset=full_name,
             reads=reads,
             columns=dataset.columns,
             write=dump(dataset.write),
+            readers=_readers(team, name, dataset),
         ),
         tasks=with_workspace(tasks, installation),
     )
@@ -73,6 +75,19 @@ def _tasks(
     told = notify("on_dataset", team, dataset)
     then("publish", outlets=assets((full_name,), installation), options=told)
     return tuple(made)
+
+
+def _readers(team: TeamConfig, name: str, dataset: Dataset) -> tuple[str, ...]:
+    """Who reads the dataset, as far as the team's own file tells."""
+    full_name = f"{team.team}.{name}"
+    own = [
+        one.full_name
+        for one in references(team)
+        if one.dataset == full_name and one.role == "reads"
+    ]
+    shared = "every team" if dataset.share_with == "*" else ""
+    others = [shared] if shared else [f"team {other}" for other in dataset.share_with]
+    return tuple(dict.fromkeys((*own, *others)))
 
 
 def _without_statements(load: Load) -> dict[str, Any]:

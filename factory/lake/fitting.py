@@ -7,50 +7,88 @@ from duckdb import DuckDBPyRelation
 
 from factory.lake.engine import columns_of, quote
 from factory.lake.snapshot import SchemaMismatchError
+from factory.lake.write import Evolve
 
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 _DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19}
 
 
-def fit(rows: DuckDBPyRelation, columns: Mapping[str, str], dataset: str) -> DuckDBPyRelation:
-    """New rows in the columns and types of published ones.
+def evolved(
+    rows: DuckDBPyRelation, published: Mapping[str, str], how: Evolve, dataset: str
+) -> dict[str, str]:
+    """The columns of a snapshot that new rows make upon a published one.
 
-    Columns must be the same, in any order: a new one would leave nobody knowing what it was for
-    the rows that are published. Types may be narrower (whole numbers where decimals are published),
-    and a column without any value fits every type.
+    Columns may come in any order. Types may be narrower (whole numbers where decimals are published), and a column
+    without any value fits every type.
+
+    Args:
+        rows: The new rows.
+        published: The published columns and their types.
+        how: What else may differ.
+        dataset: Its name, for the error.
+
+    Raises:
+        SchemaMismatchError: when they do not fit; names every column that does not, with both types.
+    """
+    found = columns_of(rows)
+    columns: dict[str, str] = {}
+    complaints, lets = [], set()
+    for name, kind in published.items():
+        columns[name] = kind
+        if name not in found:
+            complaints.append(f"{name} is missing, published as {kind}")
+        elif widens(found[name], kind) or not _has_values(rows, name):
+            continue
+        elif is_wider_number(found[name], kind) and how == "widen":
+            columns[name] = found[name]
+        else:
+            complaints.append(f"{name} is {found[name]}, published as {kind}")
+            lets |= {"widen"} if is_wider_number(found[name], kind) else {""}
+    for name in (name for name in found if name not in published):
+        columns[name] = found[name]
+        if how == "none":
+            complaints.append(f"{name} is new, as {found[name]}")
+            lets.add("add")
+    if complaints:
+        raise SchemaMismatchError(
+            f"{dataset}: the new rows do not fit the published ones: {'; '.join(complaints)}."
+            f"{_what_lets_them(complaints, lets)}"
+        )
+    return columns
+
+
+def _what_lets_them(complaints: list[str], lets: set[str]) -> str:
+    if not lets or "" in lets or any("is missing" in complaint for complaint in complaints):
+        return ""
+    return (
+        f" `write: {{evolve: {'widen' if 'widen' in lets else 'add'}}}` lets such changes through."
+    )
+
+
+def fit(rows: DuckDBPyRelation, columns: Mapping[str, str]) -> DuckDBPyRelation:
+    """Rows in other columns and types, which have been found to fit.
 
     Args:
         rows: A DuckDB relation.
-        columns: The published columns and their types.
-        dataset: Its name, for the error.
+        columns: As `evolved` gives them; one that the rows lack is null.
 
     Returns:
         A DuckDB relation with exactly `columns`.
-
-    Raises:
-        SchemaMismatchError: when they do not fit; names every column that does not.
     """
     found = columns_of(rows)
     if list(found.items()) == list(columns.items()):
         return rows
-    complaints = [f"{name} is missing" for name in columns if name not in found]
-    complaints += [f"{name} is new" for name in found if name not in columns]
-    complaints += [
-        f"{name} is {found[name]}, published as {kind}"
-        for name, kind in columns.items()
-        if name in found and not widens(found[name], kind) and _has_values(rows, name)
-    ]
-    if complaints:
-        raise SchemaMismatchError(
-            f"{dataset}: the new rows do not fit the published ones: {'; '.join(complaints)}. "
-            "Bring them into the published form in a transform (such as `cast(x as double)`), or "
-            "publish once with `write: {mode: replace}` to change the form"
-        )
     return rows.project(
         ", ".join(
-            f"cast({quote(name)} as {kind}) as {quote(name)}" for name, kind in columns.items()
+            f"cast({quote(name) if name in found else 'null'} as {kind}) as {quote(name)}"
+            for name, kind in columns.items()
         )
     )
+
+
+def is_wider_number(found: str, published: str) -> bool:
+    """Whether a type of numbers has a place for every number of another one, and for more."""
+    return found != published and found != "TIMESTAMP" and widens(published, found)
 
 
 def widens(found: str, published: str) -> bool:

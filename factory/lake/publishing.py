@@ -1,12 +1,12 @@
 """How a snapshot comes to be: planned on the newest one, committed only if that still is newest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, TableFeatures, Transaction
@@ -20,7 +20,7 @@ from factory.lake import engine
 from factory.lake.data_files import DataFiles
 from factory.lake.engine import columns_of, quote
 from factory.lake.fingerprint import Fingerprint, fingerprint, schema_hash
-from factory.lake.fitting import fit
+from factory.lake.fitting import evolved, fit
 from factory.lake.snapshot import (
     AlreadyAppendedError,
     LakeError,
@@ -29,7 +29,7 @@ from factory.lake.snapshot import (
     Snapshot,
 )
 from factory.lake.table import Lake, data_files
-from factory.lake.write import Write
+from factory.lake.write import Evolve, Write
 
 _ATTEMPTS = 50
 
@@ -85,6 +85,8 @@ def publish(
     *,
     run_id: str,
     emit_unchanged: bool = False,
+    evolve: Evolve | None = None,
+    source: Mapping[str, Any] | None = None,
 ) -> Publication:
     """Publish prepared rows as a new snapshot; readers see all of it or nothing.
 
@@ -101,9 +103,12 @@ def publish(
         write: Whether the rows replace, append to or merge with the published ones.
         run_id: The run that publishes.
         emit_unchanged: Whether consumers should hear of unchanged content.
+        evolve: What may differ from the newest snapshot's columns: see `Write.evolution`. Nothing for rows that are
+            appended or merged, and all for others, when left out.
+        source: What the next run should know of how the rows were read, as JSON.
 
     Raises:
-        SchemaMismatchError: when appended or merged rows do not fit the published ones.
+        SchemaMismatchError: when rows do not fit the published ones.
         MergeKeyError: when keys are null or not unique among the new rows.
         AlreadyAppendedError: when this run has already appended other rows.
         DamagedSnapshotError: when the published rows that stay are not whole any more.
@@ -112,7 +117,9 @@ def publish(
     """
     with engine.connect(rows.parent) as connection:
         engine.create_view(connection, "source", [rows])
-        publisher = _Publisher(lake, dataset, write, run_id, rows, connection)
+        what_may_change = evolve if evolve is not None else write.evolution(declared=True)
+        request = _Request(write, run_id, what_may_change, source)
+        publisher = _Publisher(lake, dataset, request, rows, connection)
         for attempt in Retrying(
             retry=retry_if_exception_type(_OvertakenError),
             stop=stop_after_attempt(_ATTEMPTS),
@@ -124,6 +131,16 @@ def publish(
     raise AssertionError("unreachable: the last attempt raises")
 
 
+@dataclass(frozen=True)
+class _Request:
+    """What is asked for: see `publish`."""
+
+    write: Write
+    run_id: str
+    evolve: Evolve | None
+    source: Mapping[str, Any] | None
+
+
 class _Publisher:
     """One publication; every attempt starts from what is newest by then."""
 
@@ -131,15 +148,16 @@ class _Publisher:
         self,
         lake: Lake,
         dataset: str,
-        write: Write,
-        run_id: str,
+        request: _Request,
         file: Path,
         connection: DuckDBPyConnection,
     ) -> None:
         self.lake = lake
         self.dataset = dataset
-        self.write = write
-        self.run_id = run_id
+        self.write = request.write
+        self.run_id = request.run_id
+        self.evolve = request.evolve
+        self.source = request.source
         self.file = file
         self.connection = connection
         self.prepared = connection.table("source")
@@ -169,13 +187,13 @@ class _Publisher:
         return _Base(table, snapshot, content)
 
     def _columns(self, base: _Base | None) -> dict[str, str]:
-        """The new snapshot's columns: the published ones, unless they are replaced."""
-        if base is None or self.write.mode == "replace":
+        """The new snapshot's columns: the published ones, as far as they may not change."""
+        if base is None or self.evolve is None:
             return columns_of(self.prepared)
-        return base.snapshot.columns
+        return evolved(self.prepared, base.snapshot.columns, self.evolve, self.dataset)
 
     def _as(self, columns: dict[str, str]) -> DuckDBPyRelation:
-        return fit(self.prepared, columns, self.dataset)
+        return fit(self.prepared, columns)
 
     def _draft(self, base: _Base | None, columns: dict[str, str]) -> _Draft:
         new = self.fingerprint(tuple(columns.items()))
@@ -183,6 +201,8 @@ class _Publisher:
             check_keys(self._as(columns), self.write.keys, self.dataset)
         if base is None or self.write.mode == "replace":
             content = new
+        elif columns != base.snapshot.columns:
+            content = fingerprint(self._kept(base, columns)) + new
         elif self.write.mode == "append":
             content = base.content + new
         else:
@@ -203,18 +223,32 @@ class _Publisher:
         """The published rows whose keys come again."""
         return fingerprint(self._published(base, columns, "semi"))
 
+    def _kept(self, base: _Base, columns: dict[str, str]) -> DuckDBPyRelation:
+        """The published rows that stay, in the new columns."""
+        if self.write.mode == "append":
+            return fit(self._all_published(base), columns)
+        return fit(self._published(base, columns, "anti"), columns)
+
     def _published(
         self, base: _Base, columns: dict[str, str], join: Literal["semi", "anti"]
     ) -> DuckDBPyRelation:
         """The published rows that have new rows with their keys, or those that have none."""
+        published = self._all_published(base).set_alias("published")
+        matches = " and ".join(f"published.{quote(k)} = new.{quote(k)}" for k in self.write.keys)
+        return published.join(self._as(columns).set_alias("new"), matches, join)
+
+    def _all_published(self, base: _Base) -> DuckDBPyRelation:
         name = f"version_{base.table.version()}"
         if name not in self.viewed:
             rows = self.lake.rows(self.dataset, base.table.version())
             engine.create_view(self.connection, name, rows)
             self.viewed.add(name)
-        published = self.connection.table(name).set_alias("published")
-        matches = " and ".join(f"published.{quote(k)} = new.{quote(k)}" for k in self.write.keys)
-        return published.join(self._as(columns).set_alias("new"), matches, join)
+        return self.connection.table(name)
+
+    def _adds_files(self, base: _Base | None, draft: _Draft) -> bool:
+        """Whether the published rows stay where they are."""
+        same = base is not None and draft.snapshot.columns == base.snapshot.columns
+        return self.write.mode == "append" and same
 
     def _committed_before(self, base: _Base, draft: _Draft) -> Snapshot | None:
         """The snapshot that an earlier try of this run has made of the same rows."""
@@ -238,7 +272,8 @@ class _Publisher:
         # As deltalake keeps it: DuckDB's own batches leave some of what arrow knows out.
         schema = Schema.from_arrow(stream.schema)
         self._teach(base, schema)
-        added = self._write_files(base, stream)
+        adds = self._adds_files(base, draft)
+        added = self._write_files(base, stream, adds=adds)
         with _failures_of(self.lake, self.dataset, creating=base is None):
             if base is None:
                 create_table_with_add_actions(
@@ -253,7 +288,7 @@ class _Publisher:
             else:
                 base.table.create_write_transaction(
                     list(added),
-                    "append" if self.write.mode == "append" else "overwrite",
+                    "append" if adds else "overwrite",
                     schema,
                     commit_properties=self._properties(draft),
                 )
@@ -273,12 +308,14 @@ class _Publisher:
             )
         raise _OvertakenError(f"{self.dataset}: the table has learnt of times without a zone")
 
-    def _write_files(self, base: _Base | None, stream: pa.RecordBatchReader) -> list[AddAction]:
+    def _write_files(
+        self, base: _Base | None, stream: pa.RecordBatchReader, *, adds: bool
+    ) -> list[AddAction]:
         """The files of the new rows; the base that they go beside is looked at first."""
         needed = self.file.stat().st_size
-        if base is not None and self.write.mode == "append":
+        if base is not None and adds:
             self.lake.check_sizes(self.dataset, base.table)
-        if base is not None and self.write.mode == "merge":
+        elif base is not None and self.write.mode != "replace":
             needed += sum(file.bytes for file in data_files(base.table))
         folder = self.dataset.replace(".", "/")
         data = DataFiles(self.lake.files, folder, self.file.parent, needed)
@@ -289,13 +326,14 @@ class _Publisher:
     def _rows(self, base: _Base | None, draft: _Draft) -> DuckDBPyRelation:
         """The rows to write.
 
-        A merge writes the whole table anew: Delta's own merge leaves files alone that no key is in,
+        A merge, and a change of columns, write the whole table anew: Delta's own merge leaves files alone that no key is in,
         but holds the new rows in memory (3 GB for ten million), where DuckDB's join spills.
         """
         new = self._as(draft.snapshot.columns)
-        if base is None or self.write.mode != "merge":
+        is_alone = base is None or self.write.mode == "replace" or self._adds_files(base, draft)
+        if base is None or is_alone:
             return new
-        return self._published(base, draft.snapshot.columns, "anti").union(new)
+        return self._kept(base, draft.snapshot.columns).union(new)
 
     def _properties(self, draft: _Draft) -> CommitProperties:
         described = draft.snapshot.as_event()
@@ -307,6 +345,7 @@ class _Publisher:
             "upper": str(draft.content.upper),
             "added": draft.added,
             "run_id": self.run_id,
+            **({"source": self.source} if self.source else {}),
         }
         return CommitProperties(
             custom_metadata={"factory": note},

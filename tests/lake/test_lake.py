@@ -153,6 +153,54 @@ def test_rows_that_do_not_fit_are_refused_with_every_reason(publish, write):
     assert publish.lake.newest(DATASET).version == 0
 
 
+@pytest.mark.parametrize("mode", [{"mode": "append"}, {"mode": "merge", "keys": ("id",)}], ids=str)
+def test_new_columns_and_wider_numbers_come_in_where_that_is_allowed(publish, mode):
+    publish("select * from (values (1::bigint, 7::bigint), (2, 8)) as t(id, n)")
+    made = publish(
+        "select 2::bigint as id, 1.5::double as n, 'x' as extra", Write(**mode, evolve="widen")
+    )
+    assert made.snapshot.columns == {"id": "BIGINT", "n": "DOUBLE", "extra": "VARCHAR"}
+    rows = [(1, 7.0, None), (2, 1.5, "x")]
+    expected = rows if mode["mode"] == "merge" else [(1, 7.0, None), (2, 1.5, "x"), (2, 8.0, None)]
+    assert sorted(publish.rows(1), key=str) == expected
+    assert publish.rows(0) == [(1, 7), (2, 8)]
+    again = publish("select 3::bigint as id, 2.5::double as n, 'y' as extra", Write(**mode))
+    assert again.snapshot.rows == made.snapshot.rows + 1
+
+
+def test_content_hash_after_columns_came_in_is_that_of_the_whole(publish):
+    publish("select 1::bigint as id")
+    added = publish("select 2::bigint as id, 'x' as extra", Write(mode="append", evolve="add"))
+    whole = "select * from (values (1::bigint, null), (2, 'x')) as t(id, extra)"
+    assert not publish(whole).changed
+    assert added.snapshot.version == 1
+
+
+@pytest.mark.parametrize(
+    ("evolve", "query", "complaint"),
+    [
+        ("none", "select 1::bigint as id, 'a' as name, 1 as extra", "extra is new, as INTEGER"),
+        ("add", "select 1.5::double as id, 'a' as name", "id is DOUBLE, published as BIGINT"),
+        ("widen", "select '1' as id, 'a' as name", "id is VARCHAR, published as BIGINT"),
+        ("widen", "select 1::bigint as id", "name is missing, published as VARCHAR"),
+        ("widen", "select 1::bigint as id, 5 as name", "name is INTEGER, published as VARCHAR"),
+    ],
+)
+def test_replacing_rows_keep_the_published_columns_where_these_are_the_contract(
+    publish, evolve, query, complaint
+):
+    publish(TWO_ROWS)
+    with pytest.raises(SchemaMismatchError, match=complaint):
+        publish(query, evolve=evolve)
+    assert publish.lake.newest(DATASET).version == 0
+
+
+def test_replacing_rows_keep_the_wider_type_of_the_published_ones(publish):
+    publish("select 1.5::double as n")
+    again = publish("select 2::bigint as n", evolve="none")
+    assert again.snapshot.columns == {"n": "DOUBLE"}
+
+
 def test_merge_updates_equal_keys_and_adds_others(publish):
     publish(TWO_ROWS)
     merged = publish("select * from (values (2, 'B'), (3, 'c')) as t(id, name)", MERGE).snapshot

@@ -21,9 +21,14 @@ def ingest(*, run: TaskRun, source: dict[str, Any], promised_types: bool = False
     from pydantic import TypeAdapter
 
     from factory.airflow import connections
-    from factory.data.sources.source import AnySource, IngestContext, Source
+    from factory.data.sources.pinned import pinned_types, reading_of
+    from factory.data.sources.source import AnySource, IngestContext, KnownTypes, Source
 
     typed: Source = TypeAdapter(AnySource).validate_python(source)
+    may_widen = run.write.evolve == "widen"
+    pinned = KnownTypes()
+    if _is_bound(run) and not promised_types:
+        pinned = pinned_types(run.lake, run.dataset, typed, may_widen=may_widen)
     context = IngestContext(
         folders=run.data_folders,
         workspace=run.folder,
@@ -31,11 +36,16 @@ def ingest(*, run: TaskRun, source: dict[str, Any], promised_types: bool = False
         lake=run.lake,
         versions=run.versions,
         columns=(run.shared.columns or {}) if promised_types else {},
+        pinned=pinned,
         internal_hosts=run.shared.internal_hosts,
         connections=connections,
     )
     rows = typed.ingest(context)
-    return {"rows": rows.as_json(), "reads": run.references if typed.references() else []}
+    return {
+        "rows": rows.as_json(),
+        "reads": run.references if typed.references() else [],
+        "reading": reading_of(typed, rows.columns) if typed.reads_texts else None,
+    }
 
 
 def transform(*, run: TaskRun, transforms: list[dict[str, Any]]) -> dict[str, Any]:
@@ -93,6 +103,8 @@ def check(*, run: TaskRun, checks: list[dict[str, Any]]) -> dict[str, Any]:
         write=run.write,
         lake=run.lake,
         dataset=run.dataset,
+        evolve=_evolution(run),
+        readers=run.shared.readers,
     )
     return {"report": report.as_json()}
 
@@ -125,6 +137,8 @@ def publish_rows(run: TaskRun, outlet_events: Any, **origin: Any) -> dict[str, A
         run_id=run.ti.run_id,
         report=CheckReport.from_json(run.result("check")["report"]),
         emit_unchanged=bool(run.params.get("publish_unchanged")),
+        evolve=_evolution(run),
+        source=(run.result("ingest") or {}).get("reading"),
     )
     if not published.changed:
         raise AirflowSkipException(
@@ -134,6 +148,17 @@ def publish_rows(run: TaskRun, outlet_events: Any, **origin: Any) -> dict[str, A
     event = {**published.event, **origin}
     outlet_events[run.ti.task.outlets[0]].extra = event
     return {**event, "writes": [reference(event)]}
+
+
+def _is_bound(run: TaskRun) -> bool:
+    """Whether the last snapshot is the contract of this one, as nobody has said otherwise for this run."""
+    return not run.params.get("change_columns")
+
+
+def _evolution(run: TaskRun) -> Any:
+    """What may differ from the last snapshot's columns; those of predictions follow from the file."""
+    declared = run.shared.columns is not None or run.shared.model is not None
+    return run.write.evolution(declared=declared, accepted=not _is_bound(run))
 
 
 def _latest_rows(run: TaskRun) -> Any:

@@ -2,23 +2,24 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
-from factory.base.texts import hint
+from factory.base.texts import hint, one_of
 from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
 from factory.data.checks.report import CheckFailedError, CheckReport, CheckResult
 from factory.data.rows import Rows
 from factory.data.sql import sandbox
 from factory.lake import engine
 from factory.lake.engine import quote
-from factory.lake.fitting import fit
+from factory.lake.fitting import evolved, fit
 from factory.lake.snapshot import NoSnapshotError, SchemaMismatchError, Snapshot
 from factory.lake.table import Lake
-from factory.lake.write import Write
+from factory.lake.write import Evolve, Write
 
 __all__ = ["CheckFailedError", "CheckReport", "CheckResult", "check"]
 
@@ -36,11 +37,13 @@ def check(
     lake: Lake,
     dataset: str,
     now: datetime | None = None,
+    evolve: Evolve | None = None,
+    readers: Sequence[str] = (),
 ) -> CheckReport:
     """Check the dataset as it will be once the rows are published.
 
     Every check runs, whatever the others find. The declared columns, if any, must be exactly those
-    of the rows, and rows that are appended or merged must fit the published ones; both halt.
+    of the rows, and rows must fit the published ones as far as these are their contract; both halt.
     A check that cannot run (an unknown column, a pattern that DuckDB cannot read) fails, and
     halts even where its `on_fail` is `warn`: it has found nothing out.
 
@@ -52,17 +55,20 @@ def check(
         lake: Where the published ones are.
         dataset: The full name, `team.dataset`.
         now: The time that freshness is measured from; the present by default.
+        evolve: What may differ from the newest snapshot's columns: see `Write.evolution`.
+        readers: Who reads the dataset, for the error.
 
     Raises:
         CheckFailedError: when a halting check failed; carries the report.
     """
-    published = _published(lake, dataset, write)
+    published = _published(lake, dataset)
     tables: dict[str, Any] = {"source": [rows.file]}
-    if published is not None:
+    if published is not None and write.mode != "replace":
         tables["published"] = lake.rows(dataset, published.version)
     with sandbox(tables, rows.file.parent) as connection:
         implied = [] if columns is None else [_check_columns(columns, rows)]
-        if (misfit := _create_result(connection, published, write, dataset)) is not None:
+        contract = _Contract(dataset, published, write, evolve, readers)
+        if (misfit := contract.create_result(connection)) is not None:
             implied.append(misfit)
         results, count = _run(checks, connection, now or datetime.now(UTC))
     report = CheckReport((*implied, *results), count)
@@ -74,35 +80,71 @@ def check(
     return report
 
 
-def _published(lake: Lake, dataset: str, write: Write) -> Snapshot | None:
-    if write.mode == "replace":
-        return None
+def _published(lake: Lake, dataset: str) -> Snapshot | None:
     try:
         return lake.newest(dataset)
     except NoSnapshotError:
         return None
 
 
-def _create_result(
-    connection: DuckDBPyConnection, published: Snapshot | None, write: Write, dataset: str
-) -> CheckResult | None:
-    """Make the view `result`; new rows that do not fit the published ones are checked alone."""
-    new = _nan_as_null(connection.table("source"))
-    if published is None:
-        new.create_view(_RESULT)
+@dataclass(frozen=True)
+class _Contract:
+    """The newest snapshot, and what may differ from it."""
+
+    dataset: str
+    published: Snapshot | None
+    write: Write
+    evolve: Evolve | None
+    readers: Sequence[str]
+
+    def create_result(self, connection: DuckDBPyConnection) -> CheckResult | None:
+        """Make the view `result`; new rows that do not fit the published ones are checked alone."""
+        new = _nan_as_null(connection.table("source"))
+        evolve = self.evolve or self.write.evolution(declared=True)
+        if self.published is None or evolve is None:
+            new.create_view(_RESULT)
+            return None
+        try:
+            columns = evolved(new, self.published.columns, evolve, self.dataset)
+        except SchemaMismatchError as error:
+            new.create_view(_RESULT)
+            return self._misfit(str(error))
+        added = [name for name in columns if name not in self.published.columns]
+        if added:
+            log.warning("%s: new columns: %s", self.dataset, ", ".join(added))
+        fitted = fit(new, columns)
+        if self.write.mode == "replace":
+            fitted.create_view(_RESULT)
+            return None
+        fitted.create_view("new")
+        kept = _nan_as_null(connection.table("published"))
+        if self.write.mode == "merge":
+            keys = self.write.keys
+            matches = " and ".join(f"published.{quote(k)} = new.{quote(k)}" for k in keys)
+            kept = kept.set_alias("published").join(connection.table("new"), matches, "anti")
+        fit(kept, columns).union(connection.table("new")).create_view(_RESULT)
         return None
-    try:
-        fitted = fit(new, published.columns, dataset)
-    except SchemaMismatchError as error:
-        new.create_view(_RESULT)
-        return CheckResult("write", f"write(mode: {write.mode})", "fail", message=str(error))
-    fitted.create_view("new")
-    kept = _nan_as_null(connection.table("published"))
-    if write.mode == "merge":
-        matches = " and ".join(f"published.{quote(k)} = new.{quote(k)}" for k in write.keys)
-        kept = kept.set_alias("published").join(connection.table("new"), matches, "anti")
-    kept.union(connection.table("new")).create_view(_RESULT)
-    return None
+
+    def _misfit(self, message: str) -> CheckResult:
+        assert self.published is not None  # noqa: S101 - else there is nothing to fit
+        advice = (
+            "Bring the rows into the published form in a transform (such as `cast(x as double)`)"
+        )
+        if self.write.mode == "replace":
+            advice += (
+                "; or, if the new form is meant, declare it in `columns`, or start one run with the "
+                "param `change_columns`"
+            )
+        else:
+            advice += ", or publish once with `write: {mode: replace}` to change the form"
+        readers = f" It is read by {one_of(self.readers)}." if self.readers else ""
+        version = self.published.version
+        return CheckResult(
+            "write",
+            f"write(mode: {self.write.mode}, upon version {version})",
+            "fail",
+            message=f"{message}{readers} {advice}",
+        )
 
 
 def _nan_as_null(rows: DuckDBPyRelation) -> DuckDBPyRelation:

@@ -181,6 +181,7 @@ def _read(labels: CsvLabels, folders: "DataFolders", scratch: Path) -> dict[str,
     from factory.data.columns import require_columns
     from factory.data.sources.csv import CsvSource
     from factory.data.sources.files import project_files
+    from factory.data.sources.source import KnownTypes
     from factory.lake import engine
 
     source = CsvSource(type="csv", path=labels.path)
@@ -188,7 +189,7 @@ def _read(labels: CsvLabels, folders: "DataFolders", scratch: Path) -> dict[str,
     file = scratch / "labels.parquet"
     try:
         files = project_files(folders, labels.path)
-        read = source.read_files(files, folders.project, file, columns)
+        read = source.read_files(files, folders.project, file, KnownTypes(columns))
         require_columns(columns, list(read.columns), f"labels in {labels.path}")
         name, label = map(engine.quote, columns)
         with engine.connect(scratch) as connection:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from factory.base.errors import TerminalError
@@ -25,6 +26,8 @@ class DoubtfulColumnError(TerminalError):
 class CsvSource(CsvDialect, FileSource):
     """CSV files; types are found by looking at all rows unless `columns` of the dataset declares them."""
 
+    reads_texts: ClassVar[bool] = True
+
     type: Literal["csv"]
 
     advice: ClassVar[str] = (
@@ -34,7 +37,7 @@ class CsvSource(CsvDialect, FileSource):
 
     def query(self, read: FilesToRead) -> str:
         """The SQL that reads the files, with the declared types, and those that their texts have."""
-        from factory.data.sources.declared_columns import read_declared
+        from factory.data.sources.declared_columns import read_declared, wider_numbers
         from factory.data.sources.text_columns import TextColumns
         from factory.data.sources.text_forms import Writing
         from factory.lake.engine import canonical_type, quote
@@ -43,7 +46,8 @@ class CsvSource(CsvDialect, FileSource):
         options = self.options(read.files, copied=copies != list(read.files))
         reading = replace(read, files=copies)
         names = self._names(reading, options)
-        kinds = {name: canonical_type(read.columns[name]) for name in names if name in read.columns}
+        known = read.types.columns
+        kinds = {name: canonical_type(known[name]) for name in names if name in known}
         columns = TextColumns(
             read.connection,
             reading.by("read_csv", all_varchar=True, union_by_name=True, **options),
@@ -52,7 +56,13 @@ class CsvSource(CsvDialect, FileSource):
         )
         found = columns.readings([name for name in names if name not in kinds])
         self._tell(found.values())
-        declared = read_declared(columns, kinds)
+        if read.types.may_widen:
+            wider = wider_numbers(columns, kinds)
+            found = {**found, **wider}
+            kinds = {name: kind for name, kind in kinds.items() if name not in wider}
+        declared = read_declared(
+            columns, kinds, read.types.said, partial(self._place, reading, options)
+        )
         expressions = {
             **{name: one.expression for name, one in found.items()},
             **declared.expressions,
@@ -74,6 +84,14 @@ class CsvSource(CsvDialect, FileSource):
         except duckdb.Error:
             self._name_broken_line(read, options)
             raise
+
+    def _place(self, read: FilesToRead, options: Mapping[str, Any], column: str, value: str) -> str:
+        """Where a value stands for the first time: `a.csv, line 4: `; empty if it is not found."""
+        for file in read.files:
+            line = self.line_of(file, options["delim"], column, value)
+            if line is not None:
+                return f"{file.name}, line {line}: "
+        return ""
 
     def _typed(self) -> dict[str, Any]:
         """DuckDB's options for columns whose types are declared."""

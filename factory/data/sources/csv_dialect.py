@@ -6,7 +6,7 @@ import io
 import itertools
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -103,6 +103,14 @@ class CsvDialect(Section):
                     {"one": one, "other": other, "mark": repr(mark), "at": (one,)},
                 )
 
+    def written_how(self) -> dict[str, Any]:
+        """See `Source.written_how`."""
+        return {
+            name: getattr(self, name)
+            for name in sorted(CsvDialect.model_fields)
+            if name != "on_doubt" and getattr(self, name) != CsvDialect.model_fields[name].default
+        }
+
     @property
     def is_copied(self) -> bool:
         """Whether DuckDB cannot read the files as they are."""
@@ -162,15 +170,43 @@ class CsvDialect(Section):
 
     def names(self, file: Path, delimiter: str) -> list[str]:
         """What the first line that is read has between its delimiters."""
-        head = self._head(file)
-        reader = csv.reader(
-            head,
+        return next(self._rows(self._head(file), delimiter), [])
+
+    def line_of(self, file: Path, delimiter: str, column: str, value: str) -> int | None:
+        """The first line of a file in which a column has a value; None where it has none.
+
+        Args:
+            file: The file.
+            delimiter: What is between two values.
+            column: The column's name, or `column0` and so on where there is no header.
+            value: What to look for.
+        """
+        lines = itertools.islice(self._lines(file, errors="replace"), self.skip, None)
+        # Lines that are left out are counted: one without a value stands in for them.
+        kept = ("\n" if self.comment and line.startswith(self.comment) else line for line in lines)
+        reader = self._rows(kept, delimiter)
+        first: list[str] = next((row for row in reader if row), []) if self.header else []
+        names = [name.strip() for name in first]
+        index = names.index(column) if column in names else -1
+        if not self.header and re.fullmatch("column[0-9]+", column):
+            index = int(column.removeprefix("column"))
+        if index < 0:
+            return None
+        before = reader.line_num
+        for row in reader:
+            if index < len(row) and row[index].strip() == value.strip():
+                return int(self.skip + before + 1)
+            before = reader.line_num
+        return None
+
+    def _rows(self, lines: Iterable[str], delimiter: str) -> Any:
+        return csv.reader(
+            lines,
             delimiter=delimiter,
             quotechar=self.quote,
             escapechar=self.escape if self.escape not in (None, self.quote) else None,
             doublequote=self.escape in (None, self.quote),
         )
-        return next(reader, [])
 
     def _check_header(self, file: Path, delimiter: str) -> None:
         seen: dict[str, str] = {}

@@ -4,12 +4,14 @@ It takes `01/02/2024` for the first date that its guess of a format gives, forge
 `1.5` where a whole number is declared.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from factory.base.errors import TerminalError
-from factory.data.sources.text_columns import TextColumns
+from factory.data.column_types import is_number
+from factory.data.sources.text_columns import Reading, TextColumns
 from factory.lake.engine import columns_of, quote
+from factory.lake.fitting import is_wider_number
 
 _ZONED = "TIMESTAMP WITH TIME ZONE"
 _MADE_OF = {
@@ -35,12 +37,43 @@ class DeclaredColumns:
     """Columns that cannot be read, and their types; DuckDB, which is asked first, names the line."""
 
 
-def read_declared(columns: TextColumns, declared: Mapping[str, str]) -> DeclaredColumns:
+def wider_numbers(columns: TextColumns, pinned: Mapping[str, str]) -> dict[str, Reading]:
+    """How columns of numbers are read that have a wider type than they had.
+
+    Args:
+        columns: All columns as text.
+        pinned: The types that they had, by the columns' names.
+    """
+    numbers = [name for name, kind in pinned.items() if is_number(kind)]
+    if not numbers:
+        return {}
+    readings = columns.readings(numbers)
+    kinds = _kinds(columns, readings)
+    return {
+        name: reading
+        for name, reading in readings.items()
+        if is_wider_number(kinds[name], pinned[name])
+    }
+
+
+def _kinds(columns: TextColumns, readings: Mapping[str, Reading]) -> dict[str, str]:
+    listed = ", ".join(f"{one.expression} as {quote(name)}" for name, one in readings.items())
+    return columns_of(columns.connection.sql(f"select {listed} from ({columns.query})"))  # noqa: S608
+
+
+def read_declared(
+    columns: TextColumns,
+    declared: Mapping[str, str],
+    said: Callable[[str], str],
+    place: Callable[[str, str], str],
+) -> DeclaredColumns:
     """How columns are read whose type is declared.
 
     Args:
         columns: All columns as text.
         declared: Types of the lake, by the columns' names.
+        said: That a column is of a type, in words.
+        place: The file and line where a column has a value, in words.
 
     Raises:
         AmbiguousDatesError: Dates of a column may begin with the day or with the month.
@@ -50,12 +83,12 @@ def read_declared(columns: TextColumns, declared: Mapping[str, str]) -> Declared
     if not looked:
         return DeclaredColumns({}, {})
     readings = columns.readings(looked)
-    listed = ", ".join(f"{readings[name].expression} as {quote(name)}" for name in looked)
-    kinds = columns_of(columns.connection.sql(f"select {listed} from ({columns.query})"))  # noqa: S608
-    _check_whole(columns, {
+    kinds = _kinds(columns, {name: readings[name] for name in looked})
+    whole = {
         name: declared[name] for name in looked
         if declared[name] in _WHOLE and kinds[name] != "BIGINT" and not readings[name].is_empty
-    })  # fmt: skip
+    }  # fmt: skip
+    _check_whole(columns, whole, said, place)
     dates = [name for name in looked if declared[name] in _MADE_OF and not readings[name].is_empty]
     expressions = {
         name: f"cast({readings[name].expression} as {declared[name]})"
@@ -67,7 +100,12 @@ def read_declared(columns: TextColumns, declared: Mapping[str, str]) -> Declared
     )
 
 
-def _check_whole(columns: TextColumns, declared: Mapping[str, str]) -> None:
+def _check_whole(
+    columns: TextColumns,
+    declared: Mapping[str, str],
+    said: Callable[[str], str],
+    place: Callable[[str, str], str],
+) -> None:
     if not declared:
         return
     fractions = {
@@ -82,6 +120,6 @@ def _check_whole(columns: TextColumns, declared: Mapping[str, str]) -> None:
     for (name, kind), count, example in zip(declared.items(), found, found, strict=True):
         if count:
             raise UndeclaredValuesError(
-                f"column {name!r} is declared as {kind}, and {example!r} is none ({count:,} such values): "
-                "declare it as DOUBLE in `columns`, or correct the file"
+                f"{place(name, example)}column {name!r} is {said(kind)}, and {example!r} is none ({count:,} such "
+                "values): declare it as DOUBLE in `columns`, or correct the file"
             )

@@ -17,7 +17,7 @@ from factory.base.files import is_hidden
 from factory.base.rules import Broken, rule
 from factory.base.section import Text
 from factory.data.sources.object_stores import FilesPath, fetch, is_in_store
-from factory.data.sources.source import IngestContext, Source
+from factory.data.sources.source import IngestContext, KnownTypes, Source
 from factory.lake.storage.address import is_s3
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class FilesToRead:
     """To look into the files."""
     files: Sequence[Path]
     """At least one."""
-    columns: Mapping[str, str]
+    types: KnownTypes
     """Types of columns, where the format has none of its own."""
     compression: Mapping[str, Any]
     """The option that keeps `.gz` and `.zst` files packed; empty where they are unpacked."""
@@ -91,18 +91,18 @@ class FileSource(Source):
         """The rows of every file that `path` names."""
         if not is_in_store(self.path):
             files = project_files(context.folders, self.path)
-            return self.read_files(files, context.project, context.file, context.columns)
+            return self.read_files(files, context.project, context.file, context.types)
         with tempfile.TemporaryDirectory(dir=context.workspace) as folder:
             with context.connections.store_access(self.connection):
                 files = fetch(self.path, context.lake.storage, Path(folder))
-            return self.read_files(files, Path(folder), context.file, context.columns)
+            return self.read_files(files, Path(folder), context.file, context.types)
 
     def read_files(
         self,
         files: Sequence[Path],
         project: Path,
         target: Path,
-        columns: Mapping[str, str],
+        types: KnownTypes,
         *,
         compressed: bool = True,
     ) -> "Rows":
@@ -112,7 +112,7 @@ class FileSource(Source):
             files: At least one.
             project: The folder that errors name files relative to.
             target: The parquet file to make.
-            columns: Types of columns, where the format has none of its own.
+            types: Types of columns, where the format has none of its own.
             compressed: Whether `.gz` and `.zst` files are unpacked on the way.
 
         Raises:
@@ -130,23 +130,31 @@ class FileSource(Source):
             tempfile.TemporaryDirectory(dir=target.parent) as scratch,
         ):
             try:
-                read = FilesToRead(connection, files, columns, options, Path(scratch))
+                read = FilesToRead(connection, files, types, options, Path(scratch))
                 return write_rows(connection.sql(self.query(read)), target)
             except (duckdb.Error, pa.ArrowException) as error:
-                raise UnreadableFileError(self._explained(error, files, project)) from error
+                raise UnreadableFileError(self._explained(error, files, project, types)) from error
 
     @abstractmethod
     def query(self, read: FilesToRead) -> str:
         """The SQL that reads the files: as a rule `read.by` one of DuckDB's functions."""
 
-    def _explained(self, error: Exception, files: Sequence[Path], project: Path) -> str:
+    def _explained(
+        self, error: Exception, files: Sequence[Path], project: Path, types: KnownTypes
+    ) -> str:
         named = re.search(r"file = (.+)", str(error))
         names = named[1] if named else ", ".join(map(str, files[:5]))
         # DuckDB goes on with options of its own that a team file does not have.
         text = re.split(r"\n\s*(?:Possible|Try |file = |\* |LINE \d+:|This type was)", str(error))[
             0
         ]
-        message = re.sub(r"\S*/tmp[^/]+/\d+/", "", f"{names}: {text.strip()}{self.advice}")
+        advice = self.advice
+        if types.pinned_by and "convert" in text:
+            advice = (
+                f"\nThe types are those of {types.pinned_by}, which its readers rely on. Correct the file, name what "
+                "stands for no value in `null_values`, or declare the column's new type in `columns`"
+            )
+        message = re.sub(r"\S*/tmp[^/]+/\d+/", "", f"{names}: {text.strip()}{advice}")
         return message.replace(f"{project.resolve()}/", "").replace(f"{project}/", "")
 
 

@@ -1,6 +1,6 @@
 """`source: {type: http}`."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
@@ -23,6 +23,8 @@ class HttpSource(CsvDialect, Source):
 
     How a CSV file is written is said as for `csv`.
     """
+
+    reads_texts: ClassVar[bool] = True
 
     type: Literal["http"]
     url: PublicUrl = Field(examples=["https://example.org/catches.csv"])
@@ -60,10 +62,14 @@ class HttpSource(CsvDialect, Source):
                 internal_hosts=context.internal_hosts,
             )
             return self._reader(file.name).read_files(
-                [file], file.parent, context.file, context.columns, compressed=False
+                [file], file.parent, context.file, context.types, compressed=False
             )
         finally:
             file.unlink(missing_ok=True)
+
+    def written_how(self) -> dict[str, Any]:
+        """See `Source.written_how`."""
+        return {**super().written_how(), "format": self.format}
 
     def _reader(self, path: str) -> FileSource:
         match self.format:

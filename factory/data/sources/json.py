@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from factory.base.errors import TerminalError
 from factory.data.sources.files import SAMPLE_ROWS, FileSource, FilesToRead
@@ -11,17 +11,25 @@ from factory.data.sources.files import SAMPLE_ROWS, FileSource, FilesToRead
 class JsonSource(FileSource):
     """JSON files: an array of objects, or one object a line."""
 
+    reads_texts: ClassVar[bool] = True
+
     type: Literal["json"]
 
     def query(self, read: FilesToRead) -> str:
         """The SQL that reads the files, with the declared types."""
         from factory.lake.engine import canonical_type, columns_of, quote
+        from factory.lake.fitting import widens
 
         options = {"sample_size": SAMPLE_ROWS, "union_by_name": True, **read.compression}
         query = read.by("read_json", **options)
         found = columns_of(read.connection.sql(query))
         _check_names(read, list(found))
-        types = {name: canonical_type(kind) for name, kind in read.columns.items() if name in found}
+        types = {
+            name: canonical_type(kind) for name, kind in read.types.columns.items() if name in found
+        }
+        if read.types.pinned_by:
+            # JSON's values have types: those that do not fit are not cast, but told before they are published.
+            types = {name: kind for name, kind in types.items() if widens(found[name], kind)}
         if not types:
             return query
         typed = ", ".join(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self
 
 from factory.base.errors import TerminalError
 from factory.base.section import Section, qualify
@@ -53,6 +53,21 @@ class NoConnections:
 
 
 @dataclass(frozen=True)
+class KnownTypes:
+    """Types that columns are read as, since they are promised or since the last snapshot has them."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    pinned_by: str = ""
+    """The snapshot that has them; empty for types that are promised."""
+    may_widen: bool = False
+    """Whether numbers may get a wider type."""
+
+    def said(self, kind: str) -> str:
+        """That a column is of a type, for errors."""
+        return f"{kind} in {self.pinned_by}" if self.pinned_by else f"declared as {kind}"
+
+
+@dataclass(frozen=True)
 class IngestContext:
     """What a source is given to read its rows."""
 
@@ -68,6 +83,8 @@ class IngestContext:
     """The version to read of each dataset that the source refers to, by its full name."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """Types that the dataset's columns are promised to have: a help where a source has no types."""
+    pinned: KnownTypes = KnownTypes()
+    """Types that they had in the last snapshot, for where none are promised."""
     internal_hosts: tuple[str, ...] = ()
     """Servers that may be asked though they are internal: see `factory.base.hosts`."""
     connections: Connections = field(default_factory=NoConnections)
@@ -77,6 +94,11 @@ class IngestContext:
     def project(self) -> Path:
         """The folder that paths in team files start from."""
         return self.folders.project
+
+    @property
+    def types(self) -> KnownTypes:
+        """The types that columns are read as, and who says so."""
+        return KnownTypes(self.columns) if self.columns else self.pinned
 
     @property
     def file(self) -> Path:
@@ -112,6 +134,9 @@ class Source(Section, ABC):
     reads, the fields that a team may write, and `read`.
     """
 
+    reads_texts: ClassVar[bool] = False
+    """Whether its values are texts without a type, so that the types of the last snapshot tell what they are."""
+
     type: str
 
     @abstractmethod
@@ -137,6 +162,10 @@ class Source(Section, ABC):
         """The source with every dataset that it refers to as `team.dataset`."""
         names = {key: qualify(name, team) for key, name in self.references().items()}
         return self.model_copy(update=names)
+
+    def written_how(self) -> dict[str, Any]:
+        """What the section says about how texts are written, as JSON: who changes it wants other types."""
+        return {}
 
     def known_columns(self) -> tuple[str, ...] | None:
         """The columns, where the section alone tells them; None where only a run does."""

@@ -29,7 +29,7 @@ def one(**options) -> Check:
 
 @pytest.fixture
 def run(tmp_path):
-    def run(*checks, query=PENGUINS, columns=None, write=None, now=None) -> CheckReport:
+    def run(*checks, query=PENGUINS, columns=None, write=None, now=None, **how) -> CheckReport:
         return check(
             checks,
             rows_of(query, tmp_path),
@@ -38,6 +38,7 @@ def run(tmp_path):
             lake=lake_in(tmp_path),
             dataset="marine.penguins",
             now=now,
+            **how,
         )
 
     return run
@@ -343,3 +344,41 @@ def test_report_survives_the_way_through_json_without_its_samples(run):
         "warned": [{"check": "row_count(at least 300)", "failing_rows": 0}],
         "failed": [],
     }
+
+
+def test_last_snapshot_is_the_contract_of_rows_that_replace_it(failing, tmp_path):
+    publish(tmp_path, "select '02139' as zip, 1::bigint as n, 2 as gone")
+    query = "select 12139::bigint as zip, 1.5::double as n, 3 as extra"
+    report = failing(query=query, evolve="add", readers=["marine.species", "team ops"])
+    [message] = [result.message for result in report.failures]
+    assert "zip is BIGINT, published as VARCHAR" in message
+    assert "n is DOUBLE, published as BIGINT" in message
+    assert "gone is missing" in message
+    assert "extra is new" not in message
+    assert "read by marine.species, team ops" in message
+    assert "`change_columns`" in message
+
+
+def test_wider_number_is_halted_with_what_lets_it_through(failing, run, tmp_path):
+    publish(tmp_path, "select 1::bigint as n")
+    report = failing(query="select 1.5::double as n", evolve="add")
+    assert "`write: {evolve: widen}` lets such changes through" in report.failures[0].message
+    assert not run(query="select 1.5::double as n", evolve="widen").failures
+    assert not run(query="select 'a' as other").failures  # what may differ is for the caller to say
+
+
+@pytest.mark.parametrize(
+    ("write", "declared", "accepted", "expected"),
+    [
+        ({}, False, False, "add"),
+        ({}, True, False, None),
+        ({}, False, True, None),
+        ({"evolve": "none"}, False, False, "none"),
+        ({"evolve": "widen"}, True, False, "widen"),
+        ({"mode": "append"}, False, False, "none"),
+        ({"mode": "append"}, True, True, "none"),
+        ({"mode": "append", "evolve": "add"}, False, False, "add"),
+    ],
+)
+def test_what_may_differ_follows_from_file_and_run(write, declared, accepted, expected):
+    assert Write(**write).evolution(declared=declared, accepted=accepted) == expected
