@@ -421,6 +421,19 @@ def qualify(reference: str, team: str) -> str:
     return reference if "." in reference else f"{team}.{reference}"
 
 
+class Referring(Section):
+    """A section that may name datasets to read."""
+
+    def references(self) -> dict[str, str]:
+        """The datasets that it reads, by the fields that name them, as they are written."""
+        return {}
+
+    def with_full_names(self, team: str) -> Self:
+        """The same with every dataset that it refers to as `team.dataset`."""
+        names = {key: qualify(name, team) for key, name in self.references().items()}
+        return self.model_copy(update=names)
+
+
 def sections_below(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Section]]:
     """A section and all that are in it, each with the way to it."""
     if isinstance(value, Section):

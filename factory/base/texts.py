@@ -37,3 +37,9 @@ def hint(word: str, choices: Iterable[str]) -> str:
     """The suggestion of `did_you_mean` to put behind the word, in brackets; empty when none is near."""
     suggestion = did_you_mean(word, choices)
     return f" ({suggestion})" if suggestion else ""
+
+
+def quoted(value: str) -> str:
+    """A value as it is; in quotes where nobody would see otherwise what it is: blanks at an end, or nothing at all."""
+    hides = value != " ".join(value.split()) or value in ("", "null") or not value.isprintable()
+    return repr(value) if hides else value

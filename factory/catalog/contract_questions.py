@@ -155,7 +155,11 @@ class _Chains:
         checks: Sequence[Check] = (),
     ) -> dict[str, Any]:
         steps = [_step(transform, file.platform.project) for transform in transforms]
-        conditions = [sql.text for check in checks if (sql := check.written_sql()) is not None]
+        conditions = [
+            {"sql": sql.text, "is_query": sql.is_query}
+            for check in checks
+            if (sql := check.written_sql()) is not None
+        ]
         is_whole = file.name not in self.partial
         return {
             "columns": columns,

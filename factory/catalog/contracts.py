@@ -23,20 +23,34 @@ def check_columns(team: TeamFile, datasets: Mapping[str, Published]) -> Iterator
         team: The file.
         datasets: What all teams publish, by full name.
     """
-    yield from _check_published(team)
+    yield from _check_published(team, datasets)
     for name, model in team.team.models.items():
         yield from _check_model(datasets, team, name, model)
         yield from _check_prediction(datasets, team, name, model)
         yield from _check_truth(datasets, team, name, model)
 
 
-def _check_published(team: TeamFile) -> Iterator[Problem]:
+def _check_published(team: TeamFile, datasets: Mapping[str, Published]) -> Iterator[Problem]:
     for found in published(team):
+        yield from _check_referred(team, found, datasets)
         if found.columns is None:
             continue
         for path, column in own_columns(found.section):
             if column not in found.columns:
                 yield _missing_column(team, (*found.path, *path), column, found.name, found)
+
+
+def _check_referred(
+    team: TeamFile, checked: Published, datasets: Mapping[str, Published]
+) -> Iterator[Problem]:
+    """Columns of other datasets that checks name."""
+    for index, check in enumerate(checked.section.checks):
+        for place, (dataset, column) in check.referred_columns().items():
+            full_name = qualify(dataset, team.name)
+            other = datasets.get(full_name)
+            if other is not None and other.columns is not None and column not in other.columns:
+                path = (*checked.path, "checks", index, *place)
+                yield _missing_column(team, path, column, full_name, other)
 
 
 def own_columns(section: Dataset | Predict) -> Iterator[tuple[KeyPath, str]]:

@@ -80,11 +80,16 @@ class Dataset(Section):
     @property
     def inputs(self) -> tuple[str, ...]:
         """The datasets that it reads, as written: its source first, without repetition."""
+        checked = (name for check in self.checks for name in check.references().values())
+        return tuple(dict.fromkeys((*self._inputs_of_rows, *checked)))
+
+    @property
+    def _inputs_of_rows(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.source.references().values(), *self.reads)))
 
     @property
     def when(self) -> Schedule:
-        """Its schedule; without one, a dataset runs when what it reads changes, else by hand."""
+        """Its schedule; without one, a dataset runs when what its rows come from changes, else by hand."""
         if self.schedule is not None:
             return self.schedule
-        return Schedule(all=self.inputs)
+        return Schedule(all=self._inputs_of_rows)

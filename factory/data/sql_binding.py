@@ -112,7 +112,12 @@ class _Binding:
         if chain["kept"] is not None:
             kept = final or {}
             final = {name: kept.get(name) for name in chain["kept"]} | chain["added"]
-        conditions = [_condition(text, final) for text in chain["conditions"]]
+        conditions = [
+            _look_at(one["sql"], {"result": final, **others}, any_table=any_table).faults
+            if one["is_query"]
+            else _condition(one["sql"], final)
+            for one in chain["conditions"]
+        ]
         return {
             "steps": [[asdict(fault) for fault in faults] for faults in steps],
             "conditions": [[asdict(fault) for fault in faults] for faults in conditions],

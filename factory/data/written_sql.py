@@ -15,3 +15,5 @@ class WrittenSql:
     """From the section that has it."""
     file: Path | None = None
     """The file that has the text, where the section names one."""
+    is_query: bool = False
+    """Whether it is a query, where a check may have a condition."""

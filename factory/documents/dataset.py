@@ -68,7 +68,9 @@ def _tasks(
         then("transform", {"transforms": transforms(dataset.transforms, installation)}, inlets=read)
     if dataset.load:
         then("load", {"load": _without_statements(dataset.load)})
-    then("check", {"checks": [dump(check) for check in dataset.checks]})
+    checks = [check.with_full_names(team.team) for check in dataset.checks]
+    refers = any(check.references() for check in checks)
+    then("check", {"checks": [dump(check) for check in checks]}, inlets=read if refers else ())
     if dataset.load and dataset.load.then:
         statements = {"connection": dataset.load.connection, "statements": dataset.load.then}
         then("after_check", statements)

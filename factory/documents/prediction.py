@@ -24,7 +24,9 @@ def prediction_document(team: TeamConfig, name: str, installation: Installation)
     if model.predict is None:
         raise ValueError(f"model {name} has no section `predict`")
     full_name, output = f"{team.team}.{name}", f"{team.team}.{model.predict.output_of(name)}"
-    reads = tuple(qualify(reference, team.team) for reference in model.prediction_reads)
+    checked = (n for check in model.predict.checks for n in check.references().values())
+    read = (*model.prediction_reads, *checked)
+    reads = tuple(dict.fromkeys(qualify(reference, team.team) for reference in read))
     shared = installation.shared(
         verify=model.verify,
         dataset=output,
@@ -66,7 +68,7 @@ def _tasks(
         "keep": section.keep,
         "batch_rows": section.batch_rows,
     }
-    checks = {"checks": [dump(check) for check in section.checks]}
+    checks = {"checks": [dump(check.with_full_names(team.team)) for check in section.checks]}
     return (
         Task("inputs", "prediction.inputs", inlets=read),
         Task("predict", "prediction.predict", ("inputs",), arguments=form, inlets=read),

@@ -1,11 +1,12 @@
 """What a team's file refers to, and where it does: datasets, and in schedules its own models too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from factory.base.findings import KeyPath
 from factory.base.section import qualify
+from factory.data.checks.check import Check
 from factory.data.dataset import Dataset
 from factory.monitoring.sections import Monitor
 from factory.team.schedule import Inputs, Schedule
@@ -52,6 +53,8 @@ def _of_dataset(team: str, name: str, dataset: Dataset) -> Iterator[Reference]:
         yield Reference(team, "datasets", name, qualify(read, team), (*path, "source", key))
     for index, read in enumerate(dataset.reads):
         yield Reference(team, "datasets", name, qualify(read, team), (*path, "reads", index))
+    for at, read in _of_checks(dataset.checks):
+        yield Reference(team, "datasets", name, qualify(read, team), (*path, *at))
     for place, full_name in _listed(dataset.schedule, team):
         at = (*path, "schedule", *place)
         yield Reference(team, "datasets", name, full_name, at, "starts")
@@ -75,6 +78,9 @@ def _of_model(team: str, name: str, model: Model) -> Iterator[Reference]:
     for index, read in enumerate(model.predict.reads or ()):
         at = (*path, "reads", index)
         yield Reference(team, "models", name, qualify(read, team), at, output=output)
+    for at, read in _of_checks(model.predict.checks):
+        full_name = qualify(read, team)
+        yield Reference(team, "models", name, full_name, (*path, *at), output=output)
     for place, full_name in _listed(model.predict.schedule, team):
         at = (*path, "schedule", *place)
         yield Reference(team, "models", name, full_name, at, "starts", output)
@@ -93,6 +99,12 @@ def _of_monitor(team: str, name: str, monitor: Monitor) -> Iterator[Reference]:
     for place, full_name in _listed(monitor.schedule, team):
         at = (*path, "schedule", *place)
         yield Reference(team, "models", name, full_name, at, "starts", watches=True)
+
+
+def _of_checks(checks: Sequence[Check]) -> Iterator[tuple[KeyPath, str]]:
+    for index, check in enumerate(checks):
+        for key, read in check.references().items():
+            yield ("checks", index, key), read
 
 
 def _listed(listing: Inputs | Schedule | None, team: str) -> Iterator[tuple[KeyPath, str]]:

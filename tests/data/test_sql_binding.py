@@ -161,6 +161,7 @@ def test_datasets_that_read_each_other_do_not_hang():
     ],
 )
 def test_conditions_are_bound_to_the_rows_that_are_published(condition, expected):
-    [found] = looked_at(conditions=[condition])["conditions"]
+    written = {"sql": condition, "is_query": False}
+    [found] = looked_at(conditions=[written])["conditions"]
     shown = [(one["kind"], condition[one["start"] :][: one["length"]]) for one in found]
     assert shown == expected

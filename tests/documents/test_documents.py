@@ -180,3 +180,25 @@ def test_own_dag_keeps_its_tasks_under_the_teams_prefix(tmp_path):
     assert document["tags"] == ["house", "sea"]
     assert document["default_args"] == {"owner": "sea@example.org"}
     assert list(document["tasks"]) == ["sweep"]
+
+
+def test_dataset_that_a_check_names_is_an_input_and_starts_no_run(tmp_path):
+    write_team(
+        tmp_path,
+        """
+datasets:
+  ports: {source: {type: csv, path: data/p.csv}, share_with: "*"}
+  landings:
+    source: {type: csv, path: data/l.csv}
+    checks: [{check: relationships, column: port, to: ports}]
+""",
+    )
+    documents = compile_sea(tmp_path)
+    landings = documents["sea.landings"]
+    check = landings["tasks"]["check"]
+    assert check["op_kwargs"]["checks"][0]["to"] == "sea.ports"
+    assert [asset["name"] for asset in check["inlets"]] == ["sea.ports"]
+    assert landings["default_args"]["shared"]["reads"] == ["sea.ports"]
+    assert landings.get("schedule") is None
+    readers = documents["sea.ports"]["default_args"]["shared"]["readers"]
+    assert readers == ["sea.landings", "every team"]

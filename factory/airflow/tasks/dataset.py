@@ -105,6 +105,7 @@ def check(*, run: TaskRun, checks: list[dict[str, Any]]) -> dict[str, Any]:
         dataset=run.dataset,
         evolve=_evolution(run),
         readers=run.shared.readers,
+        versions=run.versions,
     )
     return {"report": report.as_json()}
 

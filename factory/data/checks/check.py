@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from factory.base import findings
 from factory.base.rules import Broken, rule
-from factory.base.section import Section
+from factory.base.section import Referring
 from factory.data.column_types import Types, family
 from factory.data.written_sql import WrittenSql
 from factory.kinds import CHECK, KindOf
@@ -46,6 +46,8 @@ class CheckedRows:
     """How many rows there are."""
     now: datetime
     """The time of the check."""
+    before: int | None = None
+    """How many rows the last snapshot has; None where there is none."""
 
     @property
     def result(self) -> "DuckDBPyRelation":
@@ -87,7 +89,7 @@ class CheckedRows:
         return tuple(dict(zip(order, map(_plain, row), strict=True)) for row in shown.fetchall())
 
 
-class Check(Section):
+class Check(Referring):
     """Something that must be true of rows before they are published.
 
     A kind of check is a subclass with `check: Literal["its_name"]`, a docstring that says what must
@@ -139,8 +141,15 @@ class Check(Section):
         return tuple(self.written_columns().values())
 
     def written_sql(self) -> WrittenSql | None:
-        """The condition that the team has written, which is true for a row that passes; None for other kinds."""
+        """The SQL that the team has written: a condition that is true for a row that passes, or a query over `result`.
+
+        None for other kinds.
+        """
         return None
+
+    def referred_columns(self) -> dict[tuple[str | int, ...], tuple[str, str]]:
+        """Columns of other datasets that the section names: dataset and column, by their place in it."""
+        return {}
 
     def unfit(self, types: Types) -> Iterator[findings.Finding]:
         """What in the section does not go with the types of the columns, for `factory validate`."""

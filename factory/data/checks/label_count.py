@@ -3,6 +3,7 @@
 from typing import Literal
 
 from factory.base.section import Text
+from factory.base.texts import quoted
 from factory.data.checks.check import BoundedCheck, CheckedRows, Finding
 
 _SHOWN = 10
@@ -31,6 +32,6 @@ class LabelCount(BoundedCheck):
         wrong = [(name, count) for name, count in found if not self.holds(count)]
         if not wrong:
             return Finding()
-        shown = ", ".join(f"{name} ({count:,})" for name, count in wrong[:_SHOWN])
+        shown = ", ".join(f"{quoted(str(name))} ({count:,})" for name, count in wrong[:_SHOWN])
         more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         return Finding(f"{len(wrong)} of {len(found)} labels: {shown}{more}")

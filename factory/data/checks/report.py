@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 from factory.base.errors import TerminalError
+from factory.base.texts import quoted
 
 _CELL_WIDTH = 40
 _SAMPLE_COLUMNS = 12
@@ -24,6 +25,8 @@ class CheckResult:
     """What was found, unless the check passed."""
     sample: list[dict[str, Any]] = field(default_factory=list)
     """Up to five of the failing rows."""
+    is_broken: bool = False
+    """Whether the check itself is wrong, so that it has said nothing about the rows."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,19 @@ class CheckFailedError(TerminalError):
 
     def __init__(self, dataset: str, report: CheckReport) -> None:
         failed = "; ".join(f"{r.description}: {r.message}" for r in report.failures)
+        broken = [r.description for r in report.failures if r.is_broken]
+        advice = []
+        if len(broken) < len(report.failures):
+            advice.append(
+                "Correct the rows in their source or in a transform, or set `on_fail: warn` on a check that may fail"
+            )
+        if broken:
+            advice.append(
+                f"Correct the check in the team file, which cannot run on these columns: {', '.join(broken)}"
+            )
         super().__init__(
             f"{dataset}: {len(report.failures)} of {len(report.results)} checks failed, nothing "
-            f"was published: {failed}. Correct the rows in their source or in a transform, or set "
-            "`on_fail: warn` on a check that may fail"
+            f"was published: {failed}. {'. '.join(advice)}"
         )
         self.report = report
 
@@ -115,5 +127,5 @@ def _table(sample: list[dict[str, Any]]) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    text = "null" if value is None else " ".join(str(value).split())
+    text = "null" if value is None else quoted(str(value))
     return text if len(text) <= _CELL_WIDTH else f"{text[: _CELL_WIDTH - 1]}…"

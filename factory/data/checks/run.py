@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -13,7 +14,7 @@ from factory.base.texts import hint, one_of
 from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
 from factory.data.checks.report import CheckFailedError, CheckReport, CheckResult
 from factory.data.rows import Rows
-from factory.data.sql import sandbox
+from factory.data.sql import dataset_tables, sandbox
 from factory.lake import engine
 from factory.lake.engine import quote
 from factory.lake.fitting import evolved, fit
@@ -39,6 +40,7 @@ def check(
     now: datetime | None = None,
     evolve: Evolve | None = None,
     readers: Sequence[str] = (),
+    versions: Mapping[str, int] = MappingProxyType({}),
 ) -> CheckReport:
     """Check the dataset as it will be once the rows are published.
 
@@ -57,6 +59,7 @@ def check(
         now: The time that freshness is measured from; the present by default.
         evolve: What may differ from the newest snapshot's columns: see `Write.evolution`.
         readers: Who reads the dataset, for the error.
+        versions: The version of every other dataset that checks may read.
 
     Raises:
         CheckFailedError: when a halting check failed; carries the report.
@@ -65,12 +68,14 @@ def check(
     tables: dict[str, Any] = {"source": [rows.file]}
     if published is not None and write.mode != "replace":
         tables["published"] = lake.rows(dataset, published.version)
+    tables |= dataset_tables(lake, _read_by(checks, versions))
     with sandbox(tables, rows.file.parent) as connection:
         implied = [] if columns is None else [_check_columns(columns, rows)]
         contract = _Contract(dataset, published, write, evolve, readers)
         if (misfit := contract.create_result(connection)) is not None:
             implied.append(misfit)
-        results, count = _run(checks, connection, now or datetime.now(UTC))
+        before = None if published is None else published.rows
+        results, count = _run(checks, connection, now or datetime.now(UTC), before)
     report = CheckReport((*implied, *results), count)
     log.log(
         logging.WARNING if report.failures or report.warnings else logging.INFO, report.as_text()
@@ -78,6 +83,14 @@ def check(
     if report.failures:
         raise CheckFailedError(dataset, report)
     return report
+
+
+def _read_by(checks: Sequence[Check], versions: Mapping[str, int]) -> Mapping[str, int]:
+    """The versions of those datasets that checks read; a query may read all."""
+    if any(sql.is_query for check in checks if (sql := check.written_sql()) is not None):
+        return versions
+    named = {name for check in checks for name in check.references().values()}
+    return {name: version for name, version in versions.items() if name in named}
 
 
 def _published(lake: Lake, dataset: str) -> Snapshot | None:
@@ -183,12 +196,12 @@ def _check_columns(promised: Mapping[str, str], rows: Rows) -> CheckResult:
 
 
 def _run(
-    checks: Sequence[Check], connection: DuckDBPyConnection, now: datetime
+    checks: Sequence[Check], connection: DuckDBPyConnection, now: datetime, before: int | None
 ) -> tuple[list[CheckResult], int]:
     """What each check says of the view `result`, and how many rows it has."""
     names = connection.table(_RESULT).columns
     count, counted = _count_together(checks, connection, names)
-    rows = CheckedRows(connection, count, now)
+    rows = CheckedRows(connection, count, now, before)
     results = [_run_one(check, rows, counted.get(number)) for number, check in enumerate(checks)]
     return results, count
 
@@ -218,10 +231,10 @@ def _run_one(check: Check, rows: CheckedRows, counted: int | None) -> CheckResul
     try:
         finding = _find(check, rows, counted)
     except UnusableCheckError as error:
-        return CheckResult(check.check, description, "fail", message=str(error))
+        return CheckResult(check.check, description, "fail", message=str(error), is_broken=True)
     except duckdb.Error as error:
         message = f"cannot run: {str(error).strip()}"
-        return CheckResult(check.check, description, "fail", message=message)
+        return CheckResult(check.check, description, "fail", message=message, is_broken=True)
     if not finding.message:
         return CheckResult(check.check, description, "pass")
     return CheckResult(

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 from factory.base.errors import TerminalError
-from factory.base.section import Section, qualify
+from factory.base.section import Referring
 from factory.kinds import SOURCE, KindOf
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class IngestContext:
         return write_pieces(pieces, what, self.file)
 
 
-class Source(Section, ABC):
+class Source(Referring, ABC):
     """Where a dataset's rows come from.
 
     A kind of source is a subclass with `type: Literal["its_name"]`, a docstring that says what it
@@ -153,15 +153,6 @@ class Source(Section, ABC):
         rows = self.read(context)
         log.info("read %s rows of %d columns (%s)", f"{rows.rows:,}", len(rows.columns), self.type)
         return rows
-
-    def references(self) -> dict[str, str]:
-        """The datasets that the source reads, by the fields that name them, as they are written."""
-        return {}
-
-    def with_full_names(self, team: str) -> Self:
-        """The source with every dataset that it refers to as `team.dataset`."""
-        names = {key: qualify(name, team) for key, name in self.references().items()}
-        return self.model_copy(update=names)
 
     def written_how(self) -> dict[str, Any]:
         """What the section says about how texts are written, as JSON: who changes it wants other types."""
