@@ -15,6 +15,7 @@ class Relationships(Check):
 
     check: Literal["relationships"]
     column: Text
+    """The column whose values must be keys of the other dataset; nulls pass."""
     to: Reference | None = None
     """The dataset with the keys, of this team or shared by another; the checked rows themselves when left out."""
     field: Text | None = None
