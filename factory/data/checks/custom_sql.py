@@ -17,7 +17,7 @@ class CustomSql(Check):
 
     check: Literal["custom_sql"]
     query: Text
-    """One SELECT over the checked rows, which are the table `source`: each row that it gives is a failure."""
+    """One SELECT over the checked rows, the table `result`, and over datasets in `reads`: each row that it gives is a failure."""
 
     def find(self, rows: CheckedRows) -> Finding:
         """The rows that the query gives."""
