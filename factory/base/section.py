@@ -47,6 +47,9 @@ DATA_FOLDERS = ("data",)
 KEPT_OUT = ("configs", "dags")
 """Folders of a project that no source reads, whatever the platform says."""
 _DURATION = re.compile(r"(\d+)\s*(s|m|h|d|w)")
+_DURATION_IN_WORDS = re.compile(
+    r"(\d+)\s*(sec(?:ond)?s?|min(?:ute)?s?|hrs?|hours?|days?|weeks?|months?)", re.IGNORECASE
+)
 DURATION_PATTERN = rf"^\s*{_DURATION.pattern}\s*$"
 """What a duration looks like, for JSON schemas."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -319,7 +322,21 @@ def read_duration(value: object) -> int:
     raise PydanticCustomError(
         "duration",
         "{value} is not a duration: write a number and a unit, such as 30s, 15m, 12h, 7d or 2w",
-        {"value": repr(value)},
+        {"value": repr(value), "advice": _meant_duration(value)},
+    )
+
+
+def _meant_duration(value: object) -> str | None:
+    if isinstance(value, int):
+        return f"write {value}s for seconds, or {value}m for minutes"
+    match = _DURATION_IN_WORDS.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        return None
+    unit = match[2][0].lower()
+    return (
+        f"write {match[1]}{unit}"
+        if match[2].lower()[:2] != "mo"
+        else f"write {30 * int(match[1])}d"
     )
 
 
@@ -355,7 +372,9 @@ def check_data_path(value: str, info: ValidationInfo) -> str:
             {
                 "value": repr(value),
                 "folders": ", ".join(folders),
-                "advice": "move it there, or let the platform add its folder to `data_folders` in "
+                "advice": f"write `{value.replace(chr(92), '/')}`: a backslash is part of a name here"
+                if "\\" in value
+                else "move it there, or let the platform add its folder to `data_folders` in "
                 "_defaults.yaml",
             },
         )

@@ -29,6 +29,23 @@ from factory.training.model import Model
 
 _ANSWERS = "factory.data.sql_binding:bind"
 _SHOWN = 20
+_OTHER_NAMES = {
+    "float64": "DOUBLE",
+    "float32": "FLOAT",
+    "number": "DOUBLE",
+    "int64": "BIGINT",
+    "int32": "INTEGER",
+    "long": "BIGINT",
+    "object": "VARCHAR",
+    "str": "VARCHAR",
+    "category": "VARCHAR",
+    "datetime": "TIMESTAMP",
+    "datetime64": "TIMESTAMP",
+    "datetime64[ns]": "TIMESTAMP",
+    "date32": "DATE",
+}
+"""What pandas, Python, Arrow and Spark call types of DuckDB."""
+
 _TYPES = (
     *("BIGINT", "DOUBLE", "VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP", "DECIMAL", "FLOAT"),
     *("HUGEINT", "INTEGER", "INT", "SMALLINT", "STRING", "TEXT", "TIME", "TIMESTAMPTZ", "TINYINT"),
@@ -232,7 +249,12 @@ class _AboutDataset:
         yield from tell.of_checks(self.dataset.checks, found["conditions"], (*path, "checks"))
         for column, message in found["unknown_types"].items():
             written = (self.dataset.columns or {})[column].upper()
-            advice = did_you_mean(written, _TYPES, f"write one such as {either(_TYPES[:6])}")
+            known = _OTHER_NAMES.get(written.lower())
+            advice = (
+                f"write {known}"
+                if known
+                else did_you_mean(written, _TYPES, f"write one such as {either(_TYPES[:6])}")
+            )
             yield Finding(
                 "column_type", (*path, "columns", column), message.partition(":")[0], advice
             )
@@ -395,8 +417,11 @@ class _Faults:
             )
         if fault["kind"] in ("function", "type"):
             what = fault["kind"]
-            return f"DuckDB has no {what} `{name}`", did_you_mean(
-                name, near, "see DuckDB's documentation"
+            turned = {"=>": ">=", "=<": "<="}.get(name)
+            return f"DuckDB has no {what} `{name}`", (
+                f"did you mean `{turned}`?"
+                if turned
+                else did_you_mean(name, near, "see DuckDB's documentation")
             )
         if fault["kind"] == "syntax":
             advice = _misspelt_word(text, fault["start"])

@@ -159,13 +159,16 @@ def check_promotion(promotion: Promotion, *, task: str, known: Mapping[str, Metr
             key, limit = "max", f"at least {lowest:g}"
         else:
             continue
+        bound = getattr(bounds, key)
+        is_percent = highest == 1 and 1 < bound <= 100
         yield PydanticCustomError(
             "bounds",
             "`{key}` {bound} can never be met: {metric} is {limit}",
             {
+                "advice": f"write {bound / 100:g} for {bound:g} %" if is_percent else None,
                 "metric": name,
                 "key": key,
-                "bound": f"{getattr(bounds, key):g}",
+                "bound": f"{bound:g}",
                 "limit": limit,
                 "at": (*at, key),
             },

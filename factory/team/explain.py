@@ -104,7 +104,8 @@ def _explain_one(place: Place, error: ErrorDetails, also_known: tuple[str, ...])
     if kind in _EXPECTED:
         message = f"{subject} must be {_EXPECTED[kind]}, found {describe(value)}"
         is_kind = place.discriminator is not None
-        suggestion = _without_colon(place, value) or (_kinds(place) if is_kind else _retype(error))
+        meant = _without_colon(place, value) or _as_bound(place, value)
+        suggestion = meant or (_kinds(place) if is_kind else _retype(error))
         return Finding("wrong_type", place.path, message, suggestion)
     if kind in _LIMITS:
         words, limit = _LIMITS[kind]
@@ -222,6 +223,15 @@ def _without_colon(place: Place, value: object) -> str | None:
     sections = [one for one in members if isinstance(one, type) and issubclass(one, BaseModel)]
     is_key = any(match[1] in section.model_fields for section in sections)
     return f"a colon is missing: write `{match[1]}: {match[2]}`" if is_key else None
+
+
+def _as_bound(place: Place, value: object) -> str | None:
+    """What a number means where its lowest or highest value belongs."""
+    fields = getattr(unwrap(place.annotation, None)[0], "model_fields", {})
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not {"min", "max"} <= set(fields):
+        return None
+    return f"write {{min: {value:g}}}, or {{max: {value:g}}} where less is better"
 
 
 def _retype(error: ErrorDetails) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from factory.base.findings import Finding, KeyPath
-from factory.base.texts import did_you_mean, one_of
+from factory.base.texts import closest, did_you_mean, one_of
 from factory.team.layers import Layer
 from factory.team.misplaced import OF_ONES_OWN
 from factory.team.yaml_tree import YamlTree
@@ -52,7 +52,9 @@ def overlays_of_nothing(
             items, there = layer.value.get(section), tree.value.get(section)
             known = tuple(there) if isinstance(there, dict) else ()
             for name, item in items.items() if isinstance(items, dict) else ():
-                if name in known or (isinstance(item, dict) and own & item.keys()):
+                keys = own & item.keys() if isinstance(item, dict) else set()
+                # Half of one, with a name like another's, is rather that one, misspelt.
+                if name in known or keys == own or (keys and not closest(name, known)):
                     continue
                 message = f"there is no {section[:-1]} `{name}` for `{environment}` to lie over"
                 suggestion = did_you_mean(name, known, f"the file has {one_of(known) or 'none'}")

@@ -108,8 +108,32 @@ def _check_cron(expression: str) -> None:
             "cron",
             "{value} is not a cron expression: write five fields, such as '30 2 * * 1-5' "
             "(minute hour day month weekday)",
-            {"value": repr(expression)},
+            {"value": repr(expression), "advice": _meant_cron(expression)},
         )
+
+
+_FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
+_EVERY = re.compile(r"every\s+(?:(\d+)\s+)?(minute|hour|day|week|month)s?", re.IGNORECASE)
+
+
+def _meant_cron(expression: str) -> str | None:
+    """What to write in place of what is nearly a cron expression."""
+    fields = expression.split()
+    if len(fields) == 6:
+        return f'take the field of seconds away: "{" ".join(fields[1:])}"'
+    if match := _EVERY.fullmatch(expression.strip()):
+        number, unit = match[1], match[2].lower()
+        preset = {"day": "@daily", "week": "@weekly", "month": "@monthly", "hour": "@hourly"}
+        if number in (None, "1"):
+            return f'write "{preset.get(unit, "* * * * *")}"'
+        every = {"minute": f"*/{number} * * * *", "hour": f"0 */{number} * * *"}
+        return f'write "{every[unit]}"' if unit in every else None
+    for text, (name, lowest, highest) in zip(fields, _FIELDS, strict=False):
+        numbers = [int(number) for number in re.findall(r"(?<![/\w])\d+", text)]
+        wrong = next((number for number in numbers if not lowest <= number <= highest), None)
+        if wrong is not None:
+            return f"{wrong} is no {name}: write {lowest} to {highest}"
+    return None
 
 
 _TIME = re.compile(r"(\d{1,2})[:.h](\d\d)(?::\d\d)?\s*(am|pm)?", re.IGNORECASE)
