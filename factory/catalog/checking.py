@@ -105,7 +105,8 @@ def _check_partly(configs: Path, platform: PlatformFile, catalog: Catalog) -> It
         yield from filter(found.is_news, by_team.get(name, ()))
         yield from filter(found.is_news, find_warnings(found.file.team, found.file.layers))
     files = [found.file for found in partial.values()]
-    further = contract_questions(whole, partial=frozenset(partial))
+    lost = {name: found.lost for name, found in partial.items()}
+    further = contract_questions(whole, partial=lost)
     asked = find_by_asking(files, kept_answers(configs.parent), further)
     yield from (one for one in asked if all(found.is_news(one) for found in partial.values()))
 

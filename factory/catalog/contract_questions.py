@@ -6,9 +6,10 @@ known. See `factory.data.sql_binding` for who answers.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from factory.base.findings import Finding, KeyPath, Question, Span
@@ -50,6 +51,8 @@ _TYPES = (
     *("BIGINT", "DOUBLE", "VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP", "DECIMAL", "FLOAT"),
     *("HUGEINT", "INTEGER", "INT", "SMALLINT", "STRING", "TEXT", "TIME", "TIMESTAMPTZ", "TINYINT"),
 )
+_MAKE_COLUMNS = ("source", "transforms", "columns", "reads", "load")
+"""Keys of a dataset that say what columns it has."""
 _KEYWORDS = (
     *("and", "as", "between", "by", "case", "cast", "distinct", "else", "end", "exclude", "except"),
     *("exists", "from", "full", "group", "having", "inner", "intersect", "is", "join", "left"),
@@ -60,13 +63,14 @@ _KEYWORDS = (
 
 
 def contract_questions(
-    catalog: Catalog, *, partial: frozenset[str] = frozenset()
+    catalog: Catalog, *, partial: Mapping[str, Collection[KeyPath]] = MappingProxyType({})
 ) -> Iterator[Asked]:
     """What has to be asked about the SQL and the types of every team.
 
     Args:
         catalog: All teams.
-        partial: Teams whose files are broken, if only those are meant: what they publish is not known.
+        partial: Teams whose files are broken, if only those are meant, with the places where something is left
+            out: what comes to be there is not known.
     """
     chains = _Chains(catalog, partial)
     for name, file in catalog.teams.items():
@@ -74,10 +78,17 @@ def contract_questions(
             continue
         for dataset_name, dataset in file.team.datasets.items():
             about = _AboutDataset(catalog, file, dataset_name, dataset)
-            yield from _asked(file, chains, [chains.of_dataset(file, dataset)], about.tell)
+            yield from _asked(
+                file,
+                chains,
+                [chains.of_dataset(file, ("datasets", dataset_name), dataset)],
+                about.tell,
+            )
         for model_name, model in file.team.models.items():
             of_model = _AboutModel(catalog, file, model_name, model)
-            yield from _asked(file, chains, chains.of_model(file, model), of_model.tell)
+            yield from _asked(
+                file, chains, chains.of_model(file, ("models", model_name), model), of_model.tell
+            )
 
 
 def questions_of_one(file: TeamFile) -> Iterator[Asked]:
@@ -105,17 +116,18 @@ def _has_sql_or_types(chain: Mapping[str, Any]) -> bool:
 class _Chains:
     """Chains as the JSON of questions."""
 
-    def __init__(self, catalog: Catalog, partial: frozenset[str]) -> None:
+    def __init__(self, catalog: Catalog, partial: Mapping[str, Collection[KeyPath]]) -> None:
         self.catalog = catalog
         self.partial = partial
 
-    def of_dataset(self, file: TeamFile, dataset: Dataset) -> dict[str, Any]:
+    def of_dataset(self, file: TeamFile, path: KeyPath, dataset: Dataset) -> dict[str, Any]:
         """How a dataset comes to be."""
         team = file.name
         read = tuple(dataset.source.references().values())
         names = dataset.source.known_columns()
         return self._chain(
             file,
+            path,
             dataset.transforms,
             source=qualify(read[0], team) if read else None,
             columns=dict.fromkeys(names) if names is not None else None,
@@ -125,26 +137,31 @@ class _Chains:
             checks=dataset.checks,
         )
 
-    def of_model(self, file: TeamFile, model: Model) -> list[dict[str, Any]]:
+    def of_model(self, file: TeamFile, path: KeyPath, model: Model) -> list[dict[str, Any]]:
         """The rows that a model learns from, and those that it predicts."""
         team, read = file.name, model.train_on.datasets
         first = qualify(read[0], team)
         chains = [
             self._chain(
-                file, model.transforms, source=first, tables=[qualify(name, team) for name in read]
+                file,
+                path,
+                model.transforms,
+                source=first,
+                tables=[qualify(name, team) for name in read],
             )
         ]
         if model.predict is not None:
-            chains.append(self._of_predicted(file, model, model.predict))
+            chains.append(self._of_predicted(file, path, model, model.predict))
         return chains
 
     def _of_predicted(
-        self, file: TeamFile, model: Model, predict: Predict, **published: Any
+        self, file: TeamFile, path: KeyPath, model: Model, predict: Predict, **published: Any
     ) -> dict[str, Any]:
         team = file.name
         own = predict.transforms is not None
         return self._chain(
             file,
+            path,
             model.prediction_transforms,
             source=qualify(predict.input, team),
             tables=[qualify(name, team) for name in model.prediction_reads],
@@ -152,15 +169,18 @@ class _Chains:
             **published,
         )
 
-    def of_predictions(self, file: TeamFile, model: Model, predict: Predict) -> dict[str, Any]:
+    def of_predictions(
+        self, file: TeamFile, path: KeyPath, model: Model, predict: Predict
+    ) -> dict[str, Any]:
         """How the dataset of a model's predictions comes to be."""
         added = [name for name in predict.columns(model.learning_task) if name not in predict.keep]
-        chain = self._of_predicted(file, model, predict, checks=predict.checks)
+        chain = self._of_predicted(file, path, model, predict, checks=predict.checks)
         return {**chain, "kept": list(predict.keep), "added": dict.fromkeys(added)}
 
     def _chain(
         self,
         file: TeamFile,
+        path: KeyPath,
         transforms: Sequence[Transform],
         *,
         source: str | None,
@@ -177,7 +197,7 @@ class _Chains:
             for check in checks
             if (sql := check.written_sql()) is not None
         ]
-        is_whole = file.name not in self.partial
+        is_whole = self._is_whole(file, path)
         return {
             "columns": columns,
             "from": source if is_whole else None,
@@ -191,6 +211,16 @@ class _Chains:
             "conditions": conditions,
         }
 
+    def _is_whole(self, file: TeamFile, path: KeyPath) -> bool:
+        """Whether all is there that says what columns a dataset has, or a model's rows."""
+        for lost in self.partial.get(file.name, ()):
+            if len(lost) < 2 and lost[:1] in ((), path[:1]):
+                return False
+            is_schedule = path[0] == "datasets" and lost[2:3] and lost[2] not in _MAKE_COLUMNS
+            if lost[:2] == path[:2] and not is_schedule:
+                return False
+        return True
+
     def read_by(self, chains: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The chains of the datasets that some chains read, and of those that these read."""
         found: dict[str, Any] = {}
@@ -198,7 +228,11 @@ class _Chains:
         while pending:
             name = pending.pop()
             published = self.catalog.datasets.get(name)
-            if name in found or published is None or published.team.name in self.partial:
+            if (
+                name in found
+                or published is None
+                or not self._is_whole(published.team, published.path)
+            ):
                 continue
             found[name] = self._of_published(published)
             pending += _read(found[name])
@@ -207,9 +241,10 @@ class _Chains:
     def _of_published(self, published: Published) -> dict[str, Any]:
         section, file = published.section, published.team
         if isinstance(section, Dataset):
-            chain = self.of_dataset(file, section)
+            chain = self.of_dataset(file, published.path, section)
         else:
-            chain = self.of_predictions(file, file.team.models[str(published.path[1])], section)
+            model = file.team.models[str(published.path[1])]
+            chain = self.of_predictions(file, published.path, model, section)
         chain = {**chain, "conditions": []}
         # What is declared is what others see, however it came to be.
         if chain["declared"] is not None:

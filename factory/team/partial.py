@@ -41,6 +41,8 @@ class PartialTeam:
     """Whether a problem of what is left would be one of the whole file too."""
     mistakes: tuple[Problem, ...]
     """What is no YAML."""
+    lost: frozenset[KeyPath]
+    """Where something was taken away."""
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong with the file, as far as it can be read."""
@@ -99,12 +101,13 @@ def read_partly(path: Path, platform: PlatformFile, environment: str | None) -> 
     owner = value.get("owner")
     value |= {"version": 1, "team": path.stem, "owner": owner if isinstance(owner, str) else "?"}
     promised = frozenset(_promised(value)) | (recovered.names if recovered else frozenset())
-    config, _ = _without_what_is_wrong(TeamConfig, value, platform.config.plugins)
+    config, lost = _without_what_is_wrong(TeamConfig, value, platform.config.plugins)
     if config is None:
         return None
     file = TeamFile(path, environment, config, platform, source)
     is_news = recovered.is_news if recovered else _every
-    return PartialTeam(file, promised, is_news, recovered.problems if recovered else ())
+    mistakes = recovered.problems if recovered else ()
+    return PartialTeam(file, promised, is_news, mistakes, lost)
 
 
 def read_platform_partly(configs: Path, environment: str | None) -> PartialPlatform | None:
@@ -125,7 +128,8 @@ def read_platform_partly(configs: Path, environment: str | None) -> PartialPlatf
     if config is None:
         return None
     mistakes, names = (recovered.problems, recovered.names) if recovered else ((), frozenset())
-    return PartialPlatform(PlatformFile(path, environment, config, tree), mistakes, lost | names)
+    keys = frozenset(str(step) for path_lost in lost for step in path_lost[:1])
+    return PartialPlatform(PlatformFile(path, environment, config, tree), mistakes, keys | names)
 
 
 def _every(_: Problem) -> bool:
@@ -145,17 +149,18 @@ def _promised(value: Mapping[str, Any]) -> set[str]:
 
 def _without_what_is_wrong(
     model: type[AnyModel], value: dict[str, Any], plugins: tuple[str, ...]
-) -> tuple[AnyModel | None, frozenset[str]]:
-    """The section without what is wrong in it, and the keys below which something was taken away."""
-    lost: set[str] = set()
+) -> tuple[AnyModel | None, frozenset[KeyPath]]:
+    """The section without what is wrong in it, and where something was taken away."""
+    lost: set[KeyPath] = set()
     for _ in range(_ROUNDS):
         try:
             return model.model_validate(value, context=UNCHECKED), frozenset(lost)
         except ValidationError as error:
             for found in error.errors(include_url=False, include_input=False):
                 path = trace(model, found["loc"], plugins).path
-                lost |= {str(step) for step in path[:1]}
-                _take_away(value, path[:-1] if found["type"] == "missing" else path)
+                wrong = path[:-1] if found["type"] == "missing" else path
+                lost.add(wrong)
+                _take_away(value, wrong)
     return None, frozenset(lost)
 
 
