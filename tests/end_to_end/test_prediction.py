@@ -261,7 +261,10 @@ def test_input_without_a_feature_is_refused_before_anything_is_published(
     # A training would learn from the column by its new name.
     fishery.airflow.unpause(TRAIN, paused=True)
     fishery.source.write_text(fishery.source.read_text().replace("petal_width", "petal_widht", 1))
-    catches = fishery.event_of(fishery.run(CATCHES))
+    halted = fishery.run(CATCHES)
+    assert halted.state == "failed"
+    assert "petal_width" in fishery.log_of(halted, "check")
+    catches = fishery.event_of(fishery.run(CATCHES, change_columns=True))
     run = fishery.started_by(catches, PREDICTION)
     assert run.state == "failed"
     log = fishery.log_of(run, "predict")
