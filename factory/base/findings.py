@@ -1,7 +1,7 @@
 """What is wrong with a section, before anybody knows where in which file it stands."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,17 @@ class Finding:
         or_path = (*path, *self.or_path) if self.or_path is not None else None
         return replace(self, path=(*path, *self.path), or_path=or_path)
 
+    def as_json(self) -> dict[str, Any]:
+        """The finding in a reply; see `as_findings`."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def as_findings(value: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
+    """The findings of a reply that has them as JSON: a `tell` for who answers with findings."""
+    for one in value:
+        paths = {name: tuple(one[name]) for name in ("path", "or_path") if name in one}
+        yield Finding(**{**one, **paths})
+
 
 @dataclass(frozen=True)
 class Span:
@@ -56,3 +67,14 @@ class Question:
     """A JSON value."""
     tell: Callable[[Any], Iterable[Finding]]
     """What is wrong, by the reply's value."""
+    imports: tuple[str, ...] = ()
+    """The dotted paths of the team that are imported for the answer. It is asked only where their packages
+    are allowed."""
+
+    def below(self, path: KeyPath) -> "Question":
+        """The same, as asked by a section above."""
+
+        def tell(value: Any) -> Iterator[Finding]:
+            return (finding.below(path) for finding in self.tell(value))
+
+        return replace(self, tell=tell)

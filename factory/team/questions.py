@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from factory.base.answers import UnansweredError, answers
+from factory.base.code import is_within
 from factory.base.findings import KeyPath, Question
 from factory.base.section import sections_below
 from factory.team.dag_questions import dag_questions
@@ -34,17 +35,16 @@ def find_by_asking(
         (file, path, question)
         for file in files
         for path, question in (*_of_sections(file), *(((), one) for one in dag_questions(file)))
+        if all(is_within(named, file.python_packages) for named in question.imports)
     ]
     asked += [(file, (), question) for file, question in further]
-    try:
-        values = answers([(one.function, one.argument) for _, _, one in asked], kept_in)
-    except UnansweredError as error:
-        for file in {file.path: file for file, _, _ in asked}.values():
-            yield file.source.problem(
-                "unanswered", 1, 1, f"not everything could be looked at: {error}"
-            )
-        return
+    values = answers([(one.function, one.argument) for _, _, one in asked], kept_in)
     for (file, path, question), value in zip(asked, values, strict=True):
+        if isinstance(value, UnansweredError):
+            yield file.source.problem(
+                "unanswered", 1, 1, f"not everything could be looked at: {value}"
+            )
+            continue
         for finding in question.tell(value):
             yield file.layers.locate(finding.below(path))
 

@@ -108,6 +108,11 @@ class TeamFile:
         """The team's name."""
         return self.team.team
 
+    @property
+    def python_packages(self) -> tuple[str, ...]:
+        """The packages whose code it may name."""
+        return _packages(self.platform.config, limits_of(self.platform.config, self.path.stem))
+
     def problem(
         self,
         name: str,
@@ -254,13 +259,12 @@ def _surroundings(
     platform: PlatformFile, limits: TeamLimits | None, team: str, environment: str | None
 ) -> Surroundings:
     config = platform.config
-    packages, operators = config.python_packages, config.operators
+    operators = config.operators
     if limits is not None:
-        packages = packages if limits.python_packages is None else limits.python_packages
         operators = operators if limits.operators is None else limits.operators
     return Surroundings(
         project=platform.project,
-        python_packages=packages,
+        python_packages=_packages(config, limits),
         plugins=config.plugins,
         data_folders=config.data_folders,
         internal_hosts=config.internal_hosts,
@@ -270,6 +274,11 @@ def _surroundings(
         team=team,
         environment=environment,
     )
+
+
+def _packages(config: PlatformConfig, limits: TeamLimits | None) -> tuple[str, ...]:
+    packages = None if limits is None else limits.python_packages
+    return config.python_packages if packages is None else packages
 
 
 def team_value(tree: YamlTree, platform: PlatformFile, environment: str | None) -> dict[str, Any]:

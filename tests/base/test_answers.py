@@ -1,12 +1,14 @@
 """Questions to code that is slow to import."""
 
+import importlib
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from factory.base import answers as module
-from factory.base.answers import Reply, UnansweredError, answers
+from factory.base.answers import Reply, UnansweredError, answers, forget
 
 HERE = "tests.base.test_answers"
 
@@ -24,6 +26,16 @@ def length(path: str) -> Reply:
     return Reply(len(Path(path).read_text()), (path,))
 
 
+def process(_: int) -> Reply:
+    """Say which process answers."""
+    return Reply(os.getpid())
+
+
+def imported(path: str) -> Reply:
+    """Say what a module has."""
+    return Reply(importlib.import_module(Path(path).stem).ANSWER, (path,))
+
+
 def fail(_: int) -> Reply:
     """Fail."""
     raise ValueError("there is no such number")
@@ -35,10 +47,6 @@ def asked(tmp_path, monkeypatch):
     monkeypatch.setenv("ASKED", str(file))
     forget()
     return file
-
-
-def forget():
-    module._REMEMBERED.clear()
 
 
 def test_answers_come_in_the_order_of_the_questions():
@@ -81,6 +89,35 @@ def test_where_answers_cannot_be_kept_they_are_given_all_the_same(tmp_path):
     assert answers([(f"{HERE}:double", 3)], tmp_path / "file" / "answers.json") == [6]
 
 
-def test_who_fails_is_named_with_the_reason():
-    with pytest.raises(UnansweredError, match=r"test_answers:fail failed: .*no such number"):
-        answers([(f"{HERE}:fail", 1)], None)
+def test_who_fails_is_named_with_the_reason_and_others_answer():
+    found = answers([(f"{HERE}:fail", 1), (f"{HERE}:double", 3)], None)
+    assert isinstance(found[0], UnansweredError)
+    assert re.search(r"test_answers:fail failed: .*no such number", str(found[0]))
+    assert found[1] == 6
+
+
+def test_who_failed_is_asked_again(tmp_path):
+    for _ in range(2):
+        [found] = answers([(f"{HERE}:fail", 1)], tmp_path / "answers.json")
+        assert "no such number" in str(found)
+
+
+def test_one_process_answers_all_rounds():
+    first, second = ([*answers([(f"{HERE}:process", n)], None)] for n in (1, 2))
+    assert first == second
+    assert first != [os.getpid()]
+
+
+def test_what_was_imported_is_imported_again_when_it_has_changed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = tmp_path / "of_the_team.py"
+    module.write_text("ANSWER = 1\n")
+    assert answers([(f"{HERE}:imported", str(module))], None) == [1]
+    module.write_text("ANSWER = 22\n")
+    assert answers([(f"{HERE}:imported", str(module))], None) == [22]
+
+
+def test_nothing_is_imported_from_the_folder_where_it_is_called(tmp_path, monkeypatch):
+    (tmp_path / "typing.py").write_text("raise SystemExit('code of the folder')")
+    monkeypatch.chdir(tmp_path)
+    assert answers([(f"{HERE}:double", 3)], None) == [6]
