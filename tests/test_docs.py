@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from factory.catalog import read_all
+from factory.team.codes import code_of
+from factory.team.questions import find_by_asking
 from factory.team.reader import read_platform
 
 PROJECT = Path(__file__).parents[1]
@@ -14,6 +16,9 @@ PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 PLATFORM_BLOCK = re.compile(r"^```yml\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+NOT_LOOKED_AT = code_of("not_looked_at")
+"""Pages name packages that are not installed here."""
 
 # Teams that blocks refer to, so that their links hold.
 OTHERS = {
@@ -67,6 +72,17 @@ def test_yaml_block_is_a_valid_team_file(block, tmp_path):
     found = read_all(tmp_path / "configs", "dev")
     assert not found.problems, "\n".join(str(problem) for problem in found.problems)
     assert team in found.teams
+
+
+def test_estimators_and_functions_of_yaml_blocks_are_as_they_are_written(tmp_path):
+    teams = []
+    for number, block in enumerate(blocks()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        team = as_project(block.values[0], folder)
+        teams.append(read_all(folder / "configs", "dev").teams[team])
+    found = [str(one) for one in find_by_asking(teams, None) if one.code != NOT_LOOKED_AT]
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("block", platform_blocks())

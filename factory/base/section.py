@@ -37,6 +37,7 @@ from factory.base.code import (
 )
 from factory.base.files import is_hidden
 from factory.base.findings import Finding, KeyPath, Question
+from factory.base.public_names import meant_path
 from factory.base.rules import with_rules
 from factory.base.texts import closest, did_you_mean, one_of
 
@@ -240,22 +241,33 @@ def _check_reference(value: str) -> str:
 
 def check_dotted_path(value: str, info: ValidationInfo) -> str:
     """The path as it is, if it is one and its package is allowed."""
+    surroundings = info.context
+    packages = surroundings.python_packages if isinstance(surroundings, Surroundings) else ()
     if not DOTTED_PATH.fullmatch(value):
         raise PydanticCustomError(
             "dotted_path",
             "{value} is not a dotted path: write `package.module.name`",
-            {"value": repr(value)},
+            {"value": repr(value), "suggestion": _meant(value, packages) or ""},
         )
     if not is_public(value):
         raise PydanticCustomError(
             "private",
             "`{value}` is private to its package: a name that starts with an underscore is not for others",
-            {"value": value, "advice": "name what the package documents"},
+            {
+                "value": value,
+                "suggestion": _meant(value, packages) or "",
+                "advice": "name what the package documents",
+            },
         )
-    surroundings = info.context
     if isinstance(surroundings, Surroundings):
         _check_package(value, surroundings.python_packages)
     return value
+
+
+def _meant(value: str, packages: tuple[str, ...]) -> str | None:
+    """The path of an allowed package that was probably meant."""
+    written = re.sub(r"\(.*\)$", "", value.strip())
+    return meant_path(written, packages) if re.fullmatch(r"[\w.]+", written) else None
 
 
 def _check_own_function(value: str) -> str:
@@ -293,7 +305,8 @@ def _check_package(value: str, packages: tuple[str, ...]) -> None:
     if is_within(value, packages):
         return
     package, _, rest = value.partition(".")
-    meant = closest(package, packages, likeness=0.75)
+    near = closest(package, packages, likeness=0.75)
+    meant = f"{near}.{rest}" if near else _meant(value, packages)
     advice = how_to_allow(package)
     raise PydanticCustomError(
         "package",
@@ -301,7 +314,7 @@ def _check_package(value: str, packages: tuple[str, ...]) -> None:
         {
             "value": value,
             "packages": ", ".join(packages) or "none",
-            "advice": f"did you mean `{meant}.{rest}`?" if meant else advice,
+            "advice": f"did you mean `{meant}`?" if meant else advice,
         },
     )
 

@@ -1,11 +1,15 @@
 """`{type: notifier}`: a notifier that is named by its dotted path."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from factory.base.calls import ask_about_call
+from factory.base.findings import Question
 from factory.base.rules import Broken, rule
 from factory.base.secrets import secrets_in
 from factory.base.section import check_dotted_path
@@ -63,6 +67,12 @@ class NamedNotifier(Notifier):
                     "advice": "put it into an Airflow connection, and pass the connection's id",
                 },
             )
+
+    def questions(self) -> Iterator[Question]:
+        """Whether the class takes the arguments."""
+        question = ask_about_call(self.call, self.arguments)
+        # Airflow's own may be named whatever packages are allowed.
+        yield replace(question, imports=()) if self.call.startswith(_PROVIDERS) else question
 
     def through_airflow(self, message: Message) -> AirflowNotifier:  # noqa: ARG002 - by templates
         """The notifier that is named, its arguments the team's templates."""

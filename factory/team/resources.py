@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from factory.base.findings import KeyPath
+from factory.base.calls import ask_about_call
+from factory.base.findings import KeyPath, Question
 from factory.base.rules import Broken
 from factory.base.section import FunctionPath, ListOf, Name, Section, Text
 
@@ -35,6 +36,11 @@ class PythonResource(_Resource):
     failed."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """What both functions are called with, by name."""
+
+    def questions(self) -> Iterator[Question]:
+        """Whether the functions take the arguments."""
+        yield ask_about_call(self.create, self.arguments, at="create")
+        yield ask_about_call(self.destroy, self.arguments, at="destroy", adds=("created",))
 
 
 class SqlResource(_Resource):

@@ -6,14 +6,16 @@ is the top-level package of the estimators that it trains, such as `lightning`; 
 which of them are its own. Whatever no trainer claims is taken to have scikit-learn's API.
 """
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from factory.base.errors import TerminalError
+from factory.base.findings import Question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +65,26 @@ class LoggedModel:
     packages: tuple[str, ...]
     """Top-level packages whose types the model may consist of, besides the library's own."""
     params: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class WrittenEstimator:
+    """An estimator as a search has it, or as one trial has it."""
+
+    path: str
+    """Its dotted path."""
+    params: Mapping[str, Any]
+    """Values by name, or what is to be tried for them."""
+    task: str
+    has_spaces: bool = False
+    """Whether a list holds values to try, and a mapping may be a range or a distribution."""
+    is_exhaustive: bool = True
+    """Whether each combination of the values is tried, and none of them may fail."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The estimator as the argument of a question; dates become texts."""
+        argument: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        return argument
 
 
 @dataclass(frozen=True)
@@ -136,6 +158,16 @@ class Trainer(ABC):
             PydanticCustomError: With its place below the estimator's section in `at`.
         """
         del estimator, params, surroundings, spaces
+
+    @classmethod
+    def questions(cls, written: WrittenEstimator) -> Iterable[Question]:
+        """What must be imported to know whether an estimator exists, and takes its parameters.
+
+        Findings are told by their way from the section that has `estimator` and `params`. The same is
+        asked about each trial before the first is trained.
+        """
+        del written
+        return ()
 
     @classmethod
     def project_file(cls, value: object) -> str | None:

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
+from factory.base.calls import ask_about_call
 from factory.base.digests import sha256
-from factory.base.findings import Finding
+from factory.base.findings import Finding, Question
 from factory.base.rules import Broken, rule
 from factory.base.section import (
     AddedLater,
@@ -18,6 +19,7 @@ from factory.base.section import (
     Section,
     Surroundings,
     Text,
+    sections_below,
 )
 from factory.data.transforms.transform import AnyTransform
 from factory.deploy.targets.target import AnyTarget
@@ -31,12 +33,12 @@ from factory.team.notify import Notify
 from factory.team.resources import Resources, check_resources
 from factory.team.schedule import InputsField, Schedule, ScheduleField
 from factory.trainers.dispatch import trainer_class, usable_cpus
-from factory.trainers.trainer import IMAGE_COLUMN, Trainer
+from factory.trainers.trainer import IMAGE_COLUMN, Trainer, WrittenEstimator
 from factory.training.backends.backend import AnyBackend
 from factory.training.division import Method, Split
 from factory.training.guard.section import Guards
 from factory.training.metrics import Goal, Metric, find_metric, known_metrics, unknown_metric
-from factory.training.search.strategy import AnySearch
+from factory.training.search.strategy import AnySearch, Estimator
 from factory.training.tasks import TASKS, LearningTask, TaskName
 
 TASKS_WITH_ROWS = ("split", "trial", "test")
@@ -225,6 +227,25 @@ class Model(Section):
             for name, bounds in limits.items():
                 if (bounded := _metric(name)) is not None:
                     yield from bounds.doubts_about(bounded, (*at, name))
+
+    def questions(self) -> Iterator[Question]:
+        """Whether its estimators exist, fit the task and take their parameters, and the preprocessing takes rows."""
+        is_exhaustive = self.search.tries_all and self.search.max_failed_trials == 0
+        for path, one in sections_below(self.search, ("search",)):
+            if isinstance(one, Estimator):
+                written = WrittenEstimator(
+                    one.estimator, one.params, self.task, one.has_spaces, is_exhaustive
+                )
+                for question in trainer_class(one.estimator).questions(written):
+                    yield question.below(path)
+        if self.preprocessing is not None:
+            yield ask_about_call(
+                self.preprocessing,
+                (),
+                at="preprocessing",
+                gets="the features",
+                takes_arguments=False,
+            )
 
     @property
     def when(self) -> Schedule:

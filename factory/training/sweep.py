@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from factory.base.answers import answer_here
 from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY
 from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
 from factory.models.tracking import Tracking, TrainingRun
+from factory.team.codes import code_of, is_warning
+from factory.trainers.dispatch import trainer_class
+from factory.trainers.trainer import WrittenEstimator
 from factory.training.guard.finding import Finding
 from factory.training.guard.known_rows import ARTIFACTS
 from factory.training.guard.scores import baseline
@@ -58,9 +62,10 @@ def plan_trials(
 
     Raises:
         TrackingError: The MLflow server does not answer.
-        TerminalError: The experiment was deleted.
+        TerminalError: The experiment was deleted, or more trials than may fail cannot be trained.
     """
     trials = model.search.expand()
+    refuse_wrong(trials, model)
     experiment_id = tracking.ensure_experiment(run.model)
     parent = tracking.start_parent(experiment_id, run, snapshots)
     tracking.log(
@@ -83,6 +88,35 @@ def plan_trials(
     return PlannedSweep(
         sweep=Sweep(experiment_id=experiment_id, parent_run_id=parent), trials=trials
     )
+
+
+def refuse_wrong(trials: Sequence[Trial], model: Model) -> None:
+    """Look at trials as `factory validate` looks at them, before one of them is trained.
+
+    Raises:
+        TerminalError: More of them cannot be trained than `search.max_failed_trials` allows, or none can.
+    """
+    wrong: dict[str, str] = {}
+    refused: set[int] = set()
+    for trial in trials:
+        written = WrittenEstimator(trial.estimator, trial.params, model.task)
+        for question in trainer_class(trial.estimator).questions(written):
+            for finding in question.tell(answer_here(question.function, question.argument)):
+                said = ": ".join(filter(None, (finding.message, finding.suggestion)))
+                if is_warning(code_of(finding.name)):
+                    logger.warning("%s: %s", trial.name, said)
+                else:
+                    wrong.setdefault(said, trial.name)
+                    refused.add(trial.index)
+    for said, name in wrong.items():
+        logger.error("%s: %s", name, said)
+    allowed = model.search.max_failed_trials
+    if refused and (len(refused) > allowed or len(refused) == len(trials)):
+        said, name = next(iter(wrong.items()))
+        raise TerminalError(
+            f"{len(refused)} of {len(trials)} trials cannot be trained, and `search.max_failed_trials` is "
+            f"{allowed}. {name}: {said}"
+        )
 
 
 class Selection(Result):

@@ -57,7 +57,7 @@ def test_notifier_that_hangs_is_not_waited_for(caplog):
 
 def test_what_is_no_notifier_is_not_called(caplog):
     assert send(MESSAGE, [{"type": "notifier", "call": "os.getcwd"}]) == 0
-    assert "os.getcwd is not defined in os" in caplog.text
+    assert "os.getcwd: it is not defined in os" in caplog.text
 
 
 def test_missing_provider_is_named(caplog, monkeypatch):

@@ -1,9 +1,11 @@
 """All teams together: links, sharing, cycles, columns, and who stays healthy."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from factory.base import answers
 from factory.catalog import check_project, read_all, read_one
 from factory.team.problems import ReadFailed
 from tests.team.folder import Folder, make_folder
@@ -294,6 +296,18 @@ def test_links_are_checked_in_every_environment(folder: Folder) -> None:
 
 def test_shipped_project_has_no_problems() -> None:
     assert check_project(Path(__file__).parents[2] / "configs") == []
+
+
+def test_the_second_round_starts_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = tmp_path / "configs"
+    shutil.copytree(Path(__file__).parents[2] / "configs", configs)
+    answers.forget()
+    assert check_project(configs) == []
+    answers.forget()
+    monkeypatch.setattr(answers, "_Process", None)
+    assert check_project(configs) == []
 
 
 REMOTE = """\

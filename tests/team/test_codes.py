@@ -19,7 +19,7 @@ models:
 """
 DEFAULTS = {
     "operators": "operators: ['*']\n",
-    "python_packages": "python_packages: [sklearn, fastai]\n",
+    "python_packages": "python_packages: [sklearn, fastai, harbour_models]\n",
 }
 CUSTOMERS = "datasets:\n  customers:\n    source: {type: csv, path: data/customers.csv}\n"
 FLEET = """\

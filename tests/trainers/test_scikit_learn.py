@@ -134,13 +134,17 @@ def test_random_preprocessing_gets_the_seed():
     ("estimator", "params", "message"),
     [
         ("sklearn.linear_mdel.Ridge", {}, "no module 'sklearn.linear_mdel'"),
-        ("sklearn.linear_model.LogisticRegresion", {}, "did you mean `LogisticRegression`"),
+        (
+            "sklearn.linear_model.LogisticRegresion",
+            {},
+            "did you mean `sklearn.linear_model.LogisticRegression`",
+        ),
         (LOGISTIC, {"max_iterr": 3}, "no parameter `max_iterr` \\(did you mean `max_iter`"),
         (LOGISTIC, {"C": -1.0}, "The 'C' parameter of LogisticRegression must be"),
         ("sklearn.preprocessing.StandardScaler", {}, "no `predict`"),
         ("sklearn.linear_model.Ridge", {}, "is a regressor, and the model's task is class"),
         ("json.dumps", {}, "is no estimator's class"),
-        ("math.pi", {}, "is not defined in math"),
+        ("math.pi", {}, "not defined in math"),
         ("collections.OrderedDict", {}, "is no estimator's class"),
     ],
 )

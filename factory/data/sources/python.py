@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from factory.base.calls import ask_about_call
 from factory.base.errors import TerminalError
+from factory.base.findings import Question
 from factory.base.objects import import_object
 from factory.base.section import FunctionPath, Text
 from factory.data.sources.source import IngestContext, Source
@@ -24,6 +26,10 @@ class PythonSource(Source):
     """What the function is called with, by name; texts may have templates."""
     attribute: Text | None = None
     """The part of the result that holds the rows, such as `frame` of scikit-learn's loaders."""
+
+    def questions(self) -> Iterator[Question]:
+        """Whether the function takes the arguments."""
+        yield ask_about_call(self.call, self.arguments)
 
     def read(self, context: IngestContext) -> "Rows":
         """Call the function; its rows are held in memory unless it returns an iterable."""

@@ -1,10 +1,13 @@
 """`transforms: [{type: python}]`."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from factory.base.calls import ask_about_call
 from factory.base.errors import TerminalError
+from factory.base.findings import Question
 from factory.base.objects import import_object
 from factory.base.section import FunctionPath
 from factory.data.transforms.transform import Transform, TransformContext
@@ -22,6 +25,10 @@ class PythonTransform(Transform):
     rows first."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """What the function is called with beside the rows, by name; texts may have templates."""
+
+    def questions(self) -> Iterator[Question]:
+        """Whether the function takes rows and the arguments."""
+        yield ask_about_call(self.call, self.arguments, gets="the rows")
 
     def describe(self) -> str:
         """The function."""

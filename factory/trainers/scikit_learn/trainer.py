@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from factory.base.errors import TerminalError
 from factory.base.files import whole_file
+from factory.base.findings import Question, as_findings
 from factory.base.objects import Component, build_estimator, fix_random_states, import_object
-from factory.trainers.trainer import Fitted, LoggedModel, Predictions, Rows, TrainedModel, Trainer
+from factory.trainers.trainer import (
+    Fitted,
+    LoggedModel,
+    Predictions,
+    Rows,
+    TrainedModel,
+    Trainer,
+    WrittenEstimator,
+)
 from factory.training.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -43,6 +52,16 @@ class ScikitLearnTrainer(Trainer):
         """See `Trainer.handles`: all that no other trainer has claimed."""
         del estimator
         return True
+
+    @classmethod
+    def questions(cls, written: WrittenEstimator) -> Iterator[Question]:
+        """See `Trainer.questions`."""
+        yield Question(
+            "factory.trainers.scikit_learn.estimator_check:answer",
+            written.as_json(),
+            as_findings,
+            imports=(written.path,),
+        )
 
     def fit(
         self,
@@ -134,18 +153,10 @@ class ScikitLearnTrainer(Trainer):
         return limits
 
     def _check_kind(self, path: str, estimator: Component) -> None:
-        from sklearn.base import is_classifier, is_regressor
+        from factory.trainers.scikit_learn.estimator_check import wrong_kind
 
-        if not hasattr(estimator, "predict"):
-            raise TerminalError(f"{path} has no `predict`: name a classifier or a regressor")
-        has_classes = TASKS[self.task].has_classes
-        is_other = is_regressor if has_classes else is_classifier
-        if is_other(estimator):
-            other = "regressor" if has_classes else "classifier"
-            raise TerminalError(
-                f"{path} is a {other}, and the model's task is {self.task}: "
-                "name an estimator of that kind, or change `task`"
-            )
+        for finding in wrong_kind(path, estimator, self.task):
+            raise TerminalError(f"{finding.message}: {finding.suggestion}")
 
     def _transformer(self, features: "pd.DataFrame", seed: int) -> Component:
         if self.preprocessing is None:

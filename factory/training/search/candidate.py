@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from factory.base.errors import TerminalError
 from factory.base.rules import rule
 from factory.base.section import Surroundings
+from factory.base.texts import closest
 from factory.trainers.dispatch import check_estimator
 from factory.training.search.strategy import Estimator
 
@@ -20,6 +21,8 @@ RANGES = ("linspace", "logspace")
 """Values at equal distances, by numpy's names: `{linspace: [start, stop, how many]}`."""
 DISTRIBUTIONS = ("uniform", "loguniform", "randint")
 """What values are drawn from, by scipy's names: `{uniform: [low, high]}`."""
+
+_LARGEST_EXPONENT = 300
 
 Space = dict[str, list[float]]
 
@@ -38,7 +41,25 @@ def _check_values(value: object) -> object:
         raise PydanticCustomError("space", "an empty list leaves nothing to try")
     if _is_space(value):
         _check_space(*next(iter(value.items())))
+    elif (meant := _misspelt(value)) is not None:
+        raise PydanticCustomError(
+            "space",
+            "there is no range or distribution `{value}`",
+            {"value": meant[0], "suggestion": meant[1], "at": (meant[0],), "on_key": True},
+        )
     return value
+
+
+def _misspelt(value: object) -> tuple[str, str] | None:
+    """The word of what is meant as a range and is none, and the one that is meant."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return None
+    ((kind, numbers),) = value.items()
+    is_range = (
+        isinstance(numbers, list) and len(numbers) in (2, 3) and all(map(_is_number, numbers))
+    )
+    meant = closest(str(kind).replace("_", ""), (*RANGES, *DISTRIBUTIONS), likeness=0.75)
+    return (str(kind), meant) if is_range and meant else None
 
 
 def _is_number(value: object) -> bool:
@@ -56,6 +77,15 @@ def _check_space(kind: str, numbers: object) -> None:
             "`{kind}` makes 1 to 1000 values, not {found}",
             {"kind": kind, "found": numbers[2]},
         )
+    if kind == "logspace" and max(map(abs, numbers[:2])) > _LARGEST_EXPONENT:
+        raise PydanticCustomError(
+            "space",
+            "`logspace` takes exponents of ten, and 10 to the power of {found} is no number",
+            {
+                "found": max(numbers[:2], key=abs),
+                "advice": "write [-3, 3, 7] for seven values from 0.001 to 1000",
+            },
+        )
     if arity == 2 and (numbers[0] >= numbers[1] or (kind == "loguniform" and numbers[0] <= 0)):
         positive = ", both above 0" if kind == "loguniform" else ""
         raise PydanticCustomError(
@@ -65,6 +95,8 @@ def _check_space(kind: str, numbers: object) -> None:
 
 class Candidate(Estimator):
     """An estimator and, per parameter, the values to try: a list, a range, or one fixed value."""
+
+    has_spaces = True
 
     params: dict[str, Annotated[Any, AfterValidator(_check_values)]] = Field(
         default_factory=dict, examples=[{"C": [0.1, 1.0]}, {"C": {"logspace": [-2, 2, 5]}}]

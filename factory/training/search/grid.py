@@ -25,6 +25,8 @@ class GridSearch(SearchStrategy):
 
     limited = ("the grid makes", "candidates")
 
+    tries_all = True
+
     strategy: Literal["grid"]
     candidates: ListOf[Candidate] = Field(min_length=1)
     """Estimators, each with the values to combine."""

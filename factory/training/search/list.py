@@ -24,6 +24,8 @@ class ListSearch(SearchStrategy):
 
     limited = ("the list has", "trials")
 
+    tries_all = True
+
     strategy: Literal["list"]
     trials: ListOf[ListedTrial] = Field(min_length=1)
     """The hyperparameter sets, each with its estimator."""

@@ -52,6 +52,9 @@ class Estimator(Section):
     params: dict[str, Any] = Field(default_factory=dict)
     """Its parameters by name; those that are left out have the library's defaults."""
 
+    has_spaces: ClassVar[bool] = False
+    """Whether a list holds values to try, and a mapping may be a range or a distribution."""
+
 
 class SearchStrategy(Section):
     """Which hyperparameter sets a model tries.
@@ -62,6 +65,9 @@ class SearchStrategy(Section):
 
     limited: ClassVar[tuple[str, str]] = ("the search makes", "max_trials")
     """What a message says before the number of trials, and the field at which it points."""
+
+    tries_all: ClassVar[bool] = False
+    """Whether each combination of the values of an estimator is a trial."""
 
     parallel_trials: Annotated[int, NotTrained(is_read=True)] = Field(default=2, ge=1, le=1024)
     """How many trials run at the same time."""

@@ -1,0 +1,204 @@
+"""Whether an estimator that a team file names exists, fits the task, and takes its parameters.
+
+Asked in a process of its own when files are validated, and by a training run before its first trial.
+"""
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from factory.base.answers import Reply
+from factory.base.calls import not_there
+from factory.base.findings import Finding
+from factory.base.objects import (
+    Component,
+    NoSuchObjectError,
+    files_of,
+    import_object,
+    is_estimator_class,
+    known_params,
+)
+from factory.base.public_names import meant_path
+from factory.base.texts import closest, did_you_mean, one_of
+from factory.trainers.scikit_learn.combination_check import find_combinations
+from factory.trainers.scikit_learn.value_check import find_values
+from factory.trainers.trainer import WrittenEstimator
+from factory.training.tasks import TASKS
+
+_CLASSIFIER, _REGRESSOR = "classifier", "regressor"
+_MIXINS = {
+    _CLASSIFIER: ("ClassifierMixin", "it predicts classes"),
+    _REGRESSOR: ("RegressorMixin", "it predicts numbers"),
+    "clusterer": ("ClusterMixin", "it groups rows without a target"),
+    "outlier_detector": ("OutlierMixin", "it looks for outliers without a target"),
+    "density_estimator": ("DensityMixin", "it learns a density without a target"),
+}
+"""What scikit-learn's estimators are, by the class that says so, and what that means."""
+_COUNTERPARTS = {
+    "LinearRegression": "LogisticRegression",
+    "SGDOneClassSVM": "SGDClassifier",
+    "SVR": "SVC",
+    "LinearSVR": "LinearSVC",
+    "NuSVR": "NuSVC",
+    "Ridge": "RidgeClassifier",
+    "RidgeCV": "RidgeClassifierCV",
+    "LogisticRegression": "LinearRegression",
+    "LogisticRegressionCV": "RidgeCV",
+    "IsolationForest": "RandomForestClassifier",
+}
+"""Estimators of the other kind that learn in the same way, where the name does not say so."""
+_EXAMPLES = {
+    _CLASSIFIER: "sklearn.ensemble.RandomForestClassifier",
+    _REGRESSOR: "sklearn.ensemble.RandomForestRegressor",
+}
+
+
+def answer(argument: Mapping[str, Any]) -> Reply:
+    """What is wrong with an estimator; the argument is that of `WrittenEstimator.as_json`."""
+    written = WrittenEstimator(**argument)
+    found = [finding.as_json() for finding in find(written)]
+    return Reply(found, files_of(written.path))
+
+
+def find(written: WrittenEstimator) -> Iterator[Finding]:
+    """What is wrong with an estimator and its parameters, as they are written."""
+    try:
+        factory = import_object(written.path)
+    except NoSuchObjectError as error:
+        yield not_there(error, written.path, ("estimator",), "estimator")
+        return
+    if not is_estimator_class(factory) or inspect.isabstract(factory):
+        yield _no_estimator(written.path, factory)
+        return
+    found = [*wrong_kind(written.path, factory, written.task), *_names(written, factory)]
+    wrong = {finding.path[1] for finding in found if finding.path[:1] == ("params",)}
+    known = {name: value for name, value in written.params.items() if name not in wrong}
+    found += find_values(factory, known, has_spaces=written.has_spaces)
+    yield from found
+    if not found:
+        yield from find_combinations(factory, written)
+
+
+def wrong_kind(path: str, estimator: Component, task: str) -> Iterator[Finding]:
+    """That an estimator, or its class, does not predict what the task is about.
+
+    Of an estimator that does not say what it is, such as one of another package, nothing is found.
+    """
+    factory = estimator if inspect.isclass(estimator) else type(estimator)
+    name, at = factory.__name__, ("estimator",)
+    wanted = _CLASSIFIER if TASKS[task].has_classes else _REGRESSOR
+    advice = f"name a {wanted}, such as {_EXAMPLES[wanted]}"
+    if not hasattr(estimator, "predict"):
+        what = "prepares rows, and " if hasattr(factory, "transform") else ""
+        message = f"{name} {what}has no `predict`, so that it cannot be trained for a {task}"
+        yield Finding("estimator", at, message, advice)
+        return
+    kinds = _kinds(estimator)
+    if not kinds or wanted in kinds:
+        return
+    kind = kinds[0]
+    counterpart = _counterpart(path, factory, wanted)
+    suggestion = f"did you mean `{counterpart}`?" if counterpart else advice
+    if kind in (_CLASSIFIER, _REGRESSOR):
+        others = next(
+            one.name for one in TASKS.values() if one.has_classes == (kind == _CLASSIFIER)
+        )
+        suggestion += (
+            f" Or write `task: {others}`" if counterpart else f", or write `task: {others}`"
+        )
+    else:
+        kind = kind.replace("_", " ")
+    article = "an" if kind[0] in "aeiou" else "a"
+    message = f"{name} is {article} {kind}, and the model's task is {task}"
+    yield Finding("estimator", at, message, suggestion)
+
+
+def _kinds(estimator: Component) -> list[str]:
+    from sklearn import base
+
+    factory = estimator if inspect.isclass(estimator) else type(estimator)
+    kinds = [
+        kind for kind, (mixin, _) in _MIXINS.items() if issubclass(factory, getattr(base, mixin))
+    ]
+    if not kinds and isinstance(said := getattr(factory, "_estimator_type", None), str):
+        kinds = [said]
+    if not kinds and not inspect.isclass(estimator):
+        # Those around another estimator are what that is.
+        kinds = [_CLASSIFIER] * base.is_classifier(estimator)
+        kinds += [_REGRESSOR] * base.is_regressor(estimator)
+    return [kind for kind in kinds if kind in _MIXINS]
+
+
+def _counterpart(path: str, factory: type, wanted: str) -> str | None:
+    name = factory.__name__
+    pair = ("Regressor", "Classifier") if wanted == _CLASSIFIER else ("Classifier", "Regressor")
+    other = _COUNTERPARTS.get(name) or name.replace(*pair)
+    if other == name:
+        other = next((one for one, two in _COUNTERPARTS.items() if two == name), "")
+    found = meant_path(f"{path.rpartition('.')[0]}.{other}", (path.partition(".")[0],))
+    if found is None or found.rpartition(".")[2] != other:
+        return None
+    try:
+        return found if wanted in _kinds(import_object(found)) else None
+    except NoSuchObjectError:
+        return None
+
+
+def _no_estimator(path: str, found: object) -> Finding:
+    name = path.rpartition(".")[2]
+    if inspect.isabstract(found):
+        what = f"`{path}` is only what other estimators are made from"
+    elif inspect.isclass(found):
+        what = f"`{path}` is no estimator: it has not both `fit` and `get_params`"
+    else:
+        kind = "function" if inspect.isroutine(found) else type(found).__name__
+        what = f"`{path}` is a {kind}, and no estimator's class"
+    module = inspect.getmodule(found)
+    classes = (
+        [one for one, value in vars(module).items() if is_estimator_class(value)] if module else []
+    )
+    near = closest(name.replace("_", ""), classes, likeness=0.75)
+    meant = meant_path(near, (path.partition(".")[0],)) if near else None
+    advice = (
+        f"did you mean `{meant}`?" if meant else f"name a class such as {_EXAMPLES[_CLASSIFIER]}"
+    )
+    return Finding("estimator", ("estimator",), what, advice)
+
+
+def _names(written: WrittenEstimator, factory: type) -> Iterator[Finding]:
+    """Parameters that the estimator does not have, and those that it needs."""
+    known = known_params(factory)
+    if known is None:
+        return
+    name = factory.__name__
+    unknown = [one for one in written.params if one not in known]
+    inner = _inner(factory) if any("__" in one for one in unknown) else ()
+    for one in unknown:
+        if one in inner:
+            continue
+        choices = [*known, *(inner if "__" in one else ())]
+        message = f"{name} has no parameter `{one}`"
+        advice = did_you_mean(one, choices, f"it has {one_of(sorted(known)) or 'none'}")
+        yield Finding("params", ("params", one), message, advice, on_key=True)
+    for one, parameter in known.items():
+        is_needed = parameter.default is parameter.empty and parameter.kind in (
+            parameter.POSITIONAL_OR_KEYWORD,
+            parameter.KEYWORD_ONLY,
+        )
+        if is_needed and one not in written.params:
+            advice = f"add `{one}` to `params`"
+            if one in ("estimator", "estimators", "steps", "kernel", "transformers"):
+                advice = (
+                    "no text can be one: write a class in a package of your own that fills it in"
+                )
+            message = f"{name} cannot be made without `{one}`"
+            yield Finding("params", ("estimator",), message, advice)
+
+
+def _inner(factory: type) -> Iterable[str]:
+    """The parameters of what is in an estimator by default, such as `base__C`."""
+    try:
+        names: Iterable[str] = factory().get_params(deep=True)
+    except Exception:  # noqa: BLE001 - whatever a class wants that cannot be made without parameters
+        return ()
+    return [name for name in names if "__" in name]
