@@ -217,12 +217,13 @@ def _check_name(value: str) -> str:
             "name",
             "{value} is not a name: use lower-case letters, digits and underscores, "
             "starting with a letter, at most 63 characters",
-            {"value": repr(value), "suggestion": _as_name(value)},
+            {"value": repr(value), "suggestion": as_name(value)},
         )
     return value
 
 
-def _as_name(value: str) -> str:
+def as_name(value: str) -> str:
+    """The name that is nearest to a text; empty where there is none."""
     name = re.sub(r"[^a-z0-9_]+", "_", value.lower()).strip("_")[:63]
     return name if NAME.fullmatch(name) else ""
 

@@ -43,3 +43,28 @@ def quoted(value: str) -> str:
     """A value as it is; in quotes where nobody would see otherwise what it is: blanks at an end, or nothing at all."""
     hides = value != " ".join(value.split()) or value in ("", "null") or not value.isprintable()
     return repr(value) if hides else value
+
+
+def shown(value: object, longest: int = 60) -> str:
+    """A value that somebody else has written, in one line for a terminal or a page.
+
+    What would move the cursor, change colours or turn the reading direction is written as an escape.
+
+    Args:
+        value: Anything; its `str` is shown.
+        longest: Characters; the rest becomes `…`.
+    """
+    text = str(value)
+    # Escapes are longer than what they stand for, so that what is cut here is not shown anyway.
+    cut = text[: longest + 1]
+    safe = "".join(sign if sign.isprintable() else _escaped(sign) for sign in cut)
+    return safe if len(text) <= longest and len(safe) <= 2 * longest else f"{safe[: longest - 1]}…"
+
+
+def in_quotes(value: object, longest: int = 60) -> str:
+    """`shown`, between quotation marks."""
+    return f"'{shown(value, longest)}'"
+
+
+def _escaped(sign: str) -> str:
+    return sign.encode("unicode_escape").decode("ascii")

@@ -15,6 +15,7 @@ COMMANDS = {
     "up": "Start MLflow and Airflow here and keep them running; Ctrl-C stops them.",
     "validate": "Check team files: every problem with its line, and what to write instead.",
     "explain": "Say what a code of `factory validate` means, with an example.",
+    "inspect": "Look at a file, an address or a dataset: how it is written, its columns, and the YAML that reads it.",
     "render": "Print the DAGs of a team as dag-factory YAML: exactly what is built.",
     "run": "Run one DAG here and now, without a scheduler; datasets that it lacks are produced first.",
     "serve": "Answer requests for predictions with the models that are in production.",

@@ -28,7 +28,7 @@ def _check(value: object, path: KeyPath) -> Iterator[Finding]:
             below = (*path, key)
             if not is_named and _is_literal_secret(key, child):
                 yield Finding("secret", below, f"`{key}` is a secret, in a file", _ADVICE)
-            elif isinstance(child, str) and _CONNECTION.fullmatch(str(key)):
+            elif not is_named and isinstance(child, str) and _CONNECTION.fullmatch(str(key)):
                 yield from _check_connection(str(key), child, below)
             else:
                 yield from _check(child, below)

@@ -1,8 +1,8 @@
 """`source: {type: csv}`."""
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -11,7 +11,7 @@ from factory.data.sources.csv_dialect import CsvDialect
 from factory.data.sources.files import FileSource, FilesToRead
 
 if TYPE_CHECKING:
-    from factory.data.sources.text_columns import Reading
+    from factory.data.sources.text_columns import Reading, TextColumns
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,19 @@ _SOME_FILES = 8
 
 class DoubtfulColumnError(TerminalError):
     """A column that is numbers or dates but for a few values, where `on_doubt` is `halt`."""
+
+
+@dataclass(frozen=True)
+class CsvTexts:
+    """CSV files as columns of text."""
+
+    reading: FilesToRead
+    """The files as DuckDB can read them."""
+    options: Mapping[str, Any]
+    """DuckDB's options for doing so."""
+    names: Sequence[str]
+    """The columns' names."""
+    columns: "TextColumns"
 
 
 class CsvSource(CsvDialect, FileSource):
@@ -38,22 +51,12 @@ class CsvSource(CsvDialect, FileSource):
     def query(self, read: FilesToRead) -> str:
         """The SQL that reads the files, with the declared types, and those that their texts have."""
         from factory.data.sources.declared_columns import read_declared, wider_numbers
-        from factory.data.sources.text_columns import TextColumns
-        from factory.data.sources.text_forms import Writing
         from factory.lake.engine import canonical_type, quote
 
-        copies = self.copies(read.files, read.scratch)
-        options = self.options(read.files, copied=copies != list(read.files))
-        reading = replace(read, files=copies)
-        names = self._names(reading, options)
+        texts = self.texts(read)
+        reading, options, names, columns = texts.reading, texts.options, texts.names, texts.columns
         known = read.types.columns
         kinds = {name: canonical_type(known[name]) for name in names if name in known}
-        columns = TextColumns(
-            read.connection,
-            reading.by("read_csv", all_varchar=True, union_by_name=True, **options),
-            _some_rows(reading, options),
-            Writing(self.decimal, self.thousands, self.date_format, self.timestamp_format),
-        )
         found = columns.readings([name for name in names if name not in kinds])
         self._tell(found.values())
         if read.types.may_widen:
@@ -74,6 +77,23 @@ class CsvSource(CsvDialect, FileSource):
             _refuse(read, query, declared.broken)
         replaced = ", ".join(f"{sql} as {quote(name)}" for name, sql in expressions.items())
         return f"select * replace ({replaced}) from ({query})" if replaced else query  # noqa: S608
+
+    def texts(self, read: FilesToRead) -> "CsvTexts":
+        """The files' columns as text, of which nobody has said yet what they are."""
+        from factory.data.sources.text_columns import TextColumns
+        from factory.data.sources.text_forms import Writing
+
+        copies = self.copies(read.files, read.scratch)
+        options = self.options(read.files, copied=copies != list(read.files))
+        reading = replace(read, files=copies)
+        names = self._names(reading, options)
+        columns = TextColumns(
+            read.connection,
+            reading.by("read_csv", all_varchar=True, union_by_name=True, **options),
+            _some_rows(reading, options),
+            Writing(self.decimal, self.thousands, self.date_format, self.timestamp_format),
+        )
+        return CsvTexts(reading, options, names, columns)
 
     def _names(self, read: FilesToRead, options: Mapping[str, Any]) -> list[str]:
         import duckdb

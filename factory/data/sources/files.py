@@ -105,6 +105,7 @@ class FileSource(Source):
         types: KnownTypes,
         *,
         compressed: bool = True,
+        most_rows: int | None = None,
     ) -> "Rows":
         """Stream files into a parquet file.
 
@@ -114,6 +115,7 @@ class FileSource(Source):
             target: The parquet file to make.
             types: Types of columns, where the format has none of its own.
             compressed: Whether `.gz` and `.zst` files are unpacked on the way.
+            most_rows: How many of their first rows to read; all when left out.
 
         Raises:
             UnreadableFileError: A file is broken; names it, and the line where there is one.
@@ -131,7 +133,8 @@ class FileSource(Source):
         ):
             try:
                 read = FilesToRead(connection, files, types, options, Path(scratch))
-                return write_rows(connection.sql(self.query(read)), target)
+                rows = connection.sql(self.query(read))
+                return write_rows(rows if most_rows is None else rows.limit(most_rows), target)
             except (duckdb.Error, pa.ArrowException) as error:
                 raise UnreadableFileError(self._explained(error, files, project, types)) from error
 

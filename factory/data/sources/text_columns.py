@@ -349,7 +349,10 @@ class TextColumns:
         key = "timestamp_format" if "%H" in formats[0] else "date_format"
         raise AmbiguousDatesError(
             f"column {name!r}: {example!r} is {meanings}, and no value of the column tells which: write "
-            f"`{key}: '{formats[0]}'` in `source`, or the other one; or declare the column as text in `columns`"
+            f"`{key}: '{formats[0]}'` in `source`, or the other one; or declare the column as text in `columns`",
+            name,
+            example,
+            formats,
         )
 
     def _doubt_about_numbers(self, name: str, values: int, facts: _Facts) -> Doubt | None:

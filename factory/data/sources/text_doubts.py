@@ -14,6 +14,13 @@ SHOWN = 5
 class AmbiguousDatesError(TerminalError):
     """Dates that can be read in more than one way."""
 
+    def __init__(self, message: str, column: str, example: str, formats: Sequence[str]) -> None:
+        super().__init__(message)
+        self.column = column
+        self.example = example
+        self.formats = tuple(formats)
+        """The formats that every value of the column has, in strptime's words."""
+
 
 @dataclass(frozen=True)
 class Doubt:
@@ -34,7 +41,7 @@ class Doubt:
         others = self.different - len(self.found[:SHOWN])
         more = f" and {others:,} other {'value' if others == 1 else 'values'}" if others else ""
         return (
-            f"{self.column!r} is {_percent(self.share)} {self.what}, and stays text because of {shown}"
+            f"{self.column!r} is {percent(self.share)} {self.what}, and stays text because of {shown}"
             f"{more}: {self.advice}"
         )
 
@@ -70,7 +77,8 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share in words: `98.9 %`."""
     # 999,999 of a million are not 100 %.
     text = f"{100 * share:.4g}"
     return "nearly 100 %" if text == "100" and share < 1 else f"{text} %"

@@ -1,12 +1,12 @@
 """Guards that look at one feature at a time."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from factory.data.roles import is_identifier, words
 from factory.training.guard.finding import Action, Finding, Guard
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ _FOLDS = 5
 _LEAVES = 256
 _NAMED = 8
 """Features that one message names."""
-_ID = re.compile(r"(^|_)(id|uuid|guid|key|nr|no|number|code)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,29 +187,12 @@ class Identifiers(Guard):
             different = values.nunique()
             if len(values) < self.rows or different < self.distinct * len(values):
                 continue
-            if _is_identifier(name, values):
+            if is_identifier(name, values):
                 found.append(f"{name!r} ({different} values in {len(values)} rows)")
         if found:
             yield self.found(
                 f"{_named(found)} tell rows apart, and say nothing of new ones: leave them out of `features`"
             )
-
-
-def _is_identifier(name: str, values: Any) -> bool:
-    import pandas as pd
-
-    if not pd.api.types.is_numeric_dtype(values):
-        is_text = not pd.api.types.is_datetime64_any_dtype(values)
-        return is_text and _words(values) < 3
-    if not bool((values % 1 == 0).all()):
-        return False
-    is_dense = values.max() - values.min() < 1.5 * len(values)
-    return is_dense or _ID.search(name) is not None
-
-
-def _words(values: Any) -> float:
-    """How many words a text has, on average."""
-    return float(values.astype(str).str.split().str.len().mean())
 
 
 class FreeText(Guard):
@@ -233,8 +215,8 @@ class FreeText(Guard):
                 continue
             values = columns.table.column(name).drop_null().to_pandas()
             different = values.nunique()
-            if different >= self.distinct and (words := _words(values)) >= self.words:
-                found.append(f"{name!r} ({different} different texts of {words:.0f} words)")
+            if different >= self.distinct and (average := words(values)) >= self.words:
+                found.append(f"{name!r} ({different} different texts of {average:.0f} words)")
         if found:
             yield self.found(
                 f"{_named(found)} hold sentences, and each is a category of its own to the default "

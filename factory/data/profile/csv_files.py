@@ -1,0 +1,293 @@
+"""CSV files that nobody has described: how they are written, and how each column is read.
+
+Options are tried on the source that runs read with: what makes more columns numbers or dates, and none less, is kept.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from factory.base.texts import in_quotes
+from factory.data.profile.layout import Layout, layout_of
+from factory.data.profile.samples import Sample
+from factory.data.sources.csv import CsvSource
+from factory.data.sources.files import FilesToRead
+from factory.data.sources.source import KnownTypes
+from factory.data.sources.text_columns import Reading
+from factory.data.sources.text_doubts import AmbiguousDatesError, Doubt
+from factory.data.sources.text_forms import NO_VALUE, Writing, dates
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_FRACTION = re.compile(r"[+-]?[0-9]*([.,])(?![0-9]{3}$)[0-9]+|[+-]?0([.,])[0-9]+")
+"""A number with one mark, behind which no three digits are, so that it is no mark of thousands."""
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(([,.' ])[0-9]{3})(\2[0-9]{3})*(?:([.,])[0-9]+)?")
+_WITH_NAMES = (
+    "%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d.%b.%Y", "%b %Y",
+    "%a, %d %b %Y", "%d. %B %Y",
+)  # fmt: skip
+"""Formats of dates with the names of months."""
+_WITH_HOURS = (
+    "%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M", "%d %b %Y %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p",
+    "%d/%b/%Y:%H:%M:%S", "%b %d %Y %H:%M:%S",
+)  # fmt: skip
+_TRIALS = 12
+_GAIN = 1e-6
+"""Less is how numbers are rounded."""
+_SOME_VALUES = 1000
+
+
+@dataclass(frozen=True)
+class CsvReading:
+    """How CSV files are read, and what tells so."""
+
+    options: Mapping[str, Any]
+    """Fields of `CsvDialect` for files as they lie there, those that are as by default left out."""
+    reasons: Mapping[str, str]
+    """What tells so, by field."""
+    readings: Mapping[str, Reading]
+    """How each column is read, but for those whose dates are ambiguous."""
+    ambiguous: Mapping[str, AmbiguousDatesError]
+    named_dates: Mapping[str, tuple[str, str]]
+    """Columns of text that one format of dates would read, which it cannot beside others: a value, and the format."""
+    settled: Mapping[str, Doubt]
+    """What was in doubt of columns before an option was found that reads them."""
+    layout: Layout
+    source: CsvSource
+    """The source that reads the copies."""
+
+    @property
+    def declared(self) -> dict[str, str]:
+        """The types to declare, without which the files would be refused."""
+        return dict.fromkeys(self.ambiguous, "VARCHAR")
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """The columns as they are read with some options."""
+
+    options: Mapping[str, Any]
+    names: Sequence[str]
+    readings: Mapping[str, Reading]
+    ambiguous: Mapping[str, AmbiguousDatesError]
+    texts: Mapping[str, Sequence[str]]
+    """Some values of each column that stays text."""
+
+    @property
+    def typed(self) -> set[str]:
+        """The columns that are something else than text."""
+        return {
+            name
+            for name in self.readings
+            if name not in self.texts and not self.readings[name].is_empty
+        }
+
+    @property
+    def empty(self) -> set[str]:
+        """The columns without any value."""
+        return {name for name, reading in self.readings.items() if reading.is_empty}
+
+    @property
+    def progress(self) -> float:
+        """How many columns are settled; one that is nearly numbers counts as far as it is."""
+        doubts = sum(reading.doubt.share for reading in self.readings.values() if reading.doubt)
+        return len(self.typed) + len(self.empty) + doubts
+
+    def is_better_than(self, other: "_Trial") -> bool:
+        """Whether more is settled, and no column has lost its type."""
+        gain = self.progress - other.progress
+        return other.typed - self.empty <= self.typed and (
+            gain > _GAIN or (gain >= 0 and len(self.ambiguous) < len(other.ambiguous))
+        )
+
+
+def read_csv_files(sample: Sample, scratch: Path, connection: "DuckDBPyConnection") -> CsvReading:
+    """Find out how some files are written.
+
+    Args:
+        sample: Their copies.
+        scratch: A folder for further copies.
+        connection: To look into them.
+
+    Raises:
+        duckdb.Error: A line does not have the columns of the others.
+        TerminalError: The files are not written alike, or their header has a name twice.
+    """
+    layout = layout_of(sample.lines, is_whole=sample.is_head_whole)
+    read = FilesToRead(connection, sample.files, KnownTypes(), {}, scratch)
+    found = _look(read, dict(layout.options))
+    reasons = dict(layout.reasons)
+    settled: dict[str, Doubt] = {}
+    # Each option that helps may show what else there is to say.
+    for _ in range(_TRIALS):
+        for options, told in _suggestions(found, connection):
+            trial = _look(read, {**found.options, **options})
+            if trial.is_better_than(found):
+                settled |= _doubts(found)
+                found, reasons = trial, {**reasons, **told}
+                break
+        else:
+            break
+    options, reasons = _as_they_lie(sample, found.options, reasons)
+    source = _source(found.options)
+    return CsvReading(
+        options,
+        reasons,
+        found.readings,
+        found.ambiguous,
+        {name: (value, form) for name, _, form, value in _named_dates(found, connection)},
+        {name: doubt for name, doubt in settled.items() if name in found.typed},
+        layout,
+        source,
+    )
+
+
+def _doubts(trial: _Trial) -> dict[str, Doubt]:
+    return {name: reading.doubt for name, reading in trial.readings.items() if reading.doubt}
+
+
+def _source(options: Mapping[str, Any]) -> CsvSource:
+    return CsvSource.model_validate(
+        {"type": "csv", "path": "sample", "on_doubt": "text", **options}
+    )
+
+
+def _as_they_lie(
+    sample: Sample, options: Mapping[str, Any], reasons: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What must be said of the files beside what is said of their copies."""
+    encoding = {"encoding": sample.encoding.name} if sample.encoding.name != "utf-8" else {}
+    told = {"encoding": sample.encoding.reason}
+    if sample.packing:
+        told["compression"] = f"the file begins as {sample.packing} does"
+    return {**encoding, **options}, {**told, **reasons}
+
+
+def _look(read: FilesToRead, options: Mapping[str, Any]) -> _Trial:
+    texts = _source(options).texts(read)
+    ambiguous: dict[str, AmbiguousDatesError] = {}
+    while True:
+        try:
+            readings = texts.columns.readings(
+                [name for name in texts.names if name not in ambiguous]
+            )
+            break
+        except AmbiguousDatesError as error:
+            ambiguous[error.column] = error
+    from factory.lake.engine import quote
+
+    kept = [
+        name for name, one in readings.items() if one.expression == quote(name) and not one.is_empty
+    ]
+    values = {name: _some_values(read.connection, texts.columns.some, name) for name in kept}
+    return _Trial(options, texts.names, readings, ambiguous, values)
+
+
+def _some_values(connection: "DuckDBPyConnection", some: str, name: str) -> list[str]:
+    from factory.lake.engine import quote
+
+    column = quote(name)
+    query = (
+        f"select distinct {column} from ({some}) where {column} is not null limit {_SOME_VALUES}"  # noqa: S608
+    )
+    return [value for (value,) in connection.sql(query).fetchall()]
+
+
+def _suggestions(
+    found: _Trial, connection: "DuckDBPyConnection"
+) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Options that may help, the surest first, and why each."""
+    doubts = list(_doubts(found).values())
+    others = [value.strip() for doubt in doubts for value, _ in doubt.found]
+    missing = sorted({value for value in others if value.lower() in NO_VALUE})
+    known = found.options.get("null_values", ("",))
+    if missing:
+        values = ("", *dict.fromkeys([*known[1:], *missing]))
+        counts = ", ".join(
+            f"{_count(doubts, value):,} × {in_quotes(value, 12)}" for value in missing[:5]
+        )
+        yield (
+            {"null_values": values},
+            {"null_values": f"{counts} among what is else numbers or dates"},
+        )
+    yield from _marks(found, others)
+    yield from _formats(found, connection)
+
+
+def _count(doubts: Sequence[Any], value: str) -> int:
+    return sum(count for doubt in doubts for one, count in doubt.found if one.strip() == value)
+
+
+def _marks(found: _Trial, others: Sequence[str]) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Decimal marks, and marks of thousands, that some values can have been written with."""
+    texts = [*others, *(value.strip() for values in found.texts.values() for value in values)]
+    decimal, thousands = found.options.get("decimal", "."), found.options.get("thousands")
+    fractions = next(
+        (one for one in texts if (m := _FRACTION.fullmatch(one)) and "," in m[0]), None
+    )
+    if decimal == "." and fractions:
+        yield (
+            {"decimal": ","},
+            {"decimal": f"{in_quotes(fractions, 20)} and others have it before their fraction"},
+        )
+    if thousands:
+        return
+    for value in texts:
+        match = _GROUPED.fullmatch(value)
+        if not match:
+            continue
+        mark, end = match[2], match[4]
+        # `1,234` alone can be either; a second group, or another mark behind, tells.
+        if not (match[3] or end or (decimal == "," and mark == ".") or mark in "' "):
+            continue
+        options: dict[str, Any] = {"thousands": mark}
+        if end == "," or (end is None and mark == "."):
+            options["decimal"] = ","
+        if options.get("decimal", decimal) != mark and end != mark:
+            yield options, dict.fromkeys(options, f"{in_quotes(value, 20)} and others are written so")
+            return
+
+
+def _formats(
+    found: _Trial, connection: "DuckDBPyConnection"
+) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    """Formats of dates that other columns have, and formats with the names of months."""
+    from factory.lake.engine import literal
+
+    expressions = [reading.expression for reading in found.readings.values()]
+    for name, error in found.ambiguous.items():
+        for form in error.formats:
+            if any(literal(form) in expression for expression in expressions):
+                why = f"{in_quotes(name, 30)} can be read in several ways, and other columns are written so"
+                key = "timestamp_format" if "%H" in form else "date_format"
+                yield {key: form}, {key: why}
+    for name, key, form, value in _named_dates(found, connection):
+        if key not in found.options:
+            yield (
+                {key: form},
+                {key: f"{in_quotes(value, 30)} and others of {in_quotes(name, 30)} are written so"},
+            )
+
+
+def _named_dates(
+    found: _Trial, connection: "DuckDBPyConnection"
+) -> Iterator[tuple[str, str, str, str]]:
+    """Columns of text that a format with the names of months reads: column, option, format, and a value."""
+    formats = [("date_format", form) for form in _WITH_NAMES]
+    formats += [("timestamp_format", form) for form in _WITH_HOURS]
+    for name, values in found.texts.items():
+        known = [value for value in values if value.strip().lower() not in NO_VALUE]
+        if not known or not any(sign.isdigit() for sign in known[0]):
+            continue
+        for key, form in formats:
+            test = dates("value", replace(Writing(), **{key: form}))[form].test
+            rows = connection.execute(
+                f"select count(*) from (select unnest(?::varchar[]) as value) where {test}",  # noqa: S608
+                [known],
+            ).fetchall()
+            if rows == [(len(known),)]:
+                yield name, key, form, known[0]
+                break

@@ -1,0 +1,38 @@
+"""What the values of a column seem to be for: to tell rows apart, or to say something in sentences.
+
+Guards before promotion and `factory inspect` ask the same, each with limits of its own.
+"""
+
+import re
+from typing import Any
+
+_ID = re.compile(r"(^|[_ .-])(id|uuid|guid|key|nr|no|number|code)$", re.IGNORECASE)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def is_identifier(name: str, values: Any) -> bool:
+    """Whether values that nearly all differ are numbers or names of their rows.
+
+    Args:
+        name: The column's name, which tells of numbers that are not counted without gaps.
+        values: A pandas Series without nulls.
+    """
+    import pandas as pd
+
+    if not pd.api.types.is_numeric_dtype(values):
+        is_text = not pd.api.types.is_datetime64_any_dtype(values)
+        return is_text and words(values) < 3
+    if not bool((values % 1 == 0).all()):
+        return False
+    is_dense = values.max() - values.min() < 1.5 * len(values)
+    return is_dense or is_named_as_identifier(name)
+
+
+def is_named_as_identifier(name: str) -> bool:
+    """Whether a column's name is one that identifiers have: `id`, `order_no`, `PassengerId`."""
+    return _ID.search(_CAMEL.sub("_", name)) is not None
+
+
+def words(values: Any) -> float:
+    """How many words the texts of a pandas Series have, on average."""
+    return float(values.astype(str).str.split().str.len().mean())
