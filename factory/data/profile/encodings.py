@@ -65,7 +65,7 @@ def _without_mark(start: bytes) -> Encoding | None:
     if len(start) < 4 or b"\0" not in start:
         return None
     for name, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
-        if zeros.count(0) > 0.4 * len(zeros) and others.count(0) < 0.1 * len(others):
+        if zeros.count(0) > 0.7 * len(zeros) and others.count(0) < 0.1 * len(others):
             return Encoding(name, "every other byte is zero")
     return None
 

@@ -326,7 +326,7 @@ def _inspection(
         )
     return Inspection(
         looked.named.label, looked.format, looked.size, looked.files, rows.rows, looked.is_whole, told,
-        _dialect(looked.format, csv), found, team_file(described, some, looked.named.team, looked.named.dataset),
+        _dialect(looked.format, csv), found, team_file(described, looked.named.team, looked.named.dataset),
         tuple(notes),
     )  # fmt: skip
 

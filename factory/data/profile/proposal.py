@@ -4,16 +4,13 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from factory.base.secrets import secret_in_text
 from factory.base.section import as_name
 from factory.base.texts import shown
 from factory.data.profile.facts import ColumnFacts
-from factory.data.profile.suspicions import Suspicion, identifies
-
-if TYPE_CHECKING:
-    import pandas as pd
+from factory.data.profile.suspicions import Suspicion
 
 _DOUBTFUL = frozenset({"dates_as_text", "numbers_as_text", "missing_as_number", "missing_as_text"})
 """What may turn out to have other values than it seems."""
@@ -54,17 +51,15 @@ def dataset_name(text: str) -> str:
     return as_name(f"data_{text}") or "data"
 
 
-def team_file(described: Described, rows: "pd.DataFrame", team: str, name: str) -> str:
+def team_file(described: Described, team: str, name: str) -> str:
     """A whole team file.
 
     Args:
         described: What was found.
-        rows: Some of the rows.
         team: The team's name, and the file's.
         name: The dataset's.
     """
     described, names = _renamed(described)
-    rows = rows.rename(columns=names)
     lines = [
         "version: 1",
         f"team: {team}  # = the file's name: configs/{team}.yaml",
@@ -77,7 +72,7 @@ def team_file(described: Described, rows: "pd.DataFrame", team: str, name: str) 
         "    columns:",
         *_column_lines(described),
         "    checks:",
-        *(f"      - {check}" for check in _checks(described, rows)),
+        *(f"      - {check}" for check in _checks(described)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -101,6 +96,10 @@ def _renamed(described: Described) -> tuple[Described, dict[str, str]]:
         replace(
             described,
             columns={names.get(name, name): kind for name, kind in described.columns.items()},
+            suspicions=[
+                replace(one, column=names.get(one.column, one.column))
+                for one in described.suspicions
+            ],
             facts=[replace(one, name=names.get(one.name, one.name)) for one in described.facts],
             hints={names.get(name, name): hint for name, hint in described.hints.items()},
         ),
@@ -144,7 +143,7 @@ def _column_lines(described: Described) -> list[str]:
     return lines
 
 
-def _checks(described: Described, rows: "pd.DataFrame") -> Iterator[str]:
+def _checks(described: Described) -> Iterator[str]:
     """Each check as one line of YAML."""
     facts = [column for column in described.facts if _can_be_named(column.name)]
     count = facts[0].rows if facts else 0
@@ -152,9 +151,7 @@ def _checks(described: Described, rows: "pd.DataFrame") -> Iterator[str]:
         yield _flow({"check": "row_count", "min": _rounded_down(count / 2), "on_fail": "warn"})
     if complete := [column.name for column in facts if not column.nulls and column.rows]:
         yield _wrapped({"check": "not_null", "columns": complete})
-    identifiers = {
-        column.name for column in facts if identifies(column, rows[column.name].dropna())
-    }
+    identifiers = {one.column for one in described.suspicions if one.kind == "identifier"}
     for name in _unique(facts, identifiers, described):
         yield _flow({"check": "unique", "columns": [name]})
     doubtful = {one.column for one in described.suspicions if one.kind in _DOUBTFUL}

@@ -12,6 +12,7 @@ from factory.data.profile.encodings import Encoding, encoding_of, packing
 
 HEAD_BYTES = 256 << 10
 _CHUNK = 1 << 20
+_PACKED = (".gz", ".zst", ".bz2")
 _MOST_FILES = 1000
 _SIGNATURES = (
     (b"PK\x03\x04", "an archive or an Excel file: unpack it, or save its sheet as CSV"),
@@ -118,7 +119,8 @@ def _copies(
     """The copies, and whether each is of all of its file."""
     targets, is_whole = [], True
     for number, file in enumerate(files):
-        name = file.path.stem if file.packing else file.path.name
+        # What a copy is called must not say that it is packed.
+        name = file.path.stem if file.path.suffix in _PACKED else file.path.name
         target = folder / f"sample{number}" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         is_whole &= _copy(file, encoding, target, most_bytes)

@@ -74,20 +74,6 @@ def suspicions(
     return [*found, *_copies(facts, rows)]
 
 
-def identifies(column: ColumnFacts, values: Any) -> bool:
-    """Whether a column tells rows apart.
-
-    Args:
-        column: All of its values.
-        values: Some of them, without nulls, as a pandas Series.
-    """
-    if column.values < _ROWS or column.distinct < _DISTINCT * column.values:
-        return False
-    if not (column.is_text or column.is_number):
-        return False
-    return is_identifier(column.name, values)
-
-
 def _of_column(
     column: ColumnFacts, rows: "pd.DataFrame", doubts: Mapping[str, Doubtful]
 ) -> Iterator[Suspicion]:
@@ -109,13 +95,20 @@ def _of_column(
     if column.is_nested:
         return
     values = rows[column.name].dropna()
-    if column.distinct > 1 and column.name not in doubts and identifies(column, values):
+    if column.name not in doubts and _identifies(column, values):
         text = f"{column.distinct:,} different values in {column.values:,} rows: tells rows apart"
         yield found("identifier", text, "leave it out of `features`: it says nothing of new rows")
     if column.is_text:
         yield from (found(*one) for one in _of_text(column, values, is_known=column.name in doubts))
     if column.is_number:
         yield from (found(*one) for one in _of_number(column))
+
+
+def _identifies(column: ColumnFacts, values: Any) -> bool:
+    """Whether a column tells rows apart, of which some values are given."""
+    if column.values < _ROWS or column.distinct < _DISTINCT * column.values:
+        return False
+    return (column.is_text or column.is_number) and is_identifier(column.name, values)
 
 
 def _of_shares(column: ColumnFacts) -> Iterator[tuple[Kind, str, str]]:
