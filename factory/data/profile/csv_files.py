@@ -4,7 +4,7 @@ Options are tried on the source that runs read with: what makes more columns num
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,8 @@ _WITH_HOURS = (
     "%d/%b/%Y:%H:%M:%S", "%b %d %Y %H:%M:%S",
 )  # fmt: skip
 _TRIALS = 12
+_SOME_ROWS = 50_000
+"""Rows that options are tried on."""
 _GAIN = 1e-6
 """Less is how numbers are rounded."""
 _SOME_VALUES = 1000
@@ -118,19 +120,19 @@ def read_csv_files(sample: Sample, scratch: Path, connection: "DuckDBPyConnectio
     """
     layout = layout_of(sample.lines, is_whole=sample.is_head_whole)
     read = FilesToRead(connection, sample.files, KnownTypes(), {}, scratch)
-    found = _look(read, dict(layout.options))
     reasons = dict(layout.reasons)
     settled: dict[str, Doubt] = {}
-    # Each option that helps may show what else there is to say.
-    for _ in range(_TRIALS):
-        for options, told in _suggestions(found, connection):
-            trial = _look(read, {**found.options, **options})
-            if trial.is_better_than(found):
-                settled |= _doubts(found)
-                found, reasons = trial, {**reasons, **told}
-                break
-        else:
-            break
+    options: Mapping[str, Any] = layout.options
+    # What some rows tell is known before all are read, which takes long.
+    for most_rows in (_SOME_ROWS, None):
+        found = _tried(read, options, reasons, settled, most_rows)
+        options = found.options
+    if nulls := found.options.get("null_values"):
+        # How often each comes in all rows.
+        others = {name: value for name, value in found.options.items() if name != "null_values"}
+        doubts = _doubts(_look(read, others, None))
+        settled |= doubts
+        reasons["null_values"] = _told_of_nulls(doubts.values(), nulls[1:])
     options, reasons = _as_they_lie(sample, found.options, reasons)
     source = _source(found.options)
     return CsvReading(
@@ -143,6 +145,37 @@ def read_csv_files(sample: Sample, scratch: Path, connection: "DuckDBPyConnectio
         layout,
         source,
     )
+
+
+def _tried(
+    read: FilesToRead,
+    options: Mapping[str, Any],
+    reasons: dict[str, str],
+    settled: dict[str, Doubt],
+    most_rows: int | None,
+) -> _Trial:
+    """The columns as they are read with those of all options that help, beside some that are known.
+
+    Args:
+        read: The files.
+        options: What is known.
+        reasons: What tells so, to which more is added.
+        settled: What was in doubt of columns, to which more is added.
+        most_rows: How many of the first rows to look at; all if None.
+    """
+    found = _look(read, options, most_rows)
+    # Each option that helps may show what else there is to say.
+    for _ in range(_TRIALS):
+        for more, told in _suggestions(found, read.connection):
+            trial = _look(read, {**found.options, **more}, most_rows)
+            if trial.is_better_than(found):
+                settled |= _doubts(found)
+                reasons |= told
+                found = trial
+                break
+        else:
+            break
+    return found
 
 
 def _doubts(trial: _Trial) -> dict[str, Doubt]:
@@ -166,14 +199,15 @@ def _as_they_lie(
     return {**encoding, **options}, {**told, **reasons}
 
 
-def _look(read: FilesToRead, options: Mapping[str, Any]) -> _Trial:
+def _look(read: FilesToRead, options: Mapping[str, Any], most_rows: int | None) -> _Trial:
     texts = _source(options).texts(read)
+    columns = texts.columns
+    if most_rows is not None:
+        columns = replace(columns, query=f"from ({columns.query}) limit {most_rows}")
     ambiguous: dict[str, AmbiguousDatesError] = {}
     while True:
         try:
-            readings = texts.columns.readings(
-                [name for name in texts.names if name not in ambiguous]
-            )
+            readings = columns.readings([name for name in texts.names if name not in ambiguous])
             break
         except AmbiguousDatesError as error:
             ambiguous[error.column] = error
@@ -182,7 +216,7 @@ def _look(read: FilesToRead, options: Mapping[str, Any]) -> _Trial:
     kept = [
         name for name, one in readings.items() if one.expression == quote(name) and not one.is_empty
     ]
-    values = {name: _some_values(read.connection, texts.columns.some, name) for name in kept}
+    values = {name: _some_values(read.connection, columns.some, name) for name in kept}
     return _Trial(options, texts.names, readings, ambiguous, values)
 
 
@@ -206,19 +240,16 @@ def _suggestions(
     known = found.options.get("null_values", ("",))
     if missing:
         values = ("", *dict.fromkeys([*known[1:], *missing]))
-        counts = ", ".join(
-            f"{_count(doubts, value):,} × {in_quotes(value, 12)}" for value in missing[:5]
-        )
-        yield (
-            {"null_values": values},
-            {"null_values": f"{counts} among what is else numbers or dates"},
-        )
+        yield {"null_values": values}, {"null_values": _told_of_nulls(doubts, missing)}
     yield from _marks(found, others)
     yield from _formats(found, connection)
 
 
-def _count(doubts: Sequence[Any], value: str) -> int:
-    return sum(count for doubt in doubts for one, count in doubt.found if one.strip() == value)
+def _told_of_nulls(doubts: Iterable[Doubt], nulls: Sequence[str]) -> str:
+    found = [one for doubt in doubts for one in doubt.found]
+    counts = {null: sum(count for value, count in found if value.strip() == null) for null in nulls}
+    listed = ", ".join(f"{count:,} × {in_quotes(null, 12)}" for null, count in counts.items())
+    return f"{listed} among what is else numbers or dates"
 
 
 def _marks(found: _Trial, others: Sequence[str]) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
