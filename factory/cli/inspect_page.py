@@ -47,9 +47,8 @@ def _bars(facts: ColumnFacts) -> list[tuple[float, str]]:
     if facts.histogram is None:
         names = [shown(value, 40) for value, _ in facts.top]
     else:
-        start, end = facts.histogram.start, facts.histogram.end
-        step = (end - start) / max(len(counts), 1)
-        names = [f"from {edge(facts, start + at * step)}" for at in range(len(counts))]
+        start, width = facts.histogram.start, facts.histogram.width
+        names = [f"from {edge(facts, start + at * width)}" for at in range(len(counts))]
     return [
         (max(1.0, round(_HEIGHT * count / most, 1)) if count else 0.0, f"{name}: {count:,}")
         for count, name in zip(counts, names, strict=False)

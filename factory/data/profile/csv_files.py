@@ -278,7 +278,10 @@ def _marks(found: _Trial, others: Sequence[str]) -> Iterator[tuple[dict[str, Any
         if end == "," or (end is None and mark == "."):
             options["decimal"] = ","
         if options.get("decimal", decimal) != mark and end != mark:
-            yield options, dict.fromkeys(options, f"{in_quotes(value, 20)} and others are written so")
+            yield (
+                options,
+                dict.fromkeys(options, f"{in_quotes(value, 20)} and others are written so"),
+            )
             return
 
 

@@ -1,5 +1,6 @@
 """What the values of each column are: how many, how different, how they are distributed."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,8 @@ class Histogram:
     start: float
     end: float
     """Numbers as they are, points in time as seconds since 1970."""
+    width: float
+    """Of a range."""
     counts: Sequence[int]
 
 
@@ -251,25 +254,23 @@ def _histogram(
     is_time = column.kind in TIMES
     number = f"epoch({known})" if is_time else f"{known}::double"
     finite = f"isfinite({known})" if is_time else f"isfinite({number})"
-    # Whole numbers that are few have a bin each.
-    is_few = column.kind in WHOLE and end - start < BINS
-    bins = int(end - start) + 1 if is_few else BINS
-    width = 1.0 if is_few else (end - start) / BINS
+    if column.kind in WHOLE:
+        # As many whole numbers in each bin, or some would look more frequent.
+        width = float(max(1, math.ceil((end - start + 1) / BINS)))
+        bins = math.ceil((end - start + 1) / width)
+    else:
+        bins, width = BINS, (end - start) / BINS
     if not width or width == float("inf"):
         bins, width = 1, 1.0
+    place = f"least({bins - 1}, greatest(0, floor(({number} - {start!r}) / {width!r})))::bigint"
     query = (
-        f"select least({bins - 1}, greatest(0, floor(({number} - {start!r}) / {width!r})))::bigint, count(*) "  # noqa: S608
-        f"from {quote(table)} where {known} is not null and {finite} group by 1"
+        f"select {place if bins > 1 else 0}, count(*) from {quote(table)} "  # noqa: S608
+        f"where {known} is not null and {finite} group by 1"
     )
     counts = [0] * bins
-    if width == 1.0 and bins == 1:
-        [(counts[0],)] = connection.sql(
-            f"select count(*) from {quote(table)} where {known} is not null and {finite}"  # noqa: S608
-        ).fetchall()
-        return Histogram(float(start), float(end), counts)
     for at, count in connection.sql(query).fetchall():
         counts[at] = count
-    return Histogram(float(start), float(end), counts)
+    return Histogram(float(start), float(end), width, counts)
 
 
 def _top(connection: "DuckDBPyConnection", table: str, column: _Column) -> list[tuple[str, int]]:

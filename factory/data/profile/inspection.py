@@ -200,7 +200,11 @@ def _inspect_csv(
         ):
             reading = read_csv_files(copies, Path(folder), connection)
         rows = reading.source.read_files(
-            copies.files, scratch, scratch / "rows.parquet", KnownTypes(reading.declared), most_rows=limits.rows
+            copies.files,
+            scratch,
+            scratch / "rows.parquet",
+            KnownTypes(reading.declared),
+            most_rows=limits.rows,
         )
     except (duckdb.Error, UnreadableFileError) as error:
         raise UnreadableFileError(_explained(error, named.label)) from error
@@ -265,7 +269,9 @@ def _written(name: str, reading: "CsvReading") -> str | None:
     if found:
         return f"dates written as {found[1]}"
     if "replace(" in expression and "as double)" in expression:
-        example = f" such as {in_quotes(settled.found[0][0], 20)}" if settled and settled.found else ""
+        example = (
+            f" such as {in_quotes(settled.found[0][0], 20)}" if settled and settled.found else ""
+        )
         return f"numbers{example}"
     return None
 

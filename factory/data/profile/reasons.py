@@ -24,14 +24,18 @@ def doubt_of_reading(doubt: Doubt) -> Doubtful:
 
 def doubt_of_format(value: str, form: str) -> Doubtful:
     """A column of dates whose format would not read the other columns of dates."""
-    text = f"dates such as {in_quotes(value, 20)}, written as {form}, and others are written otherwise"
+    text = (
+        f"dates such as {in_quotes(value, 20)}, written as {form}, and others are written otherwise"
+    )
     return Doubtful("dates_as_text", text, f"read it in a transform: `strptime(…, '{form}')::date`")
 
 
 def doubt_of_dates(error: AmbiguousDatesError) -> Doubtful:
     """A column of dates that can be read in several ways."""
     key = "timestamp_format" if "%H" in error.formats[0] else "date_format"
-    text = f"dates such as {in_quotes(error.example, 20)}, which can be {either(list(error.formats))}"
+    text = (
+        f"dates such as {in_quotes(error.example, 20)}, which can be {either(list(error.formats))}"
+    )
     return Doubtful(
         "dates_as_text",
         text,

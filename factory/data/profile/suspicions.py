@@ -148,7 +148,9 @@ def _of_text(
         yield "dates_as_text", told, "cast it in a transform, such as `strptime(…)::date`"
     if text.missing and not is_known:
         missing = ", ".join(
-            f"{count:,} × {in_quotes(value, 12)}" for value, count in column.top if _is_missing(value)
+            f"{count:,} × {in_quotes(value, 12)}"
+            for value, count in column.top
+            if _is_missing(value)
         )
         yield (
             "missing_as_text",

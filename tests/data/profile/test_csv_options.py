@@ -113,3 +113,15 @@ def test_lines_before_and_after_the_table_are_named(project):
     found = project.look(text)
     source = section(found)["source"]
     assert (source["skip"], source["skip_footer"], found.rows) == (1, 1, 4)
+
+
+def test_bins_of_whole_numbers_hold_as_many_numbers_each(project):
+    found = project.look(table(*map(str, range(60))))
+    [column] = [column for column in found.columns if column.name == "x"]
+    assert column.facts.histogram.counts == [3] * 20
+
+
+def test_numbers_of_any_size_make_a_picture(project):
+    found = project.look(table("1e308", "-1e308", "0.5", "1e-300"))
+    [column] = [column for column in found.columns if column.name == "x"]
+    assert sum(column.facts.histogram.counts) == 4
