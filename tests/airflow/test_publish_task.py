@@ -30,6 +30,7 @@ def run_with(folder: Path, query: str, write: Write) -> SimpleNamespace:
     return SimpleNamespace(
         dataset="marine.landings",
         write=write,
+        shared=SimpleNamespace(columns=None, model=None),
         lake=lake_in(folder),
         params={},
         result=results.get,

@@ -1,5 +1,6 @@
 """What tasks share: said once in the document, rendered and read by those that ask for it."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -43,6 +44,8 @@ SNAPSHOT = Snapshot(
     published_at="2024-01-01T00:00:00+00:00",
 )
 
+RUN = SimpleNamespace(logical_date=None, run_after=datetime(2024, 5, 6, tzinfo=UTC))
+
 
 class Instance(SimpleNamespace):
     """A task instance that counts how often it is asked for what other tasks have returned."""
@@ -72,7 +75,7 @@ def context(of: DAG, **results):
         map_index=-1,
         try_number=1,
     )
-    return {"dag": of, "ti": instance, "params": {}, "dag_run": None}
+    return {"dag": of, "ti": instance, "params": {}, "dag_run": RUN}
 
 
 def run_of(of: DAG, **results) -> TaskRun:
