@@ -241,7 +241,7 @@ def test_functions_own_error_comes_through_with_a_note(read_in):
 
 
 def test_unknown_function_is_explained(read_in):
-    with pytest.raises(TerminalError, match="did you mean `tests.data.callables.frame`"):
+    with pytest.raises(TerminalError, match=r"did you mean `tests\.data\.callables\.frame`"):
         read_in.python("fram")
 
 
