@@ -17,6 +17,8 @@ PACKAGES = Path(sysconfig.get_paths()["purelib"])
 TABLES = (".csv", ".csv.gz", ".tsv", ".parquet", ".jsonl", ".ndjson")
 # Translations of Tornado's own tests: one line without names.
 NO_TABLES = {"fr_FR.csv"}
+EVERYDAY = {"iris.csv", "penguins.csv", "digits.csv.gz", "msft.csv", "titanic_reference.csv"}
+"""The others take minutes, and differ little."""
 
 
 def tables() -> list:
@@ -25,7 +27,14 @@ def tables() -> list:
         for file in PACKAGES.rglob("*")
         if file.name.endswith(TABLES) and file.name not in NO_TABLES
     )
-    return [pytest.param(file, id=str(file.relative_to(PACKAGES))) for file in found]
+    return [
+        pytest.param(
+            file,
+            id=str(file.relative_to(PACKAGES)),
+            marks=() if file.name in EVERYDAY else pytest.mark.nightly,
+        )
+        for file in found
+    ]
 
 
 @pytest.fixture
