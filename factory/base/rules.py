@@ -7,12 +7,11 @@ fields that are right even where others are wrong; where it needs one of those, 
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from copy import copy
 from functools import cache
 from types import FunctionType
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError, ValidationInfo, create_model
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, create_model
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from factory.base.texts import closest
@@ -151,9 +150,11 @@ def _partial_class(section: type[BaseModel]) -> type[BaseModel]:
     fields: dict[str, Any] = {}
     for name, field in section.model_fields.items():
         if field.is_required():
-            optional = copy(field)
-            optional.default = None
-            fields[name] = (field.annotation, optional)
+            # Not a copy with another default, which pydantic 2.12 still takes for required.
+            annotation: Any = field.annotation
+            for constraint in field.metadata:
+                annotation = Annotated[annotation, constraint]
+            fields[name] = (annotation, Field(None, discriminator=field.discriminator))
     base: Any = (Partial, section)
     return create_model(section.__name__, __base__=base, **fields)
 
