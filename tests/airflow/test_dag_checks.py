@@ -47,10 +47,10 @@ WRONG: dict[str, Case] = {
         "did you mean `airflow.providers.standard.operators.bash.BashOperator`?",
     ),
     "provider_that_is_not_installed": (
-        task("operator: airflow.providers.http.operators.http.HttpOperator, endpoint: x"),
-        "airflow.providers.http.operators.http.HttpOperator",
-        "no module `airflow.providers.http`",
-        "install apache-airflow-providers-http",
+        task("operator: airflow.providers.zendesk.operators.zendesk.ZendeskOperator, query: x"),
+        "airflow.providers.zendesk.operators.zendesk.ZendeskOperator",
+        "no module `airflow.providers.zendesk`",
+        "install apache-airflow-providers-zendesk",
     ),
     "function_as_operator": (
         task("operator: tests.airflow.choices.choose"),
