@@ -15,7 +15,8 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -92,18 +93,6 @@ def _prepare_airflow() -> None:
         AIRFLOW__LOGGING__BASE_LOG_FOLDER=f"{home}/logs",
     )
     logging.disable(logging.CRITICAL)
-
-
-@dataclass(frozen=True)
-class _Blamed:
-    """What is taken away to see whether the rest works: the value at a path."""
-
-    path: KeyPath
-
-    def without(self, written: Mapping[str, Any]) -> dict[str, Any]:
-        changed: dict[str, Any] = _copy(written)
-        _take_away(changed, self.path)
-        return changed
 
 
 class _Inspection:
@@ -347,7 +336,7 @@ class _Inspection:
         works: list[KeyPath] = []
         differs: list[KeyPath] = []
         for path in candidates:
-            without = self.failure(complete(_Blamed(path).without(rest)))
+            without = self.failure(complete(_without(rest, path)))
             if without is None:
                 works.append(path)
             elif without != error:
@@ -514,6 +503,13 @@ def _take_away(value: Any, path: KeyPath) -> None:
         value[last] = None
 
 
+def _without(written: Mapping[str, Any], path: KeyPath) -> dict[str, Any]:
+    """The same without what stands at a path."""
+    changed: dict[str, Any] = _copy(written)
+    _take_away(changed, path)
+    return changed
+
+
 def _rename(path: KeyPath, name: str | None, value: Any) -> None:
     """Let what stands at a path have another name, unless that is taken."""
     *above, last = path
@@ -528,23 +524,21 @@ def _copy(value: Any) -> Any:
     return copy.deepcopy(value)
 
 
-class _variables:  # noqa: N801 - used as `contextlib` names its own
+@contextmanager
+def _variables(written: Mapping[str, Any]) -> Iterator[None]:
     """Values for the variables that a DAG reads while it is built: those of Airflow are not known here."""
-
-    def __init__(self, written: Mapping[str, Any]) -> None:
-        tasks = entries(written.get("tasks"), ("tasks",), "task_id").values()
-        self._names = {
-            f"AIRFLOW_VAR_{str(one.get('variable')).upper()}"
-            for task in tasks
-            for one in task.written.get("variables_as_arguments") or ()
-            if isinstance(one, dict)
-        }
-
-    def __enter__(self) -> None:
-        os.environ.update(dict.fromkeys(self._names, "1"))
-
-    def __exit__(self, *_: object) -> None:
-        for name in self._names:
+    tasks = entries(written.get("tasks"), ("tasks",), "task_id").values()
+    names = {
+        f"AIRFLOW_VAR_{str(one.get('variable')).upper()}"
+        for task in tasks
+        for one in task.written.get("variables_as_arguments") or ()
+        if isinstance(one, dict)
+    }
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name in names:
             os.environ.pop(name, None)
 
 

@@ -216,8 +216,8 @@ class _Chains:
         for lost in self.partial.get(file.name, ()):
             if len(lost) < 2 and lost[:1] in ((), path[:1]):
                 return False
-            is_schedule = path[0] == "datasets" and lost[2:3] and lost[2] not in _MAKE_COLUMNS
-            if lost[:2] == path[:2] and not is_schedule:
+            is_beside_them = path[0] == "datasets" and lost[2:3] and lost[2] not in _MAKE_COLUMNS
+            if lost[:2] == path[:2] and not is_beside_them:
                 return False
         return True
 

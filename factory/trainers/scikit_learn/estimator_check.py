@@ -27,13 +27,13 @@ from factory.training.tasks import TASKS
 
 _CLASSIFIER, _REGRESSOR = "classifier", "regressor"
 _MIXINS = {
-    _CLASSIFIER: ("ClassifierMixin", "it predicts classes"),
-    _REGRESSOR: ("RegressorMixin", "it predicts numbers"),
-    "clusterer": ("ClusterMixin", "it groups rows without a target"),
-    "outlier_detector": ("OutlierMixin", "it looks for outliers without a target"),
-    "density_estimator": ("DensityMixin", "it learns a density without a target"),
+    _CLASSIFIER: "ClassifierMixin",
+    _REGRESSOR: "RegressorMixin",
+    "clusterer": "ClusterMixin",
+    "outlier_detector": "OutlierMixin",
+    "density_estimator": "DensityMixin",
 }
-"""What scikit-learn's estimators are, by the class that says so, and what that means."""
+"""What scikit-learn's estimators are, and the class that says so."""
 _COUNTERPARTS = {
     "LinearRegression": "LogisticRegression",
     "SGDOneClassSVM": "SGDClassifier",
@@ -117,9 +117,7 @@ def _kinds(estimator: Component) -> list[str]:
     from sklearn import base
 
     factory = estimator if inspect.isclass(estimator) else type(estimator)
-    kinds = [
-        kind for kind, (mixin, _) in _MIXINS.items() if issubclass(factory, getattr(base, mixin))
-    ]
+    kinds = [kind for kind, mixin in _MIXINS.items() if issubclass(factory, getattr(base, mixin))]
     if not kinds and isinstance(said := getattr(factory, "_estimator_type", None), str):
         kinds = [said]
     if not kinds and not inspect.isclass(estimator):
