@@ -1,7 +1,7 @@
 """What `factory` says about broken files, to the letter: a folder for each case in `golden_problems/`.
 
 `configs/` and what else a case has are its project; `_defaults.yaml` is that of `golden_problems/` unless
-it has its own. `command` is what is run, `factory validate` when left out. `output` is what it prints, and
+it has its own. What is in `packages/` is installed for the case alone. `command` is what is run, `factory validate` when left out. `output` is what it prints, and
 how it exits. `pytest tests/test_golden_problems.py --rewrite-golden` writes what is found: read each changed
 line before it is committed.
 """
@@ -27,6 +27,8 @@ def printed(case: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     for key in AIRFLOW_KEYS:
         monkeypatch.delenv(key, raising=False)
     monkeypatch.chdir(project)
+    if (project / "packages").is_dir():
+        monkeypatch.syspath_prepend(project / "packages")
     words = shlex.split(_text(case / "command") or "factory validate")
     while "=" in words[0]:
         monkeypatch.setenv(*words.pop(0).split("=", 1))

@@ -52,6 +52,10 @@ _EXAMPLES = {
     _REGRESSOR: "sklearn.ensemble.RandomForestRegressor",
 }
 
+_NEAR = 0.88
+"""From which likeness on a name is taken for a misspelt one: LightGBM's `colsample_bynode` is none for
+`colsample_bytree`."""
+
 
 def answer(argument: Mapping[str, Any]) -> Reply:
     """What is wrong with an estimator; the argument is that of `WrittenEstimator.as_json`."""
@@ -167,6 +171,7 @@ def _names(written: WrittenEstimator, factory: type) -> Iterator[Finding]:
     """Parameters that the estimator does not have, and those that it needs."""
     known = known_params(factory)
     if known is None:
+        yield from _nearly_named(written, factory)
         return
     name = factory.__name__
     unknown = [one for one in written.params if one not in known]
@@ -193,10 +198,26 @@ def _names(written: WrittenEstimator, factory: type) -> Iterator[Finding]:
             yield Finding("params", ("estimator",), message, advice)
 
 
+def _nearly_named(written: WrittenEstimator, factory: type) -> Iterator[Finding]:
+    """Parameters that an estimator has by nearly the same name, where it takes any, as those of XGBoost do."""
+    own = set(_names_when_made(factory))
+    for one in written.params:
+        near = None if one in own else closest(one, own - {*written.params}, likeness=_NEAR)
+        if near is not None:
+            message = f"{factory.__name__} has no parameter `{one}` of its own, and passes on what it does not know"
+            advice = f"did you mean `{near}`?"
+            yield Finding("parameter_passed_on", ("params", one), message, advice, on_key=True)
+
+
 def _inner(factory: type) -> Iterable[str]:
     """The parameters of what is in an estimator by default, such as `base__C`."""
+    return [name for name in _names_when_made(factory) if "__" in name]
+
+
+def _names_when_made(factory: type) -> Iterable[str]:
+    """The parameters that an estimator has when it is made without any; none where that fails."""
     try:
         names: Iterable[str] = factory().get_params(deep=True)
     except Exception:  # noqa: BLE001 - whatever a class wants that cannot be made without parameters
         return ()
-    return [name for name in names if "__" in name]
+    return names
