@@ -7,6 +7,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
+from factory.base.rules import Broken
 from factory.base.section import Surroundings
 from factory.kinds import TRAINER, find, kinds, package_of
 from factory.models.record import ModelRecord
@@ -47,8 +48,8 @@ def check_estimator(
     context: object,
     *,
     spaces: tuple[str, ...] = (),
-) -> None:
-    """Raise a located error unless the estimator's trainer may be used and takes the parameters.
+) -> Broken:
+    """What tells that an estimator's trainer may not be used, or does not take the parameters.
 
     Args:
         estimator: Its dotted path.
@@ -56,21 +57,12 @@ def check_estimator(
         context: What the file is read against, if it is.
         spaces: See `Trainer.check`.
 
-    Raises:
-        PydanticCustomError: With its place below the estimator's section in `at`.
+    Returns:
+        Errors with their places below the estimator's section in `at`.
     """
     surroundings = context if isinstance(context, Surroundings) else None
-    if surroundings is not None:
-        _check_allowed(estimator, surroundings)
-    trainer_class(estimator, surroundings).check(estimator, params, context, spaces=spaces)
-
-
-def _check_allowed(estimator: str, surroundings: Surroundings) -> None:
-    """A task asks every trainer that is installed: one that is not allowed must not wait for it."""
-    name = estimator.partition(".")[0]
-    package = None if name in _OURS else package_of(TRAINER, name)
-    if package is not None and package not in surroundings.plugins:
-        raise PydanticCustomError(
+    if surroundings is not None and (package := _forbidden_package(estimator, surroundings)):
+        yield PydanticCustomError(
             "plugin",
             "{estimator} is trained by the plug-in `{package}`, which is not allowed here",
             {
@@ -80,6 +72,16 @@ def _check_allowed(estimator: str, surroundings: Surroundings) -> None:
                 "advice": f"add {package} to `plugins` in _defaults.yaml, or uninstall it",
             },
         )
+        return
+    trainer = trainer_class(estimator, surroundings)
+    yield from trainer.check(estimator, params, context, spaces=spaces)
+
+
+def _forbidden_package(estimator: str, surroundings: Surroundings) -> str | None:
+    """A task asks every trainer that is installed: one that is not allowed must not wait for it."""
+    name = estimator.partition(".")[0]
+    package = None if name in _OURS else package_of(TRAINER, name)
+    return package if package not in surroundings.plugins else None
 
 
 def trainer_of(record: ModelRecord, *, limit_threads: bool = True) -> Trainer:

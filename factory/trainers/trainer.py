@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from factory.base.errors import TerminalError
 from factory.base.findings import Question
+from factory.base.rules import Broken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,8 +143,8 @@ class Trainer(ABC):
         surroundings: object,
         *,
         spaces: tuple[str, ...] = (),
-    ) -> None:
-        """Raise a located error unless the estimator exists and takes the parameters.
+    ) -> Broken:
+        """What tells, without an import, that an estimator does not exist or does not take the parameters.
 
         A library whose code would have to be imported for that checks nothing here.
 
@@ -154,10 +155,11 @@ class Trainer(ABC):
             spaces: The words for ranges and distributions; where there are any, a list is one of
                 values to try.
 
-        Raises:
-            PydanticCustomError: With its place below the estimator's section in `at`.
+        Returns:
+            Errors with their places below the estimator's section in `at`.
         """
         del estimator, params, surroundings, spaces
+        return iter(())
 
     @classmethod
     def questions(cls, written: WrittenEstimator) -> Iterable[Question]:

@@ -32,7 +32,7 @@ class Constant(Trainer):
     @classmethod
     def check(cls, estimator, params, surroundings, *, spaces=()):
         if "value" not in params:
-            raise PydanticCustomError("params", "`value` is missing", {"at": ("params",)})
+            yield PydanticCustomError("params", "`value` is missing", {"at": ("params",)})
 
     def fit(self, estimator, params, features, target, seed, validation=None): ...
     def save(self, model, file): ...

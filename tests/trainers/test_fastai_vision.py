@@ -195,7 +195,7 @@ def test_torchvision_has_architectures_too():
     [
         ("resnet18x", r"timm has no architecture 'resnet18x' \(did you mean `resnet18d?`\?\)"),
         ("hf-hub:somebody/model", "timm has no architecture 'hf-hub:somebody/model'"),
-        ("torchvision.models.resnet", r"torchvision has no architecture 'resnet' \(did you mean"),
+        ("torchvision.models.resnet", r"torchvision has no architecture 'resnet': did you mean"),
     ],
 )
 def test_an_architecture_that_does_not_exist_is_refused(arch, message):

@@ -24,11 +24,9 @@ from fastai.vision.learner import (  # noqa: TID253
 )
 
 from factory.base.errors import TerminalError
-from factory.base.texts import hint
-from factory.trainers.fastai.params import weights_file
+from factory.trainers.fastai.estimator_check import find_architecture
+from factory.trainers.fastai.params import TORCHVISION, weights_file
 from factory.trainers.fastai.stored import Head
-
-_TORCHVISION = "torchvision.models."
 
 Colours = tuple[float, float, float]
 
@@ -78,18 +76,14 @@ def architecture(name: str) -> Architecture:
     Raises:
         TerminalError: There is none of this name, or it cannot be made.
     """
-    if name.startswith(_TORCHVISION):
+    for finding in find_architecture(name):
+        raise TerminalError(f"{finding.message}: {finding.suggestion}")
+    if name.startswith(TORCHVISION):
         return _of_torchvision(name)
     return _of_timm(name)
 
 
 def _of_timm(name: str) -> Architecture:
-    # Names with a colon would be looked up on a hub, or in a folder.
-    if not timm.is_model(name):
-        raise TerminalError(
-            f"timm has no architecture {name!r}{hint(name, timm.list_models())}; one of "
-            f"torchvision is written {_TORCHVISION}<name>"
-        )
     model = timm.create_model(name, pretrained=False, num_classes=0)
     config: Mapping[str, Any] = model.default_cfg
     body = TimmBody(model, pretrained=False)
@@ -106,14 +100,7 @@ def _of_timm(name: str) -> Architecture:
 
 
 def _of_torchvision(name: str) -> Architecture:
-    known = name.removeprefix(_TORCHVISION)
-    try:
-        builder = torchvision.models.get_model_builder(known)
-    except ValueError:
-        raise TerminalError(
-            f"torchvision has no architecture {known!r}"
-            f"{hint(known, torchvision.models.list_models())}"
-        ) from None
+    builder = torchvision.models.get_model_builder(name.removeprefix(TORCHVISION))
     meta: Mapping[str, Any] = model_meta.get(builder, {"cut": None, "split": default_split})
     return Architecture(
         name=name,

@@ -1,21 +1,23 @@
 """Hyperparameters of fastai's estimators, by fastai's own words; nothing here imports fastai or torch."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
-from factory.base.code import how_to_allow
 from factory.base.errors import TerminalError
 from factory.base.files import is_hidden
-from factory.base.section import ListOf, Section, Surroundings, Text
+from factory.base.section import ListOf, Section, Text
 
 VISION = "fastai.vision.learner.vision_learner"
 TABULAR = "fastai.tabular.learner.tabular_learner"
+TORCHVISION = "torchvision.models."
+"""What the names of torchvision's architectures start with; the others are timm's."""
+HOW_TO_INSTALL = 'pip install "ml-dag-factory[fastai]"'
 
 _WEIGHTS_IN_PACKAGE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(.+)")
 _WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt")
@@ -112,187 +114,6 @@ PARAMS: dict[str, type[VisionParams | TabularParams]] = {
 }
 """What estimators of fastai there are, and what each takes."""
 
-_ALIASES = {
-    "architecture": "arch",
-    "model": "arch",
-    "pretrained": "weights",
-    "learning_rate": "lr",
-    "base_lr": "lr",
-    "lr_max": "lr",
-    "weight_decay": "wd",
-    "batch_size": "bs",
-    "image_size": "size",
-    "img_size": "size",
-    "dropout": "ps",
-    "early_stopping": "patience",
-    "frozen_epochs": "freeze_epochs",
-    "n_epoch": "epochs",
-    "n_epochs": "epochs",
-    "num_epochs": "epochs",
-    "hidden_layers": "layers",
-    "augmentation": "augment",
-    "resize_method": "method",
-}
-"""Other libraries' words, and fastai's."""
-
-
-def check_params(
-    estimator: str,
-    params: Mapping[str, Any],
-    surroundings: object,
-    *,
-    spaces: tuple[str, ...] = (),
-) -> None:
-    """Raise a located error unless fastai has the estimator, and it takes the parameters.
-
-    Args:
-        estimator: Its dotted path.
-        params: Values by name.
-        surroundings: What the file is read against, if it is.
-        spaces: The words for ranges and distributions; where there are any, a list is one of values
-            to try.
-
-    Raises:
-        PydanticCustomError: With its place below the estimator's section in `at`.
-    """
-    known = PARAMS.get(estimator)
-    if known is None:
-        raise PydanticCustomError(
-            "estimator",
-            "fastai has no estimator {value}: write {known}",
-            {
-                "value": repr(estimator),
-                "known": " or ".join(PARAMS),
-                "at": ("estimator",),
-                "choices": list(PARAMS),
-            },
-        )
-    for name, value in params.items():
-        _check_name(estimator, known, name)
-        for index, single in _singles(value, spaces):
-            _check_value(known, name, single, index)
-            if name == "weights" and single is not None and isinstance(surroundings, Surroundings):
-                _check_there(single, surroundings, index)
-    if known is VisionParams and "arch" not in params:
-        raise PydanticCustomError(
-            "params",
-            "`arch` is missing: {estimator} needs an architecture",
-            {
-                "estimator": estimator,
-                "at": ("params",) if params else (),
-                "advice": "add `arch: resnet18` to `params`, or another name of timm's",
-            },
-        )
-
-
-def _check_name(estimator: str, known: type[Section], name: str) -> None:
-    if name in known.model_fields:
-        return
-    meant = _ALIASES.get(name)
-    raise PydanticCustomError(
-        "params",
-        "{estimator} has no parameter {value}",
-        {
-            "estimator": estimator.rpartition(".")[2],
-            "value": repr(name),
-            "at": ("params", name),
-            "on_key": True,
-            "advice": f"known here: {', '.join(sorted(known.model_fields))}",
-            **(
-                {"suggestion": meant}
-                if meant in known.model_fields
-                else {"choices": sorted(known.model_fields)}
-            ),
-        },
-    )
-
-
-def _singles(value: object, spaces: tuple[str, ...]) -> Iterator[tuple[tuple[int, ...], Any]]:
-    """What a parameter may become, as far as that is written, and where it stands below it."""
-    if not spaces:
-        yield (), value
-    elif isinstance(value, list):
-        yield from (((index,), single) for index, single in enumerate(value))
-    elif not (isinstance(value, dict) and len(value) == 1 and next(iter(value)) in spaces):
-        yield (), value
-
-
-def _check_value(known: type[Section], name: str, value: object, index: tuple[int, ...]) -> None:
-    field = known.model_fields[name]
-    form: Any = Annotated[field.annotation, field]
-    reader: TypeAdapter[Any] = TypeAdapter(form, config={"strict": True})
-    try:
-        reader.validate_python(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise _refusal(first, name, value, ("params", name, *index)) from None
-
-
-def _refusal(
-    error: ErrorDetails, name: str, value: object, at: tuple[str | int, ...]
-) -> PydanticCustomError:
-    kind, context = error["type"], error.get("ctx", {})
-    if kind == "weights":
-        return PydanticCustomError("weights", "{message}", {"message": error["msg"], "at": at})
-    choices = re.findall(r"'(\w+)'", context["expected"]) if kind == "literal_error" else []
-    wanted = _WANTED.get(kind, "text").format(choices=", ".join(choices), **context)
-    in_list = len(at) > len(("params", name))
-    advice = "each inner list is a value to try: write [[200, 100]], say"
-    return PydanticCustomError(
-        "params",
-        "`{name}` must be {wanted}, found {value}",
-        {
-            "name": name,
-            "wanted": wanted,
-            "value": repr(value),
-            "at": at,
-            **({"choices": choices} if choices else {}),
-            **({"advice": advice} if kind == "tuple_type" and in_list else {}),
-        },
-    )
-
-
-_WANTED = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "tuple_type": "a list of whole numbers",
-    "greater_than": "above {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "less_than": "below {lt:g}",
-    "less_than_equal": "at most {le:g}",
-    "literal_error": "one of {choices}",
-}
-"""What is said of a value that is none of these, by pydantic's word for what is wrong."""
-
-
-def _check_there(weights: str, surroundings: Surroundings, index: tuple[int, ...]) -> None:
-    at = ("params", "weights", *index)
-    match = _WEIGHTS_IN_PACKAGE.fullmatch(weights)
-    if match is None:
-        if not (surroundings.project / weights).is_file():
-            raise PydanticCustomError(
-                "weights",
-                "there is no file {value} below the project's folder",
-                {"value": repr(weights), "at": at},
-            )
-        return
-    package = match[1]
-    if not any(
-        package == one or package.startswith(f"{one}.") for one in surroundings.python_packages
-    ):
-        raise PydanticCustomError(
-            "package",
-            "`{value}` is outside the packages that may be named here: {packages}",
-            {
-                "value": package,
-                "packages": ", ".join(surroundings.python_packages) or "none",
-                "at": at,
-                "advice": how_to_allow(package.partition(".")[0]),
-            },
-        )
-
 
 def weights_file(weights: str, folder: Path) -> Path:
     """Where the weights lie that a parameter names; no code of a package is run to find them.
@@ -321,9 +142,10 @@ def weights_file(weights: str, folder: Path) -> Path:
     raise FileNotFoundError(f"there is no file {weights!r} in {candidates[0].parent}")
 
 
-def is_in_package(weights: str) -> bool:
-    """Whether weights lie in an installed package, not below the project's folder."""
-    return _WEIGHTS_IN_PACKAGE.fullmatch(weights) is not None
+def package_of_weights(weights: str) -> str | None:
+    """The installed package that weights lie in; None for those below the project's folder."""
+    match = _WEIGHTS_IN_PACKAGE.fullmatch(weights)
+    return match[1] if match else None
 
 
 def read_params(estimator: str, params: Mapping[str, Any]) -> VisionParams | TabularParams:

@@ -1,13 +1,29 @@
 """The trainer of fastai's estimators. Whoever imports this module imports no torch yet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from factory.base.errors import TerminalError
-from factory.trainers.fastai.params import VisionParams, check_params, is_in_package, read_params
-from factory.trainers.trainer import Fitted, LoggedModel, Predictions, Rows, TrainedModel, Trainer
+from factory.base.findings import Question, as_findings
+from factory.base.rules import Broken
+from factory.trainers.fastai.estimator_check import check_params
+from factory.trainers.fastai.params import (
+    HOW_TO_INSTALL,
+    VisionParams,
+    package_of_weights,
+    read_params,
+)
+from factory.trainers.trainer import (
+    Fitted,
+    LoggedModel,
+    Predictions,
+    Rows,
+    TrainedModel,
+    Trainer,
+    WrittenEstimator,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +36,7 @@ class FastaiTrainer(Trainer):
 
     title: ClassVar[str] = "fastai"
     needs: ClassVar[tuple[str, ...]] = ("fastai", "torch", "timm", "safetensors")
-    how_to_install: ClassVar[str] = 'pip install "ml-dag-factory[fastai]"'
+    how_to_install: ClassVar[str] = HOW_TO_INSTALL
     serving_distributions: ClassVar[tuple[str, ...]] = ("fastai", "safetensors", "timm")
     file_params: ClassVar[tuple[str, ...]] = ("weights",)
     suffix: ClassVar[str] = ".safetensors"
@@ -44,14 +60,21 @@ class FastaiTrainer(Trainer):
         surroundings: object,
         *,
         spaces: tuple[str, ...] = (),
-    ) -> None:
+    ) -> Broken:
         """See `Trainer.check`."""
-        check_params(estimator, params, surroundings, spaces=spaces)
+        return check_params(estimator, params, surroundings, spaces=spaces)
+
+    @classmethod
+    def questions(cls, written: WrittenEstimator) -> Iterator[Question]:
+        """See `Trainer.questions`: whether its architectures are there."""
+        if "arch" in written.params:
+            function = "factory.trainers.fastai.estimator_check:answer"
+            yield Question(function, written.as_json(), as_findings, imports=(written.path,))
 
     @classmethod
     def project_file(cls, value: object) -> str | None:
         """See `Trainer.project_file`; weights may lie in an installed package instead."""
-        return value if isinstance(value, str) and not is_in_package(value) else None
+        return value if isinstance(value, str) and package_of_weights(value) is None else None
 
     def fit(
         self,

@@ -11,13 +11,17 @@ from factory.base.findings import Finding, KeyPath
 from factory.base.objects import known_params, touches_files
 from factory.base.texts import closest, either
 from factory.team.explain import describe
-from factory.training.search.candidate import DISTRIBUTIONS, RANGES, is_distribution, list_values
+from factory.training.search.candidate import (
+    DISTRIBUTIONS,
+    RANGES,
+    SPACES,
+    is_distribution,
+    list_values,
+    outermost,
+)
 
 Accepts = Callable[[Any], bool]
 """Whether a parameter may have a value."""
-
-_INSIDE = 1e-9
-"""How far from a bound of a distribution its outermost values are, as a share of the whole."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def values_of(name: str, value: Any, *, has_spaces: bool) -> Iterator[Written]:
             yield Written((*at, index), one)
     elif is_distribution(value):
         ((kind, bounds),) = value.items()
-        for index, one in enumerate(_outermost(kind, *bounds)):
+        for index, one in enumerate(outermost(kind, bounds)):
             yield Written((*at, kind, index), one, kind)
     elif isinstance(value, dict) and len(value) == 1 and next(iter(value)) in RANGES:
         kind = next(iter(value))
@@ -139,16 +143,6 @@ def values_of(name: str, value: Any, *, has_spaces: bool) -> Iterator[Written]:
             yield Written((*at, kind, *bound), one, kind)
     else:
         yield Written(at, value)
-
-
-def _outermost(kind: str, low: float, high: float) -> tuple[float, float]:
-    if kind == "randint":
-        return (int(low), int(high) - 1)
-    if kind == "loguniform":
-        factor = (high / low) ** _INSIDE
-        return (low * factor, high / factor)
-    inside = (high - low) * _INSIDE
-    return (low + inside, high - inside)
 
 
 def _fractions(factory: type, name: str, written: Written, constraint: Constraint) -> Finding:
@@ -191,7 +185,7 @@ def _meant(value: object, constraint: Constraint, *, has_spaces: bool) -> str | 
     if isinstance(value, float) and value.is_integer() and accepts(int(value)):
         return f"write {int(value)}, which is a whole number"
     if isinstance(value, dict) and has_spaces and len(value) == 1:
-        return f"what is to be tried is a list, or one of {either([*RANGES, *DISTRIBUTIONS])}"
+        return f"what is to be tried is a list, or one of {either(SPACES)}"
     if isinstance(value, list) and not has_spaces and value and all(map(accepts, value)):
         return "a trial has one value; to try each of a list, use `strategy: grid`"
     return None

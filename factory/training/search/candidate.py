@@ -1,14 +1,14 @@
 """Candidates: an estimator, and per parameter the values to try, as a list, a range or a distribution."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeGuard
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
-from factory.base.rules import rule
+from factory.base.rules import Broken, rule
 from factory.base.section import Surroundings
 from factory.base.texts import closest
 from factory.trainers.dispatch import check_estimator
@@ -21,13 +21,16 @@ RANGES = ("linspace", "logspace")
 """Values at equal distances, by numpy's names: `{linspace: [start, stop, how many]}`."""
 DISTRIBUTIONS = ("uniform", "loguniform", "randint")
 """What values are drawn from, by scipy's names: `{uniform: [low, high]}`."""
+SPACES = (*RANGES, *DISTRIBUTIONS)
 
 _LARGEST_EXPONENT = 300
+_INSIDE = 1e-9
+"""How far from a bound of a distribution its outermost values are, as a share of the whole."""
 
 Space = dict[str, list[float]]
 
 
-def _is_space(value: object, kinds: tuple[str, ...] = RANGES + DISTRIBUTIONS) -> TypeGuard[Space]:
+def _is_space(value: object, kinds: tuple[str, ...] = SPACES) -> TypeGuard[Space]:
     return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in kinds
 
 
@@ -58,7 +61,7 @@ def _misspelt(value: object) -> tuple[str, str] | None:
     is_range = (
         isinstance(numbers, list) and len(numbers) in (2, 3) and all(map(_is_number, numbers))
     )
-    meant = closest(str(kind).replace("_", ""), (*RANGES, *DISTRIBUTIONS), likeness=0.75)
+    meant = closest(str(kind).replace("_", ""), SPACES, likeness=0.75)
     return (str(kind), meant) if is_range and meant else None
 
 
@@ -105,9 +108,8 @@ class Candidate(Estimator):
     many]}`; with `random` also `{uniform: [low, high]}`."""
 
     @rule
-    def _known(self, surroundings: Surroundings | None) -> None:
-        spaces = (*RANGES, *DISTRIBUTIONS)
-        check_estimator(self.estimator, self.params, surroundings, spaces=spaces)
+    def _known(self, surroundings: Surroundings | None) -> Broken:
+        yield from check_estimator(self.estimator, self.params, surroundings, spaces=SPACES)
 
 
 def count_values(value: object) -> int:
@@ -134,6 +136,30 @@ def list_values(value: Any) -> list[Any]:
     if whole and all(number.is_integer() for number in values):
         return [int(number) for number in values]
     return values
+
+
+def outermost(kind: str, numbers: Sequence[float]) -> tuple[float, float]:
+    """The lowest and the highest value that a range or a distribution gives, without drawing or listing any.
+
+    A whole number is one where all that is given are whole numbers.
+    """
+    low, high = numbers[0], numbers[1]
+    if kind == "randint":
+        return (int(low), int(high) - 1)
+    if kind == "loguniform":
+        factor = (high / low) ** _INSIDE
+        return (low * factor, high / factor)
+    if kind == "uniform":
+        inside = (high - low) * _INSIDE
+        return (low + inside, high - inside)
+    steps = max(int(numbers[2]) - 1, 1)
+    last = low if numbers[2] == 1 else high
+    is_whole = isinstance(low, int) and isinstance(high, int) and (last - low) % steps == 0
+    if kind == "linspace":
+        return (low, last) if is_whole else (float(low), float(last))
+    if is_whole and min(low, last) >= 0:
+        return (10 ** int(low), 10 ** int(last))
+    return (10.0**low, 10.0**last)
 
 
 def draw_value(name: str, value: Any, random: "Generator") -> Any:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from factory.base.rules import rule
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Surroundings
 from factory.trainers.dispatch import check_estimator
 from factory.training.search.strategy import Estimator, HyperparameterSet, SearchStrategy
@@ -15,8 +15,8 @@ class ListedTrial(Estimator):
     """One hyperparameter set, written out."""
 
     @rule
-    def _known(self, surroundings: Surroundings | None) -> None:
-        check_estimator(self.estimator, self.params, surroundings)
+    def _known(self, surroundings: Surroundings | None) -> Broken:
+        yield from check_estimator(self.estimator, self.params, surroundings)
 
 
 class ListSearch(SearchStrategy):

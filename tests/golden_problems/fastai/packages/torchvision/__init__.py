@@ -1,0 +1,1 @@
+"""What the factory asks of torchvision, which is not installed wherever tests run."""
