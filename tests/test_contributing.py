@@ -30,7 +30,12 @@ def follow(recipe: str, folder: Path) -> list[Path]:
             before, after = tail.split("builtin={\n", 1)
             file.write_text(f"{head}\n{table[1]} = Family({before}builtin={{\n{code}{after}")
         elif "at the end of" in sentence:
-            file.write_text(f"{file.read_text()}\n\n{code}")
+            # What is indented belongs to the class that the file ends with.
+            blank = "" if code.startswith(" ") else "\n\n"
+            file.write_text(f"{file.read_text()}{blank}{code}")
+        elif "among the imports of" in sentence:
+            head, tail = file.read_text().split("\nfrom factory.", 1)
+            file.write_text(f"{head}\n{code}from factory.{tail}")
         else:
             assert not file.exists(), f"{path} is there already"
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +69,7 @@ def test_recipes_are_there_for_the_kinds_that_people_add_most():
         "Add a source",
         "Add a check",
         "Add a metric",
+        "Add a guard",
         "Add a trainer",
         "Add a deploy target",
     }

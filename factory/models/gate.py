@@ -130,7 +130,7 @@ def _overlap(
             return ()
     if known is None:
         return ()
-    return tuple(found for found in guard.look(*known, champion.number) if found is not None)
+    return tuple(guard.look(*known, champion.number))
 
 
 def _threshold(metric: str, bounds: Bounds, metrics: Mapping[str, float]) -> Threshold:

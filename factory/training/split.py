@@ -20,11 +20,11 @@ from factory.data.images.frames import BYTES, as_frame, bytes_schema, with_bytes
 from factory.data.images.store import ImageStore
 from factory.lake.table import Lake
 from factory.training.division import PARTS, Divided, Division, Method, Part, divide
-from factory.training.guard.features import Columns, sampled
+from factory.training.guard.features import Columns, FeatureGuard, sampled
 from factory.training.guard.finding import Finding
 from factory.training.guard.known_rows import FILE as TRAINING_ROWS
 from factory.training.guard.known_rows import TrainingRows
-from factory.training.guard.rows import DividedParts
+from factory.training.guard.rows import DividedParts, RowsGuard
 from factory.training.model import Model
 
 logger = logging.getLogger(__name__)
@@ -219,18 +219,13 @@ def _divide(given: Divided, model: Model) -> tuple[Division, list[Finding]]:
 
 def _look(prepared: pa.Table, given: Divided, division: Division, model: Model) -> list[Finding]:
     """What the guards find about the rows and about their division."""
-    guard, has_classes = model.guard, model.learning_task.has_classes
+    has_classes = model.learning_task.has_classes
     parts = DividedParts(
         target={part: given.target[division[part]] for part in PARTS},
         features={part: given.features[division[part]] for part in PARTS},
         has_classes=has_classes,
     )
-    found: list[Finding | None] = [
-        finding
-        for look in (guard.min_rows, guard.duplicates, guard.target_drift)
-        if look.action != "off"
-        for finding in look.look(parts)
-    ]
+    found = [finding for guard in RowsGuard.all_in(model.guard) for finding in guard.look(parts)]
     if model.image_column is None:
         columns = Columns(
             sampled(prepared),
@@ -238,13 +233,9 @@ def _look(prepared: pa.Table, given: Divided, division: Division, model: Model) 
             has_classes=has_classes,
             takes_texts_as_categories=model.uses_default_preprocessing,
         )
-        found += [
-            finding
-            for look in (guard.leakage, guard.identifiers, guard.free_text)
-            if look.action != "off"
-            for finding in look.look(columns)
-        ]
-    return [finding for finding in found if finding is not None]
+        for guard in FeatureGuard.all_in(model.guard):
+            found += guard.look(columns)
+    return found
 
 
 def _remember_rows(

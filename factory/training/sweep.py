@@ -21,7 +21,7 @@ from factory.trainers.dispatch import trainer_class
 from factory.trainers.trainer import WrittenEstimator
 from factory.training.guard.finding import Finding
 from factory.training.guard.known_rows import ARTIFACTS
-from factory.training.guard.scores import baseline
+from factory.training.guard.scores import ScoreGuard, Winner, baseline
 from factory.training.metrics import score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
@@ -306,7 +306,5 @@ def _baseline(model: Model, workspace: Path, target: "NDArray[Any]") -> dict[str
 def _look(
     model: Model, values: "NDArray[Any]", scores: Mapping[str, float], dummy: Mapping[str, float]
 ) -> list[Finding]:
-    guard = model.guard
-    constant = guard.constant_prediction.look(values)
-    worse = guard.worse_than_baseline.look(model.objective.metric, model.goal, scores, dummy)
-    return [finding for finding in (*constant, *worse) if finding is not None]
+    winner = Winner(values, model.objective.metric, model.goal, scores, dummy)
+    return [finding for guard in ScoreGuard.all_in(model.guard) for finding in guard.look(winner)]

@@ -193,7 +193,7 @@ def test_torchvision_has_architectures_too():
 @pytest.mark.parametrize(
     ("arch", "message"),
     [
-        ("resnet18x", r"timm has no architecture 'resnet18x' \(did you mean `resnet18d?`\?\)"),
+        ("resnet18x", r"timm has no architecture 'resnet18x': did you mean `resnet18d?`\?"),
         ("hf-hub:somebody/model", "timm has no architecture 'hf-hub:somebody/model'"),
         ("torchvision.models.resnet", r"torchvision has no architecture 'resnet': did you mean"),
     ],

@@ -13,7 +13,12 @@ from sklearn import datasets
 from factory.base.errors import TerminalError
 from factory.training.guard.finding import Finding
 from factory.training.guard.known_rows import ChampionOverlap, TrainingRows
-from factory.training.guard.scores import ConstantPrediction, WorseThanBaseline, baseline
+from factory.training.guard.scores import (
+    ConstantPrediction,
+    Winner,
+    WorseThanBaseline,
+    baseline,
+)
 from factory.training.split import split
 from tests.training.models import model, regression
 
@@ -221,11 +226,14 @@ def test_guard_does_not_change_what_is_trained_but_for_rare_classes():
     assert model(guard={"rare_classes": "drop"}).config_hash != model().config_hash
 
 
+def winner(values, goal="maximize", own=0.5, other=0.5) -> Winner:
+    return Winner(values, "m", goal, {"m": own}, {"m": other})
+
+
 def test_constant_prediction_is_found():
-    (found,) = ConstantPrediction().look(np.array(["a", "a", "a"], dtype=object))
-    assert found is not None
+    (found,) = ConstantPrediction().look(winner(np.array(["a", "a", "a"], dtype=object)))
     assert found.text.startswith("all 3 test rows are predicted to be a")
-    assert list(ConstantPrediction().look(np.array([1.0, 1.5]))) == []
+    assert list(ConstantPrediction().look(winner(np.array([1.0, 1.5])))) == []
 
 
 def test_baselines_are_those_of_scikit_learns_dummies():
@@ -246,7 +254,7 @@ def test_baselines_are_those_of_scikit_learns_dummies():
     ],
 )
 def test_model_that_is_no_better_than_no_features_is_found(goal, own, other, is_found):
-    found = list(WorseThanBaseline().look("m", goal, {"m": own}, {"m": other}))
+    found = list(WorseThanBaseline().look(winner(np.array([]), goal, own, other)))
     assert bool(found) is is_found
 
 
@@ -262,7 +270,6 @@ def test_rows_that_were_learned_from_are_known_again(tmp_path):
 
 def test_overlap_is_said_from_a_share_on():
     (found,) = ChampionOverlap().look(60, 100, champion=3)
-    assert found is not None
     assert found.text.startswith("the champion, version 3, has learned from 60% of the test rows")
     assert list(ChampionOverlap().look(1, 100, champion=3)) == []
     assert list(ChampionOverlap().look(5, 5, champion=3)) == []

@@ -1,5 +1,6 @@
 """Guards that look at one feature at a time."""
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -46,7 +47,15 @@ def sampled(table: "pa.Table", rows: int = _SAMPLE) -> "pa.Table":
     return table.take(np.linspace(0, table.num_rows - 1, rows, dtype=np.int64))
 
 
-class Leakage(Guard):
+class FeatureGuard(Guard):
+    """A guard that looks at one feature at a time; models of images have none."""
+
+    @abstractmethod
+    def look(self, columns: Columns) -> Iterator[Finding]:
+        """What it finds about them."""
+
+
+class Leakage(FeatureGuard):
     """A feature that alone tells the target almost perfectly: a copy of it, or known only once it is.
 
     It is tried with five-fold cross-validation on at most 20,000 rows: a small decision tree, for a number a straight
@@ -61,7 +70,7 @@ class Leakage(Guard):
     r2: float = Field(default=0.999, gt=0, le=1)
     """From what on a feature that alone reaches it tells a number too well."""
 
-    def look(self, columns: Columns) -> Iterator[Finding | None]:
+    def look(self, columns: Columns) -> Iterator[Finding]:
         """A finding for all features that tell too much."""
         limit = self.balanced_accuracy if columns.has_classes else self.r2
         scores = {name: _alone(columns, name) for name in columns.features}
@@ -169,7 +178,7 @@ def _along_a_line(values: "NDArray[Any]", target: "NDArray[Any]") -> float:
     return float(max(x.corr(y) ** 2, x.rank().corr(y.rank()) ** 2))
 
 
-class Identifiers(Guard):
+class Identifiers(FeatureGuard):
     """A feature whose values nearly all differ: a number or a name of the row, which says nothing of new ones."""
 
     NAME: ClassVar[str] = "identifiers"
@@ -179,7 +188,7 @@ class Identifiers(Guard):
     rows: int = Field(default=50, ge=2)
     """With how many rows at least."""
 
-    def look(self, columns: Columns) -> Iterator[Finding | None]:
+    def look(self, columns: Columns) -> Iterator[Finding]:
         """A finding for all features that name rows."""
         found = []
         for name in columns.features:
@@ -195,7 +204,7 @@ class Identifiers(Guard):
             )
 
 
-class FreeText(Guard):
+class FreeText(FeatureGuard):
     """A feature of sentences, each of which the default preprocessing takes for a category of its own."""
 
     NAME: ClassVar[str] = "free_text"
@@ -205,7 +214,7 @@ class FreeText(Guard):
     words: float = Field(default=3, gt=0)
     """From how many words a value on, on average."""
 
-    def look(self, columns: Columns) -> Iterator[Finding | None]:
+    def look(self, columns: Columns) -> Iterator[Finding]:
         """A finding for all features of sentences."""
         if not columns.takes_texts_as_categories:
             return

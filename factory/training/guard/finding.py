@@ -1,10 +1,11 @@
 """A finding of a guard, and what every guard has in common."""
 
-from typing import Annotated, ClassVar, Literal, TypeVar
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator
 
-from factory.base.section import Section, also_written
+from factory.base.section import NotTrained, Section, also_written
 from factory.base.values import Result
 
 Action = Literal["halt", "warn", "off"]
@@ -24,7 +25,10 @@ class Finding(Result):
 
 
 class Guard(Section):
-    """One guard. In a team file its action alone will do: `leakage: warn`."""
+    """One guard. In a team file its action alone will do: `leakage: warn`.
+
+    It is a subclass of the class for what it looks at: `RowsGuard`, `FeatureGuard` or `ScoreGuard`.
+    """
 
     NAME: ClassVar[str]
     """Its key in `guard`."""
@@ -32,10 +36,22 @@ class Guard(Section):
     action: Action = "warn"
     """`halt` keeps the version out of production, `warn` only tells of it, `off` does not look."""
 
-    def found(self, text: str) -> Finding | None:
-        """The finding, if the guard is on."""
+    @classmethod
+    def all_in(cls, guards: Section) -> Iterator[Self]:
+        """The guards of a section that are of this class and on, in their order."""
+        for name in type(guards).model_fields:
+            guard = getattr(guards, name)
+            if isinstance(guard, cls) and guard.action != "off":
+                yield guard
+
+    def found(self, text: str) -> Finding:
+        """The finding.
+
+        Raises:
+            ValueError: The guard is off, so that nobody should have asked it; see `all_in`.
+        """
         if self.action == "off":
-            return None
+            raise ValueError(f"guard.{self.NAME} is off")
         return Finding(guard=self.NAME, action=self.action, text=text)
 
 
@@ -52,5 +68,6 @@ Short = Annotated[
     GuardT,
     BeforeValidator(read_short),
     also_written({"enum": ["halt", "warn", "off", False]}),
+    NotTrained(is_read=True),
 ]
-"""A guard that may be written as its action alone."""
+"""A guard as a field of `Guards`: it may be written as its action alone, and does not change what is trained."""

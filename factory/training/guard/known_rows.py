@@ -100,7 +100,7 @@ class ChampionOverlap(Guard):
     share: float = Field(default=0.01, ge=0, lt=1)
     """Of the test rows, from which on."""
 
-    def look(self, known: int, of: int, champion: int) -> Iterator[Finding | None]:
+    def look(self, known: int, of: int, champion: int) -> Iterator[Finding]:
         """A finding if there are too many.
 
         Args:

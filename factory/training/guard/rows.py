@@ -1,5 +1,6 @@
 """Guards that look at rows and at how they were divided."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -31,7 +32,15 @@ class DividedParts:
     has_classes: bool
 
 
-class MinRows(Guard):
+class RowsGuard(Guard):
+    """A guard that looks at the parts of the rows, once they are divided."""
+
+    @abstractmethod
+    def look(self, parts: DividedParts) -> Iterator[Finding]:
+        """What it finds about them."""
+
+
+class MinRows(RowsGuard):
     """So few rows that a score is chance."""
 
     NAME: ClassVar[str] = "min_rows"
@@ -42,7 +51,7 @@ class MinRows(Guard):
     test: int = Field(default=10, ge=1)
     """The least number of rows to test on."""
 
-    def look(self, parts: DividedParts) -> Iterator[Finding | None]:
+    def look(self, parts: DividedParts) -> Iterator[Finding]:
         """A finding where a part is too small."""
         limits: Mapping[Part, int] = {"train": self.train, "test": self.test}
         few = [
@@ -57,7 +66,7 @@ class MinRows(Guard):
             )
 
 
-class Duplicates(Guard):
+class Duplicates(RowsGuard):
     """Rows with the same features in training and test: a model that learns by heart is rewarded."""
 
     NAME: ClassVar[str] = "duplicates"
@@ -65,7 +74,7 @@ class Duplicates(Guard):
     share: float = Field(default=0.01, ge=0, lt=1)
     """Of the test rows, from which on."""
 
-    def look(self, parts: DividedParts) -> Iterator[Finding | None]:
+    def look(self, parts: DividedParts) -> Iterator[Finding]:
         """A finding where too many test rows are training rows too."""
         import numpy as np
 
@@ -79,7 +88,7 @@ class Duplicates(Guard):
             )
 
 
-class TargetDrift(Guard):
+class TargetDrift(RowsGuard):
     """A target that is distributed otherwise in the test rows than in the training rows."""
 
     NAME: ClassVar[str] = "target_drift"
@@ -88,7 +97,7 @@ class TargetDrift(Guard):
     """From which on: total variation of classes, the Kolmogorov-Smirnov statistic of numbers. What
     may be chance (p of 0.001 or more) is no finding."""
 
-    def look(self, parts: DividedParts) -> Iterator[Finding | None]:
+    def look(self, parts: DividedParts) -> Iterator[Finding]:
         """A finding where the two differ, more than by chance."""
         train, test = parts.target["train"], parts.target["test"]
         distance, p = (_classes_apart if parts.has_classes else _numbers_apart)(train, test)

@@ -1,6 +1,8 @@
 """Guards that look at what the winner says of the test rows."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from factory.training.guard.finding import Action, Finding, Guard
@@ -12,15 +14,38 @@ if TYPE_CHECKING:
     from factory.training.metrics import Goal
 
 
-class ConstantPrediction(Guard):
+@dataclass(frozen=True, eq=False)
+class Winner:
+    """What the winner says of the test rows, and how good that is."""
+
+    values: "NDArray[Any]"
+    """One prediction a row."""
+    metric: str
+    """The objective's."""
+    goal: "Goal"
+    scores: Mapping[str, float]
+    baseline: Mapping[str, float]
+    """The scores of a model that looks at no feature."""
+
+
+class ScoreGuard(Guard):
+    """A guard that looks at what the winner says of the test rows."""
+
+    @abstractmethod
+    def look(self, winner: Winner) -> Iterator[Finding]:
+        """What it finds about that."""
+
+
+class ConstantPrediction(ScoreGuard):
     """A model that says the same of every row."""
 
     NAME: ClassVar[str] = "constant_prediction"
 
     action: Action = "halt"
 
-    def look(self, values: "NDArray[Any]") -> Iterator[Finding | None]:
+    def look(self, winner: Winner) -> Iterator[Finding]:
         """A finding if all predictions are one value."""
+        values = winner.values
         if len(values) > 1 and (values == values[0]).all():
             said = values[0] if isinstance(values[0], str) else f"{values[0]:.6g}"
             yield self.found(
@@ -29,21 +54,20 @@ class ConstantPrediction(Guard):
             )
 
 
-class WorseThanBaseline(Guard):
+class WorseThanBaseline(ScoreGuard):
     """A model that is no better than one that looks at no feature."""
 
     NAME: ClassVar[str] = "worse_than_baseline"
 
     action: Action = "halt"
 
-    def look(
-        self, metric: str, goal: "Goal", scores: Mapping[str, float], baseline: Mapping[str, float]
-    ) -> Iterator[Finding | None]:
+    def look(self, winner: Winner) -> Iterator[Finding]:
         """A finding if the baseline is as good, in the objective's metric, or better."""
-        own, other = scores.get(metric), baseline.get(metric)
+        metric = winner.metric
+        own, other = winner.scores.get(metric), winner.baseline.get(metric)
         if own is None or other is None:
             return
-        if own <= other if goal == "maximize" else own >= other:
+        if own <= other if winner.goal == "maximize" else own >= other:
             yield self.found(
                 f"test {metric} {own:.6g} is no better than the {other:.6g} of a model that "
                 "looks at no feature"
