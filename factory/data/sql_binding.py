@@ -1,13 +1,12 @@
 """What DuckDB says of teams' SQL before it runs: parsed, and bound to the columns of what it reads.
 
-Nothing is read: tables without rows stand in for those that a run has. `factory.catalog.sql_questions` asks, and
+Nothing is read: tables without rows stand in for those that a run has. `factory.catalog.contract_questions` asks, and
 says what the JSON of its questions means.
 """
 
-import json
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, partial
@@ -19,6 +18,7 @@ from duckdb import DuckDBPyConnection
 
 from factory.base.answers import Reply
 from factory.data.column_types import Types, same_names
+from factory.data.sql_faults import SqlFault, fault_of, in_characters, location_of
 from factory.data.sql_rules import (
     EXPLAIN,
     SELECT,
@@ -31,36 +31,10 @@ from factory.data.sql_rules import (
 from factory.lake import engine
 
 _TEMPLATE = re.compile(r"{{.*?}}|{#.*?#}", re.DOTALL)
-_MISSING = {"Table": "table", "Table Function": "function", "Type": "type"}
-_NO_COLUMN = re.compile(
-    r'Values list "(?P<table>.+)" does not have a column named "(?P<name>.+)"'
-    r'|Column "(?P<side>.+)" does not exist on (?:left|right) side of join'
-    r'|Column "(?P<left_out>.+)" in \S+ list not found'
-)
-_NO_TABLE = re.compile(r'Referenced table "(?P<name>.+)" not found!')
-_NO_SCHEMA = re.compile(r'Table with name "(?P<name>.+)" does not exist because schema')
 _CERTAIN = ("column", "table", "function", "type")
 """What is wrong with a query whatever types its columns have."""
 _NOTHING = b"null"
 _MOST = 10
-
-
-@dataclass(frozen=True)
-class SqlFault:
-    """One thing that is wrong with a text of SQL."""
-
-    kind: str
-    """`syntax`, `refused`, `table`, `column`, `function`, `type`, or `other`."""
-    message: str
-    """DuckDB's."""
-    name: str = ""
-    """What is not there."""
-    near: tuple[str, ...] = ()
-    """What there is instead."""
-    start: int = 0
-    """The first character that is meant, counted from 0."""
-    length: int = 0
-    """0 where nobody knows which part of the text is meant."""
 
 
 def bind(question: Mapping[str, Any]) -> Reply:
@@ -164,7 +138,7 @@ def _look_at(sql: str, tables: Mapping[str, Types | None], *, any_table: bool) -
         try:
             tree = parse_query(connection, sql)
         except (RefusedQueryError, duckdb.Error) as error:
-            return _Looked([_fault(error, sql, "")])
+            return _Looked([fault_of(error, sql, "")])
         faults = [] if any_table else list(_unknown_tables(tree, tables, sql))
         read = _tables_read(tree, tables)
         known = {name: columns for name in read if (columns := tables[name]) is not None}
@@ -215,7 +189,7 @@ def _bound(
         try:
             run(text.decode())
         except (RefusedQueryError, duckdb.Error) as error:
-            fault = _fault(error, sql, before, tuple(columns))
+            fault = fault_of(error, sql, before, tuple(columns))
             if fault.kind not in _CERTAIN and (found or not certain):
                 break
             # What is missing within the query is missing around it too.
@@ -238,7 +212,7 @@ def _condition(condition: str, columns: Types | None) -> list[SqlFault]:
         try:
             tree = check_condition(connection, condition)
         except (RefusedQueryError, duckdb.Error) as error:
-            return [_fault(error, condition, SELECT)]
+            return [fault_of(error, condition, SELECT)]
         if columns is None:
             return list(_unknown_functions(connection, tree, condition, len(SELECT)))
         start = f"{EXPLAIN}select ("
@@ -263,7 +237,7 @@ def _in_template(
             try:
                 tree = parse_query(connection, text)
             except (RefusedQueryError, duckdb.Error) as error:
-                found = [_fault(error, text, "")]
+                found = [fault_of(error, text, "")]
                 continue
             found = [] if any_table else list(_unknown_tables(tree, tables, text))
             found += _unknown_functions(connection, tree, text)
@@ -344,7 +318,7 @@ def _unknown_tables(
     known = {name.lower() for name in tables}
     for name, node in _table_nodes(tree):
         if name.lower() not in known:
-            start, length = _characters(sql, _location(node))
+            start, length = in_characters(sql, location_of(node))
             yield SqlFault("table", f"there is no table {name}", name, tuple(tables), start, length)
 
 
@@ -366,10 +340,10 @@ def _unknown_functions(
         try:
             connection.execute(f"{EXPLAIN}select {engine.quote(name)}()")
         except duckdb.Error as error:
-            found = _fault(error, "", "")
+            found = fault_of(error, "", "")
             if found.kind == "function":
-                start, length = _location(node)
-                start, length = _characters(sql, (start - before, length))
+                start, length = location_of(node)
+                start, length = in_characters(sql, (start - before, length))
                 yield SqlFault("function", found.message, name, found.near, start, len(name))
 
 
@@ -393,87 +367,5 @@ def _unknown_of_known(
         tables_meant = meant.get(alias.lower(), set())
         columns = by_name.get(next(iter(tables_meant))) if len(tables_meant) == 1 else None
         if columns is not None and column.lower() not in {name.lower() for name in columns}:
-            start, length = _characters(sql, _location(node))
+            start, length = in_characters(sql, location_of(node))
             yield SqlFault("column", "", column, tuple(columns), start, length)
-
-
-def _fault(error: Exception, sql: str, before: str, columns: Sequence[str] = ()) -> SqlFault:
-    """What an error says, with the part of the text that it is about.
-
-    Args:
-        error: DuckDB's, told as JSON; or a refusal.
-        sql: The text that the team has written.
-        before: What stood before it in the query that failed.
-        columns: Of the tables that are read.
-    """
-    if isinstance(error, RefusedQueryError):
-        start, length = error.place or (0, 0)
-        start, length = _characters(sql, (start - len(before), length))
-        return SqlFault("refused", str(error), "", (), start, length)
-    told = _told(error)
-    message = str(told["exception_message"])
-    first = message.partition("\n")[0]
-    place = (
-        json.loads(told["location"]) if "location" in told else [int(told.get("position", 0)), 0]
-    )
-    start, length = _characters(sql, (place[0] - len(before.encode()), place[1] or 1))
-    if "location" not in told and "position" not in told:
-        start, length = 0, 0
-    kind, name, near = _kind(told, message, columns)
-    if length == 0 and name:
-        start, length = _named(sql, name)
-    return SqlFault(kind, first, name, near, start, length)
-
-
-def _kind(
-    told: Mapping[str, Any], message: str, columns: Sequence[str]
-) -> tuple[str, str, tuple[str, ...]]:
-    """Of which kind a fault is, what is not there, and what there is instead."""
-    name = str(told.get("name", ""))
-    subtype = told.get("error_subtype")
-    near = tuple(filter(None, re.split(", ?", str(told.get("candidates", "")))))
-    if subtype == "SYNTAX_ERROR" or told["exception_type"] == "Parser":
-        return "syntax", "", ()
-    if subtype == "COLUMN_NOT_FOUND":
-        return "column", name, tuple(dict.fromkeys((*columns, *near)))
-    if subtype == "MISSING_ENTRY":
-        return _MISSING.get(str(told.get("type")), "function"), name, near
-    if found := _NO_COLUMN.search(message):
-        return (
-            "column",
-            next(filter(None, (found["name"], found["side"], found["left_out"]))),
-            tuple(columns),
-        )
-    if found := _NO_TABLE.search(message):
-        return "table", found["name"], tuple(re.findall('"([^"]+)"', message)[1:])
-    if found := _NO_SCHEMA.search(message):
-        return "table", found["name"], ()
-    return "other", "", ()
-
-
-def _told(error: Exception) -> Mapping[str, Any]:
-    _, _, text = str(error).partition(": ")
-    try:
-        told: dict[str, Any] = json.loads(text)
-    except ValueError:
-        return {"exception_type": "", "exception_message": text or str(error)}
-    return told
-
-
-def _location(node: Mapping[str, Any]) -> tuple[int, int]:
-    return int(node.get("query_location", 0)), int(node.get("query_location_length") or 1)
-
-
-def _characters(sql: str, place: tuple[int, int]) -> tuple[int, int]:
-    """A place in bytes, as DuckDB counts, in characters of the text."""
-    start, length = place
-    encoded = sql.encode()
-    start = min(max(0, start), len(encoded))
-    before = len(encoded[:start].decode(errors="ignore"))
-    return before, len(encoded[start : start + length].decode(errors="ignore"))
-
-
-def _named(sql: str, name: str) -> tuple[int, int]:
-    """Where a name stands, if it stands once."""
-    found = list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE))
-    return (found[0].start(), len(name)) if len(found) == 1 else (0, 0)
