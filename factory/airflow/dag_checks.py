@@ -36,7 +36,7 @@ from factory.base.findings import Finding, KeyPath
 from factory.base.texts import did_you_mean, one_of
 from factory.documents.dag import OwnDag
 from factory.team.dag_questions import from_json
-from factory.team.own_tasks import Entry, entries, references
+from factory.team.own_entries import Entry, entries, references
 
 _EMPTY = "airflow.providers.standard.operators.empty.EmptyOperator"
 _STAND_IN = {

@@ -12,7 +12,7 @@ from factory.airflow.operator_signatures import function_parameters, operator_pa
 from factory.base.findings import Finding, KeyPath
 from factory.base.texts import closest, did_you_mean, one_of
 from factory.team.own_dags import CALLBACKS, DAG_KEYS
-from factory.team.own_tasks import Entry, entries
+from factory.team.own_entries import Entry, entries
 
 OF_DAG_FACTORY = frozenset(
     (

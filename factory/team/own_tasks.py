@@ -10,14 +10,13 @@ from typing import Any
 
 from factory.base.findings import Finding, KeyPath
 from factory.base.texts import closest, did_you_mean, one_of
+from factory.team.own_entries import Entry, entries, references
 
 _TASK_NAME = re.compile(r"[\w.-]{1,250}")
 _GROUP_NAME = re.compile(r"[\w-]{1,200}")
 _MOST_WAITS = 20_000
 """A DAG in which more tasks wait for each other is not searched for circles here."""
 
-_XCOM = re.compile(r"\+(?P<task>\w*)(\[['\"].*['\"]\])?")
-_OUTPUT = re.compile(r"(?P<task>[\w.-]+?)\.output|XcomArg\((?P<also>[\w.-]+)\)")
 
 _GROUP_KEYS = (
     *("add_suffix_on_collision", "default_args", "dependencies", "doc_md", "group_display_name"),
@@ -28,53 +27,6 @@ _GROUP_KEYS = (
 def check_tasks(dag: Mapping[str, Any]) -> Iterator[Finding]:
     """What is wrong with `tasks` and `task_groups` of a DAG; paths start at the DAG."""
     yield from _Dag(dag).check()
-
-
-def mappings_of(section: object, path: KeyPath) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """Each task or group of either form, a mapping or a list, with the way to it."""
-    items: Iterator[tuple[Any, Any]] = iter(())
-    if isinstance(section, dict):
-        items = iter(section.items())
-    elif isinstance(section, list):
-        items = iter(enumerate(section))
-    yield from (((*path, key), value) for key, value in items if isinstance(value, dict))
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A task or a group."""
-
-    name: str
-    path: KeyPath
-    written: Mapping[str, Any]
-
-    @property
-    def dependencies(self) -> tuple[str, ...]:
-        """The names of what it waits for."""
-        return tuple(name for _, name in self.numbered_dependencies)
-
-    @property
-    def numbered_dependencies(self) -> tuple[tuple[int, str], ...]:
-        """The same, each with its place in the list."""
-        found = self.written.get("dependencies")
-        numbered = enumerate(found if isinstance(found, list) else ())
-        return tuple((index, name) for index, name in numbered if isinstance(name, str))
-
-
-def entries(section: object, path: KeyPath, key: str) -> dict[str, Entry]:
-    """The tasks or groups that have a name, by it.
-
-    Args:
-        section: `tasks` or `task_groups`, as a mapping or as a list.
-        path: The way to it.
-        key: What names an item of a list: `task_id` or `group_name`.
-    """
-    found: dict[str, Entry] = {}
-    for at, written in mappings_of(section, path):
-        name = written.get(key) if isinstance(section, list) else at[-1]
-        if isinstance(name, str):
-            found.setdefault(name, Entry(name, at, written))
-    return found
 
 
 @dataclass(frozen=True)
@@ -393,27 +345,6 @@ class _Dag:
                 if not waiting[one]:
                     order.append(one)
         return order
-
-
-def references(task: Entry) -> Iterator[tuple[KeyPath, str]]:
-    """The tasks whose results a task takes as arguments, and where that is written."""
-    written = task.written
-    is_decorated = "decorator" in written
-    for key in ("expand", "partial"):
-        arguments = written.get(key)
-        for name, value in arguments.items() if isinstance(arguments, dict) else ():
-            if isinstance(value, str):
-                pattern = _XCOM if is_decorated else _OUTPUT
-                if found := pattern.fullmatch(value):
-                    yield (
-                        (*task.path, key, name),
-                        found["task"] or found.groupdict().get("also") or "",
-                    )
-    if is_decorated:
-        for key, value in written.items():
-            found = _XCOM.fullmatch(value) if isinstance(value, str) else None
-            if found and found["task"][:1].isidentifier():
-                yield (*task.path, key), found["task"]
 
 
 def _noun(section: object) -> str:
