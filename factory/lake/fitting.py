@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from duckdb import DuckDBPyRelation
 
 from factory.lake.engine import columns_of, quote
-from factory.lake.snapshot import SchemaMismatchError
+from factory.lake.snapshot import MergeKeyError, SchemaMismatchError
 from factory.lake.write import Evolve
 
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
@@ -114,3 +114,33 @@ def _digits(kind: str) -> tuple[int, int] | None:
 def _has_values(rows: DuckDBPyRelation, name: str) -> bool:
     [(values,)] = rows.aggregate(f"count({quote(name)})").fetchall()
     return bool(values)
+
+
+def check_keys(rows: DuckDBPyRelation, keys: tuple[str, ...], dataset: str) -> None:
+    """Check that a merge's keys identify the new rows.
+
+    Raises:
+        MergeKeyError: when a key is missing, null or repeated; says how many rows are concerned.
+    """
+    missing = [key for key in keys if key not in rows.columns]
+    if missing:
+        raise MergeKeyError(
+            f"{dataset}: the merge keys {', '.join(missing)} are not among the new rows' columns "
+            f"({', '.join(rows.columns)}): correct `write.keys`, or let the transforms keep them"
+        )
+    names = ", ".join(quote(key) for key in keys)
+    is_null = " or ".join(f"{quote(key)} is null" for key in keys)
+    [(nulls,)] = rows.filter(is_null).aggregate("count(*)").fetchall()
+    [(repeated, groups)] = (
+        rows.filter(f"not ({is_null})")
+        .aggregate("count(*) as n", names)
+        .filter("n > 1")
+        .aggregate("coalesce(sum(n), 0)::bigint, count(*)")
+        .fetchall()
+    )
+    if nulls or repeated:
+        raise MergeKeyError(
+            f"{dataset}: the merge keys {', '.join(keys)} must identify every new row, but they "
+            f"are null in {nulls:,} rows, and {repeated:,} rows share {groups:,} keys. Drop or "
+            "combine such rows in a transform, or name further columns in `write.keys`"
+        )

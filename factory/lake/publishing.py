@@ -20,11 +20,10 @@ from factory.lake import engine
 from factory.lake.data_files import DataFiles
 from factory.lake.engine import columns_of, quote
 from factory.lake.fingerprint import Fingerprint, fingerprint, schema_hash
-from factory.lake.fitting import evolved, fit
+from factory.lake.fitting import check_keys, evolved, fit
 from factory.lake.snapshot import (
     AlreadyAppendedError,
     LakeError,
-    MergeKeyError,
     NoSnapshotError,
     Snapshot,
 )
@@ -357,36 +356,6 @@ class _Publisher:
     @property
     def _transaction(self) -> str:
         return f"run:{self.run_id}"
-
-
-def check_keys(rows: DuckDBPyRelation, keys: tuple[str, ...], dataset: str) -> None:
-    """Check that a merge's keys identify the new rows.
-
-    Raises:
-        MergeKeyError: when a key is missing, null or repeated; says how many rows are concerned.
-    """
-    missing = [key for key in keys if key not in rows.columns]
-    if missing:
-        raise MergeKeyError(
-            f"{dataset}: the merge keys {', '.join(missing)} are not among the new rows' columns "
-            f"({', '.join(rows.columns)}): correct `write.keys`, or let the transforms keep them"
-        )
-    names = ", ".join(quote(key) for key in keys)
-    is_null = " or ".join(f"{quote(key)} is null" for key in keys)
-    [(nulls,)] = rows.filter(is_null).aggregate("count(*)").fetchall()
-    [(repeated, groups)] = (
-        rows.filter(f"not ({is_null})")
-        .aggregate("count(*) as n", names)
-        .filter("n > 1")
-        .aggregate("coalesce(sum(n), 0)::bigint, count(*)")
-        .fetchall()
-    )
-    if nulls or repeated:
-        raise MergeKeyError(
-            f"{dataset}: the merge keys {', '.join(keys)} must identify every new row, but they "
-            f"are null in {nulls:,} rows, and {repeated:,} rows share {groups:,} keys. Drop or "
-            "combine such rows in a transform, or name further columns in `write.keys`"
-        )
 
 
 @contextmanager
