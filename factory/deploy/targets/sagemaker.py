@@ -1,18 +1,19 @@
 """`deploy: {type: sagemaker}`: a real-time endpoint of Amazon SageMaker."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.aws import calling, code_of, message_of, request_problems
 from factory.base.aws_section import InstanceType, RoleArn, S3Address, Tags, Vpc
 from factory.base.errors import FactoryError, TerminalError
 from factory.base.rules import Broken, rule
-from factory.base.section import ListOf, Seconds, Section, Text
+from factory.base.section import Seconds, Text
 from factory.deploy.container_image import ContainerImage, ContainerImageReference
 from factory.deploy.targets.endpoint import MODEL, VERSION, Endpoint, Request, name_of
+from factory.deploy.targets.sagemaker_rollout import EndpointRollout
 from factory.deploy.targets.target import (
     Answer,
     Built,
@@ -35,49 +36,6 @@ VARIANT = "champion"
 _VERSION_TAG = "factory:version"
 _MOST_SECONDS = 28_800
 _LEAST_SECONDS = 600
-
-AlarmName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
-
-
-class EndpointRollout(Section):
-    """How requests move from the earlier version to the new one: both run until it has proved itself.
-
-    SageMaker goes back by itself when new instances do not become healthy, or when one of `alarms`
-    goes off before `wait` is over.
-    """
-
-    strategy: Literal["all_at_once", "canary", "linear"] = "all_at_once"
-    """`all_at_once` moves all requests together, `canary` a first part and then the rest, `linear` one part after the
-    other."""
-    percent: int | None = Field(default=None, ge=1, le=50)
-    """The percentage of the capacity that is the first part of a canary, or each step of a linear one."""
-    wait: Seconds = 0
-    """How long to wait after each step, and after the last one before the earlier version's instances go."""
-    alarms: ListOf[AlarmName] = Field(default=(), max_length=10)
-    """CloudWatch alarms, by name."""
-
-    @rule
-    def _consistent(self) -> Broken:
-        if (self.percent is None) != (self.strategy == "all_at_once"):
-            yield PydanticCustomError(
-                "rollout",
-                "`strategy: {strategy}` needs `percent`, such as 10"
-                if self.percent is None
-                else "`percent` belongs to `strategy: canary` or `strategy: linear`",
-                {"strategy": self.strategy, "at": ("percent",)},
-            )
-        if self.strategy == "linear" and (self.percent or 0) < 10:
-            yield PydanticCustomError(
-                "rollout",
-                "SageMaker's linear steps are 10 to 50 percent: `percent` cannot be {value}",
-                {"value": self.percent, "at": ("percent",)},
-            )
-        if self.wait > 3600:
-            yield PydanticCustomError(
-                "rollout",
-                "SageMaker waits at most an hour between steps: write `wait: 60m` or less",
-                {"at": ("wait",)},
-            )
 
 
 class SageMakerTarget(Target):

@@ -16,18 +16,16 @@ from factory.base.section import Seconds, Section, Text
 from factory.lake.storage.address import is_s3
 from factory.training.backends.backend import (
     HOUR,
-    STOPPED,
     Backend,
     CostProblem,
-    Failure,
     JobRun,
-    JobState,
     JobStatus,
     TrainingData,
     TrainingJob,
     cost_of,
 )
-from factory.training.backends.layout import SETTINGS, SPLIT, read_reason
+from factory.training.backends.layout import SETTINGS, SPLIT
+from factory.training.backends.sagemaker_states import STATES, detail_of, failure_in
 
 if TYPE_CHECKING:
     from factory.lake.storage.files import Files
@@ -40,22 +38,6 @@ FOLDER = "_training"
 
 _DAYS_28 = 28 * 24 * 3600
 """SageMaker's longest training job, in seconds."""
-_STATES: dict[str, JobState] = {
-    "InProgress": "running",
-    "Stopping": "stopping",
-    "Completed": "completed",
-    "Failed": "failed",
-    "Stopped": "stopped",
-}
-_OUT_OF_TIME = {
-    "MaxRuntimeExceeded": Failure(
-        "it was not done within `max_runtime`: raise that, or train less", terminal=True
-    ),
-    "MaxWaitTimeExceeded": Failure(
-        "there was no spot capacity for long enough within `max_wait`: raise that, name another "
-        "`instance_type`, or leave `spot` out"
-    ),
-}
 _HINTS = {
     "denied": "allow it sagemaker:CreateTrainingJob, sagemaker:DescribeTrainingJob, "
     "sagemaker:StopTrainingJob, sagemaker:ListTrainingJobs, sagemaker:AddTags, and iam:PassRole on "
@@ -64,9 +46,6 @@ _HINTS = {
     "ResourceLimitExceeded": "raise the account's quota at Service Quotas, or lower `parallel_trials`",
 }
 _MOST_MODEL_BYTES = 20_000_000_000
-_BY_THE_CODE = re.compile(r"AlgorithmError: (?P<text>.*?),? ?exit code: (?P<code>\d+)", re.DOTALL)
-_KILLED = 137
-"""The exit code of a process that was ended from outside, which here is for want of memory."""
 _NOT_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
 _LONGEST_TAG = 256
 
@@ -276,13 +255,13 @@ class SageMaker(Backend):
         found = self._described(run, name)
         if found is None:
             return None
-        state = _STATES[found["TrainingJobStatus"]]
+        state = STATES[found["TrainingJobStatus"]]
         secondary = found.get("SecondaryStatus", "")
         return JobStatus(
             name,
             state,
-            detail=_detail(found),
-            failure=_failure(state, secondary, found.get("FailureReason", "")),
+            detail=detail_of(found),
+            failure=failure_in(state, secondary, found.get("FailureReason", "")),
             billed=found.get("BillableTimeInSeconds"),
         )
 
@@ -384,32 +363,3 @@ def _channel(name: str, address: str) -> dict[str, Any]:
             }
         },
     }
-
-
-def failure_of(reason: str) -> Failure:
-    """SageMaker's `FailureReason`: the job's own words where it had any, else Amazon's.
-
-    `AlgorithmError` is the container's, `ClientError` the request's (an image or data that cannot be
-    had), and the others, such as `CapacityError` and `InternalServerError`, are for trying again.
-    """
-    found = _BY_THE_CODE.match(reason)
-    if found and found["text"].strip():
-        return Failure(*read_reason(found["text"]))
-    if found and int(found["code"]) == _KILLED:
-        return Failure("it ran out of memory: use a larger `instance_type`", terminal=True)
-    return Failure(reason.strip().rstrip("."), terminal=reason.startswith("ClientError"))
-
-
-def _failure(state: JobState, secondary: str, reason: str) -> Failure | None:
-    if state == "failed":
-        return failure_of(reason)
-    if state == "stopped":
-        return _OUT_OF_TIME.get(secondary) or STOPPED
-    return None
-
-
-def _detail(found: dict[str, Any]) -> str:
-    """The secondary status, and what SageMaker last said of it."""
-    transitions = found.get("SecondaryStatusTransitions") or [{}]
-    message = transitions[-1].get("StatusMessage", "")
-    return ": ".join(filter(None, (found.get("SecondaryStatus", ""), message)))

@@ -5,7 +5,7 @@ import pytest
 from factory.base.errors import FactoryError, TerminalError
 from factory.training.backends.backend import Failure
 from factory.training.backends.layout import as_reason, read_reason
-from factory.training.backends.sagemaker import failure_of
+from factory.training.backends.sagemaker_states import failure_of
 
 
 @pytest.mark.parametrize(
