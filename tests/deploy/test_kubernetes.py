@@ -9,7 +9,7 @@ from kubernetes import client
 from factory.base.errors import TerminalError
 from factory.deploy.http import NoAnswerError
 from factory.deploy.targets.cluster import ClusterError, ClusterRefusedError, RolloutError
-from factory.deploy.targets.kubernetes import APPLIED
+from factory.deploy.targets.kubernetes_manifests import APPLIED
 from factory.deploy.targets.target import Built, Question
 from tests.deploy.kubernetes_api import NAMESPACE, running_cluster
 from tests.deploy.placed import placed, target_of

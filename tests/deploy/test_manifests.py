@@ -6,7 +6,7 @@ import kubernetes_validate
 import pytest
 from kubernetes_validate.utils import all_versions
 
-from factory.deploy.targets.kubernetes import as_yaml
+from factory.deploy.targets.kubernetes_manifests import as_yaml
 from tests.deploy.placed import target_of
 from tests.models.records import record
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -22,6 +22,15 @@ from factory.deploy.targets.kubernetes_fields import (
     PodResources,
     PodScale,
 )
+from factory.deploy.targets.kubernetes_manifests import (
+    APPLIED,
+    MODEL,
+    PORT_NAME,
+    VERSION,
+    Manifests,
+    as_yaml,
+    noted,
+)
 from factory.deploy.targets.target import (
     Answer,
     Built,
@@ -39,22 +48,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-
-MODEL = "factory/model"
-"""The annotation with the model's full name: labels are too short for every one."""
-VERSION = "factory/version"
-"""The label of everything that belongs to a version."""
-
-PORT = 8080
-_PORT_NAME = "http"
-_USER = 10001
-_DRAIN = 10
-"""Seconds that a pod goes on answering once it is to end: until all have learned of it."""
-_GRACE = 30
-"""Seconds for requests that have begun, as `factory serve` grants them."""
-
-APPLIED = "factory/applied"
-"""The annotation of a Deployment that holds all manifests of its version: how to come back to it."""
 
 KINDS = ("Service", "Deployment", "HorizontalPodAutoscaler")
 _PATIENCE = 60.0
@@ -125,10 +118,18 @@ class KubernetesTarget(Target):
             record: The version.
             reference: Its container image, with the digest.
         """
-        made = [_service(self, record), _deployment(self, record, reference)]
-        if self.scale.max > self.scale.min:
-            made.append(_autoscaler(self, record))
-        return made
+        return Manifests(
+            record,
+            reference,
+            namespace=self.namespace,
+            scale=self.scale,
+            resources=self.resources,
+            service=self.service,
+            service_account=self.service_account,
+            pull_secrets=self.pull_secrets,
+            node_selector=self.node_selector,
+            timeout=self.timeout,
+        ).made()
 
     def running(self, context: DeployContext, model: str) -> Deployed | None:
         """The version that the model's Deployment is made for.
@@ -188,7 +189,7 @@ class KubernetesTarget(Target):
         from factory.deploy.http import INVOCATIONS
 
         with self._cluster(context) as cluster:
-            return cluster.ask(plain_name(deployed.model), _PORT_NAME, INVOCATIONS, question)
+            return cluster.ask(plain_name(deployed.model), PORT_NAME, INVOCATIONS, question)
 
     def restore(self, context: DeployContext, record: ModelRecord, before: Deployed | None) -> None:
         """Apply the version before again and watch until it is ready, or remove what was begun.
@@ -214,7 +215,7 @@ class KubernetesTarget(Target):
     def _apply(self, cluster: "Cluster", made: list[Manifest]) -> None:
         name = made[0]["metadata"]["name"]
         for manifest in made:
-            cluster.apply(_noted(manifest, made) if manifest["kind"] == "Deployment" else manifest)
+            cluster.apply(noted(manifest, made) if manifest["kind"] == "Deployment" else manifest)
         for kind in KINDS:
             if kind not in {manifest["kind"] for manifest in made}:
                 cluster.remove(kind, name)
@@ -262,196 +263,5 @@ class KubernetesTarget(Target):
             yield Cluster(api, self.namespace)
 
 
-def as_yaml(made: list[Manifest]) -> str:
-    """Manifests as `kubectl apply --filename` takes them."""
-    import yaml
-
-    return yaml.safe_dump_all(made, sort_keys=False)
-
-
-def _noted(deployment: Manifest, made: list[Manifest]) -> Manifest:
-    """The Deployment with an annotation that holds everything that is applied with it."""
-    text = json.dumps(made, sort_keys=True, separators=(",", ":"))
-    annotations = {**deployment["metadata"]["annotations"], APPLIED: text}
-    metadata = {**deployment["metadata"], "annotations": annotations}
-    return {**deployment, "metadata": metadata}
-
-
 def _applied(deployed: Deployed) -> list[Manifest]:
     return [dict(manifest) for manifest in deployed.details["manifests"]]
-
-
-def _metadata(
-    section: KubernetesTarget, record: ModelRecord, annotations: Mapping[str, str] | None = None
-) -> Manifest:
-    return {
-        "name": plain_name(record.model),
-        "namespace": section.namespace,
-        "labels": {**_selector(record), **_labels(record)},
-        "annotations": dict(sorted({**(annotations or {}), MODEL: record.model}.items())),
-    }
-
-
-def _selector(record: ModelRecord) -> dict[str, str]:
-    """What tells the model's pods from others; Kubernetes lets it never change."""
-    return {
-        "app.kubernetes.io/name": "factory-serve",
-        "app.kubernetes.io/instance": plain_name(record.model),
-    }
-
-
-def _labels(record: ModelRecord) -> dict[str, str]:
-    return {
-        "app.kubernetes.io/managed-by": "factory",
-        "app.kubernetes.io/version": str(record.version),
-        VERSION: str(record.version),
-    }
-
-
-def _service(section: KubernetesTarget, record: ModelRecord) -> Manifest:
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": _metadata(section, record, section.service.annotations),
-        "spec": {
-            "type": section.service.type,
-            "selector": _selector(record),
-            "ports": [
-                {
-                    "name": _PORT_NAME,
-                    "port": section.service.port,
-                    "protocol": "TCP",
-                    "targetPort": _PORT_NAME,
-                }
-            ],
-        },
-    }
-
-
-def _deployment(section: KubernetesTarget, record: ModelRecord, reference: str) -> Manifest:
-    spec: Manifest = {
-        "revisionHistoryLimit": 5,
-        "progressDeadlineSeconds": section.timeout,
-        "minReadySeconds": 5,
-        "selector": {"matchLabels": _selector(record)},
-        # No pod goes before another one is ready in its place.
-        "strategy": {
-            "type": "RollingUpdate",
-            "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
-        },
-        "template": {
-            "metadata": {"labels": {**_selector(record), **_labels(record)}},
-            "spec": _pod(section, record, reference),
-        },
-    }
-    if section.scale.max == section.scale.min:
-        # Where there is an autoscaler, the number is its own: whoever writes one too fights it.
-        spec["replicas"] = section.scale.min
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": _metadata(section, record),
-        "spec": spec,
-    }
-
-
-def _pod(section: KubernetesTarget, record: ModelRecord, reference: str) -> Manifest:
-    pod: Manifest = {
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "terminationGracePeriodSeconds": _DRAIN + _GRACE + 5,
-        "topologySpreadConstraints": [
-            {
-                "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": _selector(record)},
-            }
-        ],
-        "containers": [_container(section, reference)],
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}],
-    }
-    if section.service_account:
-        pod["serviceAccountName"] = section.service_account
-    if section.pull_secrets:
-        pod["imagePullSecrets"] = [{"name": name} for name in section.pull_secrets]
-    if section.node_selector:
-        pod["nodeSelector"] = dict(sorted(section.node_selector.items()))
-    return pod
-
-
-def _container(section: KubernetesTarget, reference: str) -> Manifest:
-    limits = {"memory": section.resources.memory}
-    if section.resources.cpu_limit:
-        limits["cpu"] = section.resources.cpu_limit
-    return {
-        "name": "serve",
-        "image": reference,
-        "imagePullPolicy": "IfNotPresent",
-        "ports": [{"name": _PORT_NAME, "containerPort": PORT, "protocol": "TCP"}],
-        "resources": {
-            "requests": {"cpu": section.resources.cpu, "memory": section.resources.memory},
-            "limits": limits,
-        },
-        # A model may take minutes to load: until it has, only this one asks.
-        "startupProbe": {
-            "httpGet": {"path": "/ping", "port": _PORT_NAME},
-            "periodSeconds": 5,
-            "timeoutSeconds": 5,
-            "failureThreshold": max(3, section.timeout // 5),
-        },
-        "readinessProbe": {
-            "httpGet": {"path": "/ping", "port": _PORT_NAME},
-            "periodSeconds": 10,
-            "timeoutSeconds": 5,
-            "failureThreshold": 3,
-        },
-        "livenessProbe": {
-            "httpGet": {"path": "/healthz/live", "port": _PORT_NAME},
-            "periodSeconds": 20,
-            "timeoutSeconds": 10,
-            "failureThreshold": 3,
-        },
-        "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(_DRAIN)]}}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - in the container
-    }
-
-
-def _autoscaler(section: KubernetesTarget, record: ModelRecord) -> Manifest:
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": _metadata(section, record),
-        "spec": {
-            "scaleTargetRef": {
-                "apiVersion": "apps/v1",
-                "kind": "Deployment",
-                "name": plain_name(record.model),
-            },
-            "minReplicas": section.scale.min,
-            "maxReplicas": section.scale.max,
-            "metrics": [
-                {
-                    "type": "Resource",
-                    "resource": {
-                        "name": "cpu",
-                        "target": {
-                            "type": "Utilization",
-                            "averageUtilization": section.scale.cpu,
-                        },
-                    },
-                }
-            ],
-        },
-    }
