@@ -1,28 +1,23 @@
 """Whether a DAG in dag-factory's format can be built and stored by Airflow; and if not, which key is to blame.
 
 Answers the questions of `factory.team.dag_questions`, in a process of its own. The DAG is built and
-stored as Airflow would do it. Where that fails, each task is built alone, and what is given is taken
-away one by one: the key without which it works, or fails otherwise, is the one that is refused.
+stored as Airflow would do it. Where that fails, each task is built alone: see `factory.airflow.dag_blame`.
 """
 
 import atexit
-import copy
-import json
 import logging
 import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any
 
+from factory.airflow.dag_blame import Attempts, copied, keys_of_dag, keys_of_task, words_of
 from factory.airflow.task_arguments import (
-    OF_DAG_FACTORY,
     Misfits,
     arguments,
     arguments_of_function,
@@ -32,9 +27,8 @@ from factory.airflow.task_arguments import (
     wrong_rules,
 )
 from factory.base.answers import Reply
-from factory.base.findings import Finding, KeyPath
+from factory.base.findings import Finding, KeyPath, take_away
 from factory.base.texts import did_you_mean, one_of
-from factory.documents.dag import OwnDag
 from factory.team.dag_questions import from_json
 from factory.team.own_entries import Entry, entries, references
 
@@ -43,12 +37,7 @@ _STAND_IN = {
     "decorator": "airflow.sdk.task",
     "python_callable": "factory.airflow.dag_checks.stand_in",
 }
-_NEVER_BLAMED = (OF_DAG_FACTORY - {"expand", "partial", "variables_as_arguments"}) | {
-    "python_callable"
-}
 _FUNCTIONS = re.compile(r"python_callable|callback|execution_date_fn|on_\w+_callback")
-_MOST_BLAMED = 10
-"""Keys of one task, or of one DAG, that are looked for."""
 
 
 def stand_in() -> None:
@@ -68,7 +57,7 @@ def check_dag(argument: Mapping[str, Any]) -> Reply:
         found = list(inspection.findings())
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever code of others raises here
         found = [
-            Finding("refused_dag", (), f"the DAG cannot be built: {_words(error)}", on_key=True)
+            Finding("refused_dag", (), f"the DAG cannot be built: {words_of(error)}", on_key=True)
         ]
     seen: dict[tuple[Any, ...], Finding] = {(one.path, one.message): one for one in found}
     return Reply([asdict(one) for one in seen.values()], tuple(sorted(inspection.files)))
@@ -101,8 +90,7 @@ class _Inspection:
     def __init__(
         self, dag_id: str, owner: str, written: dict[str, Any], broken: Iterable[KeyPath]
     ) -> None:
-        self.dag_id = dag_id
-        self.owner = owner
+        self.attempts = Attempts(dag_id, owner)
         self.written = written
         self.broken = list(broken)
         self.files: set[str] = set()
@@ -114,7 +102,7 @@ class _Inspection:
         yield from missing
         found: list[Finding] = []
         if not missing and not self.broken:
-            error = self.failure(self.written)
+            error = self.attempts.failure(self.written)
             if error is None:
                 yield from unused_defaults(self.written, self.objects)
                 yield from unused_arguments(self._tasks(self.written).values(), self.objects)
@@ -123,27 +111,6 @@ class _Inspection:
             yield from found or [self._somewhere(error)]
             return
         yield from self._diagnose([one.path for one in missing])
-
-    def failure(self, written: Mapping[str, Any]) -> str | None:
-        """What keeps a DAG from being built and stored; None where nothing does."""
-        from airflow.serialization.serialized_objects import DagSerialization
-
-        from factory.airflow.build import build
-
-        with _variables(written):
-            try:
-                document = OwnDag(_copy(written), self._team, self.owner, ()).as_data()
-                dag = build(self.dag_id, document)
-                dag.validate()
-                dag.check_cycle()
-                json.dumps(DagSerialization.to_dict(dag))
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - code of others
-                return _words(error)
-        return None
-
-    @property
-    def _team(self) -> str:
-        return self.dag_id.partition(".")[0]
 
     def _tasks(self, written: Mapping[str, Any]) -> dict[str, Entry]:
         return entries(written.get("tasks"), ("tasks",), "task_id")
@@ -180,19 +147,21 @@ class _Inspection:
         Args:
             missing: The paths of names that lead nowhere.
         """
-        rest = _copy(self.written)
+        rest = copied(self.written)
         for path in sorted([*self.broken, *map(_made_of, missing)], key=len, reverse=True):
-            _take_away(rest, path)
+            take_away(rest, path)
         made = list(self._made_objects(rest))
         yield from made
         for finding in made:
-            _take_away(rest, _made_of(finding.path))
+            take_away(rest, _made_of(finding.path))
         frame = {key: value for key, value in rest.items() if key not in ("tasks", "task_groups")}
         frame["task_groups"] = _without_dependencies(rest.get("task_groups"))
-        found = list(self._blame(lambda written: {**written, "tasks": {}}, frame, _keys_of_dag))
+        found = list(
+            self.attempts.blame(lambda written: {**written, "tasks": {}}, frame, keys_of_dag)
+        )
         yield from found
         for finding in found:
-            _take_away(frame, finding.path)
+            take_away(frame, finding.path)
         yield from unused_defaults(self.written, self.objects)
         yield from unused_arguments(self._tasks(self.written).values(), self.objects)
         for task in self._tasks(rest).values():
@@ -234,9 +203,9 @@ class _Inspection:
             yield Finding("argument", (*path, key), message, advice, on_key=True)
         if not unknown:
             try:
-                as_objects(_copy(value))
+                as_objects(copied(value))
             except Exception as error:  # noqa: BLE001 - code of others
-                message = f"`{value['__type__']}` cannot be made: {_words(error)}"
+                message = f"`{value['__type__']}` cannot be made: {words_of(error)}"
                 yield Finding("argument", path, message, "see what it takes")
 
     def _diagnose_task(
@@ -249,12 +218,12 @@ class _Inspection:
         for at, meant in misfits.meant.items():
             _rename((*path, *at), meant, alone)
         for finding in found:
-            _take_away(alone, finding.path)
+            take_away(alone, finding.path)
         if is_whole and not any(finding.path == path for finding in found):
-            found += self._blame(
+            found += self.attempts.blame(
                 lambda written: written,
                 alone,
-                lambda _: _keys_of_task(alone, task),
+                lambda _: keys_of_task(alone, task),
                 [str(finding.path[-1]) for finding in found],
             )
         for finding in found:
@@ -280,7 +249,7 @@ class _Inspection:
             for name in names
         }
         written = {key: value for key, value in task.written.items() if key != "task_id"}
-        return {**others, task.name: {**_copy(written), "dependencies": names}}
+        return {**others, task.name: {**copied(written), "dependencies": names}}
 
     def _function_of(self, task: Entry) -> Any:
         """The function of a task that Airflow's own `task` decorates."""
@@ -293,61 +262,6 @@ class _Inspection:
         from airflow.sdk import task
 
         return task
-
-    def _blame(
-        self,
-        complete: Callable[[dict[str, Any]], dict[str, Any]],
-        written: Mapping[str, Any],
-        candidates: Callable[[Mapping[str, Any]], Iterable[KeyPath]],
-        told: Iterable[str] = (),
-    ) -> Iterator[Finding]:
-        """The values without which a DAG works, or fails otherwise.
-
-        Args:
-            complete: Makes a DAG of what is looked at.
-            written: What is looked at.
-            candidates: The paths of values that can be taken away.
-            told: The names of arguments that something is said about already.
-        """
-        rest = _copy(written)
-        taken = set(told)
-        for _ in range(_MOST_BLAMED):
-            error = self.failure(complete(rest))
-            if error is None:
-                return
-            blamed = self._blamed(complete, rest, list(candidates(rest)), error)
-            if blamed is None:
-                # What was taken away, because it is refused, may be missed now.
-                if not any(_names(error, name) for name in taken):
-                    said = f"Airflow refuses it: {error}"
-                    yield Finding("refused_dag", _task_of(rest), said, on_key=True)
-                return
-            yield _refusal(blamed, error)
-            taken |= {str(blamed[-1]), *_keys_at(rest, blamed)}
-            _take_away(rest, blamed)
-
-    def _blamed(
-        self,
-        complete: Callable[[dict[str, Any]], dict[str, Any]],
-        rest: Mapping[str, Any],
-        candidates: list[KeyPath],
-        error: str,
-    ) -> KeyPath | None:
-        works: list[KeyPath] = []
-        differs: list[KeyPath] = []
-        for path in candidates:
-            without = self.failure(complete(_without(rest, path)))
-            if without is None:
-                works.append(path)
-            elif without != error:
-                # Of what must be there, another error says that it is not.
-                is_missed = _names(without, str(path[-1]))
-                differs.insert(len(differs) if is_missed else 0, path)
-        for found in (works, differs):
-            named = [one for one in found if _names(error, str(one[-1]))]
-            if named or found:
-                return (named or found)[0]
-        return None
 
     def _somewhere(self, error: str) -> Finding:
         """A failure that no task has alone: shown at the task that its words name."""
@@ -370,71 +284,6 @@ def _default_args(frame: Mapping[str, Any], task: Entry) -> Iterator[Mapping[str
         if isinstance(group.get("default_args"), dict):
             yield group["default_args"]
         name = group.get("parent_group_name")
-
-
-def _keys_of_dag(written: Mapping[str, Any]) -> Iterator[KeyPath]:
-    for key, value in written.items():
-        if key not in ("tasks", "task_groups", "default_args"):
-            yield (key,)
-        if key == "default_args" and isinstance(value, dict):
-            yield from ((key, one) for one in value)
-    yield from _keys_of_groups(written)
-
-
-def _keys_of_groups(written: Mapping[str, Any]) -> Iterator[KeyPath]:
-    groups = entries(written.get("task_groups"), ("task_groups",), "group_name")
-    for group in groups.values():
-        yield from ((*group.path, key) for key in group.written if key != "group_name")
-
-
-def _keys_of_task(written: Mapping[str, Any], task: Entry) -> Iterator[KeyPath]:
-    path = ("tasks", task.name)
-    options = written["tasks"][task.name]
-    for key, value in options.items():
-        if key in ("expand", "partial") and isinstance(value, dict) and len(value) > 1:
-            yield from ((*path, key, one) for one in value)
-        elif key not in _NEVER_BLAMED:
-            yield (*path, key)
-    if isinstance(defaults := written.get("default_args"), dict):
-        yield from (("default_args", key) for key in defaults)
-    groups = entries(written.get("task_groups"), ("task_groups",), "group_name")
-    for group in groups.values():
-        if isinstance(arguments := group.written.get("default_args"), dict):
-            yield from ((*group.path, "default_args", key) for key in arguments)
-
-
-def _task_of(written: Mapping[str, Any]) -> KeyPath:
-    """The last task, which is the one that is looked at; the DAG itself where it has none."""
-    tasks = written.get("tasks")
-    return ("tasks", list(tasks)[-1]) if tasks else ()
-
-
-def _names(error: str, name: str) -> bool:
-    """Whether an error's words have a name among them."""
-    return re.search(rf"\b{re.escape(name)}\b", error) is not None
-
-
-def _keys_at(value: Any, path: KeyPath) -> Iterable[str]:
-    for step in path:
-        value = value[step]
-    return map(str, value) if isinstance(value, dict) else ()
-
-
-def _refusal(path: KeyPath, error: str) -> Finding:
-    if wrong := _WRONG_TYPE.search(error):
-        kind = _TYPES.get(wrong["kind"], wrong["kind"])
-        message = f"`{path[-1]}` must be {kind}, not {wrong['value']}"
-        is_quoted = wrong["value"][:1] in "'\"" and wrong["kind"] != "str"
-        return Finding(
-            "wrong_type", path, message, "write it without quotes" if is_quoted else None
-        )
-    return Finding("argument", path, f"Airflow refuses `{path[-1]}`: {error}")
-
-
-_WRONG_TYPE = re.compile(
-    r"expects <class '(?P<kind>\w+)'>, got <class '\w+'> with value (?P<value>.+)$"
-)
-_TYPES = {"bool": "true or false", "int": "a whole number", "str": "text", "float": "a number"}
 
 
 def _named(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
@@ -473,7 +322,7 @@ def _of_wrong_kind(key: Any, dotted: str, found: Any) -> str | None:
 
 
 def _without_dependencies(groups: Any) -> Any:
-    changed = _copy(groups) or {}
+    changed = copied(groups) or {}
     for group in changed.values() if isinstance(changed, dict) else changed:
         group.pop("dependencies", None)
     return changed
@@ -489,27 +338,6 @@ def _made_of(path: KeyPath) -> KeyPath:
 _MAKES_TASK = (("operator",), ("decorator",), ("python_callable",))
 
 
-def _take_away(value: Any, path: KeyPath) -> None:
-    """Take away what stands at a path; an item of a list becomes nothing, so that others keep their places."""
-    *above, last = path or ("",)
-    for step in above:
-        try:
-            value = value[step]
-        except (LookupError, TypeError):
-            return
-    if isinstance(value, dict):
-        value.pop(last, None)
-    elif isinstance(value, list) and isinstance(last, int) and last < len(value):
-        value[last] = None
-
-
-def _without(written: Mapping[str, Any], path: KeyPath) -> dict[str, Any]:
-    """The same without what stands at a path."""
-    changed: dict[str, Any] = _copy(written)
-    _take_away(changed, path)
-    return changed
-
-
 def _rename(path: KeyPath, name: str | None, value: Any) -> None:
     """Let what stands at a path have another name, unless that is taken."""
     *above, last = path
@@ -517,35 +345,3 @@ def _rename(path: KeyPath, name: str | None, value: Any) -> None:
         value = value[step]
     if name is not None and name not in value:
         value[name] = value[last]
-
-
-def _copy(value: Any) -> Any:
-    """A copy that may be changed: dag-factory changes what it is given."""
-    return copy.deepcopy(value)
-
-
-@contextmanager
-def _variables(written: Mapping[str, Any]) -> Iterator[None]:
-    """Values for the variables that a DAG reads while it is built: those of Airflow are not known here."""
-    tasks = entries(written.get("tasks"), ("tasks",), "task_id").values()
-    names = {
-        f"AIRFLOW_VAR_{str(one.get('variable')).upper()}"
-        for task in tasks
-        for one in task.written.get("variables_as_arguments") or ()
-        if isinstance(one, dict)
-    }
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name in names:
-            os.environ.pop(name, None)
-
-
-def _words(error: BaseException) -> str:
-    """What an error says, in a line."""
-    text = " ".join(str(error).split())
-    is_clear = isinstance(error, ValueError | TypeError) and text
-    said = text if is_clear else f"{type(error).__name__}: {text}"
-    home = str(Path(tempfile.gettempdir()))
-    return re.sub(rf"{re.escape(home)}/factory-airflow-\w+", "…", said)[:400]

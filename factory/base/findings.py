@@ -9,6 +9,28 @@ KeyPath = tuple[str | int, ...]
 """The way to a value: keys of mappings and indexes of lists."""
 
 
+def take_away(value: Any, path: KeyPath, *, with_rest: bool = False) -> None:
+    """Take away what stands at a path, if there is something; other items of lists keep their places.
+
+    Args:
+        value: The mapping or list that the path starts at, which is changed.
+        path: The way to what is taken away; the empty one takes nothing.
+        with_rest: Whether items of a list go with all that follow; else there is nothing (None) in their place.
+    """
+    if not path:
+        return
+    *above, last = path
+    for step in above:
+        try:
+            value = value[step]
+        except (LookupError, TypeError):
+            return
+    if isinstance(value, dict):
+        value.pop(last, None)
+    elif isinstance(value, list) and isinstance(last, int) and last < len(value):
+        value[last:] = [] if with_rest else [None, *value[last + 1 :]]
+
+
 @dataclass(frozen=True)
 class Finding:
     """A problem or a warning before it is located: what is wrong with the value at a path, or with its key."""

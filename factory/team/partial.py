@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from factory.base.findings import KeyPath
+from factory.base.findings import KeyPath, take_away
 from factory.base.rules import UNCHECKED
 from factory.team.codes import code_of
 from factory.team.problems import Problem, ReadFailed
@@ -160,21 +160,5 @@ def _without_what_is_wrong(
                 path = trace(model, found["loc"], plugins).path
                 wrong = path[:-1] if found["type"] == "missing" else path
                 lost.add(wrong)
-                _take_away(value, wrong)
+                take_away(value, wrong, with_rest=True)
     return None, frozenset(lost)
-
-
-def _take_away(value: Any, path: KeyPath) -> None:
-    """Take away what stands at a path, and in a list all that follows: others keep their places."""
-    for step in path[:-1]:
-        try:
-            value = value[step]
-        except (LookupError, TypeError):
-            return
-    if not path:
-        return
-    last = path[-1]
-    if isinstance(value, dict):
-        value.pop(last, None)
-    elif isinstance(value, list) and isinstance(last, int):
-        del value[last:]
