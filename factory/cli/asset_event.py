@@ -46,13 +46,13 @@ def tell_readers(
         reason = "no Airflow runs in this project, and none is named by --airflow-url"
         _say_how(name, event, what, reason)
         return
-    from factory.runtime.airflow_api import NoAnswerError
+    from factory.runtime.airflow_api import NoAnswerFromAirflowError
 
     try:
         _emit(address, name, event)
     except EmbeddedRuntimeError as failure:
         # A second event would start everything twice.
-        is_heard = isinstance(failure, NoAnswerError) and failure.is_heard
+        is_heard = isinstance(failure, NoAnswerFromAirflowError) and failure.is_heard
         _say_how(name, event, what, str(failure), is_known=not is_heard)
         raise typer.Exit(1) from failure
     console.print(f"Its asset event was emitted in {address}", highlight=False)

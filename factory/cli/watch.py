@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from factory.cli.console import Board, errors, plain_table, state_text
-from factory.runtime.airflow_records import Dag
+from factory.runtime.airflow_records import DagRecord
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.errors import EmbeddedRuntimeError
 from factory.runtime.follow import FollowedRuns, RunFollower, RunProgress, last_lines
@@ -37,14 +37,14 @@ def promised_dags(project: Path) -> frozenset[str]:
     return ids
 
 
-def wait_until_parsed(runtime: EmbeddedRuntime, expected: frozenset[str]) -> list[Dag]:
+def wait_until_parsed(runtime: EmbeddedRuntime, expected: frozenset[str]) -> list[DagRecord]:
     """Wait until Airflow knows the DAGs.
 
     Raises:
         EmbeddedRuntimeError: it cannot import them, or not in time.
     """
 
-    def parsed() -> list[Dag] | None:
+    def parsed() -> list[DagRecord] | None:
         runtime.check()
         dags = [dag for dag in runtime.airflow.dags() if dag.dag_id in expected]
         if len(dags) == len(expected):

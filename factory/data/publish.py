@@ -27,7 +27,7 @@ _REPORTED = 1000
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedRows:
     """What publishing came to."""
 
     snapshot: Snapshot
@@ -48,7 +48,7 @@ def publish(
     emit_unchanged: bool = False,
     evolve: Evolve | None = None,
     source: Mapping[str, Any] | None = None,
-) -> Published:
+) -> PublishedRows:
     """Publish rows whose checks passed; see `factory.lake.publishing` for what counts as a change.
 
     The bytes of new images go first, so that no snapshot names what is not there.
@@ -89,7 +89,7 @@ def publish(
         snapshot.uri,
     )
     event = {**snapshot.as_event(), "checks": report.as_event()}
-    return Published(snapshot, publication.changed, event)
+    return PublishedRows(snapshot, publication.changed, event)
 
 
 def publish_images(dataset: str, rows: Rows, lake: Lake) -> int:

@@ -29,7 +29,7 @@ class DeploymentPlan(Result):
     """Whether the version has not answered at the target since it was put into production."""
 
 
-class Restored(Result):
+class RestoredVersion(Result):
     """What became of a deployment that failed."""
 
     model: str
@@ -111,7 +111,7 @@ def confirm(plan: DeploymentPlan, *, address: str, tracking: Tracking) -> None:
 
 def restore(
     plan: DeploymentPlan, target: Target, context: DeployContext, *, by: str, why: str
-) -> Restored:
+) -> RestoredVersion:
     """Put the version before back into production, and have the target run what it ran before.
 
     The registry first: a target that follows it needs nothing more. A retry goes on where an earlier
@@ -140,14 +140,14 @@ def restore(
 
 def _switch_back(
     plan: DeploymentPlan, *, by: str, why: str, tracking: Tracking
-) -> tuple[Restored, Switch | None]:
+) -> tuple[RestoredVersion, Switch | None]:
     """The registry's part: which version is in production afterwards."""
     record = plan.record
     failed = f"version {record.version} of {record.model} could not be deployed"
 
-    def stays(reason: str, version: int | None = None) -> tuple[Restored, None]:
+    def stays(reason: str, version: int | None = None) -> tuple[RestoredVersion, None]:
         return (
-            Restored(
+            RestoredVersion(
                 model=record.model,
                 failed=record.version,
                 version=version,
@@ -189,7 +189,7 @@ def _switch_back(
     else:
         return stays(f"by now version {champion.number} is in production", champion.number)
     number = switch.now.number
-    restored = Restored(
+    restored = RestoredVersion(
         model=record.model,
         failed=record.version,
         version=number,

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.deploy.targets.target import Answer, Question
+from factory.deploy.targets.target import PredictionAnswer, PredictionRequest
 
 IMAGE_FIELD = "image"
 """The part of a multipart request that holds the image."""
@@ -21,7 +21,7 @@ class NoAnswerError(FactoryError):
     """A deployment does not answer, or with an error that may pass."""
 
 
-def ask(url: str, question: Question) -> Answer:
+def ask(url: str, question: PredictionRequest) -> PredictionAnswer:
     """The answer of `POST <url>` of a `factory serve`: an image goes as a form, rows as JSON.
 
     Raises:
@@ -33,7 +33,7 @@ def ask(url: str, question: Question) -> Answer:
     return _post(url, files={IMAGE_FIELD: ("image", question.body, question.content_type)})
 
 
-def invoke(address: str, question: Question) -> Answer:
+def invoke(address: str, question: PredictionRequest) -> PredictionAnswer:
     """The answer of `POST <address>/invocations`, whose body is the image or the rows.
 
     Raises:
@@ -44,7 +44,7 @@ def invoke(address: str, question: Question) -> Answer:
     return _post(f"{address}{INVOCATIONS}", content=question.body, headers=headers)
 
 
-def _post(url: str, **request: Any) -> Answer:
+def _post(url: str, **request: Any) -> PredictionAnswer:
     try:
         response = httpx.post(url, timeout=_SECONDS, **request)
     except httpx.TransportError as error:
@@ -52,7 +52,7 @@ def _post(url: str, **request: Any) -> Answer:
     return answer_of(response.status_code, response.content, url)
 
 
-def answer_of(status: int, content: bytes, source: str) -> Answer:
+def answer_of(status: int, content: bytes, source: str) -> PredictionAnswer:
     """What a response means, whichever way it came.
 
     Args:
@@ -72,7 +72,7 @@ def answer_of(status: int, content: bytes, source: str) -> Answer:
     raise TerminalError(f"{source} refuses what it was asked, with {status}: {said}")
 
 
-def read_answer(content: bytes, source: str) -> Answer:
+def read_answer(content: bytes, source: str) -> PredictionAnswer:
     """The body of an answer of `factory serve`, also one that came some other way.
 
     Raises:
@@ -86,7 +86,7 @@ def read_answer(content: bytes, source: str) -> Answer:
             values = [found["label"] if "label" in found else found["value"]]
             chances = found.get("probabilities")
             probabilities = None if chances is None else [chances]
-        return Answer(
+        return PredictionAnswer(
             values=tuple(values),
             probabilities=None if probabilities is None else tuple(probabilities),
             version=found.get("version"),

@@ -16,10 +16,10 @@ from factory.base.values import Result
 from factory.deploy.http import NoAnswerError
 from factory.deploy.targets.target import (
     IMAGE_TYPES,
-    Answer,
     DeployContext,
     Deployed,
-    Question,
+    PredictionAnswer,
+    PredictionRequest,
     SmokeTest,
     Target,
 )
@@ -44,7 +44,7 @@ class SmokeTestError(TerminalError):
 class SmokeQuestion:
     """What is asked, and in how many rows."""
 
-    question: Question
+    question: PredictionRequest
     rows: int
     what: str
     """In words."""
@@ -110,7 +110,7 @@ def _file(path: Path, name: str) -> SmokeQuestion:
             f"{name}, which the smoke test asks about, cannot be read: {error.strerror}"
         ) from None
     if path.suffix.lower() in IMAGE_TYPES:
-        return SmokeQuestion(Question(content, IMAGE_TYPES[path.suffix.lower()]), 1, name)
+        return SmokeQuestion(PredictionRequest(content, IMAGE_TYPES[path.suffix.lower()]), 1, name)
     try:
         found = json.loads(content)
     except ValueError as error:
@@ -135,15 +135,19 @@ def _example(record: ModelRecord, tracking: Tracking) -> SmokeQuestion:
         )
     first = example.iloc[0, 0]
     if len(example.columns) == 1 and isinstance(first, bytes) and (kind := kind_of(first)):
-        return SmokeQuestion(Question(first, kind), 1, "the image that it was registered with")
+        return SmokeQuestion(
+            PredictionRequest(first, kind), 1, "the image that it was registered with"
+        )
     return _rows(example_rows(example), f"the {len(example)} rows that it was registered with")
 
 
 def _rows(rows: list[dict[str, Any]], what: str) -> SmokeQuestion:
-    return SmokeQuestion(Question(to_json({"rows": rows}), "application/json"), len(rows), what)
+    return SmokeQuestion(
+        PredictionRequest(to_json({"rows": rows}), "application/json"), len(rows), what
+    )
 
 
-def _wrong(answer: Answer, test: SmokeTest, record: ModelRecord, rows: int) -> str | None:
+def _wrong(answer: PredictionAnswer, test: SmokeTest, record: ModelRecord, rows: int) -> str | None:
     """What is wrong with an answer; None if nothing is."""
     if answer.version not in (None, record.version):
         return f"version {answer.version} answered"
@@ -160,7 +164,7 @@ def _wrong(answer: Answer, test: SmokeTest, record: ModelRecord, rows: int) -> s
     return None
 
 
-def _nonsense(answer: Answer, record: ModelRecord) -> str | None:
+def _nonsense(answer: PredictionAnswer, record: ModelRecord) -> str | None:
     if not record.learning_task.has_classes:
         finite = all(isinstance(value, (int, float)) for value in answer.values)
         return None if finite else "what is no number"
@@ -184,7 +188,7 @@ def _as_expected(value: Any, test: SmokeTest) -> bool:
     return bool(value == expected)
 
 
-def _said(answer: Answer, index: int) -> str:
+def _said(answer: PredictionAnswer, index: int) -> str:
     value = answer.values[index]
     if answer.probabilities is None:
         return repr(value)

@@ -21,7 +21,7 @@ _TRIES = 5
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoredSnapshot:
     """What restoring came to."""
 
     snapshot: Snapshot
@@ -32,7 +32,7 @@ class Restored:
     """Why newer versions could not be taken."""
 
 
-def restore(lake: Lake, dataset: str, version: int | None = None) -> Restored:
+def restore(lake: Lake, dataset: str, version: int | None = None) -> RestoredSnapshot:
     """Make the rows of an old version the newest snapshot, in one step; no version goes away.
 
     Works on a table whose log is damaged, too: what is read from then on begins at the new version.
@@ -66,7 +66,7 @@ def restore(lake: Lake, dataset: str, version: int | None = None) -> Restored:
             chosen = _checked(lake, dataset, version)
         new = _committed(lake, log, chosen, newest)
         if new is not None:
-            return Restored(new, chosen.version, tuple(passed_over))
+            return RestoredSnapshot(new, chosen.version, tuple(passed_over))
     raise LakeError(f"{dataset}: others kept on publishing meanwhile; restore it again")
 
 

@@ -95,7 +95,7 @@ def _asks_for(error: SqlError | KeyError, column: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Form:
+class PredictionForm:
     """What the rows of a prediction dataset hold."""
 
     task: TaskName
@@ -108,7 +108,7 @@ class Form:
 def predict(
     rows: pyarrow.dataset.Dataset,
     predictor: Predictor,
-    form: Form,
+    form: PredictionForm,
     *,
     batch_rows: int,
     file: Path,
@@ -208,7 +208,9 @@ def _without_values(form: pa.DataType, rows: int) -> pa.Array:
     return pc.fill_null(nothing, float("nan")) if pa.types.is_floating(form) else nothing
 
 
-def _piece(batch: pa.Table, said: Predictions, predictor: Predictor, form: Form) -> pa.Table:
+def _piece(
+    batch: pa.Table, said: Predictions, predictor: Predictor, form: PredictionForm
+) -> pa.Table:
     rows = batch.num_rows
     columns = {name: batch.column(name) for name in form.keep}
     columns["prediction"] = pa.array(said.values, _prediction_type(predictor))

@@ -14,7 +14,7 @@ from factory.models.predictor import load_predictor
 from factory.models.promotion import Bounds, Margin, Promotion
 from factory.models.registry import Version
 from factory.models.tracking import Tracking
-from factory.training.guard.finding import Finding
+from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS, FILE, TrainingRows
 from factory.training.metrics import score
 from factory.training.model import Model
@@ -58,7 +58,7 @@ def gate(
     champion = registry.champion(name, tracking=tracking)
     scores: Mapping[str, float] = {}
     failure: str | None = None
-    overlap: tuple[Finding, ...] = ()
+    overlap: tuple[GuardFinding, ...] = ()
     if champion is not None and champion.number != version:
         scores, failure = _score(champion, model, workspace, tracking)
         overlap = _overlap(champion, split, model, workspace, tracking)
@@ -113,7 +113,7 @@ def _score(
 
 def _overlap(
     champion: Version, split: DividedRows, model: Model, workspace: Path, tracking: Tracking
-) -> tuple[Finding, ...]:
+) -> tuple[GuardFinding, ...]:
     """The finding if the champion has learned from test rows; nothing where it has left no hashes of its rows."""
     guard, rows = model.guard.champion_overlap, read_test_rows(workspace)
     if guard.action == "off" or rows is None:

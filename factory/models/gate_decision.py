@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from factory.base.values import Result
-from factory.training.guard.finding import Finding
+from factory.training.guard.finding import GuardFinding
 
 GateVerdict = Literal["promote", "approve", "keep"]
 
@@ -62,7 +62,7 @@ class GateDecision(Result):
     mlflow_run_id: str
     baseline: dict[str, float] = Field(default_factory=dict)
     """The metrics of a model that looks at no feature, on the same rows."""
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[GuardFinding, ...] = ()
     """What makes the scores unbelievable."""
 
     def table(self) -> str:

@@ -38,7 +38,7 @@ _METRICS = ("validation_", "test_")
 _SNAPSHOT = "snapshot."
 
 
-class Column(Result):
+class ModelColumn(Result):
     """One column that a model takes."""
 
     name: str
@@ -66,7 +66,7 @@ class ModelFacts(Result):
     """Of the model's files; None for versions that were registered without."""
     hmac: str | None = None
     """Its signature: see `factory.models.signing`; None for versions that were registered without a key."""
-    inputs: tuple[Column, ...] = ()
+    inputs: tuple[ModelColumn, ...] = ()
     """The columns that it takes, in their order; empty where only its files know."""
     outputs: tuple[str, ...] = ()
     """The types of what it predicts, in MLflow's words."""
@@ -103,7 +103,7 @@ class ModelFacts(Result):
             return self
         outputs = signature.outputs.input_types() if signature.outputs else []
         inputs = tuple(
-            Column(name=column.name, type=_type(column.type), nullable=not column.required)
+            ModelColumn(name=column.name, type=_type(column.type), nullable=not column.required)
             for column in signature.inputs.inputs
             if column.name is not None
         )

@@ -11,7 +11,7 @@ from factory.runtime.airflow_records import (
     ApprovalRequest,
     AssetDetails,
     AssetEvent,
-    Dag,
+    DagRecord,
     DagRun,
     ImportProblem,
     Record,
@@ -41,7 +41,7 @@ class AirflowRefusedError(EmbeddedRuntimeError):
         super().__init__(f"Airflow answered {request} with {status}: {detail}")
 
 
-class NoAnswerError(EmbeddedRuntimeError):
+class NoAnswerFromAirflowError(EmbeddedRuntimeError):
     """Airflow did not answer a request."""
 
     def __init__(self, request: str, error: Exception, *, is_heard: bool) -> None:
@@ -101,13 +101,13 @@ class AirflowClient:
         """What the DAG processor could not import."""
         return list(self._records("/importErrors", "import_errors", ImportProblem))
 
-    def dags(self) -> list[Dag]:
+    def dags(self) -> list[DagRecord]:
         """The DAGs that Airflow knows, without those whose file no longer has them."""
-        return list(self._records("/dags", "dags", Dag, exclude_stale=True))
+        return list(self._records("/dags", "dags", DagRecord, exclude_stale=True))
 
-    def dag(self, dag_id: str) -> Dag:
+    def dag(self, dag_id: str) -> DagRecord:
         """One DAG."""
-        return Dag.model_validate(self._get(f"/dags/{dag_id}"))
+        return DagRecord.model_validate(self._get(f"/dags/{dag_id}"))
 
     def reparse(self, dag_id: str) -> None:
         """Have the file of a DAG read again now."""
@@ -362,7 +362,7 @@ class AirflowClient:
                 is_heard = method != "GET" and not isinstance(error, httpx.ConnectError)
                 if is_heard or time.monotonic() > deadline:
                     request = f"{method} {self._http.base_url}{path}"
-                    raise NoAnswerError(request, error, is_heard=is_heard) from error
+                    raise NoAnswerFromAirflowError(request, error, is_heard=is_heard) from error
             self._pause(0.3)
 
     def _token(self) -> str:

@@ -15,7 +15,7 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Dag(Record):
+class DagRecord(Record):
     """A DAG."""
 
     dag_id: str

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from factory.runtime.airflow_api import AirflowClient
-from factory.runtime.airflow_records import AssetEvent, Dag, DagRun, TaskInstance
+from factory.runtime.airflow_records import AssetEvent, DagRecord, DagRun, TaskInstance
 
 SETTLE = 20.0
 """Seconds after which an event that started no run is taken to start none."""
@@ -56,7 +56,7 @@ class FollowedRuns:
         return lost or any(each.run.state == "failed" for each in self.runs)
 
 
-def start_producers(airflow: AirflowClient, dags: Iterable[Dag]) -> frozenset[str]:
+def start_producers(airflow: AirflowClient, dags: Iterable[DagRecord]) -> frozenset[str]:
     """Unpause what publishes or is started by datasets; make the producers that nothing starts run.
 
     A DAG with a schedule whose time has passed is run by Airflow itself as soon as it is unpaused;

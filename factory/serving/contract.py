@@ -30,7 +30,7 @@ from pydantic_core import PydanticKnownError
 from typing_extensions import TypedDict
 
 from factory.data.columns import TEXT, TIME, learnable
-from factory.models.record import Column, ModelRecord
+from factory.models.record import ModelColumn, ModelRecord
 from factory.serving.refusals import UnfitVersionError
 
 Row = dict[str, Any]
@@ -48,7 +48,7 @@ _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 class Contract:
     """What a request must hold, and how it becomes a table."""
 
-    features: tuple[Column, ...]
+    features: tuple[ModelColumn, ...]
     outputs: tuple[str, ...]
     """The types of what is predicted."""
     request: type[BaseModel]
@@ -128,7 +128,7 @@ def _shown(rows: Sequence[Row]) -> JsonDict:
     return {"examples": [{"rows": list(rows)}]}
 
 
-def _annotation(feature: Column, shown: Sequence[Row]) -> Any:
+def _annotation(feature: ModelColumn, shown: Sequence[Row]) -> Any:
     kind: Any = _PYTHON[feature.type]
     if feature.nullable:
         kind = kind | None

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from factory.models.record import IMAGE, Column, ModelRecord
+from factory.models.record import IMAGE, ModelColumn, ModelRecord
 from factory.serving.contract import Row
 from factory.serving.images import check_image, refusal
 from factory.serving.limits import RequestImageLimits
@@ -33,9 +33,9 @@ class ImageContract:
     """None: an image is too long to be shown."""
 
     @property
-    def features(self) -> tuple[Column, ...]:
+    def features(self) -> tuple[ModelColumn, ...]:
         """The one column that the model takes."""
-        return (Column(name=self.column, type=IMAGE, nullable=False),)
+        return (ModelColumn(name=self.column, type=IMAGE, nullable=False),)
 
     @property
     def most_bytes(self) -> int:

@@ -21,7 +21,7 @@ from factory.data.images.store import ImageStore
 from factory.lake.table import Lake
 from factory.training.division import PARTS, Divided, Division, Method, Part, divide
 from factory.training.guard.features import Columns, FeatureGuard, sampled
-from factory.training.guard.finding import Finding
+from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import FILE as TRAINING_ROWS
 from factory.training.guard.known_rows import TrainingRows
 from factory.training.guard.rows import DividedParts, RowsGuard
@@ -46,7 +46,7 @@ class DividedRows(Result):
     """Rows of rare classes, and rows in the gaps of `method: time`, which are in no part either."""
     classes: dict[Part, dict[str, int]]
     """Rows of each class; empty for a regression."""
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[GuardFinding, ...] = ()
     """What makes scores on these rows unbelievable."""
 
 
@@ -189,7 +189,7 @@ def _split_values(known: pa.Table, column: str) -> NDArray[Any]:
     return found
 
 
-def _divide(given: Divided, model: Model) -> tuple[Division, list[Finding]]:
+def _divide(given: Divided, model: Model) -> tuple[Division, list[GuardFinding]]:
     """The division; rows of rare classes are for training only, or in no part.
 
     Raises:
@@ -217,7 +217,9 @@ def _divide(given: Divided, model: Model) -> tuple[Division, list[Finding]]:
     return division, findings
 
 
-def _look(prepared: pa.Table, given: Divided, division: Division, model: Model) -> list[Finding]:
+def _look(
+    prepared: pa.Table, given: Divided, division: Division, model: Model
+) -> list[GuardFinding]:
     """What the guards find about the rows and about their division."""
     has_classes = model.learning_task.has_classes
     parts = DividedParts(
@@ -275,7 +277,7 @@ def _store(
     model: Model,
     features: tuple[str, ...],
     dropped: int,
-    findings: Sequence[Finding],
+    findings: Sequence[GuardFinding],
     workspace: Path,
     images: Lake | ImageStore | None,
 ) -> DividedRows:

@@ -19,7 +19,7 @@ from factory.models.tracking import Tracking, TrainingRun
 from factory.team.codes import code_of, is_warning
 from factory.trainers.dispatch import trainer_class
 from factory.trainers.trainer import WrittenEstimator
-from factory.training.guard.finding import Finding
+from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS
 from factory.training.guard.scores import ScoreGuard, Winner, baseline
 from factory.training.metrics import score
@@ -239,7 +239,7 @@ class FinalTest(Result):
     rows: int
     baseline: dict[str, float] = Field(default_factory=dict)
     """The metrics of a model that looks at no feature, on the same rows."""
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[GuardFinding, ...] = ()
     """What makes the metrics unbelievable."""
 
 
@@ -305,6 +305,6 @@ def _baseline(model: Model, workspace: Path, target: "NDArray[Any]") -> dict[str
 
 def _look(
     model: Model, values: "NDArray[Any]", scores: Mapping[str, float], dummy: Mapping[str, float]
-) -> list[Finding]:
+) -> list[GuardFinding]:
     winner = Winner(values, model.objective.metric, model.goal, scores, dummy)
     return [finding for guard in ScoreGuard.all_in(model.guard) for finding in guard.look(winner)]

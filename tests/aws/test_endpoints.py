@@ -7,7 +7,7 @@ import pytest
 
 from factory.base.errors import FactoryError, TerminalError
 from factory.deploy.targets.endpoint import EndpointError
-from factory.deploy.targets.target import Question, plain_name
+from factory.deploy.targets.target import PredictionRequest, plain_name
 from factory.models.files import downloaded, read_example
 from tests.deploy.placed import placed, target_of
 from tests.deploy.released import model_folder, release, tracking
@@ -79,14 +79,14 @@ def test_an_endpoint_is_created_and_really_predicts(aws, endpoints, target, rele
 
     rows = _example(release, target)
     answer = target.predict(
-        deployed, Question(json.dumps({"rows": rows}).encode(), "application/json")
+        deployed, PredictionRequest(json.dumps({"rows": rows}).encode(), "application/json")
     )
     assert answer.version == release.version
     assert len(answer.values) == len(rows)
     assert set(answer.values) <= {"Adelie", "Chinstrap", "Gentoo"}
 
     with pytest.raises(TerminalError, match="refuses what it was asked, with 422"):
-        target.predict(deployed, Question(b'{"rows": [{}]}', "application/json"))
+        target.predict(deployed, PredictionRequest(b'{"rows": [{}]}', "application/json"))
 
     aws.called.clear()
     assert target.deploy(release, built) == deployed

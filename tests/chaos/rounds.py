@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from factory.runtime.airflow_api import AirflowRefusedError, NoAnswerError
+from factory.runtime.airflow_api import AirflowRefusedError, NoAnswerFromAirflowError
 from factory.runtime.follow import FollowedRuns, RunFollower
 from tests.chaos.faults import Fault, Strike, drawn, strike
 from tests.chaos.invariants import Invariants
@@ -90,7 +90,7 @@ class Rounds:
         self.world.change_rows()
         try:
             airflow.trigger(READINGS, run_id=name)
-        except NoAnswerError:
+        except NoAnswerFromAirflowError:
             airflow.run(READINGS, name)
         producers = frozenset({READINGS})
         return RunFollower(airflow, self.world.dag_ids(), before, producers, settle=_SETTLE)
@@ -107,7 +107,7 @@ class Rounds:
                     for each in progress.runs
                     if not each.run.ended
                 ]
-            except (AirflowRefusedError, NoAnswerError) as error:
+            except (AirflowRefusedError, NoAnswerFromAirflowError) as error:
                 waiting = [str(error)]
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not at rest after {REST:.0f} s: {waiting or 'a component'}")

@@ -6,11 +6,11 @@ from pydantic import PrivateAttr
 
 from factory.base.errors import FactoryError
 from factory.deploy.targets.target import (
-    Answer,
     Built,
     DeployContext,
     Deployed,
-    Question,
+    PredictionAnswer,
+    PredictionRequest,
     SmokeTest,
     Target,
 )
@@ -25,13 +25,15 @@ class MemoryTarget(Target):
     type: Literal["memory"] = "memory"
 
     _now: Deployed | None = PrivateAttr(None)
-    _answer: Answer = PrivateAttr(Answer(("light",)))
-    _questions: list[Question] = PrivateAttr(default_factory=list)
+    _answer: PredictionAnswer = PrivateAttr(PredictionAnswer(("light",)))
+    _questions: list[PredictionRequest] = PrivateAttr(default_factory=list)
     _restored: list[Deployed | None] = PrivateAttr(default_factory=list)
     _broken: bool = PrivateAttr(False)
 
     @classmethod
-    def answering(cls, answer: Answer, smoke_test: SmokeTest | None = None) -> "MemoryTarget":
+    def answering(
+        cls, answer: PredictionAnswer, smoke_test: SmokeTest | None = None
+    ) -> "MemoryTarget":
         made = cls(smoke_test=smoke_test or SmokeTest())
         made._answer = answer
         return made
@@ -43,7 +45,9 @@ class MemoryTarget(Target):
         self._now = Deployed(model=record.model, version=record.version, address=ADDRESS)
         return self._now
 
-    def predict(self, context: DeployContext, deployed: Deployed, question: Question) -> Answer:
+    def predict(
+        self, context: DeployContext, deployed: Deployed, question: PredictionRequest
+    ) -> PredictionAnswer:
         self._questions.append(question)
         return self._answer
 

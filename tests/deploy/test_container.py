@@ -8,7 +8,7 @@ import pytest
 from factory.base.errors import TerminalError
 from factory.base.processes import CommandError
 from factory.deploy.targets.container import NotReadyError
-from factory.deploy.targets.target import Built, Question
+from factory.deploy.targets.target import Built, PredictionRequest
 from tests.deploy.placed import placed, target_of
 from tests.harness.programs import stand_in
 from tests.harness.servers import answering, free_port
@@ -134,7 +134,7 @@ def test_a_container_is_started_without_privileges_and_asked_over_its_port(
     assert started[-1] == image(3)
     for option in ("--read-only", "--cap-drop", "no-new-privileges", f"127.0.0.1:{port}:8080"):
         assert option in started
-    answer = target.predict(deployed, Question(b"image", "image/png"))
+    answer = target.predict(deployed, PredictionRequest(b"image", "image/png"))
     assert server.asked == [("/invocations", "image/png", b"image")]
     assert (answer.values, answer.version) == (("Adelie",), 3)
 

@@ -10,7 +10,7 @@ from factory.base.errors import TerminalError
 from factory.deploy.http import NoAnswerError
 from factory.deploy.targets.cluster import ClusterError, ClusterRefusedError, RolloutError
 from factory.deploy.targets.kubernetes_manifests import APPLIED
-from factory.deploy.targets.target import Built, Question
+from factory.deploy.targets.target import Built, PredictionRequest
 from tests.deploy.kubernetes_api import NAMESPACE, running_cluster
 from tests.deploy.placed import placed, target_of
 from tests.models.records import record
@@ -247,7 +247,7 @@ def test_the_service_is_asked_through_the_api_server(cluster, target, kind, body
 
     cluster.proxied = answer
     deployed = target.deploy(release(3), built(3))
-    found = target.predict(deployed, Question(body, kind))
+    found = target.predict(deployed, PredictionRequest(body, kind))
 
     assert asked == [("/invocations", kind, body)]
     assert found.values == ("cat",)
@@ -258,10 +258,10 @@ def test_a_refused_question_is_terminal_and_a_service_in_trouble_is_not(cluster,
     deployed = target.deploy(release(3), built(3))
     cluster.proxied = lambda *_: (422, {"detail": "not an image"})
     with pytest.raises(TerminalError, match="not an image"):
-        target.predict(deployed, Question(b"x", "image/png"))
+        target.predict(deployed, PredictionRequest(b"x", "image/png"))
     cluster.proxied = lambda *_: (503, {"detail": "no version answers yet"})
     with pytest.raises(NoAnswerError, match="no version answers yet"):
-        target.predict(deployed, Question(b"x", "image/png"))
+        target.predict(deployed, PredictionRequest(b"x", "image/png"))
 
 
 def test_the_deployment_carries_what_was_applied_with_it(cluster, target):

@@ -10,7 +10,7 @@ import pytest
 from factory.base.errors import TerminalError
 from factory.deploy.http import NoAnswerError
 from factory.deploy.targets.process import ProcessTarget
-from factory.deploy.targets.target import Question
+from factory.deploy.targets.target import PredictionRequest
 from factory.models import switching
 from tests.deploy.placed import Placed, placed
 from tests.harness.servers import answering
@@ -130,10 +130,10 @@ def test_a_real_server_is_waited_for_asked_and_gone_back_with(tmp_path, mlflow_s
 
         rows = service.get(f"/models/{name.replace('.', '/')}")[1]["example"]
         body = json.dumps({"rows": rows}).encode()
-        answer = target.predict(deployed, Question(body, "application/json"))
+        answer = target.predict(deployed, PredictionRequest(body, "application/json"))
         assert (answer.version, len(answer.values)) == (second, len(rows))
         with pytest.raises(TerminalError, match="refuses what it was asked, with 422"):
-            target.predict(deployed, Question(b'{"rows": []}', "application/json"))
+            target.predict(deployed, PredictionRequest(b'{"rows": []}', "application/json"))
 
         switching.rollback(name, **by)
         target.restore(release, before)

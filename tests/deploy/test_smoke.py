@@ -7,7 +7,7 @@ import pytest
 from factory.base.errors import TerminalError
 from factory.deploy.http import NoAnswerError, read_answer
 from factory.deploy.smoke import SmokeTestError, SmokeTestPassed, smoke_test
-from factory.deploy.targets.target import Answer, DeployContext, Deployed, SmokeTest
+from factory.deploy.targets.target import DeployContext, Deployed, PredictionAnswer, SmokeTest
 from factory.models.record import ModelRecord
 from factory.models.tracking import Tracking
 from tests.deploy.fake_target import ADDRESS, MemoryTarget
@@ -26,7 +26,9 @@ def ask(tmp_path):
     (tmp_path / "cat.jpg").write_bytes(image(kind="JPEG"))
     (tmp_path / "rows.json").write_text(json.dumps([{"x": 1}, {"x": 2}]))
 
-    def run(section: dict, answer: Answer, release: ModelRecord = RELEASE) -> SmokeTestPassed:
+    def run(
+        section: dict, answer: PredictionAnswer, release: ModelRecord = RELEASE
+    ) -> SmokeTestPassed:
         target = MemoryTarget.answering(answer, SmokeTest.model_validate(section))
         run.target = target
         context = DeployContext(Tracking("http://127.0.0.1:9"), tmp_path)
@@ -36,7 +38,7 @@ def ask(tmp_path):
 
 
 def test_an_image_that_is_recognized_passes(ask):
-    tested = ask(CAT, Answer(("cat",), ({"cat": 0.9, "dog": 0.1},), 3))
+    tested = ask(CAT, PredictionAnswer(("cat",), ({"cat": 0.9, "dog": 0.1},), 3))
     assert (tested.address, tested.asked, tested.values) == (ADDRESS, "cat.jpg", ["cat"])
     (question,) = ask.target._questions
     assert (question.content_type, question.body[:3]) == ("image/jpeg", b"\xff\xd8\xff")
@@ -45,12 +47,18 @@ def test_an_image_that_is_recognized_passes(ask):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (Answer(("dog",), ({"cat": 0.1, "dog": 0.9},)), r"it says 'dog' \(90%\), and 'cat' is"),
-        (Answer(("cat",), version=2), "version 2 answered"),
-        (Answer(("cat", "cat")), "answered about 2 of 1"),
-        (Answer((None,)), "no class"),
-        (Answer(("cat",), ({"cat": 0.2, "dog": 0.2},)), "do not add up to 1"),
-        (Answer(("cat",), ({"cat": None, "dog": 1.0},)), "probabilities that are no numbers"),
+        (
+            PredictionAnswer(("dog",), ({"cat": 0.1, "dog": 0.9},)),
+            r"it says 'dog' \(90%\), and 'cat' is",
+        ),
+        (PredictionAnswer(("cat",), version=2), "version 2 answered"),
+        (PredictionAnswer(("cat", "cat")), "answered about 2 of 1"),
+        (PredictionAnswer((None,)), "no class"),
+        (PredictionAnswer(("cat",), ({"cat": 0.2, "dog": 0.2},)), "do not add up to 1"),
+        (
+            PredictionAnswer(("cat",), ({"cat": None, "dog": 1.0},)),
+            "probabilities that are no numbers",
+        ),
     ],
 )
 def test_another_answer_fails_for_good_and_says_what_was_said(ask, answer, words):
@@ -61,15 +69,15 @@ def test_another_answer_fails_for_good_and_says_what_was_said(ask, answer, words
 
 
 def test_rows_of_a_file_or_of_the_team_file_are_asked_together(ask):
-    ask({"file": "rows.json"}, Answer(("a", "b")))
+    ask({"file": "rows.json"}, PredictionAnswer(("a", "b")))
     assert json.loads(ask.target._questions[0].body) == {"rows": [{"x": 1}, {"x": 2}]}
-    ask({"rows": [{"x": 3}], "expect": 7}, Answer((7,)))
+    ask({"rows": [{"x": 3}], "expect": 7}, PredictionAnswer((7,)))
     assert json.loads(ask.target._questions[0].body) == {"rows": [{"x": 3}]}
 
 
 def test_a_row_that_is_wrong_is_named(ask):
     with pytest.raises(SmokeTestError, match="it says 'b' about row 2, and 'a' is expected"):
-        ask({"file": "rows.json", "expect": "a"}, Answer(("a", "b")))
+        ask({"file": "rows.json", "expect": "a"}, PredictionAnswer(("a", "b")))
 
 
 @pytest.mark.parametrize(
@@ -85,31 +93,31 @@ def test_a_row_that_is_wrong_is_named(ask):
 def test_a_number_may_be_off_by_the_tolerance(ask, value, section, passes):
     section = {"rows": [{"x": 1}], **section}
     if passes:
-        assert ask(section, Answer((value,)), PRICE).values == [value]
+        assert ask(section, PredictionAnswer((value,)), PRICE).values == [value]
     else:
         with pytest.raises(SmokeTestError):
-            ask(section, Answer((value,)), PRICE)
+            ask(section, PredictionAnswer((value,)), PRICE)
 
 
 def test_true_is_not_one(ask):
     with pytest.raises(SmokeTestError, match="True is expected"):
-        ask({"rows": [{"x": 1}], "expect": True}, Answer((1,)))
+        ask({"rows": [{"x": 1}], "expect": True}, PredictionAnswer((1,)))
 
 
 def test_a_file_that_is_gone_or_damaged_is_named(ask, tmp_path):
     (tmp_path / "rows.json").write_text("{")
     with pytest.raises(TerminalError, match=r"rows\.json.* is no JSON"):
-        ask({"file": "rows.json"}, Answer(("a",)))
+        ask({"file": "rows.json"}, PredictionAnswer(("a",)))
     (tmp_path / "rows.json").write_text("[1]")
     with pytest.raises(TerminalError, match="must hold rows"):
-        ask({"file": "rows.json"}, Answer(("a",)))
+        ask({"file": "rows.json"}, PredictionAnswer(("a",)))
     (tmp_path / "cat.jpg").unlink()
     with pytest.raises(TerminalError, match=r"cat\.jpg.* cannot be read: No such file"):
-        ask(CAT, Answer(("cat",)))
+        ask(CAT, PredictionAnswer(("cat",)))
 
 
 def test_the_input_example_is_asked_when_nothing_is_written(release, tracking, tmp_path):
-    target = MemoryTarget.answering(Answer(("Adelie",) * 5))
+    target = MemoryTarget.answering(PredictionAnswer(("Adelie",) * 5))
     tested = smoke_test(target, DeployContext(tracking, tmp_path), RUNNING, release)
     assert "rows that it was registered with" in tested.asked
     (row, *_) = json.loads(target._questions[0].body)["rows"]
@@ -145,7 +153,7 @@ def test_an_answer_that_is_late_is_asked_for_again(tmp_path):
             return super().predict(context, deployed, question)
 
     section = SmokeTest(rows=({"x": 1},))
-    late = Late.answering(Answer(("a",)), section)
+    late = Late.answering(PredictionAnswer(("a",)), section)
     tracking = Tracking("http://127.0.0.1:9")
     smoke_test(late, DeployContext(tracking, tmp_path), RUNNING, RELEASE)
     assert len(late._questions) == 2

@@ -5,13 +5,13 @@ from pathlib import Path
 from factory.catalog import read_all
 from factory.data.checks.run import check
 from factory.data.folders import DataFolders
-from factory.data.publish import Published, publish
+from factory.data.publish import PublishedRows, publish
 from factory.data.sources.source import IngestContext
 from factory.data.transforms.run import transform
 from factory.lake.table import Lake
 
 
-def produce(project: Path, dataset: str, lake: Lake, workspace: Path) -> Published:
+def produce(project: Path, dataset: str, lake: Lake, workspace: Path) -> PublishedRows:
     """Ingest, transform, check and publish a dataset of a project.
 
     Args:

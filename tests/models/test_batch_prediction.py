@@ -6,7 +6,7 @@ from factory.base.errors import TerminalError
 from factory.data.transforms.sql import SqlTransform
 from factory.lake import publishing
 from factory.lake.write import Write
-from factory.models.batch_prediction import Form, predict, prediction_rows
+from factory.models.batch_prediction import PredictionForm, predict, prediction_rows
 from factory.models.predictor import Predictor, load_predictor
 from tests.data.rows import lake_in, rows_of
 from tests.training.models import model, penguins, regression
@@ -40,7 +40,7 @@ def predicted(tmp_path):
         made = predict(
             pyarrow.dataset.dataset(rows),
             predictor,
-            Form(task, keep, 4),
+            PredictionForm(task, keep, 4),
             batch_rows=batch_rows,
             file=tmp_path / "run" / "predictions.parquet",
         )

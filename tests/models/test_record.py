@@ -9,7 +9,7 @@ from factory.base.errors import TerminalError
 from factory.deploy.model_folder import fill_model_folder
 from factory.models import registry
 from factory.models.predictor import load_predictor
-from factory.models.record import RECORD, Column, ModelRecord
+from factory.models.record import RECORD, ModelColumn, ModelRecord
 from factory.serving.folder import load_folder
 from factory.serving.limits import ServingLimits
 from tests.models.records import record
@@ -47,7 +47,7 @@ def test_the_registry_gives_back_what_was_registered(training):
     assert found.mlflow_run_id == training.planned.sweep.parent_run_id
     assert found.features == training.split.features
     assert found.outputs == ("string",)
-    assert Column(name="bill_length_mm", type="double", nullable=True) in found.inputs
+    assert ModelColumn(name="bill_length_mm", type="double", nullable=True) in found.inputs
 
 
 def test_what_people_look_at_stands_in_tags_of_its_own(training):
@@ -144,7 +144,8 @@ def test_a_metric_that_is_no_number_survives():
 
 def test_more_columns_than_a_tag_holds_are_left_to_the_models_files():
     many = [
-        Column(name=f"column {number:050}", type="double", nullable=False) for number in range(2000)
+        ModelColumn(name=f"column {number:050}", type="double", nullable=False)
+        for number in range(2000)
     ]
     given = record(inputs=many, outputs=("double",))
     tags = given.as_tags()

@@ -18,7 +18,7 @@ from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
 from factory.lake.write import Write
 from factory.models import registry, switching
-from factory.models.batch_prediction import Form, predict
+from factory.models.batch_prediction import PredictionForm, predict
 from factory.models.predictor import load_predictor
 from factory.models.tracking import Tracking
 from factory.monitoring.history import RecordedWindow, WindowDecision, act, recent, record
@@ -65,7 +65,7 @@ class World:
         made = predict(
             self.lake.scan(BIRDS, birds.version),
             predictor,
-            Form("classification", ["bird"], birds.version),
+            PredictionForm("classification", ["bird"], birds.version),
             batch_rows=1000,
             file=self.folder / "predictions.parquet",
         )

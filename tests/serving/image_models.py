@@ -7,7 +7,7 @@ import pandas as pd
 from PIL import Image
 
 from factory.base.errors import TerminalError
-from factory.models.record import IMAGE, Column
+from factory.models.record import IMAGE, ModelColumn
 from factory.models.registry import Version
 from factory.serving.limits import ServingLimits
 from factory.serving.loading import LoadedVersion, warmed_up
@@ -53,7 +53,7 @@ def version(number: int = 1) -> Version:
         NAME,
         number,
         estimator="fastai.vision.learner.vision_learner",
-        inputs=(Column(name="image", type=IMAGE, nullable=False),),
+        inputs=(ModelColumn(name="image", type=IMAGE, nullable=False),),
         outputs=("string",),
     )
     return Version(found, aliases=(), tags={})

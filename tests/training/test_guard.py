@@ -11,7 +11,7 @@ import pytest
 from sklearn import datasets
 
 from factory.base.errors import TerminalError
-from factory.training.guard.finding import Finding
+from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ChampionOverlap, TrainingRows
 from factory.training.guard.scores import (
     ConstantPrediction,
@@ -29,7 +29,7 @@ LABELS = np.where(SIGNAL + RNG.normal(size=ROWS) > 0, "yes", "no")
 PRICE = 100 + 20 * SIGNAL + RNG.normal(size=ROWS)
 
 
-def findings(workspace, section=model, **columns) -> dict[str, Finding]:
+def findings(workspace, section=model, **columns) -> dict[str, GuardFinding]:
     """The findings about rows, by guard."""
     target = "species" if section is model else "target"
     changes = columns.pop("changes", {})

@@ -43,7 +43,7 @@ def predict(
 
     from factory.data.transforms.transform import AnyTransform
     from factory.models import registry
-    from factory.models.batch_prediction import Form, prediction_rows
+    from factory.models.batch_prediction import PredictionForm, prediction_rows
     from factory.models.batch_prediction import predict as step
     from factory.models.predictor import load_predictor
     from factory.training.rows import model_images
@@ -58,7 +58,7 @@ def predict(
         lake=run.lake,
         versions=versions,
     )
-    form = Form(TASKS[model_task].name, keep, versions[datasets[0]])
+    form = PredictionForm(TASKS[model_task].name, keep, versions[datasets[0]])
     predictor = load_predictor(registry.version(run.model_name, _model_version(run)).record)
     file = folder / "predictions.parquet"
     images = model_images(datasets, workspace=folder, lake=run.lake)

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.rules import Broken, rule
-from factory.data.checks.check import Check, CheckedRows, Finding
+from factory.data.checks.check import Check, CheckedRows, CheckFinding
 
 
 class ChangedRows(Check):
@@ -26,17 +26,17 @@ class ChangedRows(Check):
                 "write `max_fall`, `max_rise` or both, in percent of the last snapshot's rows",
             )
 
-    def find(self, rows: CheckedRows) -> Finding:
+    def find(self, rows: CheckedRows) -> CheckFinding:
         """By how much the number has changed, if that is too much."""
         if not rows.before:
-            return Finding()
+            return CheckFinding()
         change = 100 * (rows.count - rows.before) / rows.before
         falls = self.max_fall is not None and -change > self.max_fall
         rises = self.max_rise is not None and change > self.max_rise
         if not (falls or rises):
-            return Finding()
+            return CheckFinding()
         word = "fewer" if change < 0 else "more"
-        return Finding(
+        return CheckFinding(
             f"there are {rows.count:,} rows, {abs(change):.3g} % {word} than the {rows.before:,} of the last snapshot"
         )
 

@@ -26,7 +26,7 @@ class UnusableCheckError(Exception):
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckFinding:
     """What a check found; without a message the rows pass."""
 
     message: str = ""
@@ -56,7 +56,7 @@ class CheckedRows:
 
     def failing(
         self, condition: str, first: Sequence[str] = (), counted: int | None = None
-    ) -> Finding:
+    ) -> CheckFinding:
         """The rows for which a SQL condition is true.
 
         Args:
@@ -69,8 +69,8 @@ class CheckedRows:
         if counted is None:
             [(counted,)] = failing.aggregate("count(*)").fetchall()
         if not counted:
-            return Finding()
-        return Finding(f"{counted:,} rows", counted, self.sample(failing, first))
+            return CheckFinding()
+        return CheckFinding(f"{counted:,} rows", counted, self.sample(failing, first))
 
     def sample(
         self, rows: "DuckDBPyRelation", first: Sequence[str] = ()
@@ -112,7 +112,7 @@ class Check(Referring):
         """
         return None
 
-    def find(self, rows: CheckedRows) -> Finding:
+    def find(self, rows: CheckedRows) -> CheckFinding:
         """What is wrong with the rows; asked where `failing` gives no condition.
 
         Raises:

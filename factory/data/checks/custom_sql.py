@@ -3,7 +3,7 @@
 from typing import Literal
 
 from factory.base.section import Text
-from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
+from factory.data.checks.check import Check, CheckedRows, CheckFinding, UnusableCheckError
 from factory.data.written_sql import WrittenSql
 
 _SHOWN = 80
@@ -19,7 +19,7 @@ class CustomSql(Check):
     query: Text
     """One SELECT over the checked rows, the table `result`, and over datasets in `reads`: each row that it gives is a failure."""
 
-    def find(self, rows: CheckedRows) -> Finding:
+    def find(self, rows: CheckedRows) -> CheckFinding:
         """The rows that the query gives."""
         from factory.data.sql_rules import RefusedQueryError, check_query
 
@@ -30,8 +30,8 @@ class CustomSql(Check):
         found = rows.connection.sql(self.query)
         [(count,)] = found.aggregate("count(*)").fetchall()
         if not count:
-            return Finding()
-        return Finding(f"the query gives {count:,} rows", count, rows.sample(found))
+            return CheckFinding()
+        return CheckFinding(f"the query gives {count:,} rows", count, rows.sample(found))
 
     def written_sql(self) -> WrittenSql:
         """The query."""

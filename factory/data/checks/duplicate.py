@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from factory.data.checks.check import Check, CheckedRows, Finding
+from factory.data.checks.check import Check, CheckedRows, CheckFinding
 
 
 class Duplicate(Check):
@@ -10,7 +10,7 @@ class Duplicate(Check):
 
     check: Literal["duplicate"]
 
-    def find(self, rows: CheckedRows) -> Finding:
+    def find(self, rows: CheckedRows) -> CheckFinding:
         """The rows whose image is in other rows too."""
         labels = "count(distinct label)" if "label" in rows.result.columns else "0"
         repeated = (
@@ -22,13 +22,13 @@ class Duplicate(Check):
             "coalesce(sum(n), 0)::bigint, count(*), count(*) filter (labels > 1)"
         ).fetchall()
         if not count:
-            return Finding()
+            return CheckFinding()
         message = f"{count:,} rows show {images:,} images"
         if several:
             message += f", {several:,} of them under several labels"
         twins = repeated.project("image").set_alias("twins")
         which = rows.result.set_alias("shown").join(twins, "image", "semi").order("image")
-        return Finding(message, count, rows.sample(which, ("path", "label")))
+        return CheckFinding(message, count, rows.sample(which, ("path", "label")))
 
     def needed_columns(self) -> tuple[str, ...]:
         """The address of the bytes, which is made of their hash."""

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from factory.base.section import Text
-from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
+from factory.data.checks.check import Check, CheckedRows, CheckFinding, UnusableCheckError
 from factory.data.written_sql import WrittenSql
 
 
@@ -14,7 +14,7 @@ class Expression(Check):
     expression: Text
     """A condition in DuckDB's SQL, such as `sold_kg <= weight_kg`; rows for which it is false or null fail."""
 
-    def find(self, rows: CheckedRows) -> Finding:
+    def find(self, rows: CheckedRows) -> CheckFinding:
         """The rows for which the condition is false or null."""
         from factory.data.sql_rules import RefusedQueryError, check_condition
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time
 from typing import ClassVar, Literal
 
 from factory.base.section import Seconds, Text
-from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
+from factory.data.checks.check import Check, CheckedRows, CheckFinding, UnusableCheckError
 
 
 class Freshness(Check):
@@ -18,17 +18,17 @@ class Freshness(Check):
     max_age: Seconds
     """How old the newest value may be at the time of the check."""
 
-    def find(self, rows: CheckedRows) -> Finding:
+    def find(self, rows: CheckedRows) -> CheckFinding:
         """How old the newest value is, if that is too old."""
         from factory.lake.engine import quote
 
         [(newest,)] = rows.result.aggregate(f"max({quote(self.column)})").fetchall()
         if newest is None:
-            return Finding("there is no time in any row")
+            return CheckFinding("there is no time in any row")
         seconds = (rows.now - self._as_time(newest)).total_seconds()
         if seconds <= self.max_age:
-            return Finding()
-        return Finding(f"the newest is {newest}, {seconds:,.0f} s old")
+            return CheckFinding()
+        return CheckFinding(f"the newest is {newest}, {seconds:,.0f} s old")
 
     def describe(self) -> str:
         """The column and the age."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from factory.base.section import Text
 from factory.base.texts import quoted
-from factory.data.checks.check import BoundedCheck, CheckedRows, Finding
+from factory.data.checks.check import BoundedCheck, CheckedRows, CheckFinding
 
 _SHOWN = 10
 
@@ -16,7 +16,7 @@ class LabelCount(BoundedCheck):
     column: Text = "label"
     """The column with the labels."""
 
-    def find(self, rows: CheckedRows) -> Finding:
+    def find(self, rows: CheckedRows) -> CheckFinding:
         """The labels that have too few rows, or too many.
 
         A label that no row has is not known, so it is not found.
@@ -28,10 +28,10 @@ class LabelCount(BoundedCheck):
         counted = labelled.aggregate(f"{label}, count(*) as n", label)
         found = counted.order(f"n, {label}").fetchall()
         if not found:
-            return Finding("no row has a label")
+            return CheckFinding("no row has a label")
         wrong = [(name, count) for name, count in found if not self.holds(count)]
         if not wrong:
-            return Finding()
+            return CheckFinding()
         shown = ", ".join(f"{quoted(str(name))} ({count:,})" for name, count in wrong[:_SHOWN])
         more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        return Finding(f"{len(wrong)} of {len(found)} labels: {shown}{more}")
+        return CheckFinding(f"{len(wrong)} of {len(found)} labels: {shown}{more}")

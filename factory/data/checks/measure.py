@@ -3,7 +3,7 @@
 from abc import abstractmethod
 
 from factory.base.section import Text
-from factory.data.checks.check import BoundedCheck, CheckedRows, Finding
+from factory.data.checks.check import BoundedCheck, CheckedRows, CheckFinding
 
 
 class MeasureCheck(BoundedCheck):
@@ -23,9 +23,9 @@ class MeasureCheck(BoundedCheck):
     def told(self, value: float) -> str:
         """What the number is, for people."""
 
-    def find(self, rows: CheckedRows) -> Finding:
+    def find(self, rows: CheckedRows) -> CheckFinding:
         """The number, if it is outside the bounds."""
         [(value,)] = rows.result.aggregate(f"cast({self.measure()} as double)").fetchall()
         if value is None or self.holds(value):
-            return Finding()
-        return Finding(self.told(value))
+            return CheckFinding()
+        return CheckFinding(self.told(value))

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from factory.data.checks.check import Check, CheckedRows, Finding
+from factory.data.checks.check import Check, CheckedRows, CheckFinding
 
 
 class NoDuplicates(Check):
@@ -10,7 +10,7 @@ class NoDuplicates(Check):
 
     check: Literal["no_duplicates"]
 
-    def find(self, rows: CheckedRows) -> Finding:
+    def find(self, rows: CheckedRows) -> CheckFinding:
         """The rows that are there several times, the most frequent first."""
         from factory.lake.engine import quote
 
@@ -22,6 +22,6 @@ class NoDuplicates(Check):
             'coalesce(sum("number of rows"), 0)::bigint, count(*)'
         ).fetchall()
         if not count:
-            return Finding()
+            return CheckFinding()
         sample = rows.sample(repeated.order('"number of rows" desc'), ("number of rows",))
-        return Finding(f"{count:,} rows are {different:,} different ones", count, sample)
+        return CheckFinding(f"{count:,} rows are {different:,} different ones", count, sample)

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from factory.base.section import Reference, Text
-from factory.data.checks.check import Check, CheckedRows, Finding
+from factory.data.checks.check import Check, CheckedRows, CheckFinding
 
 
 class Relationships(Check):
@@ -21,7 +21,7 @@ class Relationships(Check):
     field: Text | None = None
     """The column with the keys; the one of the same name when left out."""
 
-    def find(self, rows: CheckedRows) -> Finding:
+    def find(self, rows: CheckedRows) -> CheckFinding:
         """The rows whose value the other dataset does not have."""
         from factory.lake.engine import quote
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from factory.data.checks.check import BoundedCheck, CheckedRows, Finding
+from factory.data.checks.check import BoundedCheck, CheckedRows, CheckFinding
 
 
 class RowCount(BoundedCheck):
@@ -10,6 +10,10 @@ class RowCount(BoundedCheck):
 
     check: Literal["row_count"]
 
-    def find(self, rows: CheckedRows) -> Finding:
+    def find(self, rows: CheckedRows) -> CheckFinding:
         """How many rows there are, if that is outside the bounds."""
-        return Finding() if self.holds(rows.count) else Finding(f"there are {rows.count:,} rows")
+        return (
+            CheckFinding()
+            if self.holds(rows.count)
+            else CheckFinding(f"there are {rows.count:,} rows")
+        )

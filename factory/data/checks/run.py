@@ -11,7 +11,7 @@ import duckdb
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 from factory.base.texts import hint, one_of
-from factory.data.checks.check import Check, CheckedRows, Finding, UnusableCheckError
+from factory.data.checks.check import Check, CheckedRows, CheckFinding, UnusableCheckError
 from factory.data.checks.report import CheckFailedError, CheckReport, CheckResult
 from factory.data.rows import Rows
 from factory.data.sql import dataset_tables, sandbox
@@ -247,7 +247,7 @@ def _run_one(check: Check, rows: CheckedRows, counted: int | None) -> CheckResul
     )
 
 
-def _find(check: Check, rows: CheckedRows, counted: int | None) -> Finding:
+def _find(check: Check, rows: CheckedRows, counted: int | None) -> CheckFinding:
     names = rows.result.columns
     if unknown := _unknown(check, names):
         raise UnusableCheckError(

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from factory.base.section import ListOf, Text
-from factory.data.checks.check import Check, CheckedRows, Finding
+from factory.data.checks.check import Check, CheckedRows, CheckFinding
 
 
 class Unique(Check):
@@ -15,7 +15,7 @@ class Unique(Check):
     columns: ListOf[Text] = Field(min_length=1, examples=[["landing_id"], ["port", "day"]])
     """Columns whose values, taken together, no two rows may share; rows with a null in one of them are left out."""
 
-    def find(self, rows: CheckedRows) -> Finding:
+    def find(self, rows: CheckedRows) -> CheckFinding:
         """The values that several rows have, the most frequent first; nulls are left out."""
         from factory.lake.engine import quote
 
@@ -30,6 +30,6 @@ class Unique(Check):
             'coalesce(sum("number of rows"), 0)::bigint, count(*)'
         ).fetchall()
         if not count:
-            return Finding()
+            return CheckFinding()
         sample = rows.sample(repeated.order('"number of rows" desc'))
-        return Finding(f"{count:,} rows share {values:,} values", count, sample)
+        return CheckFinding(f"{count:,} rows share {values:,} values", count, sample)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from factory.base.errors import FactoryError, TerminalError
 from factory.deploy.http import answer_of
 from factory.deploy.targets.kubernetes_fields import Manifest
-from factory.deploy.targets.target import Answer, Question
+from factory.deploy.targets.target import PredictionAnswer, PredictionRequest
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,9 @@ class Cluster:
         told = [text for pod in _read(pods)["items"] if (text := _about(pod))]
         return " ".join(told[:5]) or "It has no pod that would say why."
 
-    def ask(self, service: str, port: str, path: str, question: Question) -> Answer:
+    def ask(
+        self, service: str, port: str, path: str, question: PredictionRequest
+    ) -> PredictionAnswer:
         """Ask a Service through the API server: it can be reached from wherever the cluster can.
 
         Args:

@@ -14,11 +14,11 @@ from factory.base.processes import CommandError, first_of, run
 from factory.base.section import Text
 from factory.deploy.container_image import ContainerImage
 from factory.deploy.targets.target import (
-    Answer,
     Built,
     DeployContext,
     Deployed,
-    Question,
+    PredictionAnswer,
+    PredictionRequest,
     Target,
     plain_name,
 )
@@ -122,7 +122,9 @@ class ContainerTarget(Target):
             )
         return self._run(record.model, record.version, built.reference)
 
-    def predict(self, context: DeployContext, deployed: Deployed, question: Question) -> Answer:
+    def predict(
+        self, context: DeployContext, deployed: Deployed, question: PredictionRequest
+    ) -> PredictionAnswer:
         """Ask the container over the port that its callers use.
 
         Raises:

@@ -32,12 +32,12 @@ from factory.deploy.targets.kubernetes_manifests import (
     noted,
 )
 from factory.deploy.targets.target import (
-    Answer,
     Built,
     ClusterAccess,
     DeployContext,
     Deployed,
-    Question,
+    PredictionAnswer,
+    PredictionRequest,
     Target,
     plain_name,
 )
@@ -179,7 +179,9 @@ class KubernetesTarget(Target):
                 raise RolloutError(f"{error} {self._back(cluster, record, before)}") from None
             return self._deployed(record.model, record.version, made)
 
-    def predict(self, context: DeployContext, deployed: Deployed, question: Question) -> Answer:
+    def predict(
+        self, context: DeployContext, deployed: Deployed, question: PredictionRequest
+    ) -> PredictionAnswer:
         """Ask the model's Service, through the cluster's API server.
 
         Raises:

@@ -14,11 +14,11 @@ from factory.base.errors import TerminalError
 from factory.base.secrets import is_secret_address
 from factory.base.section import Text
 from factory.deploy.targets.target import (
-    Answer,
     Built,
     DeployContext,
     Deployed,
-    Question,
+    PredictionAnswer,
+    PredictionRequest,
     Target,
 )
 from factory.models.record import ModelRecord
@@ -95,7 +95,9 @@ class ProcessTarget(Target):
         del built
         return _waiting(self.timeout)(self._settled, context, record.model, record.version)
 
-    def predict(self, context: DeployContext, deployed: Deployed, question: Question) -> Answer:
+    def predict(
+        self, context: DeployContext, deployed: Deployed, question: PredictionRequest
+    ) -> PredictionAnswer:
         """Ask the server as its callers do.
 
         Raises:

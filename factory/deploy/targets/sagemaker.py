@@ -15,11 +15,11 @@ from factory.deploy.container_image import ContainerImage, ContainerImageReferen
 from factory.deploy.targets.endpoint import MODEL, VERSION, Endpoint, Request, name_of
 from factory.deploy.targets.sagemaker_rollout import EndpointRollout
 from factory.deploy.targets.target import (
-    Answer,
     Built,
     DeployContext,
     Deployed,
-    Question,
+    PredictionAnswer,
+    PredictionRequest,
     Target,
     plain_name,
 )
@@ -157,7 +157,9 @@ class SageMakerTarget(Target):
         self._come_to(endpoint, record, name)
         return endpoint.version_of(name)
 
-    def predict(self, context: DeployContext, deployed: Deployed, question: Question) -> Answer:
+    def predict(
+        self, context: DeployContext, deployed: Deployed, question: PredictionRequest
+    ) -> PredictionAnswer:
         """Ask the endpoint as its callers do: `InvokeEndpoint`.
 
         Raises:

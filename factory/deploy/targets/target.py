@@ -98,7 +98,7 @@ class Deployed(Result):
 
 
 @dataclass(frozen=True)
-class Question:
+class PredictionRequest:
     """The body of one request."""
 
     body: bytes
@@ -107,7 +107,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PredictionAnswer:
     """What a deployment said, in its own words: a value a row."""
 
     values: tuple[Any, ...]
@@ -276,7 +276,9 @@ class Target(Section):
         """
 
     @abstractmethod
-    def predict(self, context: DeployContext, deployed: Deployed, question: Question) -> Answer:
+    def predict(
+        self, context: DeployContext, deployed: Deployed, question: PredictionRequest
+    ) -> PredictionAnswer:
         """Ask what was deployed, over the interface that its callers use.
 
         Raises:

@@ -23,7 +23,7 @@ MOST_PIXELS = 50_000_000
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
-class UnreadableImageError(TerminalError):
+class UnreadableRowError(TerminalError):
     """A row whose image cannot be decoded."""
 
 
@@ -46,12 +46,12 @@ class EncodedImages:
         """
         content = self.column.iloc[place]
         if not isinstance(content, bytes):
-            raise UnreadableImageError(f"row {place}: {self.column.name!r} holds no image")
+            raise UnreadableRowError(f"row {place}: {self.column.name!r} holds no image")
         try:
             return decode(content, self.size, self.method)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             # Images are stored by their content's hash: whoever reads this finds the file by it.
-            raise UnreadableImageError(
+            raise UnreadableRowError(
                 f"row {place}: the image in {self.column.name!r} (SHA-256 {sha256(content)}) cannot be "
                 f"decoded: {error}. Take it out with the check `readable`, or in a transform"
             ) from error

@@ -25,13 +25,13 @@ _IN_HEADER = "description"
 TensorsByName = dict[str, torch.Tensor]
 
 
-class Stored(BaseModel):
+class DescriptionPart(BaseModel):
     """What a description consists of: nothing unknown, and nothing that changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Classes(Stored):
+class Classes(DescriptionPart):
     """A target of classes, in the order of the network's outputs."""
 
     kind: Literal["classes"] = "classes"
@@ -50,7 +50,7 @@ class Classes(Stored):
         return np.asarray(self.values, dtype=kinds[self.form])
 
 
-class Number(Stored):
+class Number(DescriptionPart):
     """A target of numbers, of which the network learns (number - mean) / deviation."""
 
     kind: Literal["number"] = "number"
@@ -66,7 +66,7 @@ class Number(Stored):
 TargetDescription = Annotated[Classes | Number, Field(discriminator="kind")]
 
 
-class Head(Stored):
+class Head(DescriptionPart):
     """The layers that fastai puts behind a body."""
 
     ps: float
@@ -74,7 +74,7 @@ class Head(Stored):
     concat_pool: bool
 
 
-class VisionDescription(Stored):
+class VisionDescription(DescriptionPart):
     """A model of images."""
 
     format: Literal[1] = 1
@@ -92,7 +92,7 @@ class VisionDescription(Stored):
     std: tuple[float, float, float]
 
 
-class TextColumn(Stored):
+class TextColumn(DescriptionPart):
     """A feature of texts: the network sees the place among the categories, from 1; 0 is any other."""
 
     kind: Literal["text"] = "text"
@@ -100,7 +100,7 @@ class TextColumn(Stored):
     categories: tuple[str, ...]
 
 
-class NumberColumn(Stored):
+class NumberColumn(DescriptionPart):
     """A feature of numbers: missing ones are the median; then (number - mean) / deviation."""
 
     kind: Literal["number"] = "number"
@@ -112,7 +112,7 @@ class NumberColumn(Stored):
     """Whether the network is told which ones were missing, for there were some in training."""
 
 
-class TimeColumn(Stored):
+class TimeColumn(DescriptionPart):
     """A feature of points in time: four numbers, as `factory.trainers.scikit_learn.preprocessing.DateParts` says."""
 
     kind: Literal["time"] = "time"
@@ -123,7 +123,7 @@ class TimeColumn(Stored):
 Column = Annotated[TextColumn | NumberColumn | TimeColumn, Field(discriminator="kind")]
 
 
-class TabularDescription(Stored):
+class TabularDescription(DescriptionPart):
     """A model of tables."""
 
     format: Literal[1] = 1

@@ -17,7 +17,7 @@ from types import FrameType
 
 from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY
-from factory.training.backends.layout import SPLIT, Layout, as_reason
+from factory.training.backends.layout import SPLIT, JobLayout, as_reason
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def main() -> int:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s"
     )
-    layout = Layout.here()
+    layout = JobLayout.here()
     signal.signal(signal.SIGTERM, _asked)
     try:
         train(layout)
@@ -54,7 +54,7 @@ def _asked(_number: int, _frame: FrameType | None) -> None:
     raise _Asked
 
 
-def train(layout: Layout) -> None:
+def train(layout: JobLayout) -> None:
     """Train the trial that the folders describe, and leave the model in them.
 
     Raises:

@@ -17,7 +17,7 @@ from factory.base.digests import sha256, sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.files import copy_file, write_json
 from factory.base.values import Result
-from factory.training.backends.layout import FIT, SETTINGS, SPLIT, Layout
+from factory.training.backends.layout import FIT, SETTINGS, SPLIT, JobLayout
 from factory.training.division import Part
 from factory.training.model import Model
 from factory.training.search.strategy import Trial
@@ -59,7 +59,7 @@ def write_settings(settings: JobSettings, workspace: Path) -> Path:
     return file
 
 
-def read_settings(layout: Layout) -> JobSettings:
+def read_settings(layout: JobLayout) -> JobSettings:
     """The settings that a job was given.
 
     Raises:

@@ -27,13 +27,13 @@ _LONGEST_REASON = 1024
 
 
 @dataclass(frozen=True)
-class Layout:
+class JobLayout:
     """The folders below `/opt/ml`, or below another folder that stands for it."""
 
     base: Path
 
     @classmethod
-    def here(cls) -> "Layout":
+    def here(cls) -> "JobLayout":
         """That of this container, or of this process."""
         return cls(Path(os.environ.get(BASE_VARIABLE) or "/opt/ml"))
 

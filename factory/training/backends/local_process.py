@@ -37,7 +37,7 @@ from factory.training.backends.layout import (
     FIT,
     SETTINGS,
     SPLIT,
-    Layout,
+    JobLayout,
     read_reason,
 )
 
@@ -170,11 +170,11 @@ class LocalProcess(Backend):
                 yield file.readline().rstrip("\n")
 
 
-def _layout(run: JobRun, name: str) -> Layout:
-    return Layout(run.workspace / "jobs" / name)
+def _layout(run: JobRun, name: str) -> JobLayout:
+    return JobLayout(run.workspace / "jobs" / name)
 
 
-def _ended(name: str, layout: Layout) -> JobStatus | None:
+def _ended(name: str, layout: JobLayout) -> JobStatus | None:
     if (layout.model / FIT).exists():
         return JobStatus(name, "completed")
     if layout.failure.exists():

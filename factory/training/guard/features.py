@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from factory.data.roles import is_identifier, words
-from factory.training.guard.finding import Action, Finding, Guard
+from factory.training.guard.finding import Action, Guard, GuardFinding
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +51,7 @@ class FeatureGuard(Guard):
     """A guard that looks at one feature at a time; models of images have none."""
 
     @abstractmethod
-    def look(self, columns: Columns) -> Iterator[Finding]:
+    def look(self, columns: Columns) -> Iterator[GuardFinding]:
         """What it finds about them."""
 
 
@@ -70,7 +70,7 @@ class Leakage(FeatureGuard):
     r2: float = Field(default=0.999, gt=0, le=1)
     """From what on a feature that alone reaches it tells a number too well."""
 
-    def look(self, columns: Columns) -> Iterator[Finding]:
+    def look(self, columns: Columns) -> Iterator[GuardFinding]:
         """A finding for all features that tell too much."""
         limit = self.balanced_accuracy if columns.has_classes else self.r2
         scores = {name: _alone(columns, name) for name in columns.features}
@@ -188,7 +188,7 @@ class Identifiers(FeatureGuard):
     rows: int = Field(default=50, ge=2)
     """With how many rows at least."""
 
-    def look(self, columns: Columns) -> Iterator[Finding]:
+    def look(self, columns: Columns) -> Iterator[GuardFinding]:
         """A finding for all features that name rows."""
         found = []
         for name in columns.features:
@@ -214,7 +214,7 @@ class FreeText(FeatureGuard):
     words: float = Field(default=3, gt=0)
     """From how many words a value on, on average."""
 
-    def look(self, columns: Columns) -> Iterator[Finding]:
+    def look(self, columns: Columns) -> Iterator[GuardFinding]:
         """A finding for all features of sentences."""
         if not columns.takes_texts_as_categories:
             return

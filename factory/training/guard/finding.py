@@ -12,7 +12,7 @@ Action = Literal["halt", "warn", "off"]
 """What a finding does: keep the version out of production, or be told with it; `off`: nobody looks."""
 
 
-class Finding(Result):
+class GuardFinding(Result):
     """Something that makes a score unbelievable."""
 
     guard: str
@@ -44,7 +44,7 @@ class Guard(Section):
             if isinstance(guard, cls) and guard.action != "off":
                 yield guard
 
-    def found(self, text: str) -> Finding:
+    def found(self, text: str) -> GuardFinding:
         """The finding.
 
         Raises:
@@ -52,7 +52,7 @@ class Guard(Section):
         """
         if self.action == "off":
             raise ValueError(f"guard.{self.NAME} is off")
-        return Finding(guard=self.NAME, action=self.action, text=text)
+        return GuardFinding(guard=self.NAME, action=self.action, text=text)
 
 
 def read_short(value: object) -> object:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import Field
 
 from factory.base.files import whole_file
-from factory.training.guard.finding import Finding, Guard
+from factory.training.guard.finding import Guard, GuardFinding
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,7 +100,7 @@ class ChampionOverlap(Guard):
     share: float = Field(default=0.01, ge=0, lt=1)
     """Of the test rows, from which on."""
 
-    def look(self, known: int, of: int, champion: int) -> Iterator[Finding]:
+    def look(self, known: int, of: int, champion: int) -> Iterator[GuardFinding]:
         """A finding if there are too many.
 
         Args:

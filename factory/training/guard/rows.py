@@ -10,7 +10,7 @@ from pydantic import Field
 from factory.base.errors import TerminalError
 from factory.base.section import Section
 from factory.training.division import Part
-from factory.training.guard.finding import Action, Finding, Guard
+from factory.training.guard.finding import Action, Guard, GuardFinding
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ class RowsGuard(Guard):
     """A guard that looks at the parts of the rows, once they are divided."""
 
     @abstractmethod
-    def look(self, parts: DividedParts) -> Iterator[Finding]:
+    def look(self, parts: DividedParts) -> Iterator[GuardFinding]:
         """What it finds about them."""
 
 
@@ -51,7 +51,7 @@ class MinRows(RowsGuard):
     test: int = Field(default=10, ge=1)
     """The least number of rows to test on."""
 
-    def look(self, parts: DividedParts) -> Iterator[Finding]:
+    def look(self, parts: DividedParts) -> Iterator[GuardFinding]:
         """A finding where a part is too small."""
         limits: Mapping[Part, int] = {"train": self.train, "test": self.test}
         few = [
@@ -74,7 +74,7 @@ class Duplicates(RowsGuard):
     share: float = Field(default=0.01, ge=0, lt=1)
     """Of the test rows, from which on."""
 
-    def look(self, parts: DividedParts) -> Iterator[Finding]:
+    def look(self, parts: DividedParts) -> Iterator[GuardFinding]:
         """A finding where too many test rows are training rows too."""
         import numpy as np
 
@@ -97,7 +97,7 @@ class TargetDrift(RowsGuard):
     """From which on: total variation of classes, the Kolmogorov-Smirnov statistic of numbers. What
     may be chance (p of 0.001 or more) is no finding."""
 
-    def look(self, parts: DividedParts) -> Iterator[Finding]:
+    def look(self, parts: DividedParts) -> Iterator[GuardFinding]:
         """A finding where the two differ, more than by chance."""
         train, test = parts.target["train"], parts.target["test"]
         distance, p = (_classes_apart if parts.has_classes else _numbers_apart)(train, test)
@@ -148,7 +148,7 @@ class RareClasses(Section):
     rows: int = Field(default=3, ge=3)
     """Below how many rows a class is rare."""
 
-    def found(self, labels: "NDArray[Any]", counts: "NDArray[Any]") -> Finding:
+    def found(self, labels: "NDArray[Any]", counts: "NDArray[Any]") -> GuardFinding:
         """The finding about the rare ones among some classes, of which there are that many rows.
 
         Raises:
@@ -167,7 +167,7 @@ class RareClasses(Section):
                 "train` to have them in training only, or group them in a transform"
             )
         done = "are left out" if self.action == "drop" else "are in training only"
-        return Finding(
+        return GuardFinding(
             guard="rare_classes",
             action="warn",
             text=f"classes of fewer than {self.rows} rows {done}: {named}",
@@ -180,7 +180,7 @@ class MissingClass(Section):
     action: Literal["fail", "warn", "off"] = "fail"
     """`fail` asks: the run ends until somebody has said what it is."""
 
-    def look(self, target: str, labels: Mapping[str, int]) -> Finding | None:
+    def look(self, target: str, labels: Mapping[str, int]) -> GuardFinding | None:
         """A finding if there is such a class.
 
         Args:
@@ -201,4 +201,4 @@ class MissingClass(Section):
         )
         if self.action == "fail":
             raise TerminalError(f"target: {text}")
-        return Finding(guard="missing_class", action="warn", text=text)
+        return GuardFinding(guard="missing_class", action="warn", text=text)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from factory.training.guard.finding import Action, Finding, Guard
+from factory.training.guard.finding import Action, Guard, GuardFinding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,7 @@ class ScoreGuard(Guard):
     """A guard that looks at what the winner says of the test rows."""
 
     @abstractmethod
-    def look(self, winner: Winner) -> Iterator[Finding]:
+    def look(self, winner: Winner) -> Iterator[GuardFinding]:
         """What it finds about that."""
 
 
@@ -43,7 +43,7 @@ class ConstantPrediction(ScoreGuard):
 
     action: Action = "halt"
 
-    def look(self, winner: Winner) -> Iterator[Finding]:
+    def look(self, winner: Winner) -> Iterator[GuardFinding]:
         """A finding if all predictions are one value."""
         values = winner.values
         if len(values) > 1 and (values == values[0]).all():
@@ -61,7 +61,7 @@ class WorseThanBaseline(ScoreGuard):
 
     action: Action = "halt"
 
-    def look(self, winner: Winner) -> Iterator[Finding]:
+    def look(self, winner: Winner) -> Iterator[GuardFinding]:
         """A finding if the baseline is as good, in the objective's metric, or better."""
         metric = winner.metric
         own, other = winner.scores.get(metric), winner.baseline.get(metric)

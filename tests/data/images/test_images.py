@@ -19,9 +19,9 @@ from factory.data.publish import publish_images
 from factory.data.transforms.images import ImagesTransform
 from factory.lake import publishing
 from factory.lake.write import Write
-from factory.models.batch_prediction import Form, predict, prediction_rows
+from factory.models.batch_prediction import PredictionForm, predict, prediction_rows
 from factory.models.predictor import Predictor
-from factory.models.record import IMAGE, Column
+from factory.models.record import IMAGE, ModelColumn
 from factory.trainers.trainer import Predictions
 from factory.training.model import Model
 from factory.training.rows import model_images, model_rows
@@ -89,7 +89,7 @@ class Eye:
 
 
 def predictor() -> tuple[Predictor, Eye]:
-    image = Column(name="image", type=IMAGE, nullable=False)
+    image = ModelColumn(name="image", type=IMAGE, nullable=False)
     eye = Eye()
     version = record("pets.detector", 3, inputs=(image,), outputs=("string",))
     return Predictor(version, None, eye), eye
@@ -214,7 +214,7 @@ def test_prediction_asks_about_images_some_at_a_time(lake, tmp_path, monkeypatch
         ["pets.photos"], (), absent={}, workspace=tmp_path, lake=lake, versions={"pets.photos": 0}
     )
     file = tmp_path / "predictions.parquet"
-    form = Form("classification", ["path", "image", "label"], 0)
+    form = PredictionForm("classification", ["path", "image", "label"], 0)
     made = predict(rows, model, form, batch_rows=12, file=file, images=lake)
     assert made.rows == 20
     assert max(eye.asked) < 12
@@ -228,7 +228,7 @@ def test_prediction_asks_about_images_some_at_a_time(lake, tmp_path, monkeypatch
 def test_prediction_of_no_images_has_columns(lake, tmp_path):
     model, _ = predictor()
     rows = pyarrow.dataset.dataset(lake.scan("pets.photos", 0).to_table().slice(0, 0))
-    form = Form("classification", ["path"], 0)
+    form = PredictionForm("classification", ["path"], 0)
     made = predict(rows, model, form, batch_rows=9, file=tmp_path / "p.parquet", images=lake)
     assert made.rows == 0
     assert list(made.columns)[:2] == ["path", "prediction"]

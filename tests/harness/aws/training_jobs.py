@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from factory.training.backends.layout import Layout
+from factory.training.backends.layout import JobLayout
 from factory.training.backends.sagemaker_rules import InvalidRequestError, check_request
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class TrainingJob:
     """One job."""
 
     request: dict[str, Any]
-    layout: Layout
+    layout: JobLayout
     created: float = field(default_factory=time.time)
     status: str = "InProgress"
     secondary: str = "Starting"
@@ -151,7 +151,7 @@ class TrainingJobs:
                     f"Training job names must be unique within an AWS account and region, and a "
                     f"training job with this name already exists ({ARN}{name})",
                 )
-            job = TrainingJob(request, Layout(self.folder / name / "opt" / "ml"))
+            job = TrainingJob(request, JobLayout(self.folder / name / "opt" / "ml"))
             self.jobs[name] = job
         job.thread = threading.Thread(target=self._run, args=(job,), daemon=True)
         job.thread.start()

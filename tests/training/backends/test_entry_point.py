@@ -10,27 +10,27 @@ from pathlib import Path
 import pytest
 
 from factory.training.backends.job_files import hyperparameters
-from factory.training.backends.layout import BASE_VARIABLE, Layout
+from factory.training.backends.layout import BASE_VARIABLE, JobLayout
 from tests.training.backends.run import LOCAL, SLOW, TREE, a_run
 
 FACTORY_TRAIN = [sys.executable, "-m", "factory.training.backends.entry_point"]
 
 
-def container(folder: Path, estimator: str = TREE, **params: object) -> Layout:
+def container(folder: Path, estimator: str = TREE, **params: object) -> JobLayout:
     """The folders of a training container, as SageMaker makes them."""
     run = a_run(folder, LOCAL, "file:///lake", estimator, **params)
-    layout = Layout(folder / "opt" / "ml")
+    layout = JobLayout(folder / "opt" / "ml")
     layout.make(hyperparameters(run.trials[0]))
     layout.channel("split").symlink_to(run.workspace / "split")
     layout.channel("settings").symlink_to(run.workspace / "jobs" / "settings")
     return layout
 
 
-def environment(layout: Layout) -> dict[str, str]:
+def environment(layout: JobLayout) -> dict[str, str]:
     return {**os.environ, BASE_VARIABLE: str(layout.base)}
 
 
-def train(layout: Layout) -> subprocess.CompletedProcess[str]:
+def train(layout: JobLayout) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         FACTORY_TRAIN, env=environment(layout), capture_output=True, text=True, check=False
     )
@@ -64,14 +64,14 @@ def test_failure_that_may_pass_has_exit_code_1(tmp_path):
 
 @pytest.mark.slow
 def test_missing_input_is_named(tmp_path):
-    layout = Layout(tmp_path)
+    layout = JobLayout(tmp_path)
     done = train(layout)
     assert done.returncode == 2
     assert "hyperparameters.json cannot be read" in layout.failure.read_text()
 
 
 def test_reason_is_no_longer_than_sagemaker_keeps(tmp_path):
-    layout = Layout(tmp_path)
+    layout = JobLayout(tmp_path)
     layout.fail("x" * 5000)
     assert len(layout.failure.read_text()) == 1024
 
