@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
-def one_of(choices: Iterable[object]) -> str:
-    """The choices as a sentence's part, in the order given: `a, b, c`."""
-    return ", ".join(str(choice) for choice in choices)
+def one_of(choices: Iterable[object], most: int | None = None) -> str:
+    """The choices as a sentence's part, in the order given: `a, b, c`; with `and 7 more` behind the first `most`."""
+    found = [str(choice) for choice in choices]
+    more = f" and {len(found) - most} more" if most is not None and len(found) > most else ""
+    return f"{', '.join(found[:most])}{more}"
 
 
 def either(choices: Sequence[str]) -> str:
@@ -39,10 +41,15 @@ def hint(word: str, choices: Iterable[str]) -> str:
     return f" ({suggestion})" if suggestion else ""
 
 
-def quoted(value: str) -> str:
+def quoted_if_needed(value: str) -> str:
     """A value as it is; in quotes where nobody would see otherwise what it is: blanks at an end, or nothing at all."""
     hides = value != " ".join(value.split()) or value in ("", "null") or not value.isprintable()
     return repr(value) if hides else value
+
+
+def shortened(text: str, longest: int = 60) -> str:
+    """A text of which a sentence shows the beginning; three points stand for the rest."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def shown(value: object, longest: int = 60) -> str:

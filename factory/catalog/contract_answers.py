@@ -95,7 +95,7 @@ class AboutDataset:
             kind, wanted = made.get(column), found["columns"][column]
             if column not in made:
                 message = f"the transforms make no column `{column}`"
-                advice = did_you_mean(column, made, f"they make {_listed(made)}")
+                advice = did_you_mean(column, made, f"they make {one_of(made, _SHOWN)}")
                 yield Finding("unknown_column", (*path, column), message, advice, on_key=True)
             elif kind is not None and wanted is not None and kind != wanted:
                 message = f"the transforms make `{column}` as {kind}, which is declared as {wanted}"
@@ -104,7 +104,9 @@ class AboutDataset:
         meant = {closest(c, made) for c in self.dataset.columns if c not in made}
         left = [c for c in made if c not in self.dataset.columns and c not in meant]
         if left:
-            message = f"the transforms make {_listed(left)} too, which `columns` does not declare"
+            message = (
+                f"the transforms make {one_of(left, _SHOWN)} too, which `columns` does not declare"
+            )
             advice = "declare it, or let the last transform leave it out"
             yield Finding("column_type", path, message, advice, on_key=True)
 
@@ -173,7 +175,7 @@ class AboutModel:
         for feature in learned:
             if feature not in columns and feature in (trained["columns"] or (feature,)):
                 message = f"the rows that are predicted have no column `{feature}`, which `{self.name}` learns from"
-                advice = did_you_mean(feature, columns, f"they have {_listed(columns)}")
+                advice = did_you_mean(feature, columns, f"they have {one_of(columns, _SHOWN)}")
                 yield Finding("unknown_column", (*at, "input"), message, advice)
 
     def _is_looked_at(self, datasets: Iterable[str]) -> bool:
@@ -229,7 +231,7 @@ class _Faults:
         if fault["kind"] == "table":
             return self._unknown_table(name, near)
         if fault["kind"] == "column":
-            known = f"there is {_listed(near)}" if near else None
+            known = f"there is {one_of(near, _SHOWN)}" if near else None
             return f"the SQL names a column `{name}`, which is not there", did_you_mean(
                 name, near, known
             )
@@ -264,7 +266,7 @@ class _Faults:
         meant = did_you_mean(name, near)
         if meant is None:
             meant = did_you_mean(name, [full.partition(".")[2] for full in near if "." in full])
-        return message, meant or f"it may read {_listed(near)}"
+        return message, meant or f"it may read {one_of(near, _SHOWN)}"
 
 
 def _misspelt_word(text: str, place: int) -> str:
@@ -288,11 +290,8 @@ def _no_column(path: KeyPath, column: str, columns: Iterable[str], whose: str) -
     names = list(columns)
     message = f"there is no column `{column}` among those {whose}"
     return Finding(
-        "unknown_column", path, message, did_you_mean(column, names, f"there is {_listed(names)}")
+        "unknown_column",
+        path,
+        message,
+        did_you_mean(column, names, f"there is {one_of(names, _SHOWN)}"),
     )
-
-
-def _listed(names: Iterable[str]) -> str:
-    found = list(names)
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return f"{one_of(found[:_SHOWN])}{more}"

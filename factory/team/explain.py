@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from factory.base.findings import Finding, KeyPath
-from factory.base.texts import did_you_mean, either, one_of
+from factory.base.texts import did_you_mean, either, one_of, shortened
 from factory.team.misplaced import meant_section
 from factory.team.trace import Place, sections_of, tags, trace, unwrap
 
@@ -311,13 +311,9 @@ def describe(value: object) -> str:
     if isinstance(value, date):
         return f"the date {value}"
     if isinstance(value, str):
-        return f"the text {_short(repr(value))}"
+        return f"the text {shortened(repr(value))}"
     return "a mapping" if isinstance(value, dict) else "a list"
 
 
 def _written(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else _short(str(value))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return str(value).lower() if isinstance(value, bool) else shortened(str(value))

@@ -12,12 +12,13 @@ import yaml
 from yaml.constructor import SafeConstructor
 from yaml.nodes import ScalarNode
 
+from factory.base.texts import shortened
+
 TAG = "tag:yaml.org,2002:"
 TEXT, MERGE = f"{TAG}str", f"{TAG}merge"
 _NULL, _AMBIGUOUS = f"{TAG}null", "!ambiguous"
 _LARGEST = 2**63
 _SHOWN = 40
-
 
 HAS_LIBYAML = hasattr(yaml, "CSafeLoader")
 """Whether PyYAML came with libyaml, as its wheels do; without it, reading takes ten times as long."""
@@ -105,10 +106,10 @@ def read_scalar(node: ScalarNode) -> Any:
     try:
         value = _CONVERSIONS[node.tag](node)
     except (ValueError, LookupError, OverflowError, AttributeError):
-        message = f"`{_short(text)}` is not {_KINDS[node.tag]}"
+        message = f"`{shortened(text, _SHOWN)}` is not {_KINDS[node.tag]}"
         raise ScalarRefused("ambiguous_value", message, "put it in quotes if it is text") from None
     if isinstance(value, int) and abs(value) >= _LARGEST:
-        message = f"the number {_short(text)} is too large"
+        message = f"the number {shortened(text, _SHOWN)} is too large"
         raise ScalarRefused("ambiguous_value", message, "put it in quotes if it is text")
     return value
 
@@ -125,21 +126,21 @@ def check_key(node: ScalarNode) -> None:
         raise _ambiguous(node.value)
     if node.tag not in _KINDS:
         raise refused_tag(node.tag)
-    message = f"the key `{_short(node.value)}` is no text but {_KINDS[node.tag]} in YAML"
-    suggestion = f'write it in quotes: "{_short(node.value)}"'
+    message = f"the key `{shortened(node.value, _SHOWN)}` is no text but {_KINDS[node.tag]} in YAML"
+    suggestion = f'write it in quotes: "{shortened(node.value, _SHOWN)}"'
     raise ScalarRefused("needs_quotes", message, suggestion)
 
 
 def refused_tag(tag: str) -> ScalarRefused:
     """The refusal of a tag such as `!!python/name`."""
-    shown = _short(tag.replace(TAG, "!!"))
+    shown = shortened(tag.replace(TAG, "!!"), _SHOWN)
     reason = ": it would run code" if "python" in tag else ""
     message = f"the tag `{shown}` is not allowed{reason}"
     return ScalarRefused("tag", message, "write the plain value, without a tag")
 
 
 def _ambiguous(text: str) -> ScalarRefused:
-    message = f"`{_short(text)}` means different things to different readers of YAML"
+    message = f"`{shortened(text, _SHOWN)}` means different things to different readers of YAML"
     word = _WORDS.get(text.lower())
     if word:
         suggestion = f'write {word}, or "{text}" in quotes for the word'
@@ -153,9 +154,5 @@ def _ambiguous(text: str) -> ScalarRefused:
     return ScalarRefused(
         "ambiguous_value",
         message,
-        f'write "{_short(text)}" in quotes for text, or a plain decimal number',
+        f'write "{shortened(text, _SHOWN)}" in quotes for text, or a plain decimal number',
     )
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

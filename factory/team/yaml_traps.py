@@ -9,9 +9,12 @@ from collections.abc import Iterator
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
+from factory.base.texts import shortened
 from factory.team.problems import Problem
 from factory.team.source_text import SourceText
 
+_LONGEST = 80
+"""Characters of a text that are shown."""
 _MAPPING = "tag:yaml.org,2002:map"
 _SPACES = "\u00a0\u1680\u2000-\u200d\u202f\u205f\u2060\u3000\ufeff"
 _STRANGE_SPACE = re.compile(f"[{_SPACES}]")
@@ -114,16 +117,16 @@ def _star(match: re.Match[str]) -> tuple[str, str, str]:
 
 def _no_space_after_dash(match: re.Match[str]) -> tuple[str, str, str]:
     item = match["wrong"][1:].strip()
-    return "missing_space", "a space is missing after `-`", f"write `- {_short(item)}`"
+    return "missing_space", "a space is missing after `-`", f"write `- {shortened(item, _LONGEST)}`"
 
 
 def _no_space_after_colon(match: re.Match[str]) -> tuple[str, str, str]:
-    written = f"write `{match['key']}: {_short(match['value'].strip())}`"
+    written = f"write `{match['key']}: {shortened(match['value'].strip(), _LONGEST)}`"
     return "missing_space", f"a space is missing after `{match['key']}:`", written
 
 
 def _equals(match: re.Match[str]) -> tuple[str, str, str]:
-    written = f"write `{match['key']}: {_short(match['value'].strip())}`"
+    written = f"write `{match['key']}: {shortened(match['value'].strip(), _LONGEST)}`"
     return "not_yaml", "`=` does not give a value in YAML; `:` does", written
 
 
@@ -193,7 +196,7 @@ def _without_value(
         message = f"`{word}` is a key without a value"
         return source.problem("comma", line, column, message, f"write `{word}: ...`", len(word))
     name, value = before[0].value, before[1]
-    message = f"the comma before `{_short(word)}` ends the value of `{name}`"
+    message = f"the comma before `{shortened(word, _LONGEST)}` ends the value of `{name}`"
     suggestion = f"put the value in quotes if the comma belongs to it, else write `{word}: ...`"
     if isinstance(value, ScalarNode) and not value.style:
         whole = f"{value.value}, {word}"
@@ -242,8 +245,4 @@ def _in_quotes(text: str) -> str:
     quote = "'" if '"' in text or "\\" in text else '"'
     if quote == "'":
         text = text.replace("'", "''")
-    return f"{quote}{_short(text)}{quote}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return f"{quote}{shortened(text, _LONGEST)}{quote}"

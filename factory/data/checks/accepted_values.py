@@ -8,7 +8,7 @@ from pydantic import Field
 
 from factory.base import findings
 from factory.base.section import ListOf, Text
-from factory.base.texts import quoted
+from factory.base.texts import quoted_if_needed
 from factory.data.checks.check import Check
 from factory.data.column_types import Types, family
 
@@ -43,7 +43,7 @@ class AcceptedValues(Check):
 
     def describe(self) -> str:
         """The column and its values."""
-        return f"accepted_values({self.column}: {', '.join(quoted(str(value)) for value in self.values)})"
+        return f"accepted_values({self.column}: {', '.join(quoted_if_needed(str(value)) for value in self.values)})"
 
 
 def _advice(value: object, wanted: str) -> str | None:

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from factory.base.section import Text
-from factory.base.texts import quoted
+from factory.base.texts import one_of, quoted_if_needed
 from factory.data.checks.check import BoundedCheck, CheckedRows, CheckFinding
 
 _SHOWN = 10
@@ -32,6 +32,5 @@ class LabelCount(BoundedCheck):
         wrong = [(name, count) for name, count in found if not self.holds(count)]
         if not wrong:
             return CheckFinding()
-        shown = ", ".join(f"{quoted(str(name))} ({count:,})" for name, count in wrong[:_SHOWN])
-        more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        return CheckFinding(f"{len(wrong)} of {len(found)} labels: {shown}{more}")
+        counts = (f"{quoted_if_needed(str(name))} ({count:,})" for name, count in wrong)
+        return CheckFinding(f"{len(wrong)} of {len(found)} labels: {one_of(counts, _SHOWN)}")

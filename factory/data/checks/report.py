@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 from factory.base.errors import TerminalError
-from factory.base.texts import quoted
+from factory.base.texts import quoted_if_needed
 
 _CELL_WIDTH = 40
 _SAMPLE_COLUMNS = 12
@@ -127,5 +127,5 @@ def _table(sample: list[dict[str, Any]]) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    text = "null" if value is None else quoted(str(value))
+    text = "null" if value is None else quoted_if_needed(str(value))
     return text if len(text) <= _CELL_WIDTH else f"{text[: _CELL_WIDTH - 1]}…"

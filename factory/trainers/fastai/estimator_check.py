@@ -26,7 +26,7 @@ from factory.trainers.fastai.params import (
     package_of_weights,
 )
 from factory.trainers.trainer import WrittenEstimator
-from factory.training.search.candidate import DISTRIBUTIONS, SPACES, outermost
+from factory.training.search.candidate import DISTRIBUTIONS, SPACES, is_space, outermost
 
 _ALIASES = {
     "architecture": "arch",
@@ -89,7 +89,7 @@ def check_params(
             yield _unknown(estimator, known, name)
             continue
         for index, single in _singles(value, spaces):
-            if _is_space(single, spaces):
+            if is_space(single, spaces):
                 wrong = _wrong_space(known, name, single, index)
             else:
                 wrong = _wrong_value(known, name, single, index)
@@ -137,10 +137,6 @@ def _singles(value: object, spaces: tuple[str, ...]) -> Iterator[tuple[tuple[int
         yield from (((index,), single) for index, single in enumerate(value))
     else:
         yield (), value
-
-
-def _is_space(value: object, spaces: tuple[str, ...]) -> bool:
-    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in spaces
 
 
 def _read(known: type[Section], name: str, value: object) -> ErrorDetails | None:

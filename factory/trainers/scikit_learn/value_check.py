@@ -16,6 +16,7 @@ from factory.training.search.candidate import (
     RANGES,
     SPACES,
     is_distribution,
+    is_space,
     list_values,
     outermost,
 )
@@ -135,7 +136,7 @@ def values_of(name: str, value: Any, *, has_spaces: bool) -> Iterator[Written]:
         ((kind, bounds),) = value.items()
         for index, one in enumerate(outermost(kind, bounds)):
             yield Written((*at, kind, index), one, kind)
-    elif isinstance(value, dict) and len(value) == 1 and next(iter(value)) in RANGES:
+    elif is_space(value, RANGES):
         kind = next(iter(value))
         values = list_values(value)
         for number, one in enumerate(values):

@@ -1,12 +1,13 @@
 """Guards that look at one feature at a time."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from factory.base.texts import one_of
 from factory.data.roles import is_identifier, words
 from factory.training.guard.finding import Action, Guard, GuardFinding
 
@@ -77,7 +78,9 @@ class Leakage(FeatureGuard):
         found = {name: score for name, score in scores.items() if score >= limit}
         if found:
             metric = "balanced accuracy" if columns.has_classes else "R²"
-            named = _named(f"{name!r} ({metric} {score:.4g})" for name, score in found.items())
+            named = one_of(
+                (f"{name!r} ({metric} {score:.4g})" for name, score in found.items()), _NAMED
+            )
             alone = "alone tells" if len(found) == 1 else "each alone tell"
             yield self.found(
                 f"{named} {alone} {columns.target!r} almost perfectly: if it is known only once the "
@@ -200,7 +203,7 @@ class Identifiers(FeatureGuard):
                 found.append(f"{name!r} ({different} values in {len(values)} rows)")
         if found:
             yield self.found(
-                f"{_named(found)} tell rows apart, and say nothing of new ones: leave them out of `features`"
+                f"{one_of(found, _NAMED)} tell rows apart, and say nothing of new ones: leave them out of `features`"
             )
 
 
@@ -228,12 +231,6 @@ class FreeText(FeatureGuard):
                 found.append(f"{name!r} ({different} different texts of {average:.0f} words)")
         if found:
             yield self.found(
-                f"{_named(found)} hold sentences, and each is a category of its own to the default "
+                f"{one_of(found, _NAMED)} hold sentences, and each is a category of its own to the default "
                 "preprocessing: leave them out of `features`, or let a `preprocessing` of yours read them"
             )
-
-
-def _named(found: Iterable[str]) -> str:
-    names = list(found)
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from factory.base.errors import TerminalError
 from factory.base.section import Section
+from factory.base.texts import one_of
 from factory.training.division import Part
 from factory.training.guard.finding import Action, Guard, GuardFinding
 
@@ -159,7 +160,7 @@ class RareClasses(Section):
             for label, count in zip(labels, counts, strict=True)
             if count < self.rows
         ]
-        named = ", ".join(rare[:10]) + (f" and {len(rare) - 10} more" if len(rare) > 10 else "")
+        named = one_of(rare, 10)
         if self.action == "fail":
             raise TerminalError(
                 f"target: {self.rows} rows of each class are needed to divide them, and there are fewer of "

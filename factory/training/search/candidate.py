@@ -30,19 +30,20 @@ _INSIDE = 1e-9
 Space = dict[str, list[float]]
 
 
-def _is_space(value: object, kinds: tuple[str, ...] = SPACES) -> TypeGuard[Space]:
+def is_space(value: object, kinds: tuple[str, ...] = SPACES) -> TypeGuard[Space]:
+    """Whether a value stands for several: a range or a distribution of one of the kinds."""
     return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in kinds
 
 
 def is_distribution(value: object) -> TypeGuard[Space]:
     """Whether values can be drawn from it, and not be listed."""
-    return _is_space(value, DISTRIBUTIONS)
+    return is_space(value, DISTRIBUTIONS)
 
 
 def _check_values(value: object) -> object:
     if value == []:
         raise PydanticCustomError("space", "an empty list leaves nothing to try")
-    if _is_space(value):
+    if is_space(value):
         _check_space(*next(iter(value.items())))
     elif (meant := _misspelt(value)) is not None:
         raise PydanticCustomError(
@@ -114,7 +115,7 @@ class Candidate(Estimator):
 
 def count_values(value: object) -> int:
     """How many values a parameter is given; a distribution has no number."""
-    if _is_space(value, RANGES):
+    if is_space(value, RANGES):
         return int(next(iter(value.values()))[2])
     return len(value) if isinstance(value, list) else 1
 
@@ -125,7 +126,7 @@ def list_values(value: Any) -> list[Any]:
     Ranges are numpy's `linspace` and `logspace`; between whole numbers, and where they meet only whole
     numbers, they give integers.
     """
-    if not _is_space(value, RANGES):
+    if not is_space(value, RANGES):
         return value if isinstance(value, list) else [value]
     import numpy as np
 
