@@ -21,9 +21,9 @@ from factory.models.batch_prediction import as_learned, prediction_rows
 from factory.models.predictor import Predictor, load_predictor
 from factory.models.registry import Version
 from factory.models.tracking import Tracking
+from factory.monitoring.compared_rows import EmptyWindowError, newest_predictions, sample
 from factory.monitoring.drift import ColumnDrift, compare, kind_of
 from factory.monitoring.ground_truth import Quality, measure_quality
-from factory.monitoring.rows import EmptyWindowError, newest_predictions, sample
 from factory.monitoring.sections import Drift, Monitor
 from factory.training.model import Model
 from factory.training.rows import model_images, model_rows

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.deploy.targets.endpoint import EndpointError
+from factory.deploy.targets.sagemaker_endpoint import EndpointError
 from factory.deploy.targets.target import PredictionRequest, plain_name
 from factory.models.files import downloaded, read_example
 from tests.deploy.placed import placed, target_of
@@ -44,7 +44,7 @@ def section(**changes):
 @pytest.fixture
 def endpoints(aws, monkeypatch):
     """The server's endpoints, which are asked often how they are getting on."""
-    monkeypatch.setattr("factory.deploy.targets.endpoint.POLL", 0.2)
+    monkeypatch.setattr("factory.deploy.targets.sagemaker_endpoint.POLL", 0.2)
     (found,) = [service for service in aws.services if isinstance(service, Endpoints)]
     return found
 

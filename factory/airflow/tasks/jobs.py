@@ -30,7 +30,7 @@ def start_training(*, run: TaskRun) -> dict[str, Any]:
         Where the data lie.
     """
     from factory.training.backends.job_files import JobSettings
-    from factory.training.backends.sweep import prepare, refuse_cost
+    from factory.training.backends.sweep_jobs import prepare, refuse_cost
     from factory.training.search.strategy import Trial
 
     trials = [Trial.from_json(trial) for trial in run.result("plan_trials")]
@@ -74,7 +74,7 @@ def stop_training(*, run: TaskRun) -> dict[str, Any]:
     Returns:
         What became of the jobs.
     """
-    from factory.training.backends.sweep import stop_all
+    from factory.training.backends.sweep_jobs import stop_all
 
     backend, job_run = _backend(run), _job_run(run)
     spent = stop_all(backend, job_run, run.shared.price)
@@ -193,7 +193,7 @@ def _job_run(run: TaskRun) -> "JobRun":
     from factory.base.aws import AwsClients
     from factory.lake.storage import access
     from factory.training.backends.backend import JobRun
-    from factory.training.backends.sweep import run_prefix
+    from factory.training.backends.sweep_jobs import run_prefix
 
     ti, storage = run.ti, run.shared.storage
     return JobRun(

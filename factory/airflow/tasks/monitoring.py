@@ -42,8 +42,8 @@ def measure(*, run: TaskRun) -> dict[str, Any]:
         AirflowSkipException: There is no champion yet, or there are no predictions.
     """
     from factory.models.tracking import Tracking
+    from factory.monitoring.compared_rows import EmptyWindowError
     from factory.monitoring.measure import measure as step
-    from factory.monitoring.rows import EmptyWindowError
 
     try:
         found = step(

@@ -12,7 +12,7 @@ from factory.base.errors import FactoryError, TerminalError
 from factory.base.rules import Broken, rule
 from factory.base.section import Seconds, Text
 from factory.deploy.container_image import ContainerImage, ContainerImageReference
-from factory.deploy.targets.endpoint import MODEL, VERSION, Endpoint, Request, name_of
+from factory.deploy.targets.sagemaker_endpoint import MODEL, VERSION, Endpoint, Request, name_of
 from factory.deploy.targets.sagemaker_rollout import EndpointRollout
 from factory.deploy.targets.target import (
     Built,

@@ -124,7 +124,7 @@ class Backend(Section):
     A kind of backend is a subclass. Its fields are what a team may write, `type` is a `Literal` with
     the kind's name, and its methods start jobs and tell how they are getting on. Each job runs
     `factory-train`, which reads and leaves files as a training container of SageMaker does: see
-    `factory.training.backends.layout`, and `factory.training.backends.job_files` for what is in them.
+    `factory.training.backends.job_layout`, and `factory.training.backends.job_files` for what is in them.
 
     Tasks are repeated after failures, and several ask at once: whatever is there already is left as
     it is. Secrets are no fields: they belong into an Airflow connection, or the environment.

@@ -17,7 +17,7 @@ from types import FrameType
 
 from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY
-from factory.training.backends.layout import SPLIT, JobLayout, as_reason
+from factory.training.backends.job_layout import SPLIT, JobLayout, as_reason
 
 log = logging.getLogger(__name__)
 

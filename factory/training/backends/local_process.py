@@ -32,7 +32,7 @@ from factory.training.backends.backend import (
     TrainingData,
     TrainingJob,
 )
-from factory.training.backends.layout import (
+from factory.training.backends.job_layout import (
     BASE_VARIABLE,
     FIT,
     SETTINGS,

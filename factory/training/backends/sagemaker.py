@@ -24,7 +24,7 @@ from factory.training.backends.backend import (
     TrainingJob,
     cost_of,
 )
-from factory.training.backends.layout import SETTINGS, SPLIT
+from factory.training.backends.job_layout import SETTINGS, SPLIT
 from factory.training.backends.sagemaker_states import STATES, detail_of, failure_in
 
 if TYPE_CHECKING:

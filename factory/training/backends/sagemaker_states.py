@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from factory.training.backends.backend import STOPPED, Failure, JobState
-from factory.training.backends.layout import read_reason
+from factory.training.backends.job_layout import read_reason
 
 STATES: dict[str, JobState] = {
     "InProgress": "running",

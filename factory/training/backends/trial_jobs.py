@@ -17,7 +17,7 @@ from factory.training.backends.backend import (
     TrainingJob,
 )
 from factory.training.backends.job_files import take
-from factory.training.backends.sweep import job_base
+from factory.training.backends.sweep_jobs import job_base
 from factory.training.search.strategy import Trial
 from factory.training.trial import Fit
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from factory.training.backends.layout import JobLayout
+from factory.training.backends.job_layout import JobLayout
 from factory.training.backends.sagemaker_rules import InvalidRequestError, check_request
 
 if TYPE_CHECKING:

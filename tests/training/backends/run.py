@@ -16,7 +16,7 @@ from factory.training.backends.backend import (
     TrainingData,
 )
 from factory.training.backends.job_files import JobSettings
-from factory.training.backends.sweep import Spent, prepare, run_prefix, stop_all
+from factory.training.backends.sweep_jobs import Spent, prepare, run_prefix, stop_all
 from factory.training.backends.trial_jobs import TrialJobs
 from factory.training.model import Model
 from factory.training.search.strategy import Trial

@@ -18,7 +18,7 @@ from factory.training.backends.backend import (
     cost_of,
 )
 from factory.training.backends.sagemaker import SageMaker
-from factory.training.backends.sweep import TooExpensiveError, refuse_cost, stop_all
+from factory.training.backends.sweep_jobs import TooExpensiveError, refuse_cost, stop_all
 from factory.training.backends.trial_jobs import TrialJobs
 from factory.training.search.strategy import Trial
 from tests.training.backends.run import SAGEMAKER

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from factory.training.backends.job_files import hyperparameters
-from factory.training.backends.layout import BASE_VARIABLE, JobLayout
+from factory.training.backends.job_layout import BASE_VARIABLE, JobLayout
 from tests.training.backends.run import LOCAL, SLOW, TREE, a_run
 
 FACTORY_TRAIN = [sys.executable, "-m", "factory.training.backends.entry_point"]

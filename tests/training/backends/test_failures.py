@@ -4,7 +4,7 @@ import pytest
 
 from factory.base.errors import FactoryError, TerminalError
 from factory.training.backends.backend import Failure
-from factory.training.backends.layout import as_reason, read_reason
+from factory.training.backends.job_layout import as_reason, read_reason
 from factory.training.backends.sagemaker_states import failure_of
 
 

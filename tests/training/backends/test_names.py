@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from factory.training.backends.sweep import job_base, run_prefix
+from factory.training.backends.sweep_jobs import job_base, run_prefix
 
 AWS = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 RUN = {"storage": "s3://lake", "dag_id": "a.b.train", "run_id": "manual__1"}
