@@ -31,7 +31,10 @@ class NoObjectError(Exception):
 
 
 def find_object(path: str) -> Any:
-    """The object of a dotted path.
+    """The object of a dotted path, as Airflow finds it.
+
+    Other than with `factory.base.objects.import_object`, what a module only imports counts too: Airflow and its
+    providers document operators under such names. What a team may name, `factory.team.dag_rules` has said before.
 
     Raises:
         NoObjectError: There is none, or its module cannot be imported.
