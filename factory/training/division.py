@@ -70,7 +70,7 @@ Share = Annotated[
 class Split(Section):
     """How rows are divided into train, validation and test.
 
-    `stratified` keeps the classes' proportions, `time` puts the newest rows of `column` last,
+    `stratified` keeps the classes' proportions, `time` puts the newest rows of `column` last and those of one moment together,
     `group` keeps rows with the same `column` together, `hash` lets each row's `key` decide on its part: a row
     stays there for ever, however many others come.
     """
@@ -282,6 +282,7 @@ def _time(split: Split, given: Divided) -> Division:
         )
     order = np.argsort(values, kind="stable")
     times = values[order]
+    _check_moments(times, split)
     test = _border(times, len(times), split.test, len(times))
     validation_end = _before(times, test, split.gap)
     validation = _border(times, validation_end, split.validation, len(times))
@@ -292,14 +293,27 @@ def _time(split: Split, given: Divided) -> Division:
     }
 
 
+def _check_moments(times: "Values", split: Split) -> None:
+    import numpy as np
+
+    moments = len(np.unique(times))
+    if moments < len(PARTS):
+        raise TerminalError(
+            f"split: `method: time` keeps rows of one moment together, and {split.column!r} has {moments} different "
+            "values: name a column that tells more moments apart, or use another method"
+        )
+
+
 def _border(times: "Values", end: int, share: float | str, rows: int) -> int:
     """Where the rows of a share begin that end at `end`."""
     import numpy as np
 
-    if isinstance(share, float):
-        return max(0, end - round(rows * share))
     if end == 0:
         return 0
+    if isinstance(share, float):
+        border = max(0, end - round(rows * share))
+        # All rows of one moment are on the newer side.
+        return border if border == end else int(np.searchsorted(times, times[border], side="left"))
     period = np.timedelta64(read_duration(share), "s")
     return int(np.searchsorted(times, times[end - 1] - period, side="right"))
 

@@ -130,6 +130,35 @@ def test_gap_goes_with_fractions(tmp_path):
     assert max(found["validation"]) == 89
 
 
+@pytest.mark.parametrize(
+    ("days", "how", "validation", "test"),
+    [
+        ([0, 0, 0, 1, 1, 2, 3, 4, 4, 4], {}, 5, 7),
+        ([0, 1, 2, 3, 3, 3, 3, 4, 5, 5], {}, 3, 8),
+        ([0, 0, 1, 1, 2, 2, 2, 2, 2, 2], {}, 2, 4),
+        ([0, 1, 2, 3, 4, 6, 6, 7, 9, 9], {"gap": "1d"}, 5, 8),
+    ],
+)
+def test_rows_of_one_moment_are_in_the_newer_part(tmp_path, days, how, validation, test):
+    moments = [datetime(2024, 1, 1 + day, 12, tzinfo=UTC) for day in days]
+    columns = {"at": moments, "day": days, "x": list(range(10)), "target": [1.0, 2.0] * 5}
+    shuffled = pa.table(columns).take([3, 9, 0, 7, 5, 1, 8, 2, 6, 4])
+    found = divided(shuffled, tmp_path, method="time", column="at", **how)
+    assert found == {
+        "train": list(range(validation)),
+        "validation": list(range(validation, test)),
+        "test": list(range(test, 10)),
+    }
+    if not how:
+        assert divided(shuffled, tmp_path, method="time", column="day") == found
+
+
+def test_fewer_moments_than_parts_are_refused(tmp_path):
+    rows = pa.table({"x": [0, 1] * 9, "target": [1.0] * 18})
+    with pytest.raises(TerminalError, match=r"keeps rows of one moment together, and 'x' has 2"):
+        divided(rows, tmp_path, method="time", column="x")
+
+
 def test_hours_are_a_period_too(tmp_path):
     rows = pa.table(
         {
