@@ -43,11 +43,11 @@ DATE = (
 _SIGNS = r"-+0-9$€£¥.,' :/eETZUC%"
 """What numbers and dates are made of."""
 
-# Dates that begin with a day, or with a month; with points between them it is always the day.
+# Dates that begin with a day, a month, or a year; with points between them no month comes first.
 _ORDERS = {
     "/": ("%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y", "%y/%m/%d"),
     "-": ("%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d"),
-    ".": ("%d.%m.%Y", "%Y.%m.%d", "%d.%m.%y"),
+    ".": ("%d.%m.%Y", "%Y.%m.%d", "%d.%m.%y", "%y.%m.%d"),
 }
 _TIMES = (" %H:%M", " %H:%M:%S")
 
