@@ -1,17 +1,21 @@
 """Columns of text whose type is declared, where DuckDB would make something else of them without a word.
 
 It takes `01/02/2024` for the first date that its guess of a format gives, forgets the zone of a point in time, and rounds
-`1.5` where a whole number is declared.
+`1.5` where a whole number is declared, and `1.234` where two digits are.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from factory.base.errors import TerminalError
 from factory.data.column_types import is_number
 from factory.data.sources.text_columns import Reading, TextColumns
 from factory.lake.engine import columns_of, quote
 from factory.lake.fitting import is_wider_number
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _ZONED = "TIMESTAMP WITH TIME ZONE"
 _MADE_OF = {
@@ -80,7 +84,9 @@ def read_declared(
         UndeclaredValuesError: A column of whole numbers has fractions.
     """
     looked = [name for name, kind in declared.items() if kind in _MADE_OF or kind in _WHOLE]
+    decimals = {name: kind for name, kind in declared.items() if kind.startswith("DECIMAL")}
     if not looked:
+        _check_digits(columns, decimals, said, place)
         return DeclaredColumns({}, {})
     readings = columns.readings(looked)
     kinds = _kinds(columns, {name: readings[name] for name in looked})
@@ -88,7 +94,7 @@ def read_declared(
         name: declared[name] for name in looked
         if declared[name] in _WHOLE and kinds[name] != "BIGINT" and not readings[name].is_empty
     }  # fmt: skip
-    _check_whole(columns, whole, said, place)
+    _check_digits(columns, {**whole, **decimals}, said, place)
     dates = [name for name in looked if declared[name] in _MADE_OF and not readings[name].is_empty]
     expressions = {
         name: f"cast({readings[name].expression} as {declared[name]})"
@@ -100,26 +106,106 @@ def read_declared(
     )
 
 
-def _check_whole(
+def cast_strictly(
+    columns: TextColumns,
+    declared: Mapping[str, str],
+    dates: Mapping[str, str],
+    said: Callable[[str], str],
+    place: Callable[[str, str], str],
+) -> dict[str, str]:
+    """The SQL that reads columns whose type is known, and of which every value is of that type.
+
+    Args:
+        columns: All columns as text.
+        declared: Types of the lake, by the columns' names.
+        dates: Those of them that are no dates, though they are declared as such.
+        said: That a column is of a type, in words.
+        place: Where a column has a value, in words.
+
+    Raises:
+        UndeclaredValuesError: A value is not of its column's type; names its place.
+    """
+    typed = {name: kind for name, kind in declared.items() if kind != "VARCHAR"}
+    cast = {
+        name: f"({columns.writing.plain(quote(name))} as {kind})"
+        if is_number(kind)
+        else f"(trim({quote(name)}) as {kind})"
+        for name, kind in typed.items()
+    }
+    tests = {name: f"try_cast{cast[name]} is null" for name in typed}
+    _refuse(columns, typed, tests, said, place, "declare another type")
+    if dates:
+        raise _unclear_dates(dates)
+    return {name: f"cast{sql}" for name, sql in cast.items()}
+
+
+def refuse_dates(connection: "DuckDBPyConnection", query: str, broken: Mapping[str, str]) -> None:
+    """Say of columns that they are not the dates that are declared.
+
+    Args:
+        connection: Where the rows are.
+        query: The rows in their declared types.
+        broken: Columns that cannot be read, and their types.
+
+    Raises:
+        duckdb.Error: A value is not of its column's type; names its line.
+        UndeclaredValuesError: DuckDB would read the values, but not in the one way that is meant.
+    """
+    counted = ", ".join(f"count({quote(name)})" for name in broken)
+    connection.sql(f"select {counted} from ({query})").fetchall()  # noqa: S608
+    raise _unclear_dates(broken)
+
+
+def _unclear_dates(broken: Mapping[str, str]) -> UndeclaredValuesError:
+    [name, kind] = next(iter(broken.items()))
+    return UndeclaredValuesError(
+        f"column {name!r} is declared as {kind}, and its values are not all written in one such way: say how they "
+        "are written in `date_format` or `timestamp_format`, or declare it as VARCHAR and read it in a transform"
+    )
+
+
+def _check_digits(
     columns: TextColumns,
     declared: Mapping[str, str],
     said: Callable[[str], str],
     place: Callable[[str, str], str],
 ) -> None:
-    if not declared:
+    """Check that numbers have no more digits behind their point than is declared."""
+    tests = {}
+    for name, kind in declared.items():
+        number = columns.writing.double(quote(name))
+        kept = (
+            f"trunc({number})"
+            if kind in _WHOLE
+            else f"cast(try_cast({number} as {kind}) as double)"
+        )
+        tests[name] = f"{number} != {kept}"
+    _refuse(columns, declared, tests, said, place, "declare it as DOUBLE")
+
+
+def _refuse(
+    columns: TextColumns,
+    declared: Mapping[str, str],
+    tests: Mapping[str, str],
+    said: Callable[[str], str],
+    place: Callable[[str, str], str],
+    advice: str,
+) -> None:
+    """Raise an error for the first column that has a value which meets its condition."""
+    if not tests:
         return
-    fractions = {
-        name: f"{number} != trunc({number})"
-        for name, number in ((name, columns.writing.double(quote(name))) for name in declared)
-    }
-    listed = ", ".join(
-        f"count(*) filter (where {test}), min({quote(name)}) filter (where {test})"
-        for name, test in fractions.items()
-    )
+    listed = ", ".join(_counted(tests.items()))
     found = iter(columns.connection.sql(f"select {listed} from ({columns.query})").fetchall()[0])  # noqa: S608
-    for (name, kind), count, example in zip(declared.items(), found, found, strict=True):
+    for name, count, example in zip(tests, found, found, strict=True):
         if count:
+            values = "value" if count == 1 else "values"
             raise UndeclaredValuesError(
-                f"{place(name, example)}column {name!r} is {said(kind)}, and {example!r} is none ({count:,} such "
-                "values): declare it as DOUBLE in `columns`, or correct the file"
+                f"{place(name, example)}column {name!r} is {said(declared[name])}, and {example!r} is none "
+                f"({count:,} such {values}): {advice} in `columns`, or correct the file"
             )
+
+
+def _counted(tests: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for name, test in tests:
+        wrong = f"{quote(name)} is not null and {test}"
+        yield f"count(*) filter (where {wrong}), min({quote(name)}) filter (where {wrong})"

@@ -103,11 +103,15 @@ class Writing:
 
     def double(self, text: str) -> str:
         """The SQL that makes a number of its text, and null of what is none."""
+        return f"try_cast({self.plain(text)} as double)"
+
+    def plain(self, text: str) -> str:
+        """The SQL of a number's text as SQL itself writes numbers."""
         if self.thousands:
             text = f"replace({text}, {literal(self.thousands)}, '')"
         if self.decimal != ".":
             text = f"replace({text}, {literal(self.decimal)}, '.')"
-        return f"try_cast({text} as double)"
+        return text
 
 
 @dataclass(frozen=True)

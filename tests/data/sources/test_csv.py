@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from factory.base.errors import TerminalError
-from factory.data.sources.csv import CsvSource, DoubtfulColumnError
+from factory.data.sources.csv import CsvSource
 from factory.data.sources.text_doubts import AmbiguousDatesError
+from factory.data.sources.text_files import DoubtfulColumnError
 from tests.data.rows import read
 from tests.data.sources.test_sources import Ingester
 
