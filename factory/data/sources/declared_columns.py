@@ -112,6 +112,8 @@ def cast_strictly(
     dates: Mapping[str, str],
     said: Callable[[str], str],
     place: Callable[[str, str], str],
+    *,
+    nulls: bool = True,
 ) -> dict[str, str]:
     """The SQL that reads columns whose type is known, and of which every value is of that type.
 
@@ -121,6 +123,7 @@ def cast_strictly(
         dates: Those of them that are no dates, though they are declared as such.
         said: That a column is of a type, in words.
         place: Where a column has a value, in words.
+        nulls: Whether the section can say what stands for no value.
 
     Raises:
         UndeclaredValuesError: A value is not of its column's type; names its place.
@@ -133,7 +136,14 @@ def cast_strictly(
         for name, kind in typed.items()
     }
     tests = {name: f"try_cast{cast[name]} is null" for name in typed}
-    _refuse(columns, typed, tests, said, place, "declare another type")
+    advice = "name it in `null_values` if it stands for no value, " if nulls else ""
+    _refuse(columns, typed, tests, said, place, f"{advice}declare another type")
+    days = {name: kind for name, kind in dates.items() if kind == "DATE"}
+    with_time = {
+        name: f"cast(try_cast({quote(name)} as date) as timestamp) != try_cast({quote(name)} as timestamp)"
+        for name in days
+    }
+    _refuse(columns, days, with_time, said, place, "declare it as TIMESTAMP")
     if dates:
         raise _unclear_dates(dates)
     return {name: f"cast{sql}" for name, sql in cast.items()}
@@ -191,11 +201,36 @@ def _refuse(
     place: Callable[[str, str], str],
     advice: str,
 ) -> None:
-    """Raise an error for the first column that has a value which meets its condition."""
+    refuse_values(columns.connection, columns.query, declared, tests, said, place, advice)
+
+
+def refuse_values(
+    connection: "DuckDBPyConnection",
+    query: str,
+    declared: Mapping[str, str],
+    tests: Mapping[str, str],
+    said: Callable[[str], str],
+    place: Callable[[str, str], str],
+    advice: str = "declare another type",
+) -> None:
+    """Refuse values that meet a condition.
+
+    Args:
+        connection: Where the rows are.
+        query: The rows.
+        declared: The types of columns, by name.
+        tests: The SQL condition of a value that is not of its column's type, by name.
+        said: That a column is of a type, in words.
+        place: Where a column has a value, in words.
+        advice: What to do about it.
+
+    Raises:
+        UndeclaredValuesError: There are such values; of the first such column.
+    """
     if not tests:
         return
     listed = ", ".join(_counted(tests.items()))
-    found = iter(columns.connection.sql(f"select {listed} from ({columns.query})").fetchall()[0])  # noqa: S608
+    found = iter(connection.sql(f"select {listed} from ({query})").fetchall()[0])  # noqa: S608
     for name, count, example in zip(tests, found, found, strict=True):
         if count:
             values = "value" if count == 1 else "values"

@@ -1,11 +1,21 @@
 """`source: {type: json}`."""
 
+import logging
 import re
-from collections.abc import Sequence
-from typing import ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 from factory.base.errors import TerminalError
 from factory.data.sources.files import SAMPLE_ROWS, FileSource, FilesToRead
+
+log = logging.getLogger(__name__)
+
+_TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
+_DATES = {"dateformat": "%Y-%m-%d"}
+"""Left to itself DuckDB takes `01-02-2024` for the first of several dates."""
+_SOME_ROWS = 2000
 
 
 class JsonSource(FileSource):
@@ -20,7 +30,7 @@ class JsonSource(FileSource):
         from factory.lake.engine import canonical_type, columns_of, quote
         from factory.lake.fitting import widens
 
-        options = {"sample_size": SAMPLE_ROWS, "union_by_name": True, **read.compression}
+        options = {"sample_size": SAMPLE_ROWS, "union_by_name": True, **_DATES, **read.compression}
         query = read.by("read_json", **options)
         found = columns_of(read.connection.sql(query))
         _check_names(read, list(found))
@@ -30,12 +40,119 @@ class JsonSource(FileSource):
         if read.types.pinned_by:
             # JSON's values have types: those that do not fit are not cast, but told before they are published.
             types = {name: kind for name, kind in types.items() if widens(found[name], kind)}
-        if not types:
+        texts = {name: "VARCHAR" for name, kind in found.items() if kind in _TIMES}
+        if texts:
+            as_texts = read.by("read_json", columns={**found, **texts}, **read.compression)
+            kept = [name for name in texts if name in types] + _not_iso(read, as_texts, list(texts))
+            if kept:
+                found |= dict.fromkeys(kept, "VARCHAR")
+                query = read.by("read_json", columns=found, **read.compression)
+        expressions = {
+            # Else texts among other values would have their quotes around them.
+            **{name: f"{quote(name)} ->> '$'" for name, kind in found.items() if kind == "JSON"},
+            **_read_declared(read, query, found, types),
+        }
+        if not expressions:
             return query
-        typed = ", ".join(
-            f"cast({quote(name)} as {kind}) as {quote(name)}" for name, kind in types.items()
-        )
+        typed = ", ".join(f"{sql} as {quote(name)}" for name, sql in expressions.items())
         return f"select * replace ({typed}) from ({query})"  # noqa: S608
+
+
+def _not_iso(read: FilesToRead, query: str, names: Sequence[str]) -> list[str]:
+    """The columns of which DuckDB would make dates, though some do not begin with a year of four digits; told in the log."""
+    from factory.lake.engine import quote
+
+    tests = ", ".join(
+        f"min({quote(name)}) filter (where not regexp_matches({quote(name)}, '^[0-9]{{4}}-'))"
+        for name in names
+    )
+    [row] = read.connection.sql(f"select {tests} from ({query})").fetchall()  # noqa: S608
+    found = {name: value for name, value in zip(names, row, strict=True) if value is not None}
+    for name, value in found.items():
+        log.warning(
+            "%r stays text: %r may be read as several dates. Write 2024-01-31 where the file is made, or read it in a "
+            "transform, such as `strptime(%s, '%%y-%%m-%%d')`", name, value, name,
+        )  # fmt: skip
+    return list(found)
+
+
+def _read_declared(
+    read: FilesToRead, query: str, found: Mapping[str, str], types: Mapping[str, str]
+) -> dict[str, str]:
+    """The SQL of columns in the types that are declared, of which no value loses anything.
+
+    Raises:
+        UndeclaredValuesError: A value is not of its column's type; names its file and object.
+    """
+    from factory.data.sources.declared_columns import (
+        UndeclaredValuesError,
+        cast_strictly,
+        read_declared,
+        refuse_values,
+    )
+    from factory.data.sources.text_columns import TextColumns
+    from factory.data.sources.text_doubts import AmbiguousDatesError
+    from factory.lake.engine import quote
+
+    others = {
+        name: kind for name, kind in types.items() if found[name] not in ("VARCHAR", "JSON", kind)
+    }
+    tests = {name: _loses(quote(name), found[name], kind) for name, kind in others.items()}
+    said, place = read.types.said, partial(_place, read, found)
+    refuse_values(read.connection, query, others, tests, said, place)
+    texts = {name: kind for name, kind in types.items() if found[name] in ("VARCHAR", "JSON")}
+    cast = {name: f"cast({quote(name)} as {kind})" for name, kind in others.items()}
+    if not texts:
+        return cast
+    listed = ", ".join(
+        f"{quote(name)} ->> '$' as {quote(name)}" if found[name] == "JSON" else quote(name)
+        for name in texts
+    )
+    all_texts = f"select {listed} from ({query})"  # noqa: S608
+    columns = TextColumns(read.connection, all_texts, f"from ({all_texts}) limit {_SOME_ROWS}")
+    try:
+        declared = read_declared(columns, texts, said, place)
+    except AmbiguousDatesError as error:
+        raise UndeclaredValuesError(
+            f"{place(error.column, error.example)}column {error.column!r}: {error.example!r} may be read as "
+            f"{' or '.join(error.formats)}: declare it as VARCHAR in `columns`, and read it in a transform, such as "
+            f"`strptime({error.column}, '{error.formats[0]}')`"
+        ) from None
+    rest = {name: kind for name, kind in texts.items() if name not in declared.expressions}
+    strictly = cast_strictly(columns, rest, declared.broken, said, place, nulls=False)
+    expressions = {**declared.expressions, **strictly}
+    # `x` is JSON in the query, and text in what was looked at.
+    return cast | {
+        name: sql.replace(quote(name), f"({quote(name)} ->> '$')") if found[name] == "JSON" else sql
+        for name, sql in expressions.items()
+    }
+
+
+def _loses(column: str, found: str, kind: str) -> str:
+    """The condition of a value that is another one, or none, in another type."""
+    cast = f"try_cast({column} as {kind})"
+    # Of points in time only the zone may go, and of fractions the digits that the type has not.
+    if kind in ("VARCHAR", "FLOAT"):
+        return f"{cast} is null"
+    return f"({cast} is null or cast({cast} as {found}) is distinct from {column})"
+
+
+def _place(read: FilesToRead, found: Mapping[str, str], column: str, value: Any) -> str:
+    """The first object that has a value, in words: `a.json, object 3: `."""
+    from factory.lake.engine import literal, quote
+
+    for file in read.files:
+        one = replace(read, files=[file]).by("read_json", columns=dict(found), **read.compression)
+        text = (
+            f"{quote(column)} ->> '$'" if found[column] == "JSON" else f"{quote(column)}::varchar"
+        )
+        numbered = f"select row_number() over () as n, {text} as value from ({one})"  # noqa: S608
+        rows = read.connection.sql(
+            f"select min(n) from ({numbered}) where value = {literal(str(value))}"  # noqa: S608
+        ).fetchall()
+        if rows != [(None,)]:
+            return f"{file.name}, object {rows[0][0]}: "
+    return ""
 
 
 def _check_names(read: FilesToRead, columns: Sequence[str]) -> None:

@@ -1,0 +1,100 @@
+"""JSON files: no value is another one in a declared type, and no date is guessed."""
+
+import json
+import logging
+from datetime import date
+
+import pytest
+
+from factory.base.errors import TerminalError
+from factory.data.sources.json import JsonSource
+from factory.data.sources.source import KnownTypes
+from tests.data.rows import read
+from tests.data.sources.test_sources import Ingester
+
+
+@pytest.fixture
+def read_in(tmp_path):
+    ingester = Ingester(tmp_path)
+
+    def ingest(*values: object, kind: str | None = None, pinned: str = ""):
+        objects = [{"n": 0, "d": value} for value in values]
+        (ingester.project / "a.json").write_text(json.dumps(objects))
+        types = KnownTypes({"d": kind} if kind else {}, pinned)
+        known = {"pinned": types} if pinned else {"columns": types.columns}
+        return ingester(JsonSource(type="json", path="a.json"), **known)
+
+    return ingest
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "wrong"),
+    [
+        ([1, 1.5], "BIGINT", "1.5"),
+        (["1", "1.5"], "BIGINT", "'1.5'"),
+        (["1", "x"], "BIGINT", "'x'"),
+        (["1", ""], "BIGINT", "''"),
+        ([1, "x"], "BIGINT", "'x'"),
+        ([1, 1e30], "BIGINT", r"1e\+30"),
+        ([1, 300], "TINYINT", "300"),
+        ([1, 9007199254740993], "DOUBLE", "9007199254740993"),
+        ([1.25, 1.256], "DECIMAL(5,2)", "1.256"),
+        (["1.25", "1.256"], "DECIMAL(5,2)", "'1.256'"),
+        ([1, 2], "BOOLEAN", "2"),
+        (["2024-01-02", "2024-01-02T10:00:00"], "DATE", "'2024-01-02T10:00:00'"),
+        (["2024-01-02", "soon"], "DATE", "'soon'"),
+        ([[1.0], [1.5]], "BIGINT[]", r"\[1.5\]"),
+        ([{"a": 1}, {"a": 1, "b": 2}], "STRUCT(a BIGINT)", "{'a': 1, 'b': 2}"),
+    ],
+)
+def test_values_that_a_declared_type_would_change_are_refused_with_their_place(
+    read_in, values, kind, wrong
+):
+    with pytest.raises(
+        TerminalError, match=f"^a.json, object 2: column 'd' is declared as .*, and {wrong} is none"
+    ):
+        read_in(*values, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "meant"),
+    [
+        ([1.0, None, 2], "BIGINT", [1, None, 2]),
+        (["1", "2.0"], "BIGINT", [1, 2]),
+        ([1, "2"], "BIGINT", [1, 2]),
+        ([1, 2.5], "DOUBLE", [1.0, 2.5]),
+        (["2024-01-02", "2024-12-31"], "DATE", [date(2024, 1, 2), date(2024, 12, 31)]),
+        (["31/12/2024", "01/02/2024"], "DATE", [date(2024, 12, 31), date(2024, 2, 1)]),
+        (["2024-01-02", "x"], "VARCHAR", ["2024-01-02", "x"]),
+        (["2024-01-02T03:04:05Z"], "VARCHAR", ["2024-01-02T03:04:05Z"]),
+        ([0.1], "DECIMAL(5,2)", None),
+    ],
+)
+def test_values_are_read_in_a_declared_type(read_in, values, kind, meant):
+    rows = read_in(*values, kind=kind)
+    assert rows.columns["d"] == kind
+    assert meant is None or [value for _, value in read(rows)] == meant
+
+
+@pytest.mark.parametrize("text", ["01/02/2024", "24-01-02", "01-02-2024", "24.01.02"])
+def test_dates_with_several_readings_are_not_guessed(read_in, text, caplog):
+    caplog.set_level(logging.WARNING)
+    rows = read_in(text, text)
+    assert (rows.columns["d"], read(rows)[0][1]) == ("VARCHAR", text)
+    assert (text != "24-01-02") or "write 2024-01-31" in caplog.text.lower()
+    with pytest.raises(
+        TerminalError, match=r"object 1: column 'd': .* may be read as .*strptime\(d,"
+    ):
+        read_in(text, kind="DATE")
+
+
+def test_texts_among_other_values_have_no_quotes(read_in):
+    rows = read_in(1, "a", None, [1, "b"])
+    assert (rows.columns["d"], [value for _, value in read(rows)]) == (
+        "VARCHAR", ["1", "a", None, '[1,"b"]'],
+    )  # fmt: skip
+
+
+def test_types_of_the_last_snapshot_are_not_forced_on_values(read_in):
+    assert read_in(1, pinned="version 2", kind="DOUBLE").columns["d"] == "DOUBLE"
+    assert read_in(1.5, pinned="version 2", kind="BIGINT").columns["d"] == "DOUBLE"
