@@ -99,7 +99,7 @@ bench: install ## Measure parse time and task start beside dag-factory; writes .
 bench-serving: install ## Measure predictions over HTTP beside mlflow models serve; writes .factory/bench-serving.json
 	$(BIN)/python -m benchmarks.serving
 
-CORE_EXTRAS := $(foreach extra,examples cluster notify dev,--extra $(extra))
+CORE_EXTRAS := $(foreach extra,examples cluster excel notify dev,--extra $(extra))
 
 lock: ## Compile requirements.lock and requirements-extras.lock anew from pyproject.toml
 	@test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv)

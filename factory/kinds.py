@@ -83,6 +83,8 @@ SOURCE = Family(
         "csv": "factory.data.sources.csv:CsvSource",
         "parquet": "factory.data.sources.parquet:ParquetSource",
         "json": "factory.data.sources.json:JsonSource",
+        "excel": "factory.data.sources.excel:ExcelSource",
+        "fixed_width": "factory.data.sources.fixed_width:FixedWidthSource",
         "sql": "factory.data.sources.sql:SqlSource",
         "http": "factory.data.sources.http:HttpSource",
         "images": "factory.data.sources.images:ImagesSource",

@@ -36,6 +36,11 @@ class Doubt:
     """How many different such values there are."""
     advice: str
 
+    @property
+    def values(self) -> frozenset[str]:
+        """The values that are something else."""
+        return frozenset(value for value, _ in self.found)
+
     def __str__(self) -> str:
         shown = ", ".join(f"{value!r} ({_times(count)})" for value, count in self.found[:SHOWN])
         others = self.different - len(self.found[:SHOWN])

@@ -33,6 +33,8 @@ class Texts:
     """The SQL by which DuckDB reads the columns in these types, and names the lines where it cannot."""
     doubts: Sequence[str] = ()
     """What is in doubt about the files, beside their columns' types."""
+    told: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Values by column that `doubts` speak of."""
     are_texts: Collection[str] = field(default_factory=frozenset)
     """Columns that the files say to be text, whatever their values look like."""
 
@@ -61,7 +63,9 @@ class TextSource(ValueDialect, FileSource):
             **{name: Reading(quote(name)) for name in unknown if name in texts.are_texts},
             **columns.readings([name for name in unknown if name not in texts.are_texts]),
         }
-        self.tell([*texts.doubts, *(str(one.doubt) for one in found.values() if one.doubt)])
+        doubts = [one.doubt for one in found.values() if one.doubt]
+        new = [doubt for doubt in doubts if doubt.values - set(texts.told.get(doubt.column, ()))]
+        self.tell([*texts.doubts, *map(str, new)])
         if read.types.may_widen:
             wider = wider_numbers(columns, kinds)
             found = {**found, **wider}

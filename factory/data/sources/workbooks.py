@@ -1,0 +1,366 @@
+"""Workbooks of Excel that are not trusted: a sheet as columns of text, and what each cell was."""
+
+import warnings
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from factory.base.errors import TerminalError
+from factory.base.texts import hint, one_of, shown
+from factory.data.archives import CHUNK, ArchiveError, Limits, members
+from factory.data.sources.text_dialect import check_header
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LIMITS = Limits(max_files=10_000, max_file_bytes=1_000_000_000, max_total_bytes=1_000_000_000)
+"""How much a workbook may unpack to."""
+ROW = "_row_of_the_sheet"
+"""The column of the number that Excel shows beside a row."""
+_MOST_COLUMNS = 16_384
+_CELLS_AT_ONCE = 500_000
+_SHOWN = 3
+_OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_FORMULAS = (b"<f>", b"<f ", b":f>", b":f ")
+
+
+class WorkbookError(TerminalError):
+    """A workbook that cannot be read as a table."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which cells of a workbook are rows, and how their values are written as text."""
+
+    sheet: str | None
+    header: bool
+    skip: int
+    skip_footer: int
+    decimal: str
+    null_values: Sequence[str]
+
+
+@dataclass
+class SheetTexts:
+    """A sheet that was written to a parquet file, each column as text, beside the number of its row."""
+
+    workbook: str
+    sheet: str
+    others: Sequence[str]
+    """The other visible sheets."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """The letters of each column."""
+    kinds: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """How many cells of each column are texts, errors, or something else."""
+    errors: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    """The first cells of each column that have errors, and these."""
+    beside: list[str] = field(default_factory=list)
+    """The first cells that have a value outside the columns of the header."""
+
+    def cell(self, column: str, row: int) -> str:
+        """The place of a value, as Excel has it: `Data!C17`."""
+        return f"{self.sheet}!{self.columns[column]}{row}"
+
+    @property
+    def doubts(self) -> list[str]:
+        """What is in doubt about the cells, in words."""
+        told = []
+        for name, cells in self.errors.items():
+            listed = ", ".join(f"{place} ({error})" for place, error in cells[:_SHOWN])
+            more = self.kinds[name]["error"] - len(cells[:_SHOWN])
+            others = f" and {more:,} more" if more else ""
+            nulls = ", ".join(
+                f'"{value}"' for value in ("", *sorted({error for _, error in cells}))
+            )
+            told.append(
+                f"{self.workbook}: column {name!r} has cells with errors, and stays text: {listed}{others}. Correct them, "
+                f"or write `null_values: [{nulls}]` if they stand for no value"
+            )
+        if self.beside:
+            told.append(
+                f"{self.workbook}: {self.beside[0]} and maybe others have values and are in no column, since the header "
+                "ends before them: name the column, or move them to another sheet"
+            )
+        return told
+
+
+def write_texts(workbook: Path, layout: Layout, target: Path) -> SheetTexts:
+    """Write a sheet's rows to a parquet file, each value as text.
+
+    Args:
+        workbook: An .xlsx file, which is looked at before it is opened.
+        layout: Which of its cells are rows.
+        target: The parquet file to make: the columns, and `ROW`.
+
+    Raises:
+        WorkbookError: It is no such file, is locked, lacks the sheet, or unpacks to too much.
+    """
+    import pyarrow.parquet as pq
+
+    with _opened(workbook, has_formulas=_check(workbook)) as (values, formulas):
+        sheet, found = _sheet(workbook.name, values, layout.sheet)
+        twin = None if formulas is None else formulas[sheet.title]
+        rows = _filled(_numbered(sheet, twin, found), layout)
+        names = _names(found, rows, layout)
+        reading = _Reading(found, names, layout)
+        with ExitStack() as stack:
+            writer = None
+            for table in reading.tables(rows):
+                if writer is None:
+                    writer = stack.enter_context(pq.ParquetWriter(target, table.schema))
+                writer.write_table(table)
+    return found
+
+
+def _check(workbook: Path) -> bool:
+    """Look at a file before it is opened; whether it may have formulas.
+
+    Raises:
+        WorkbookError: It is no workbook, or unpacks to too much.
+    """
+    with workbook.open("rb") as file:
+        start = file.read(8)
+    if start == _OLD:
+        # An encrypted workbook is a file of the old form, with the new one inside.
+        with workbook.open("rb") as file:
+            is_locked = "EncryptedPackage".encode("utf-16-le") in file.read(50_000_000)
+        raise WorkbookError(
+            f"{workbook.name} is locked by a password: save it without one"
+            if is_locked
+            else f"{workbook.name} is an old workbook (.xls): save it as .xlsx"
+        )
+    if not start.startswith(b"PK"):
+        raise WorkbookError(
+            f"{workbook.name} is no workbook (.xlsx): write the `type` that it has, such as csv, or save it as .xlsx"
+        )
+    names, has_formulas = set(), False
+    try:
+        for member in members(workbook, LIMITS):
+            names.add(member.name)
+            before = b""
+            while chunk := member.content.read(CHUNK):
+                if member.name.startswith("xl/worksheets/"):
+                    has_formulas |= any(mark in before + chunk for mark in _FORMULAS)
+                    before = chunk[-3:]
+    except ArchiveError as error:
+        raise WorkbookError(str(error)) from error
+    if "xl/workbook.bin" in names:
+        raise WorkbookError(f"{workbook.name} is a binary workbook (.xlsb): save it as .xlsx")
+    if "[Content_Types].xml" not in names:
+        raise WorkbookError(f"{workbook.name} is no workbook, but an archive: save it as .xlsx")
+    return has_formulas
+
+
+@contextmanager
+def _opened(workbook: Path, *, has_formulas: bool) -> Iterator[tuple[Any, Any]]:
+    """The workbook's values, and its formulas, where it has any."""
+    from xml.etree.ElementTree import ParseError
+    from zipfile import BadZipFile
+
+    import openpyxl
+    from defusedxml import DefusedXmlException
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    broken = (KeyError, ValueError, TypeError, IndexError, AttributeError, OSError, ParseError)
+    with ExitStack() as stack, warnings.catch_warnings():
+        # What openpyxl does not keep when it saves (validations, conditional formats) is not read anyway.
+        warnings.simplefilter("ignore")
+        try:
+            opened = [
+                openpyxl.load_workbook(workbook, read_only=True, data_only=is_values)
+                for is_values in ([True, False] if has_formulas else [True])
+            ]
+            for one in opened:
+                stack.callback(one.close)
+            yield opened[0], opened[1] if has_formulas else None
+        except (*broken, BadZipFile, DefusedXmlException, InvalidFileException) as error:
+            raise WorkbookError(
+                f"{workbook.name} is broken ({type(error).__name__}: {_said(error, workbook)}): open it, and save it as .xlsx anew"
+            ) from error
+
+
+def _said(error: Exception, workbook: Path) -> str:
+    """The first line of what a library says, without the folder."""
+    return shown(str(error).replace(str(workbook), workbook.name).partition("\n")[0], 200)
+
+
+def _sheet(name: str, workbook: Any, wanted: str | None) -> tuple[Any, SheetTexts]:
+    """The sheet to read: the one that is named, or the first that is not hidden."""
+    sheets = {sheet.title: sheet for sheet in workbook.worksheets}
+    if not sheets:
+        raise WorkbookError(f"{name} has no sheet with cells")
+    shown_ones = [title for title, one in sheets.items() if one.sheet_state == "visible"]
+    title = wanted if wanted is not None else next(iter(shown_ones or sheets))
+    if title not in sheets:
+        raise WorkbookError(
+            f"{name} has no sheet {title!r}{hint(title, sheets)}; it has {one_of(map(repr, sheets))}"
+        )
+    sheet = sheets[title]
+    # What a file says of its own size may be wrong.
+    sheet.reset_dimensions()
+    return sheet, SheetTexts(name, title, [one for one in shown_ones if one != title])
+
+
+def _numbered(sheet: Any, twin: Any, found: SheetTexts) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """The rows of a sheet and their numbers.
+
+    Raises:
+        WorkbookError: A formula has no value, since no program has calculated it.
+    """
+    from openpyxl.utils import get_column_letter
+
+    formulas = iter(twin.iter_rows()) if twin is not None else None
+    if twin is not None:
+        twin.reset_dimensions()
+        formulas = iter(twin.iter_rows())
+    for number, row in enumerate(sheet.iter_rows(), 1):
+        if len(row) > _MOST_COLUMNS:
+            raise WorkbookError(f"{found.workbook}: row {number} has more columns than Excel has")
+        for at, formula in enumerate(next(formulas) if formulas is not None else ()):
+            cell = row[at]
+            if formula.data_type == "f" and cell.value is None and cell.data_type == "n":
+                raise WorkbookError(
+                    f"{found.workbook}, {found.sheet}!{get_column_letter(at + 1)}{number}: a formula that no program has "
+                    "calculated yet: open the workbook in one and save it, or write the value"
+                )
+        yield number, row
+
+
+def _filled(
+    rows: Iterator[tuple[int, tuple[Any, ...]]], layout: Layout
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """The rows that have a value, without those to skip."""
+    waiting: deque[tuple[int, tuple[Any, ...]]] = deque()
+    for number, row in rows:
+        if number <= layout.skip or all(cell.value in (None, "") for cell in row):
+            continue
+        waiting.append((number, row))
+        if len(waiting) > layout.skip_footer:
+            yield waiting.popleft()
+
+
+def _names(
+    found: SheetTexts, rows: Iterator[tuple[int, tuple[Any, ...]]], layout: Layout
+) -> dict[int, str]:
+    """The name of each column by its place in the row; with a header its row is taken."""
+    from openpyxl.utils import get_column_letter
+
+    if layout.header:
+        _, row = next(rows, (0, ()))
+        if not row:
+            raise WorkbookError(
+                f"{found.workbook}: the sheet {found.sheet!r} is empty, without even a header"
+            )
+        texts = [(_text(cell, ".")[0] or "").strip() for cell in row]
+        width = max((at for at, text in enumerate(texts) if text), default=-1) + 1
+        check_header(found.workbook, texts)
+        first = next(at for at, text in enumerate(texts) if text)
+        names = {at: texts[at] or f"column{at}" for at in range(first, width)}
+    else:
+        names = {at: f"column{at}" for at in range(_MOST_COLUMNS)}
+    found.columns.update({name: get_column_letter(at + 1) for at, name in names.items()})
+    return names
+
+
+@dataclass
+class _Reading:
+    """Rows on their way to text."""
+
+    found: SheetTexts
+    names: dict[int, str]
+    layout: Layout
+
+    def tables(self, rows: Iterator[tuple[int, tuple[Any, ...]]]) -> "Iterator[pa.Table]":
+        """The rows as columns of text, so many cells at once; at least one table."""
+        if not self.layout.header:
+            rows = self._first_decides(rows)
+        chunk: list[list[str | None]] = []
+        numbers: list[int] = []
+        for number, row in rows:
+            numbers.append(number)
+            chunk.append(self._texts(number, row))
+            if len(chunk) * len(self.names) >= _CELLS_AT_ONCE:
+                yield self._table(numbers, chunk)
+                chunk, numbers = [], []
+        yield self._table(numbers, chunk)
+
+    def _first_decides(
+        self, rows: Iterator[tuple[int, tuple[Any, ...]]]
+    ) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """Without a header the first row tells how many columns there are."""
+        number, row = next(rows, (0, ()))
+        width = max((at for at, cell in enumerate(row) if cell.value is not None), default=-1) + 1
+        if not width:
+            raise WorkbookError(
+                f"{self.found.workbook}: the sheet {self.found.sheet!r} is empty, without any row"
+            )
+        self.names = {at: self.names[at] for at in range(width)}
+        self.found.columns = {name: self.found.columns[name] for name in self.names.values()}
+        yield number, row
+        yield from rows
+
+    def _texts(self, number: int, row: tuple[Any, ...]) -> list[str | None]:
+        texts: dict[int, str | None] = {}
+        for at, cell in enumerate(row):
+            if cell.value is None:
+                continue
+            text, kind = _text(cell, self.layout.decimal)
+            if text in self.layout.null_values:
+                continue
+            name = self.names.get(at)
+            if name is None:
+                if not self.found.beside:
+                    self.found.beside.append(f"{self.found.sheet}!{cell.coordinate}")
+                continue
+            texts[at] = text
+            self.found.kinds[name][kind] += 1
+            known = self.found.errors[name] if kind == "error" else []
+            # The first cells, and the first of each other error.
+            if kind == "error" and (len(known) < _SHOWN or text not in dict(known).values()):
+                known.append((self.found.cell(name, number), str(text)))
+        return [texts.get(at) for at in self.names]
+
+    def _table(self, numbers: list[int], chunk: list[list[str | None]]) -> "pa.Table":
+        import pyarrow as pa
+
+        columns = list(zip(*chunk, strict=True)) if chunk else [()] * len(self.names)
+        arrays = {
+            name: pa.array(values, pa.string())
+            for name, values in zip(self.names.values(), columns, strict=True)
+        }
+        return pa.table({**arrays, ROW: pa.array(numbers, pa.int64())})
+
+
+def _text(cell: Any, decimal: str) -> tuple[str | None, str]:
+    """A cell's value as text, and whether it is a text, an error or something else."""
+    value = cell.value
+    if value is None:
+        return None, "none"
+    if cell.data_type == "e":
+        return str(value), "error"
+    if isinstance(value, bool):
+        return str(value).lower(), "value"
+    if isinstance(value, int | float):
+        return _number(value).replace(".", decimal), "value"
+    if isinstance(value, datetime):
+        is_day = value.time() == time() and "h" not in str(cell.number_format).lower()
+        return (str(value.date()) if is_day else value.isoformat(" ")), "value"
+    if isinstance(value, date):
+        return value.isoformat(), "value"
+    if isinstance(value, timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}", "text"
+    if isinstance(value, time):
+        return value.replace(microsecond=0).isoformat(), "text"
+    return str(value), "text"
+
+
+def _number(value: float) -> str:
+    """All digits of a number: Excel has no codes such as `1E5`, and beyond 64 bits no whole numbers."""
+    text = format(Decimal(repr(value)), "f")
+    return f"{text}.0" if "." not in text and not -(2**63) <= value < 2**63 else text
