@@ -3,11 +3,13 @@
 The fixtures `s3_server` and `s3` are for every test; `running_s3` is for fixtures of wider scope.
 """
 
+import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -233,6 +235,18 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
         monkeypatch.setenv(name, value)
     s3_server.make_bucket()
     return s3_server
+
+
+@pytest.fixture
+def gcs(s3: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> S3Server:
+    """A bucket `lake` of Google's, which the environment leads to; its XML API is nearly that of S3."""
+    account = {"gcs_base_url": s3.endpoint, "disable_oauth": True, "client_email": ""}
+    file = tmp_path / "account.json"
+    file.write_text(json.dumps({**account, "private_key": "", "private_key_id": ""}))
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", str(file))
+    monkeypatch.setenv("GOOGLE_BASE_URL", s3.endpoint)
+    s3.unsigned = True
+    return s3
 
 
 @pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.extras)])

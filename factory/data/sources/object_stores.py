@@ -2,7 +2,6 @@
 
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,26 +86,43 @@ def check_lake(address: str, lake: str) -> None:
         raise LakeIsNoSourceError(f"{address} is the lake's: read a dataset through `inputs`")
 
 
-def fetch(address: str, lake: str, folder: Path) -> list[Path]:
+def fetch(address: str, lake: str, folder: Path, most_bytes: int | None = None) -> list[Path]:
     """Files of an object store, downloaded, sorted by name.
 
     Args:
         address: Of one file, or a glob.
         lake: The lake's address, of which nothing is read.
         folder: Where to; files keep their names below the part of the address that is no glob.
+        most_bytes: How much to download at most; all when left out.
 
     Raises:
         LakeIsNoSourceError: A file is the lake's.
-        TerminalError: There is no such file, or one is empty.
+        TerminalError: There is no such file or bucket, one is empty, or they are too large.
         StorageError: The store does not answer, or refuses.
     """
-    from factory.lake.storage.files import Files
+    from factory.lake.storage.errors import NoBucketError
 
     check_lake(address, lake)
+    try:
+        return _download(address, lake, folder, most_bytes)
+    except NoBucketError as error:
+        # What it says to write is for the bucket of the lake.
+        raise TerminalError(f"{address}: there is no such bucket: correct the path") from error
+
+
+def _download(address: str, lake: str, folder: Path, most_bytes: int | None) -> list[Path]:
+    from factory.lake.storage.files import Files
+
     parent, _, name = address.rpartition("/")
-    files = Files.at(_folder(address) if _WILDCARD.search(address) else parent)
+    is_glob = bool(_WILDCARD.search(address))
+    files = Files.at(_folder(address) if is_glob else parent)
+    sizes = _matching(files, address) if is_glob else _one(files, name)
+    if most_bytes is not None and sum(sizes.values()) > most_bytes:
+        raise TerminalError(
+            f"{address} means {sum(sizes.values()):,} bytes, and at most {most_bytes:,} are fetched: name fewer files"
+        )
     found = []
-    for key in _keys(files, address) if _WILDCARD.search(address) else [name]:
+    for key in sizes:
         check_lake(files.uri(key), lake)
         target = folder / key
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -115,15 +131,34 @@ def fetch(address: str, lake: str, folder: Path) -> list[Path]:
     if empty := [file.name for file in found if not file.stat().st_size]:
         raise TerminalError(f"{', '.join(empty)}: empty, without even a header")
     if not found:
-        raise TerminalError(f"no file matches {address}: correct `source.path`")
+        raise TerminalError(f"no file matches {address}: correct the path")
     log.info("fetched %d files from %s", len(found), address)
     return found
 
 
-def _keys(files: "Files", address: str) -> Iterator[str]:
+def _one(files: "Files", name: str) -> dict[str, int]:
+    """The size of one file.
+
+    Raises:
+        TerminalError: There is none.
+    """
+    if (facts := files.facts(name)) is not None:
+        return {name: facts.bytes}
+    if next(files.names(f"{name}/"), None) is not None:
+        address = files.uri(name)
+        raise TerminalError(f"{address} is a folder: name its files, such as {address}/*.csv")
+    raise TerminalError(f"there is no file {name} in {files.address}: correct the path")
+
+
+def _matching(files: "Files", address: str) -> dict[str, int]:
+    """The sizes of the files that a glob means."""
     pattern = _pattern(address.removeprefix(files.address + "/"))
     # As in a shell, a glob does not mean hidden files.
-    return (key for key in files.names() if pattern.fullmatch(key) and not is_hidden(Path(key)))
+    return {
+        facts.name: facts.bytes
+        for facts in files.listed()
+        if pattern.fullmatch(facts.name) and not is_hidden(Path(facts.name))
+    }
 
 
 def _folder(address: str) -> str:

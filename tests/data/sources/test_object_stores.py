@@ -98,6 +98,10 @@ def test_objects_that_are_not_there_are_told(put):
         read_in(CsvSource(type="csv", path=f"s3://{BUCKET}/in/a.csv"))
     with pytest.raises(TerminalError, match=r"no file b\.csv in s3://"):
         read_in(CsvSource(type="csv", path=f"s3://{BUCKET}/in/b.csv"))
+    with pytest.raises(TerminalError, match=rf"s3://{BUCKET}/in is a folder: name its files"):
+        read_in(CsvSource(type="csv", path=f"s3://{BUCKET}/in"))
+    with pytest.raises(TerminalError, match=r"^s3://none/a\.csv: there is no such bucket: correct"):
+        read_in(CsvSource(type="csv", path="s3://none/a.csv"))
 
 
 def test_files_are_read_by_the_credentials_of_their_connection(put, s3, monkeypatch):

@@ -5,7 +5,6 @@ not know `startFrom`, by which the library looks for newer commits: there, table
 """
 
 import base64
-import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,18 +23,6 @@ from tests.harness.s3 import BUCKET, STORAGE
 from tests.lake.publisher import APPEND, DATASET, MERGE, TWO_ROWS, Publisher, hash_of_stored_rows
 
 AZURE = f"abfss://{CONTAINER}@{ACCOUNT}.dfs.core.windows.net"
-
-
-@pytest.fixture
-def gcs(s3, monkeypatch, tmp_path):
-    """A bucket `lake` of Google's, which the environment leads to."""
-    account = {"gcs_base_url": s3.endpoint, "disable_oauth": True, "client_email": ""}
-    file = tmp_path / "account.json"
-    file.write_text(json.dumps({**account, "private_key": "", "private_key_id": ""}))
-    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", str(file))
-    monkeypatch.setenv("GOOGLE_BASE_URL", s3.endpoint)
-    s3.unsigned = True
-    return s3
 
 
 @pytest.fixture(params=["gcs", "azure"])
