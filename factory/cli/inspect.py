@@ -30,6 +30,8 @@ class InspectFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
     PARQUET = "parquet"
+    EXCEL = "excel"
+    FIXED_WIDTH = "fixed_width"
 
 
 def _name(value: str | None) -> str | None:
@@ -44,7 +46,7 @@ def inspect(
     what: Annotated[
         list[str],
         typer.Argument(
-            help="A file or glob (CSV, JSON, Parquet), an address (https://…, s3://…), or a dataset.",
+            help="A file or glob (CSV, JSON, Parquet, Excel, fixed width), an address (https://…, s3://…, gs://…), or a dataset.",
             metavar="FILE|URL|TEAM.DATASET",
         ),
     ],

@@ -4,7 +4,8 @@ Options are tried on the source that runs read with: what makes more columns num
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from factory.data.sources.files import FilesToRead
 from factory.data.sources.source import KnownTypes
 from factory.data.sources.text_columns import Reading
 from factory.data.sources.text_doubts import AmbiguousDatesError, Doubt
+from factory.data.sources.text_files import Texts, TextSource
 from factory.data.sources.text_forms import NO_VALUE, Writing, dates
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ _SOME_ROWS = 50_000
 _GAIN = 1e-6
 """Less is how numbers are rounded."""
 _SOME_VALUES = 1000
+SourceOf = Callable[[Mapping[str, Any]], TextSource]
+"""Makes the source that reads files with some options."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,8 @@ class CsvReading:
     settled: Mapping[str, Doubt]
     """What was in doubt of columns before an option was found that reads them."""
     layout: Layout
-    source: CsvSource
-    """The source that reads the copies."""
+    source: TextSource
+    """The source that reads the files, or their copies."""
 
     @property
     def declared(self) -> dict[str, str]:
@@ -120,35 +124,56 @@ def read_csv_files(sample: Sample, scratch: Path, connection: "DuckDBPyConnectio
     """
     layout = layout_of(sample.lines, is_whole=sample.is_head_whole)
     read = FilesToRead(connection, sample.files, KnownTypes(), {}, scratch)
+    found = read_as(read, _source, layout, (_SOME_ROWS, None))
+    options, reasons = as_they_lie(sample, found.options, found.reasons)
+    return replace(found, options=options, reasons=reasons)
+
+
+def read_as(
+    read: FilesToRead,
+    source_of: SourceOf,
+    layout: Layout,
+    rounds: Sequence[int | None] = (None,),
+) -> CsvReading:
+    """Find out how values are written in files of which it is known where they stand.
+
+    Args:
+        read: The files.
+        source_of: Makes the source that reads them with some options.
+        layout: The options that are known.
+        rounds: How many rows to try options on, one time after the other; all if None.
+
+    Raises:
+        TerminalError: The files cannot be read.
+    """
     reasons = dict(layout.reasons)
     settled: dict[str, Doubt] = {}
     options: Mapping[str, Any] = layout.options
     # What some rows tell is known before all are read, which takes long.
-    for most_rows in (_SOME_ROWS, None):
-        found = _tried(read, options, reasons, settled, most_rows)
+    for most_rows in rounds:
+        found = _tried(read, source_of, options, reasons, settled, most_rows)
         options = found.options
     if nulls := found.options.get("null_values"):
         # How often each comes in all rows.
         others = {name: value for name, value in found.options.items() if name != "null_values"}
-        doubts = _doubts(_look(read, others, None))
+        doubts = _doubts(_look(read, source_of, others, None))
         settled |= doubts
         reasons["null_values"] = _told_of_nulls(doubts.values(), nulls[1:])
-    options, reasons = _as_they_lie(sample, found.options, reasons)
-    source = _source(found.options)
     return CsvReading(
-        options,
+        found.options,
         reasons,
         found.readings,
         found.ambiguous,
-        {name: (value, form) for name, _, form, value in _named_dates(found, connection)},
+        {name: (value, form) for name, _, form, value in _named_dates(found, read.connection)},
         {name: doubt for name, doubt in settled.items() if name in found.typed},
         layout,
-        source,
+        source_of(found.options),
     )
 
 
 def _tried(
     read: FilesToRead,
+    source_of: SourceOf,
     options: Mapping[str, Any],
     reasons: dict[str, str],
     settled: dict[str, Doubt],
@@ -158,16 +183,17 @@ def _tried(
 
     Args:
         read: The files.
+        source_of: Makes the source that reads them with some options.
         options: What is known.
         reasons: What tells so, to which more is added.
         settled: What was in doubt of columns, to which more is added.
         most_rows: How many of the first rows to look at; all if None.
     """
-    found = _look(read, options, most_rows)
+    found = _look(read, source_of, options, most_rows)
     # Each option that helps may show what else there is to say.
     for _ in range(_TRIALS):
         for more, told in _suggestions(found, read.connection):
-            trial = _look(read, {**found.options, **more}, most_rows)
+            trial = _look(read, source_of, {**found.options, **more}, most_rows)
             if trial.is_better_than(found):
                 settled |= _doubts(found)
                 reasons |= told
@@ -188,7 +214,7 @@ def _source(options: Mapping[str, Any]) -> CsvSource:
     )
 
 
-def _as_they_lie(
+def as_they_lie(
     sample: Sample, options: Mapping[str, Any], reasons: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """What must be said of the files beside what is said of their copies."""
@@ -199,20 +225,39 @@ def _as_they_lie(
     return {**encoding, **options}, {**told, **reasons}
 
 
-def _look(read: FilesToRead, options: Mapping[str, Any], most_rows: int | None) -> _Trial:
-    texts = _source(options).texts(read)
+def _look(
+    read: FilesToRead, source_of: SourceOf, options: Mapping[str, Any], most_rows: int | None
+) -> _Trial:
+    # Of files that are copied each time, the copies lie in a folder of their own.
+    with tempfile.TemporaryDirectory(dir=read.scratch) as folder:
+        return _looked(
+            source_of(options).texts(replace(read, scratch=Path(folder))), read, options, most_rows
+        )
+
+
+def _looked(
+    texts: Texts, read: FilesToRead, options: Mapping[str, Any], most_rows: int | None
+) -> _Trial:
     columns = texts.columns
     if most_rows is not None:
         columns = replace(columns, query=f"from ({columns.query}) limit {most_rows}")
     ambiguous: dict[str, AmbiguousDatesError] = {}
+    from factory.lake.engine import quote
+
     while True:
         try:
-            readings = columns.readings([name for name in texts.names if name not in ambiguous])
+            looked = [
+                name
+                for name in texts.names
+                if name not in ambiguous and name not in texts.are_texts
+            ]
+            readings = {
+                **{name: Reading(quote(name)) for name in texts.are_texts},
+                **columns.readings(looked),
+            }
             break
         except AmbiguousDatesError as error:
             ambiguous[error.column] = error
-    from factory.lake.engine import quote
-
     kept = [
         name for name, one in readings.items() if one.expression == quote(name) and not one.is_empty
     ]

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from factory.data.profile.csv_files import CsvReading
+    from factory.data.profile.samples import Sample
     from factory.data.rows import Rows
     from factory.lake.table import Lake
 
-Format = Literal["csv", "json", "parquet", "snapshot"]
+Format = Literal["csv", "json", "parquet", "excel", "fixed_width", "snapshot"]
 MOST_BYTES = 200_000_000
 """How much of text files is read, counted once they are unpacked."""
 MOST_ROWS = 1_000_000
@@ -124,8 +125,8 @@ def inspect_files(
         TerminalError: They cannot be read as one table; says where and why.
     """
     size = sum(path.stat().st_size for path in paths)
-    if form == "csv":
-        return _inspect_csv(paths, named, limits, scratch, size)
+    if form in ("csv", "excel", "fixed_width"):
+        return _inspect_texts(paths, form, named, limits, scratch, size)
     from factory.data.sources.json import JsonSource
     from factory.data.sources.parquet import ParquetSource
     from factory.data.sources.source import KnownTypes
@@ -181,26 +182,26 @@ class _Looked:
     is_whole: bool
 
 
-def _inspect_csv(
-    paths: Sequence[Path], named: Named, limits: Limits, scratch: Path, size: int
+def _inspect_texts(
+    paths: Sequence[Path], form: Format, named: Named, limits: Limits, scratch: Path, size: int
 ) -> Inspection:
     import duckdb
 
-    from factory.data.profile.csv_files import read_csv_files
     from factory.data.profile.samples import sample
     from factory.data.sources.files import UnreadableFileError
     from factory.data.sources.source import KnownTypes
     from factory.lake import engine
 
-    copies = sample(paths, scratch, limits.bytes)
+    copies = None if form == "excel" else sample(paths, scratch, limits.bytes)
+    files = paths if copies is None else copies.files
     try:
         with (
             engine.connect(scratch) as connection,
             tempfile.TemporaryDirectory(dir=scratch) as folder,
         ):
-            reading = read_csv_files(copies, Path(folder), connection)
+            reading = _reading(form, paths, copies, Path(folder), connection)
         rows = reading.source.read_files(
-            copies.files,
+            files,
             scratch,
             scratch / "rows.parquet",
             KnownTypes(reading.declared),
@@ -208,28 +209,46 @@ def _inspect_csv(
         )
     except (duckdb.Error, UnreadableFileError) as error:
         raise UnreadableFileError(_explained(error, named.label)) from error
-    is_whole = copies.is_whole and rows.rows < limits.rows and not copies.left_out
-    looked = _Looked(named, "csv", size, len(paths), rows, is_whole)
-    options = {**reading.options, **_packing(copies.packing, paths)}
-    doubts, reasons = _told_by_csv(reading)
-    notes = []
-    if copies.left_out:
-        notes.append(f"{copies.left_out:,} more files were not looked at")
+    is_whole = rows.rows < limits.rows
+    notes, packing = [], {}
+    if copies is not None:
+        is_whole &= copies.is_whole and not copies.left_out
+        packing = _packing(copies.packing, paths)
+        if copies.left_out:
+            notes.append(f"{copies.left_out:,} more files were not looked at")
     if reading.layout.is_aligned:
         notes.append(
-            "columns are lined up by several blanks, which no source reads as columns: split them in a transform, such as `string_split_regex(trim(column0), ' +')`"
+            "columns are lined up by several blanks: `--format fixed_width` finds the places where they stand"
         )
+    if form == "fixed_width":
+        notes.append("columns without a blank between them cannot be told apart: correct `fields`")
+    doubts, reasons = _told_by_csv(reading)
+    found = {} if copies is None else {"compression": copies.packing}
+    if form == "csv":
+        found["delimiter"] = reading.layout.delimiter
     return _inspection(
-        looked,
-        {
-            "options": options,
-            "reasons": reading.reasons,
-            "found": {"delimiter": reading.layout.delimiter, "compression": copies.packing},
-        },
+        _Looked(named, form, size, len(paths), rows, is_whole),
+        {"options": {**reading.options, **packing}, "reasons": reading.reasons, "found": found},
         doubts,
         reasons,
         notes,
     )
+
+
+def _reading(
+    form: Format,
+    paths: Sequence[Path],
+    copies: "Sample | None",
+    scratch: Path,
+    connection: "DuckDBPyConnection",
+) -> "CsvReading":
+    from factory.data.profile.csv_files import read_csv_files
+    from factory.data.profile.other_texts import read_fixed_width, read_workbooks
+
+    if copies is None:
+        return read_workbooks(paths, scratch, connection)
+    read = read_csv_files if form == "csv" else read_fixed_width
+    return read(copies, scratch, connection)
 
 
 def _explained(error: Exception, label: str) -> str:
@@ -338,11 +357,26 @@ def _inspection(
 
 
 def _dialect(form: Format, csv: Mapping[str, Mapping[str, Any]]) -> dict[str, Said]:
-    if form != "csv":
-        return {}
     from factory.data.sources.csv_dialect import CsvDialect
+    from factory.data.sources.excel import ExcelSource
+    from factory.data.sources.fixed_width import FixedWidthSource
+    from factory.data.sources.text_dialect import ValueDialect
 
-    reasons, fields = csv["reasons"], CsvDialect.model_fields
+    kinds: dict[Format, type[ValueDialect]] = {
+        "csv": CsvDialect, "excel": ExcelSource, "fixed_width": FixedWidthSource,
+    }  # fmt: skip
+    if form not in kinds:
+        return {}
+    # Where columns stand before how values are written.
+    fields = {
+        **{
+            name: field
+            for name, field in kinds[form].model_fields.items()
+            if name not in ValueDialect.model_fields
+        },
+        **ValueDialect.model_fields,
+    }
+    reasons = csv["reasons"]
     values = {**{name: fields[name].default for name in fields}, **csv["found"], **csv["options"]}
     return {
         name: Said(_listed(values[name]), reasons.get(name, ""))

@@ -15,11 +15,11 @@ _CHUNK = 1 << 20
 _PACKED = (".gz", ".zst", ".bz2")
 _MOST_FILES = 1000
 _SIGNATURES = (
-    (b"PK\x03\x04", "an archive or an Excel file: unpack it, or save its sheet as CSV"),
+    (b"PK\x03\x04", "an archive or a workbook: unpack it, or let its name end in .xlsx"),
     (b"PAR1", "a Parquet file: let its name end in .parquet"),
     (b"%PDF", "a PDF file, which has no rows"),
     (b"SQLite format 3", "an SQLite database: query it through a connection with `source: {type: sql}`"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel file: save its sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old workbook, or one with a password: save it as .xlsx, without a password"),
 )  # fmt: skip
 
 

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 
 _FORMATS: dict[str, Format] = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".psv": "csv", ".dat": "csv",
-    ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet", ".pq": "parquet",
+    ".xlsx": "excel", ".xlsm": "excel", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
+_MOST_FETCHED = 1_000_000_000
+"""Bytes that are downloaded at most, as of an address."""
 _PACKED = (".gz", ".zst", ".bz2")
 _DATASET = re.compile(rf"{NAME.pattern}\.{NAME.pattern}")
 _WILDCARD = re.compile(r"[*?\[]")
@@ -79,6 +81,10 @@ def inspect(what: Sequence[str], asked: Asked, project: Project) -> Inspection:
     with tempfile.TemporaryDirectory(prefix="factory-inspect-") as folder:
         scratch = Path(folder)
         if more:
+            if address := next((one for one in what if "://" in one), None):
+                raise NothingToInspectError(
+                    f"{shown(address, 200)}: of several addresses one is looked at, or a glob such as s3://bucket/folder/*.csv"
+                )
             return _files([Path(name) for name in what], _as_glob(what), asked, project, scratch)
         scheme = first.partition("://")[0].lower() if "://" in first else ""
         if scheme in ("http", "https"):
@@ -215,7 +221,7 @@ def _object_store(address: str, asked: Asked, project: Project, scratch: Path) -
             CsvSource.model_validate({"type": "csv", "path": address}, context=surroundings)
         except ValidationError as error:
             raise NothingToInspectError("; ".join(one["msg"] for one in error.errors())) from None
-        paths = fetch(address, lake.storage, scratch / "fetched")
+        paths = fetch(address, lake.storage, scratch / "fetched", _MOST_FETCHED)
     form = asked.format or _format(paths[0])
     named = _named(
         asked, shown(address, 200), {"type": form, "path": address}, PurePosixPath(address)
@@ -258,4 +264,6 @@ def _format(path: Path) -> Format:
         start = file.read(64).lstrip()
     if start.startswith(b"PAR1"):
         return "parquet"
+    if start.startswith(b"PK"):
+        return "excel"
     return "json" if start[:1] in (b"{", b"[") else "csv"

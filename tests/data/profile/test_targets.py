@@ -13,7 +13,9 @@ from factory.catalog import check_project
 from factory.data.profile.inspection import Limits
 from factory.data.profile.targets import Asked, Project, inspect
 from tests.data.profile.project import InspectedProject, kinds, section
+from tests.data.sources.test_excel import workbook
 from tests.harness.produce import produce
+from tests.harness.s3 import BUCKET
 from tests.harness.servers import answering
 
 TABLE = "id,name\n" + "".join(f"{n},n{n % 3}\n" for n in range(60))
@@ -141,7 +143,8 @@ def test_secret_of_an_address_is_neither_shown_nor_written(project):
     [
         ("", "a.csv", "is empty, without even a header"),
         (" \n\n", "a.csv", "is empty, without even a header"),
-        (b"PK\x03\x04rest", "a.xlsx", "an archive or an Excel file"),
+        (b"PK\x03\x04rest", "a.xlsx", "a.xlsx is broken"),
+        (b"PK\x03\x04rest", "a.csv", "an archive or a workbook"),
         (b"\x00\x01\x02\x03" * 9, "a.csv", "is no text"),
         (b"\x1f\x8bnothing", "a.csv.gz", "cannot be read"),
         ("id,ID\n1,2\n", "a.csv", "the columns 'id' and 'ID', which are the same to SQL"),
@@ -241,3 +244,85 @@ def test_nothing_is_written_beside_what_is_looked_at(project):
     before = sorted(project.folder.rglob("*"))
     project.inspect(str(file))
     assert sorted(project.folder.rglob("*")) == before
+
+
+def test_workbook_is_looked_at_and_can_be_read_as_it_is_written(project):
+    rows = [
+        [n, f"{n + 2000:05}", "n/a" if n == 5 else "#N/A" if n == 7 else n / 4] for n in range(40)
+    ]
+    found = project.look(workbook(["Export"], [], ["id", "zip", "price"], *rows), "b.xlsx")
+    assert types(found) == {"id": "BIGINT", "zip": "VARCHAR", "price": "DOUBLE"}
+    assert section(found)["source"] == {
+        "type": "excel", "path": "data/b.xlsx", "skip": 2, "null_values": ["", "#N/A", "n/a"],
+    }  # fmt: skip
+    dataset = project.accept(found)
+    assert not check_project(project.folder / "configs", environment=None, active=None)
+    published = produce(project.folder, dataset, project.lake, project.folder / "workspace")
+    assert published.snapshot.columns == types(found)
+
+
+@pytest.mark.parametrize("header", ["id     name    paid  day\n", ""])
+def test_columns_of_fixed_width_are_found_by_the_blanks_between_them(project, header):
+    text = header + "".join(
+        f"{n:05}  N{n % 3:<5} {n * 1.5:>6.2f}  {n % 28 + 1:02}.01.2024\n".replace(".", ",", 1)
+        for n in range(40)
+    )
+    file = project.write("a.txt", text)
+    found = project.inspect(file, format="fixed_width")
+    names = ["id", "name", "paid", "day"] if header else [f"column{at}" for at in range(4)]
+    source = section(found)["source"]
+    assert dict(zip(names, ["VARCHAR", "VARCHAR", "DOUBLE", "DATE"], strict=True)) == types(found)
+    assert list(source["fields"]) == names
+    assert (source["decimal"], source.get("skip", 0)) == (",", bool(header))
+    dataset = project.accept(found)
+    published = produce(project.folder, dataset, project.lake, project.folder / "workspace")
+    assert (published.snapshot.columns, published.snapshot.rows) == (types(found), 40)
+
+
+@pytest.fixture(params=["s3", "gcs"])
+def put(request, s3):
+    """Puts objects into a bucket; the address of its folder `in`."""
+
+    def objects(**contents: bytes) -> str:
+        for name, content in contents.items():
+            s3.client().put_object(Bucket=BUCKET, Key=f"in/{name.replace('__', '.')}", Body=content)
+        if request.param == "gcs":
+            request.getfixturevalue("gcs")
+        return f"{'gs' if request.param == 'gcs' else 's3'}://{BUCKET}/in"
+
+    return objects
+
+
+def test_objects_are_looked_at_and_can_be_read_as_it_is_written(project, put):
+    other = {"c__json": json.dumps(ROWS).encode(), "d": TABLE.encode(), "e__txt": b"no"}
+    at = put(a__csv=TABLE.encode(), b__csv__gz=gzip.compress(TABLE.encode()), **other)
+    found = project.inspect(f"{at}/*.csv*")
+    assert (found.rows, found.files, found.label) == (120, 2, f"{at}/*.csv*")
+    assert section(found)["source"] == {"type": "csv", "path": f"{at}/*.csv*"}
+    assert types(project.inspect(f"{at}/d")) == {"id": "BIGINT", "name": "VARCHAR"}
+    found = project.inspect(f"{at}/c.json")
+    assert section(found)["source"] == {"type": "json", "path": f"{at}/c.json"}
+    dataset = project.accept(found)
+    assert not check_project(project.folder / "configs", environment=None, active=None)
+    published = produce(project.folder, dataset, project.lake, project.folder / "workspace")
+    assert published.snapshot.columns == types(found)
+
+
+def test_objects_that_cannot_be_looked_at_are_told(project, put, monkeypatch):
+    at = put(a__csv=TABLE.encode(), b__csv=b"")
+    scheme = at.partition("://")[0]
+    for address, told in {
+        f"{at}/c.csv": "there is no file c.csv in",
+        f"{at}/c*.csv": "no file matches",
+        f"{at}/b.csv": "b.csv: empty, without even a header",
+        at: "is a folder: name its files, such as",
+        f"{at}/": "is no address of an object store: write one such as",
+        f"{scheme}://other/a.csv": "there is no such bucket: correct the path",
+    }.items():
+        with pytest.raises(FactoryError, match=told.replace(".", r"\.")):
+            project.inspect(address)
+    with pytest.raises(FactoryError, match="of several addresses one is looked at"):
+        project.inspect(f"{at}/a.csv", f"{at}/b.csv")
+    monkeypatch.setattr("factory.data.profile.targets._MOST_FETCHED", 100)
+    with pytest.raises(FactoryError, match="means 358 bytes, and at most 100 are fetched"):
+        project.inspect(f"{at}/*.csv")
