@@ -38,12 +38,7 @@ class ExcelSource(TextSource):
 
     @rule
     def _installed(self) -> Broken:
-        if any(find_spec(name) is None for name in NEEDS):
-            yield PydanticCustomError(
-                "extra",
-                '{type} needs the extra `excel`: pip install "ml-dag-factory[excel]"',
-                {"type": "`type: excel`", "at": ("type",)},
-            )
+        yield from missing_packages("`type: excel`", "type")
 
     def written_how(self) -> dict[str, Any]:
         """See `Source.written_how`."""
@@ -102,6 +97,16 @@ class ExcelSource(TextSource):
                 if rows != [(None,)]:
                     return f"{sheet.workbook}, {sheet.cell(column, rows[0][0])}: "
         return ""
+
+
+def missing_packages(what: str, at: str) -> Broken:
+    """What is wrong with a section where the extra is not installed."""
+    if any(find_spec(name) is None for name in NEEDS):
+        yield PydanticCustomError(
+            "extra",
+            '{what} needs the extra `excel`: pip install "ml-dag-factory[excel]"',
+            {"what": what, "at": (at,)},
+        )
 
 
 def _errors(sheets: "Sequence[SheetTexts]") -> dict[str, frozenset[str]]:

@@ -57,13 +57,18 @@ Place = Annotated[
 """How many characters a field has, behind the field before it; or its first and its last one: `31-38`."""
 
 
+Fields = Annotated[
+    dict[Text, Place],
+    Field(min_length=1, max_length=10_000, examples=[{"id": 6, "name": 20, "amount": "31-38"}]),
+]
+"""Where columns stand: each name with its number of characters, or with its first and its last one."""
+
+
 class FixedWidthSource(TextDialect, TextSource):
     """Text files whose columns stand at fixed places of each line; types are found as for `csv`."""
 
     type: Literal["fixed_width"]
-    fields: dict[Text, Place] = Field(
-        min_length=1, max_length=10_000, examples=[{"id": 6, "name": 20, "amount": "31-38"}]
-    )
+    fields: Fields
     """The columns in their order, each with its number of characters, or with its first and last one (`31-38`), counted
     from 1. A number alone begins behind the column before it."""
 

@@ -7,9 +7,12 @@ from pydantic_core import PydanticCustomError
 
 from factory.base.hosts import PublicUrl
 from factory.base.rules import Broken, rule
+from factory.base.section import Text
 from factory.data.sources.csv import CsvSource
 from factory.data.sources.csv_dialect import CsvDialect
+from factory.data.sources.excel import ExcelSource, missing_packages
 from factory.data.sources.files import FileSource
+from factory.data.sources.fixed_width import Fields, FixedWidthSource
 from factory.data.sources.json import JsonSource
 from factory.data.sources.parquet import ParquetSource
 from factory.data.sources.source import IngestContext, Source
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 class HttpSource(CsvDialect, Source):
     """A file behind an address; `connection` (an Airflow HTTP connection) adds its login and headers.
 
-    How a CSV file is written is said as for `csv`.
+    How it is written is said as for `csv`, `excel` and `fixed_width`.
     """
 
     reads_texts: ClassVar[bool] = True
@@ -30,22 +33,35 @@ class HttpSource(CsvDialect, Source):
     url: PublicUrl = Field(examples=["https://example.org/catches.csv"])
     """The http(s) address of the file. A server of the workers' own network must be among the platform's
     `internal_hosts`."""
-    format: Literal["csv", "json", "parquet"] = "csv"
+    format: Literal["csv", "json", "parquet", "excel", "fixed_width"] = "csv"
     """How the file is to be read."""
+    sheet: Text | None = None
+    """Of a workbook: the name of the sheet; the first one that is not hidden when left out."""
+    fields: Fields | None = None
+    """Of a file of fixed width: where its columns stand."""
     connection: str | None = None
     """An Airflow HTTP connection whose login and headers are sent along; none when left out."""
     max_bytes: int = Field(default=1_000_000_000, ge=1)
     """The most bytes that are taken; a larger file fails the run."""
 
     @rule
-    def _dialect_of_csv(self) -> Broken:
-        said = sorted(self.model_fields_set & set(CsvDialect.model_fields))
-        if said and self.format != "csv":
+    def _written_as_its_format(self) -> Broken:
+        others = (set(CsvDialect.model_fields) | _OF_FORMATS) - set(
+            _READERS[self.format].model_fields
+        )
+        said = sorted(self.model_fields_set & others)
+        if said:
             yield PydanticCustomError(
                 "dialect",
-                "`{key}` says how CSV files are written, and this one is {format}: leave it out",
+                "`{key}` says how other files are written, and this one is {format}: leave it out",
                 {"key": said[0], "format": self.format, "at": (said[0],)},
             )
+        if self.format == "fixed_width" and self.fields is None:
+            yield PydanticCustomError(
+                "dialect", "`format: fixed_width` needs `fields`, such as {id: 6, name: 20}"
+            )
+        if self.format == "excel":
+            yield from missing_packages("`format: excel`", "format")
 
     def read(self, context: IngestContext) -> "Rows":
         """Download the file and read it."""
@@ -69,14 +85,22 @@ class HttpSource(CsvDialect, Source):
 
     def written_how(self) -> dict[str, Any]:
         """See `Source.written_how`."""
-        return {**super().written_how(), "format": self.format}
+        more = {name: getattr(self, name) for name in sorted(_OF_FORMATS) if getattr(self, name)}
+        return {**super().written_how(), "format": self.format, **more}
 
     def _reader(self, path: str) -> FileSource:
-        match self.format:
-            case "csv":
-                said = {name: getattr(self, name) for name in CsvDialect.model_fields}
-                return CsvSource(type="csv", path=path, **said)
-            case "json":
-                return JsonSource(type="json", path=path)
-            case "parquet":
-                return ParquetSource(type="parquet", path=path)
+        reader = _READERS[self.format]
+        known = (set(CsvDialect.model_fields) | _OF_FORMATS) & set(reader.model_fields)
+        said = {name: getattr(self, name) for name in known}
+        return reader.model_validate({"type": self.format, "path": path, **said})
+
+
+_OF_FORMATS = {"sheet", "fields"}
+_READERS: dict[str, type[FileSource]] = {
+    "csv": CsvSource,
+    "json": JsonSource,
+    "parquet": ParquetSource,
+    "excel": ExcelSource,
+    "fixed_width": FixedWidthSource,
+}
+"""The source that reads each format."""

@@ -117,6 +117,25 @@ def write_texts(workbook: Path, layout: Layout, target: Path) -> SheetTexts:
     return found
 
 
+def first_rows(workbook: Path, most: int) -> list[tuple[int, list[str]]]:
+    """The first rows of a workbook's first sheet that have values: the row's number and its values as text.
+
+    Raises:
+        WorkbookError: It is no such file, is locked, or unpacks to too much.
+    """
+    _check(workbook)
+    found: list[tuple[int, list[str]]] = []
+    with _opened(workbook, has_formulas=False) as (values, _):
+        sheet, _ = _sheet(workbook.name, values, None)
+        for number, row in enumerate(sheet.iter_rows(), 1):
+            texts = [_text(cell, ".")[0] for cell in row]
+            if any(texts):
+                found.append((number, [text for text in texts if text]))
+            if len(found) == most:
+                break
+    return found
+
+
 def _check(workbook: Path) -> bool:
     """Look at a file before it is opened; whether it may have formulas.
 
@@ -172,7 +191,10 @@ def _opened(workbook: Path, *, has_formulas: bool) -> Iterator[tuple[Any, Any]]:
         warnings.simplefilter("ignore")
         try:
             opened = [
-                openpyxl.load_workbook(workbook, read_only=True, data_only=is_values)
+                # Of a path it would look at the suffix.
+                openpyxl.load_workbook(
+                    stack.enter_context(workbook.open("rb")), read_only=True, data_only=is_values
+                )
                 for is_values in ([True, False] if has_formulas else [True])
             ]
             for one in opened:

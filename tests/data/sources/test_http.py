@@ -13,6 +13,7 @@ from factory.data.sources.files import UnreadableFileError
 from factory.data.sources.http import HttpSource
 from factory.data.sources.source import IngestContext, NoConnections
 from tests.data.rows import lake_in, read
+from tests.data.sources.test_excel import workbook
 from tests.harness.servers import answering
 
 CSV = b"id,name\n1,a\n2,b\n"
@@ -222,6 +223,25 @@ def test_how_a_csv_file_is_written_is_said_as_for_files(server, read_in):
     assert read(rows) == [(1, 1.5)]
 
 
-def test_how_csv_is_written_makes_no_sense_for_other_formats():
-    with pytest.raises(ValidationError, match="`decimal` says how CSV files are written"):
-        HttpSource(type="http", url="https://example.org/a", format="json", decimal=",")
+def test_workbooks_and_files_of_fixed_width_are_read(server, read_in):
+    content = workbook(["n"], [1], Other=[["m"], ["02139"]])
+    rows = read_in(server.answer("/a", content), format="excel", sheet="Other")
+    assert read(rows) == [("02139",)]
+    address = server.answer("/b", b"1  a\n2  b\n")
+    assert read(read_in(address, format="fixed_width", fields={"n": 1, "x": "4-4"})) == [
+        (1, "a"), (2, "b"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"format": "json", "decimal": ","}, "`decimal` says how other files are written, and"),
+        ({"format": "excel", "encoding": "utf-8"}, "`encoding` says how other files are written"),
+        ({"sheet": "a"}, "`sheet` says how other files are written, and this one is csv"),
+        ({"format": "fixed_width"}, "`format: fixed_width` needs `fields`"),
+    ],
+)
+def test_how_it_is_written_belongs_to_its_format(said, message):
+    with pytest.raises(ValidationError, match=message):
+        HttpSource(type="http", url="https://example.org/a", **said)
