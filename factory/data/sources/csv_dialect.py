@@ -61,7 +61,7 @@ class CsvDialect(TextDialect):
             "escape": self.escape or self.quote,
             "comment": self.comment or "",
             # Left to itself DuckDB takes a broken file's first lines for a preamble and skips them.
-            "skip": self.skip,
+            "skip": 0 if self.skips_beside_comments else self.skip,
             **packing,
         }
 

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from factory.data.folders import DataFolders
     from factory.data.rows import Rows
 
-SAMPLE_ROWS = 200_000
-"""How many rows decide on the type of a column that is not declared."""
-
 
 class UnreadableFileError(TerminalError):
     """A file that is missing, or is not what it is said to be."""

@@ -153,10 +153,9 @@ class FixedWidthSource(TextDialect, TextSource):
             quote="",
             escape="",
             comment="",
-            skip=self.skip,
+            skip=0 if self.skips_beside_comments else self.skip,
             **packing,
         )
-        # DuckDB would not count comments among the lines that it skips.
         others = f" and not starts_with(line, {literal(self.comment)})" if self.comment else ""
         return f"select line from ({query}) where trim(line) != ''{others}"  # noqa: S608
 

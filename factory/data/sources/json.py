@@ -8,11 +8,13 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 from factory.base.errors import TerminalError
-from factory.data.sources.files import SAMPLE_ROWS, FileSource, FilesToRead
+from factory.data.sources.files import FileSource, FilesToRead
 
 log = logging.getLogger(__name__)
 
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
+_ALL_ROWS = {"sample_size": -1, "maximum_sample_files": 2**31 - 1}
+"""What DuckDB has not seen before it decides on types it rounds, or leaves out."""
 _DATES = {"dateformat": "%Y-%m-%d"}
 """Left to itself DuckDB takes `01-02-2024` for the first of several dates."""
 _SOME_ROWS = 2000
@@ -30,7 +32,7 @@ class JsonSource(FileSource):
         from factory.lake.engine import canonical_type, columns_of, quote
         from factory.lake.fitting import widens
 
-        options = {"sample_size": SAMPLE_ROWS, "union_by_name": True, **_DATES, **read.compression}
+        options = {"union_by_name": True, **_ALL_ROWS, **_DATES, **read.compression}
         query = read.by("read_json", **options)
         found = columns_of(read.connection.sql(query))
         _check_names(read, list(found))

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import itertools
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -112,7 +113,17 @@ class TextDialect(ValueDialect):
     def is_copied(self) -> bool:
         """Whether DuckDB cannot read the files as they are."""
         plain = codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig")
-        return not plain or self.skip_footer > 0 or self.compression == "bz2"
+        return (
+            not plain
+            or self.skip_footer > 0
+            or self.compression == "bz2"
+            or self.skips_beside_comments
+        )
+
+    @property
+    def skips_beside_comments(self) -> bool:
+        """Whether there are lines to skip and comments too, which DuckDB would not count among them."""
+        return self.skip > 0 and self.comment is not None
 
     def copies(self, files: Sequence[Path], folder: Path) -> list[Path]:
         """The files in UTF-8, unpacked and without their footers; themselves where that is so already.
@@ -132,7 +143,7 @@ class TextDialect(ValueDialect):
             copy = folder / str(number) / file.name
             copy.parent.mkdir(parents=True, exist_ok=True)
             with copy.open("w", encoding="utf-8", newline="") as written:
-                written.writelines(self._without_footer(self.lines(file)))
+                written.writelines(self._without_footer(self._commented(self.lines(file))))
             found.append(copy)
         return found
 
@@ -158,6 +169,13 @@ class TextDialect(ValueDialect):
                     f"{file.name}: line {number} is not in {self.encoding} ({error.reason}): write "
                     "`encoding`, such as cp1252"
                 ) from None
+
+    def _commented(self, lines: Iterator[str]) -> Iterator[str]:
+        """The lines; those to skip as comments where there are any, so that all keep their numbers."""
+        if self.skips_beside_comments:
+            for _ in itertools.islice(lines, self.skip):
+                yield f"{self.comment}\n"
+        yield from lines
 
     def _without_footer(self, lines: Iterator[str]) -> Iterator[str]:
         waiting: deque[str] = deque()

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import logging
 from datetime import date, datetime
+from decimal import Decimal
 
 import pytest
 from pydantic import ValidationError
@@ -110,6 +111,31 @@ def test_declared_columns_are_read_as_it_is_said(read_in):
     rows = read_in.csv(text, columns={"a": "double", "b": "date"}, **said)
     assert read(rows) == [(1234.5, date(2024, 12, 31))]
     assert read(read_in.csv(text, **said)) == [(1234.5, date(2024, 12, 31))]
+
+
+@pytest.mark.parametrize(
+    ("text", "skip"),
+    [
+        ("# c\nhead\na,b\n1,2\n# d\n3,x\n", 2),
+        ("# c\n# d\na,b\n1,2\n3,x\n", 2),
+        ("head\n# c\na,b\n1,2\n3,x\n", 1),
+    ],
+)
+def test_comments_are_among_the_lines_to_skip(read_in, text, skip):
+    rows = read_in.csv(text, skip=skip, comment="#")
+    assert (list(rows.columns), read(rows)) == (["a", "b"], [(1, "2"), (3, "x")])
+    line = 1 + text.count("\n", 0, text.index("3,x"))
+    with pytest.raises(TerminalError, match=f"Line: {line}"):
+        read_in.csv(text, skip=skip, comment="#", columns={"b": "DOUBLE"})
+
+
+def test_a_declared_decimal_keeps_all_digits(read_in):
+    said = {"decimal": ",", "thousands": "."}
+    rows = read_in.csv("a;b\n1.234,5;1\n", columns={"a": "DECIMAL(7,2)"}, **said)
+    assert read(rows) == [(Decimal("1234.50"), 1)]
+    message = r"a\.csv, line 2: column 'a' is declared as DECIMAL\(7,2\), and '1\.234,567' is none"
+    with pytest.raises(TerminalError, match=message):
+        read_in.csv("a;b\n1.234,567;1\n", columns={"a": "DECIMAL(7,2)"}, **said)
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,14 @@ def test_texts_among_other_values_have_no_quotes(read_in):
 def test_types_of_the_last_snapshot_are_not_forced_on_values(read_in):
     assert read_in(1, pinned="version 2", kind="DOUBLE").columns["d"] == "DOUBLE"
     assert read_in(1.5, pinned="version 2", kind="BIGINT").columns["d"] == "DOUBLE"
+
+
+def test_all_rows_of_all_files_decide_on_types(tmp_path):
+    read_in = Ingester(tmp_path)
+    for number in range(6):
+        objects = '{"d": 1}\n' * (30_000 if number == 5 else 1)
+        last = '{"d": 1.5, "e": 2}\n' if number == 5 else ""
+        (read_in.project / f"{number:02}.json").write_text(objects + last)
+    rows = read_in(JsonSource(type="json", path="*.json"))
+    assert rows.columns == {"d": "DOUBLE", "e": "BIGINT"}
+    assert read(rows)[-1] == (1.5, 2)
