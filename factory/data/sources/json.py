@@ -18,6 +18,8 @@ _ALL_ROWS = {"sample_size": -1, "maximum_sample_files": 2**31 - 1}
 _DATES = {"dateformat": "%Y-%m-%d"}
 """Left to itself DuckDB takes `01-02-2024` for the first of several dates."""
 _SOME_ROWS = 2000
+_AT_ONCE = 8
+"""DuckDB takes 64 MB for each file of a query."""
 
 
 class JsonSource(FileSource):
@@ -32,6 +34,7 @@ class JsonSource(FileSource):
         from factory.lake.engine import canonical_type, columns_of, quote
         from factory.lake.fitting import widens
 
+        original, read = read, _merged(read)
         options = {"union_by_name": True, **_ALL_ROWS, **_DATES, **read.compression}
         query = read.by("read_json", **options)
         found = columns_of(read.connection.sql(query))
@@ -52,12 +55,31 @@ class JsonSource(FileSource):
         expressions = {
             # Else texts among other values would have their quotes around them.
             **{name: f"{quote(name)} ->> '$'" for name, kind in found.items() if kind == "JSON"},
-            **_read_declared(read, query, found, types),
+            **_read_declared(original, query, found, types),
         }
         if not expressions:
             return query
         typed = ", ".join(f"{sql} as {quote(name)}" for name, sql in expressions.items())
         return f"select * replace ({typed}) from ({query})"  # noqa: S608
+
+
+def _merged(read: FilesToRead) -> FilesToRead:
+    """Many files as one, with one object a line."""
+    import duckdb
+
+    if len(read.files) <= _AT_ONCE:
+        return read
+    merged = read.scratch / "merged.jsonl"
+    query = read.by("read_json_objects", **read.compression).replace("select *", "select json", 1)
+    objects = read.connection.sql(f"select json(json) from ({query})")  # noqa: S608
+    try:
+        with merged.open("w", encoding="utf-8") as written:
+            for batch in objects.to_arrow_reader(10_000):
+                written.writelines(f"{one}\n" for one in batch.column(0).to_pylist())
+    except OSError as error:
+        # Arrow has no other type for what DuckDB cannot read.
+        raise duckdb.Error(str(error)) from error
+    return replace(read, files=[merged])
 
 
 def _not_iso(read: FilesToRead, query: str, names: Sequence[str]) -> list[str]:

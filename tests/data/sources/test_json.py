@@ -100,12 +100,19 @@ def test_types_of_the_last_snapshot_are_not_forced_on_values(read_in):
     assert read_in(1.5, pinned="version 2", kind="BIGINT").columns["d"] == "DOUBLE"
 
 
-def test_all_rows_of_all_files_decide_on_types(tmp_path):
+def test_all_rows_of_many_files_decide_on_types(tmp_path):
     read_in = Ingester(tmp_path)
-    for number in range(6):
-        objects = '{"d": 1}\n' * (30_000 if number == 5 else 1)
-        last = '{"d": 1.5, "e": 2}\n' if number == 5 else ""
+    for number in range(40):
+        objects = '{"d": 1}\n' * (30_000 if number == 39 else 1)
+        last = '{"d": 1.5, "e": 2}\n' if number == 39 else ""
         (read_in.project / f"{number:02}.json").write_text(objects + last)
     rows = read_in(JsonSource(type="json", path="*.json"))
     assert rows.columns == {"d": "DOUBLE", "e": "BIGINT"}
     assert read(rows)[-1] == (1.5, 2)
+    with pytest.raises(TerminalError, match=r"^39\.json, object 30001: .* 1\.5 is none"):
+        read_in(JsonSource(type="json", path="*.json"), columns={"d": "BIGINT"})
+    (read_in.project / "07.json").write_text(
+        '[{"d": 1,\n "e": "a\\n\\"b"}, null, {"d": 12345678901234567890}'
+    )
+    with pytest.raises(TerminalError, match=r"07\.json"):
+        read_in(JsonSource(type="json", path="*.json"))
