@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
-from factory.base.section import Surroundings
+from factory.base.section import Surroundings, build_sections
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -246,13 +246,16 @@ def kinds(family: Family, plugins: Sequence[str] = ()) -> tuple[Kind, ...]:
 
 
 def prepare() -> None:
-    """Load every built-in kind, and see what is installed, for processes that others are forked from."""
+    """Load every built-in kind, see what is installed, and build the sections that are loaded.
+
+    For processes that others are forked from.
+    """
     for family in FAMILIES.values():
         _entry_points(family)
-        if family.key is None:
-            builtin(family)
-        else:
-            _adapter(family, ())
+        builtin(family)
+        if family.key is not None:
+            _validator(family, ())
+    build_sections()
 
 
 def find(family: Family, name: str) -> Any:
@@ -328,7 +331,7 @@ class KindOf:
         else:
             plugins = self._plugins_for(value)
         # A ValidationError that a validator raises becomes part of the outer one.
-        return _adapter(self.family, tuple(plugins)).validate_python(value, context=info.context)
+        return _validator(self.family, tuple(plugins)).validate_python(value, context=info.context)
 
     def _plugins_for(self, value: Any) -> tuple[str, ...]:
         """The plug-in that a section needs which comes back from a document, if it needs one."""
@@ -360,8 +363,19 @@ def _union(family: Family, plugins: tuple[str, ...]) -> Any:
 
 
 @cache
-def _adapter(family: Family, plugins: tuple[str, ...]) -> TypeAdapter[Any]:
-    return TypeAdapter(_union(family, plugins))
+def _validator(family: Family, plugins: tuple[str, ...]) -> SchemaValidator:
+    """What pydantic makes of `_union`, except that a kind is loaded when a section first names it."""
+    paths = {**family.builtin, **{kind.name: kind.target for kind in _added(family, plugins)[0]}}
+    choices = {name: _choice(target) for name, target in paths.items()}
+    return SchemaValidator(core_schema.tagged_union_schema(choices, str(family.key)))
+
+
+def _choice(target: Any) -> CoreSchema:
+    def validate(value: Any, info: ValidationInfo) -> Any:
+        section = _load(target) if isinstance(target, str) else target
+        return section.model_validate(value, context=info.context)
+
+    return core_schema.with_info_plain_validator_function(validate)
 
 
 @cache

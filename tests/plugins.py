@@ -18,7 +18,7 @@ def forget_plugins() -> None:
         kinds._entry_points,
         kinds._added,
         kinds._union,
-        kinds._adapter,
+        kinds._validator,
     )
     for cached in caches:
         cached.cache_clear()

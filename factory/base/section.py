@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -115,7 +115,13 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=False
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        validate_default=False,
+        # Of some hundred sections a file has a few, and what holds one has its schema too.
+        defer_build=True,
     )
 
     @model_validator(mode="wrap")
@@ -124,6 +130,14 @@ class Section(BaseModel):
         cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
         return with_rules(cls, value, handler, info)
+
+    @classmethod
+    def unwritten(cls, **fields: Any) -> Self:
+        """The section where nobody writes it: these fields, and the defaults of the others.
+
+        For the defaults of other sections. It is not validated, so that its class need not be built for it.
+        """
+        return cast("Self", cls.model_construct(**fields))
 
     def doubts(self) -> Iterable[Finding]:
         """What in it is probably wrong and could be meant; sections below it say so themselves."""
@@ -156,6 +170,15 @@ class Section(BaseModel):
 
 
 Item = TypeVar("Item")
+
+
+def build_sections() -> None:
+    """Build every section whose module is loaded, which otherwise happens when one is first read."""
+    found: list[type[Section]] = [Section]
+    for section in found:  # grows while it is gone through
+        found += section.__subclasses__()
+        section.model_rebuild()
+
 
 ListOf = Annotated[tuple[Item, ...], Strict(strict=False)]
 """A list in the file, a tuple once read; use it for every list of a section."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 class Result(BaseModel):
     """A step's result: immutable, and the same after a trip through JSON."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     def as_json(self) -> dict[str, Any]:
         """The result as plain JSON values."""

@@ -41,7 +41,7 @@ class Dataset(Section):
     """The promised schema, column to DuckDB type; checked before publishing."""
     checks: ListOf[AnyCheck] = ()
     """What must be true of the rows before they are published."""
-    write: Write = Write()
+    write: Write = Write.unwritten()
     """How new rows meet the published ones; they replace them when left out."""
     verify: Verify = "sample"
     """How the files of the snapshots that it reads are looked at: the sizes of all and the content of a few,

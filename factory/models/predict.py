@@ -45,7 +45,7 @@ class Predict(Section):
     """How many rows are held in memory and predicted at once."""
     checks: ListOf[AnyCheck] = ()
     """What must be true of the predictions before they are published."""
-    write: Write = Write()
+    write: Write = Write.unwritten()
     """How new predictions meet the published ones; they replace them when left out."""
     share_with: ListOf[Name] | Literal["*"] = ()
     """Teams that may read the predictions; `"*"` is every team."""

@@ -63,9 +63,9 @@ CategoricalMethod = Annotated[Psi | ChiSquared, Field(discriminator="method")]
 class Drift(Section):
     """How rows and predictions of today are compared with those of the training."""
 
-    numeric: NumericMethod = Psi(method="psi")
+    numeric: NumericMethod = Psi.unwritten(method="psi")
     """How features that are numbers are compared."""
-    categorical: CategoricalMethod = Psi(method="psi")
+    categorical: CategoricalMethod = Psi.unwritten(method="psi")
     """How features that are categories are compared."""
     columns: ListOf[Text] | None = Field(default=None, min_length=1)
     """Which features; all but points in time, which always move on, when left out."""
@@ -128,7 +128,7 @@ class Monitor(Section):
     """When; each time that there are new predictions (or rows to train on) when left out."""
     input: Reference | None = None
     """The dataset with today's rows; `predict.input`, or the first of `train_on`, when left out."""
-    drift: Drift = Drift()
+    drift: Drift = Drift.unwritten()
     """How rows and predictions of today are compared with those of the training."""
     truth: GroundTruth | None = None
     """Where it is published later what would have been right; quality is not measured when left out."""
@@ -136,7 +136,7 @@ class Monitor(Section):
         default=None, min_length=1, examples=[{"f1_macro": {"min": 0.7}}]
     )
     """Limits of metrics, by scikit-learn's names; needs `truth`."""
-    windows: Windows = Windows()
+    windows: Windows = Windows.unwritten()
     """How many bad windows make a breach; each one does when left out."""
     on_breach: ListOf[Literal["notify", "retrain"]] = ("notify",)
     """What a breach does: `notify` sends the message `on_breach`, `retrain` starts a training."""

@@ -10,7 +10,7 @@ from factory.team.schedule import Schedule, ScheduleField
 class Maintenance(Section):
     """A DAG `maintenance` that takes away what killed runs have left over; there is none unless this is written."""
 
-    schedule: ScheduleField = Schedule(cron="@daily")
+    schedule: ScheduleField = Schedule.unwritten(cron="@daily")
     """When it runs: at times, not when datasets change."""
     grace: Seconds = 24 * 60 * 60
     """What has changed within this time is not touched."""

@@ -62,9 +62,6 @@ class SqlResource(_Resource):
 Resource = Annotated[Union[PythonResource, SqlResource], Field(discriminator="type")]  # noqa: UP007 - its parts name it in turn
 Resources = dict[Name, Resource]
 
-for _section in (_Resource, PythonResource, SqlResource):
-    _section.model_rebuild()
-
 
 def check_resources(resources: "Resources", tasks: Collection[str]) -> Broken:
     """The resources that share a name, or are used by tasks that there are not, each with the way to it."""

@@ -26,7 +26,6 @@ from factory.base.section import (
 from factory.data.dataset import Dataset
 from factory.team.maintenance import Maintenance
 from factory.team.notify import Notify
-from factory.team.own_dags import doubts_of_dags
 from factory.team.schedule import TimeZone
 from factory.training.model import Model
 
@@ -63,9 +62,9 @@ class TeamConfig(Section):
     """Who is answerable: shown as the owner of every DAG, and in messages about failed runs."""
     description: str = ""
     """What the team does, for people who read the file; nothing else shows it."""
-    defaults: Defaults = Defaults()
+    defaults: Defaults = Defaults.unwritten()
     """What holds for every task of the team's DAGs."""
-    notify: Notify = Notify()
+    notify: Notify = Notify.unwritten()
     """Whom to tell what becomes of the team's datasets and models."""
     datasets: dict[Name, Dataset] = Field(default_factory=dict)
     """What the team publishes, by name; each has a DAG `<team>.<dataset>`."""
@@ -99,7 +98,11 @@ class TeamConfig(Section):
 
     def doubts(self) -> Iterator[Finding]:
         """Keys of its own DAGs that change nothing."""
-        yield from doubts_of_dags(self.dags)
+        if self.dags:
+            # Late: few teams write DAGs.
+            from factory.team.own_dags import doubts_of_dags
+
+            yield from doubts_of_dags(self.dags)
 
 
 def _check_data_folder(value: str) -> str:

@@ -76,9 +76,9 @@ class Model(Section):
         default=None, examples=["our_package.features.prepare"]
     )
     """A function `(features: DataFrame) -> transformer` that replaces the default preprocessing."""
-    split: Split = Split()
+    split: Split = Split.unwritten()
     """How rows are divided into those for training, for validation and for the test."""
-    guard: Guards = Guards()
+    guard: Guards = Guards.unwritten()
     """What makes a score unbelievable, and keeps a version out of production."""
     search: AnySearch
     """Which estimators and hyperparameters are tried."""
@@ -87,7 +87,7 @@ class Model(Section):
     metrics: Annotated[ListOf[Text], NotTrained(is_read=True)] = ()
     """Metrics of plug-ins that are computed beside those of the task. What the objective, `promotion`
     or `monitor` name is computed anyway."""
-    promotion: Annotated[Promotion, NotTrained()] = Promotion()
+    promotion: Annotated[Promotion, NotTrained()] = Promotion.unwritten()
     """When a trained version goes live."""
     retrain_when: Annotated[RetrainWhen | None, NotTrained()] = None
     """When it is worth training again; always when left out."""

@@ -71,7 +71,7 @@ class ImagesSource(Source):
     """The most bytes of the archive behind `url`; a larger one fails the run."""
     labels: Labels = FolderLabels(type="folder")
     """How an image gets its label; it is its folder's name when left out."""
-    limits: ImageLimits = ImageLimits()
+    limits: ImageLimits = ImageLimits.unwritten()
     """How much may come in."""
 
     @rule

@@ -70,11 +70,11 @@ class KubernetesTarget(Target):
     """An Airflow connection of type `kubernetes`."""
     eks: EksCluster | None = None
     """A cluster of Amazon's, in place of `connection`."""
-    scale: PodScale = PodScale()
+    scale: PodScale = PodScale.unwritten()
     """How many pods answer."""
-    resources: PodResources = PodResources()
+    resources: PodResources = PodResources.unwritten()
     """How much of a machine each pod is given."""
-    service: ClusterService = ClusterService()
+    service: ClusterService = ClusterService.unwritten()
     """How the pods are reached."""
     service_account: KubernetesName | None = None
     """The pods' service account; the namespace's `default` when left out."""

@@ -52,7 +52,7 @@ class SageMakerTarget(Target):
     """What kind of instance the endpoint runs on."""
     instances: int = Field(default=1, ge=1, le=100)
     """How many instances answer."""
-    rollout: EndpointRollout = EndpointRollout()
+    rollout: EndpointRollout = EndpointRollout.unwritten()
     """How requests move from the earlier version to the new one; all together when left out."""
     storage: S3Address | None = None
     """Where archives of models lie; the lake's storage when left out."""

@@ -180,7 +180,7 @@ class Target(Section):
     """
 
     type: str
-    smoke_test: SmokeTest = SmokeTest()
+    smoke_test: SmokeTest = SmokeTest.unwritten()
     """What the deployment is asked before it counts as deployed."""
     timeout: Seconds = 600
     """How long it may take to answer."""
