@@ -230,8 +230,18 @@ def _installed() -> str:
 
     folders = {*site.getsitepackages(), sysconfig.get_path("purelib"), site.getusersitepackages()}
     names = sorted(name for folder in sorted(folders) for name in _distributions(folder))
-    own = sorted(f"{path} {_looks(path)}" for path in _FACTORY.rglob("*.py"))
-    return sha256_of_json([sys.version, names, own])
+    return sha256_of_json([sys.version, names, sorted(_modules(str(_FACTORY)))])
+
+
+def _modules(folder: str) -> Iterator[str]:
+    """Every module below a folder, with what it looks like."""
+    with os.scandir(folder) as found:
+        for entry in found:
+            if entry.name.endswith(".py"):
+                state = entry.stat()
+                yield f"{entry.path} {state.st_mtime_ns} {state.st_size}"
+            elif entry.is_dir(follow_symlinks=False):
+                yield from _modules(entry.path)
 
 
 def _distributions(folder: str) -> Iterator[str]:
