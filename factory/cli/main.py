@@ -5,6 +5,9 @@ Heavy imports (Airflow, pandas, scikit-learn, MLflow) belong inside the function
 """
 
 import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -32,10 +35,39 @@ _MODULES = {"explain": "validate"}
 """Where a subcommand stands, if not in the module of its name."""
 
 
+_NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+
+
+@contextmanager
+def without_pydantic_plugins() -> Iterator[None]:
+    """Let pydantic look for no plug-ins of its own, which takes a look at every installed package."""
+    before = os.environ.get(_NO_PLUGINS)
+    os.environ[_NO_PLUGINS] = before or "__all__"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_NO_PLUGINS]
+
+
+class Command(TyperCommand):
+    """A subcommand, whose arguments typer reads with pydantic."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What is written behind its name."""
+        with without_pydantic_plugins():
+            return super().parse_args(ctx, args)
+
+
 class Commands(TyperGroup):
     """Subcommands that are imported when they are called; to list them none is."""
 
     _lists = False
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What is written before the subcommand's name."""
+        with without_pydantic_plugins():
+            return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Their names, in the order of the help text."""
@@ -62,7 +94,7 @@ def load(name: str) -> Any:
     """A subcommand, imported."""
     module = importlib.import_module(f"factory.cli.{_MODULES.get(name, name)}")
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    alone.command(name)(getattr(module, name))
+    alone.command(name, cls=Command)(getattr(module, name))
     command = typer.main.get_command(alone)
     command.name = name
     return command

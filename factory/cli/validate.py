@@ -1,5 +1,6 @@
 """`factory validate` and `factory explain`: all problems of the team files, without starting anything."""
 
+import gc
 import os
 from enum import StrEnum
 from pathlib import Path
@@ -53,9 +54,13 @@ def validate(
     Exits with 0 when there is no problem, with 1 when there is one (or, with --strict, a warning), or
     when an extra is missing that the project's storage needs, and with 2 when the command is wrong.
     """
+    from factory.cli.main import without_pydantic_plugins
     from factory.cli.problem_output import show
 
-    found, count, is_linked = _check(project / "configs", files or [], environment)
+    # Nearly all that is made stays until the process ends: to look for garbage finds next to nothing.
+    gc.disable()
+    with without_pydantic_plugins():
+        found, count, is_linked = _check(project / "configs", files or [], environment)
     fails = any(strict or not problem.is_warning for problem in found)
     show(output.value, found, count, is_linked=is_linked)
     if fails:
@@ -87,8 +92,6 @@ def _check(
     configs: Path, files: list[Path], environment: str | None
 ) -> tuple[list["Problem"], int, bool]:
     """The problems, how many files were looked at, and whether the links between all of them were."""
-    # pydantic would look for plug-ins in every installed package, which takes longer than the rest of its import.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from factory.catalog import check_project, questions_of_one
     from factory.team.checking import check_team
     from factory.team.problems import in_order
