@@ -9,7 +9,6 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from html import escape
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 _SECRET_ADDRESSES = re.compile(
@@ -207,7 +206,10 @@ def _written(secret: str) -> Iterator[str]:
         # Within an address, or within a text that is itself in quotes, as in errors.
         yield from (text, quote(text), quote(text, safe=""), quote(text, safe=" +"))
         yield from (quote_plus(text), *_in_quotes(text))
-    yield from (secret.replace("'", "''"), escape(secret), *_in_base64(secret.encode()))
+    # Late: its table of entities is long, and most files have no secrets.
+    import html
+
+    yield from (secret.replace("'", "''"), html.escape(secret), *_in_base64(secret.encode()))
     if "\n" in secret:
         yield from (line for line in map(str.strip, secret.splitlines()) if len(line) >= _LONG)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from factory.base.texts import closest, one_of
 from factory.catalog.contract_questions import contract_questions
@@ -10,7 +11,6 @@ from factory.catalog.linking import Catalog
 from factory.catalog.project import read_all
 from factory.team.checking import Overlay, in_each_environment, overlays
 from factory.team.environment import DEFAULT_ENVIRONMENT
-from factory.team.partial import PartialTeam, read_partly, read_platform_partly
 from factory.team.problems import Problem, ReadFailed, in_order
 from factory.team.questions import find_by_asking, kept_answers
 from factory.team.reader import (
@@ -22,6 +22,9 @@ from factory.team.reader import (
 )
 from factory.team.source_text import unreadable
 from factory.team.warnings import find_warnings, sources_of, take_back
+
+if TYPE_CHECKING:
+    from factory.team.partial import PartialTeam
 
 _USUAL = ("dev", "development", "test", "testing", "qa", "staging", "stage", "prod", "production")
 """Names of environments that are no surprise where nobody else has any."""
@@ -64,6 +67,9 @@ def _check(configs: Path, environment: str) -> Iterator[Problem]:
     try:
         platform = read_platform(configs, environment)
     except ReadFailed as failed:
+        # Late: files without problems are not read partly.
+        from factory.team.partial import read_platform_partly
+
         yield from failed.problems
         partial = read_platform_partly(configs, environment)
         if partial is not None:
@@ -88,6 +94,8 @@ def _check_teams(configs: Path, environment: str, platform: PlatformFile) -> Ite
 
 def _check_partly(configs: Path, platform: PlatformFile, catalog: Catalog) -> Iterator[Problem]:
     """What is wrong with broken files and their links, as far as they can be read."""
+    from factory.team.partial import read_partly
+
     partial: dict[str, PartialTeam] = {}
     for name in catalog.unreadable:
         path = team_path(configs, name)

@@ -15,21 +15,22 @@ def missing_extra(project: Path) -> str | None:
 
     Of the environment that FACTORY_ENVIRONMENT picks: another one's may be for other machines.
     """
-    from factory.documents.installation import Installation
-    from factory.lake.storage.access import missing_for
-    from factory.runtime.variables import ARTIFACTS
-    from factory.team.environment import active_environment
+    from factory.lake.storage.address import is_s3
+    from factory.team.environment import ARTIFACTS, active_environment
     from factory.team.problems import ReadFailed
     from factory.team.reader import read_platform
 
     try:
-        platform = read_platform(project / "configs", active_environment()).config
+        platform = read_platform(project / "configs", active_environment())
     except ReadFailed:
         return None  # shown with its line wherever team files are read
-    installation = Installation.of(platform, project.resolve())
-    return missing_for(installation.storage, installation.storage_connection) or missing_for(
-        os.environ.get(ARTIFACTS, ""), None
-    )
+    connection = os.environ.get("FACTORY_STORAGE_CONNECTION") or platform.config.storage_connection
+    wanted = ((platform.storage, connection), (os.environ.get(ARTIFACTS, ""), None))
+    if not any(is_s3(address) for address, _ in wanted):
+        return None
+    from factory.lake.storage.access import missing_for
+
+    return next(filter(None, (missing_for(*one) for one in wanted)), None)
 
 
 def check_storage(project: Path) -> None:

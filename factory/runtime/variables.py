@@ -8,12 +8,10 @@ from pathlib import Path
 
 from factory.runtime.home import Home, Secrets
 from factory.runtime.ports import HOST, Ports
+from factory.team.environment import ARTIFACTS
 
 MARKER = "FACTORY_RUNTIME"
 """Names the runtime that a process belongs to; see `factory.runtime.processes`."""
-
-ARTIFACTS = "FACTORY_ARTIFACTS"
-"""Where MLflow keeps models and plots: a folder, or an address such as `s3://bucket/artifacts`."""
 
 
 def variables(

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from factory.team.environment import DEFAULT_ENVIRONMENT
 from factory.team.overlays import environments_of
-from factory.team.partial import read_partly
 from factory.team.problems import Problem, ReadFailed, in_order
 from factory.team.questions import Asked, find_by_asking
 from factory.team.reader import DEFAULTS_FILE, TeamFile, read_platform, read_team
@@ -48,6 +47,9 @@ def check_team(
             found += platform.problems
             file = read_team(path, platform, environment)
         except ReadFailed as failed:
+            # Late: files without problems are not read partly.
+            from factory.team.partial import read_partly
+
             partial = read_partly(path, platform, environment) if platform else None
             return [*found, *failed.problems, *(partial.problems() if partial else ())]
         return [

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from factory.base.findings import Finding, KeyPath, Question
-from factory.team.own_dags import check_own_dags
 from factory.team.reader import TeamFile, dag_rules
 
 DATE = "__date__"
@@ -21,6 +20,9 @@ def dag_questions(file: TeamFile) -> Iterator[Question]:
     """The questions about the DAGs that a team has written itself; findings start at the file's top."""
     if not file.team.dags:
         return
+    # Late: few teams write DAGs.
+    from factory.team.own_dags import check_own_dags
+
     rules = dag_rules(file)
     for name, dag in file.team.dags.items():
         alone = {name: dag}

@@ -8,6 +8,9 @@ from factory.lake.storage import address
 
 DEFAULT_ENVIRONMENT = "dev"
 
+ARTIFACTS = "FACTORY_ARTIFACTS"
+"""The variable that says where MLflow keeps models and plots: a folder, or an address such as `s3://bucket/artifacts`."""
+
 
 def active_environment() -> str:
     """The environment whose overlays apply: FACTORY_ENVIRONMENT, `dev` unless it is set."""

@@ -23,9 +23,6 @@ from factory.team.own_schedules import (
 )
 from factory.team.own_tasks import check_tasks
 
-DEFAULT = "default"
-"""Among `dags`: what is laid under each of the others, as in dag-factory's own files."""
-
 _MAX_TAG = 100
 
 CALLBACKS = tuple(

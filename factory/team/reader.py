@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -30,14 +30,11 @@ from factory.base.findings import Finding, KeyPath
 from factory.base.section import Surroundings
 from factory.kinds import plugin_problems
 from factory.lake.storage.address import misspelt
-from factory.team.dag_rules import DagRules
 from factory.team.environment import storage_address
-from factory.team.explain import explain
 from factory.team.layers import EVERY, SECRET, Layer, Layers, merge
 from factory.team.limits import limited, limits_of, refused_connections, unlisted
 from factory.team.misplaced import misplaced_sections
 from factory.team.overlays import OVERLAYS, check_overlays, overlay_of, overlays_of_nothing
-from factory.team.own_dags import DEFAULT, check_own_dags
 from factory.team.problems import Problem, ReadFailed
 from factory.team.secret_rules import check_secrets
 from factory.team.source_text import SourceText, read_text, unreadable
@@ -45,8 +42,14 @@ from factory.team.team import PlatformConfig, TeamConfig, TeamLimits
 from factory.team.template_rules import check_dates, check_templates
 from factory.team.yaml_tree import MAX_PROBLEMS, YamlTree, parse, problem_at_node
 
+if TYPE_CHECKING:
+    from factory.team.dag_rules import DagRules
+
 DEFAULTS_FILE = "_defaults.yaml"
 _SUFFIXES = (".yaml", ".yml")
+DEFAULT_DAG = "default"
+"""Among `dags`: what is laid under each of the others, as in dag-factory's own files."""
+
 _INHERITED = {
     "defaults": ("defaults",),
     "notify": ("notify",),
@@ -216,8 +219,7 @@ def read_team(
     findings += [
         *unlisted(platform.config, path.stem),
         *check_overlays(tree),
-        *DagRules(surroundings, _own_names(raw)).check(dags),
-        *check_own_dags(dags),
+        *(_check_dags(dags, surroundings, _own_names(raw)) if dags else ()),
         *check_templates(raw),
     ]
     instead = {**dict(overlays_of_nothing(tree, environment)), **dict(misplaced_sections(raw))}
@@ -239,8 +241,19 @@ def _has_templates(layers: Layers) -> bool:
     return any(sign in text for text in texts for sign in ("{{", "{%"))
 
 
-def dag_rules(file: TeamFile) -> DagRules:
+def _check_dags(dags: object, surroundings: Surroundings, own: frozenset[str]) -> Iterator[Finding]:
+    # Late: few teams write DAGs.
+    from factory.team.dag_rules import DagRules
+    from factory.team.own_dags import check_own_dags
+
+    yield from DagRules(surroundings, own).check(dags)
+    yield from check_own_dags(dags)
+
+
+def dag_rules(file: TeamFile) -> "DagRules":
     """What the `dags` of a team may name."""
+    from factory.team.dag_rules import DagRules
+
     limits = limits_of(file.platform.config, file.path.stem)
     surroundings = _surroundings(file.platform, limits, file.path.stem, file.environment)
     return DagRules(surroundings, frozenset((*file.team.datasets, *file.team.models)))
@@ -300,9 +313,9 @@ def _default_dags(own: Iterable[Layer]) -> Iterator[Layer]:
     """What lies below each of the team's DAGs in dag-factory's format."""
     for layer in own:
         dags = layer.value.get("dags")
-        default = dags.get(DEFAULT) if isinstance(dags, dict) else None
+        default = dags.get(DEFAULT_DAG) if isinstance(dags, dict) else None
         if isinstance(default, dict):
-            prefix = (*layer.prefix, "dags", DEFAULT)
+            prefix = (*layer.prefix, "dags", DEFAULT_DAG)
             yield Layer(layer.tree, default, prefix, ("dags", EVERY))
 
 
@@ -323,9 +336,9 @@ def _team_value(layers: Layers, platform: PlatformFile) -> dict[str, Any]:
             value[section] = {
                 name: merge(inherited, child) for name, child in value[section].items()
             }
-    if isinstance(dags := value.get("dags"), dict) and isinstance(dags.get(DEFAULT), dict):
+    if isinstance(dags := value.get("dags"), dict) and isinstance(dags.get(DEFAULT_DAG), dict):
         value["dags"] = {
-            name: merge(dags[DEFAULT], dag) for name, dag in dags.items() if name != DEFAULT
+            name: merge(dags[DEFAULT_DAG], dag) for name, dag in dags.items() if name != DEFAULT_DAG
         }
     return value
 
@@ -372,6 +385,9 @@ def _validate(
     try:
         config = model.model_validate(raw, context=surroundings)
     except ValidationError as error:
+        # Late: most files are right.
+        from factory.team.explain import explain
+
         details = error.errors(include_url=False)[:MAX_PROBLEMS]
         plugins = surroundings.plugins if surroundings else ()
         findings = [*findings, *explain(details, model, also_known=(OVERLAYS,), plugins=plugins)]

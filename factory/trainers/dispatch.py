@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticCustomError
 
@@ -10,8 +10,10 @@ from factory.base.errors import TerminalError
 from factory.base.rules import Broken
 from factory.base.section import Surroundings
 from factory.kinds import TRAINER, find, kinds, package_of
-from factory.models.record import ModelRecord
 from factory.trainers.trainer import Trainer
+
+if TYPE_CHECKING:
+    from factory.models.record import ModelRecord
 
 _ANY_OTHER = "scikit_learn"
 _OURS = ("sklearn", *TRAINER.builtin)
@@ -84,7 +86,7 @@ def _forbidden_package(estimator: str, surroundings: Surroundings) -> str | None
     return package if package not in surroundings.plugins else None
 
 
-def trainer_of(record: ModelRecord, *, limit_threads: bool = True) -> Trainer:
+def trainer_of(record: "ModelRecord", *, limit_threads: bool = True) -> Trainer:
     """The trainer that reads a registered model back, and asks it.
 
     Args:
@@ -101,7 +103,7 @@ def trainer_of(record: ModelRecord, *, limit_threads: bool = True) -> Trainer:
     return found(record.learning_task.name, threads=threads)
 
 
-def trainer_class_of(record: ModelRecord) -> type[Trainer]:
+def trainer_class_of(record: "ModelRecord") -> type[Trainer]:
     """The class of the trainer that a registered model was made by.
 
     Raises:

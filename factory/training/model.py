@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
@@ -22,8 +22,7 @@ from factory.base.section import (
     sections_below,
 )
 from factory.data.transforms.transform import AnyTransform
-from factory.deploy.targets.target import AnyTarget
-from factory.kinds import METRIC
+from factory.kinds import BACKEND, DEPLOY_TARGET, METRIC, KindOf
 from factory.lake.verification import Verify
 from factory.models.predict import Predict
 from factory.models.promotion import Promotion, check_promotion
@@ -34,12 +33,19 @@ from factory.team.resources import Resources, check_resources
 from factory.team.schedule import InputsField, Schedule, ScheduleField
 from factory.trainers.dispatch import trainer_class, usable_cpus
 from factory.trainers.trainer import IMAGE_COLUMN, Trainer, WrittenEstimator
-from factory.training.backends.backend import AnyBackend
 from factory.training.division import Method, Split
 from factory.training.guard.section import Guards
 from factory.training.metrics import Goal, Metric, find_metric, known_metrics, unknown_metric
 from factory.training.search.strategy import AnySearch, Estimator
 from factory.training.tasks import TASKS, LearningTask, TaskName
+
+if TYPE_CHECKING:
+    from factory.deploy.targets.target import AnyTarget
+    from factory.training.backends.backend import AnyBackend
+else:
+    # Most models have neither: what both import is imported when one is written.
+    AnyTarget = Annotated[Any, KindOf(DEPLOY_TARGET)]
+    AnyBackend = Annotated[Any, KindOf(BACKEND)]
 
 TASKS_WITH_ROWS = ("split", "trial", "test")
 """The tasks of a training DAG that handle rows, in their order."""
