@@ -45,7 +45,8 @@ class Attempts:
                 dag = build(self.dag_id, document)
                 dag.validate()
                 dag.check_cycle()
-                json.dumps(DagSerialization.to_dict(dag))
+                # As it is stored, and read by the scheduler.
+                DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
             except (Exception, SystemExit) as error:  # noqa: BLE001 - code of others
                 return words_of(error)
         return None

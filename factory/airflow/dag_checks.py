@@ -243,11 +243,10 @@ class _Inspection:
     def _with_stand_ins(self, task: Entry, rest: Mapping[str, Any]) -> dict[str, Any]:
         """A task alone, after tasks that do nothing in place of those whose results it takes."""
         known = self._tasks(rest)
-        names = list(dict.fromkeys(name for _, name in references(task) if name in known))
-        others = {
-            name: dict(_STAND_IN) if "decorator" in known[name].written else {"operator": _EMPTY}
-            for name in names
-        }
+        # By its name alone, or by the id that it has in a group.
+        named = (one.rpartition(".")[2] if one not in known else one for _, one in references(task))
+        names = list(dict.fromkeys(name for name in named if name in known))
+        others = {name: _stand_in_of(known[name]) for name in names}
         written = {key: value for key, value in task.written.items() if key != "task_id"}
         return {**others, task.name: {**copied(written), "dependencies": names}}
 
@@ -284,6 +283,13 @@ def _default_args(frame: Mapping[str, Any], task: Entry) -> Iterator[Mapping[str
         if isinstance(group.get("default_args"), dict):
             yield group["default_args"]
         name = group.get("parent_group_name")
+
+
+def _stand_in_of(task: Entry) -> dict[str, Any]:
+    """A task with the same id that does nothing."""
+    group = task.written.get("task_group_name")
+    made = dict(_STAND_IN) if "decorator" in task.written else {"operator": _EMPTY}
+    return made | ({"task_group_name": group} if group else {})
 
 
 def _named(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:

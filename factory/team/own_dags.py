@@ -156,8 +156,11 @@ def _check_options(options: Mapping[str, Any], path: KeyPath) -> Iterator[Findin
 
 def _check_dates_of_task(task: Mapping[str, Any], path: KeyPath) -> Iterator[Finding]:
     delta = task.get("execution_delta")
-    if isinstance(delta, str) and not RELATIVE.fullmatch(delta):
+    is_made = isinstance(delta, dict)
+    if is_made or (isinstance(delta, str) and not RELATIVE.fullmatch(delta)):
         message = f"{delta!r} is not a span of time"
+        if is_made:
+            message = "dag-factory reads `execution_delta` as text only"
         at = (*path, "execution_delta")
         yield Finding("time_span", at, message, "write a number and a unit, such as `1 day`")
     for key in ("start_date", "end_date"):

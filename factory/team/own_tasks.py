@@ -23,6 +23,18 @@ _GROUP_KEYS = (
     *("parent_group_name", "prefix_group_id", "tooltip", "ui_color", "ui_fgcolor"),
 )
 
+_TEXT, _TRUTH = (str, "text"), (bool, "true or false")
+_TYPES_OF_GROUP: Mapping[str, tuple[type, str]] = {
+    "add_suffix_on_collision": _TRUTH,
+    "doc_md": _TEXT,
+    "group_display_name": _TEXT,
+    "prefix_group_id": _TRUTH,
+    "tooltip": _TEXT,
+    "ui_color": _TEXT,
+    "ui_fgcolor": _TEXT,
+}
+"""What stands at keys of a group: Airflow stores anything there, and cannot read all of it back."""
+
 
 def check_tasks(dag: Mapping[str, Any]) -> Iterator[Finding]:
     """What is wrong with `tasks` and `task_groups` of a DAG; paths start at the DAG."""
@@ -105,7 +117,7 @@ class _Dag:
             else:
                 name = item[name_key]
                 yield from self._check_name(name, (*at, name_key), pattern)
-                if name in seen:
+                if isinstance(name, str) and name in seen:
                     message = f"there is another {_noun(key)} `{name}`"
                     yield Finding("name", (*at, name_key), message, "give each a name of its own")
                 if isinstance(name, str):
@@ -205,6 +217,11 @@ class _Dag:
                     advice = "a task says of which group it is: `task_group_name: name`"
                 message = f"a task group has no key `{key}`"
                 yield Finding("unknown_key", (*group.path, key), message, advice, on_key=True)
+            elif key in _TYPES_OF_GROUP and (value := group.written[key]) is not None:
+                kind, words = _TYPES_OF_GROUP[key]
+                if not isinstance(value, kind):
+                    message = f"`{key}` must be {words}, not {value!r}"
+                    yield Finding("wrong_type", (*group.path, key), message)
         arguments = group.written.get("default_args", {})
         if not isinstance(arguments, dict):
             at = (*group.path, "default_args")
@@ -315,11 +332,14 @@ class _Dag:
         order = self._build_order()
         for task in self.tasks.values():
             before = set(order[: order.index(task.name)]) if task.name in order else set()
-            for path, name in references(task):
+            for path, reference in references(task):
+                name = self._by_id.get(reference, reference)
                 if name not in self.tasks:
                     message = f"there is no task `{name}` in this DAG"
                     advice = did_you_mean(name, self.tasks, f"it has {one_of(self.tasks)}")
                     yield Finding("dependency", path, message, advice)
+                elif wrong := self._wrong_result(task, self.tasks[name], reference):
+                    yield Finding("dependency", path, *wrong)
                 elif name == task.name:
                     message = f"`{name}` waits for itself"
                     yield Finding("cycle", path, message, "name another task")
@@ -327,6 +347,39 @@ class _Dag:
                     message = f"`{name}` is made after `{task.name}`, which takes its result"
                     advice = f"add `{name}` to the task's `dependencies`"
                     yield Finding("dependency", path, message, advice)
+
+    def _wrong_result(self, task: Entry, other: Entry, reference: str) -> tuple[str, str] | None:
+        """What is wrong with the way in which a task names another one's result, and what to write."""
+        is_decorated = "decorator" in other.written
+        if _hands_on_operators(task) and not is_decorated:
+            message = f"`+{other.name}` is the operator itself: decorated tasks alone are named so"
+            pulled = f"\"{{{{ ti.xcom_pull(task_ids='{self._id(other)}') }}}}\""
+            return message, f"give `{other.name}` a `decorator`, or write {pulled}"
+        if "decorator" in task.written:
+            return None
+        if is_decorated:
+            message = (
+                f"`{other.name}` is decorated: tasks with `operator` alone are named by `.output`"
+            )
+            return message, f"give `{task.name}` a `decorator`, and write `+{other.name}`"
+        if reference != self._id(other):
+            message = f"the result of `{other.name}` is named with its group"
+            return message, f"write `{self._id(other)}.output`"
+        return None
+
+    @cached_property
+    def _by_id(self) -> dict[str, str]:
+        """The names of tasks by their ids in Airflow."""
+        return {self._id(task): name for name, task in self.tasks.items()}
+
+    def _id(self, task: Entry) -> str:
+        """The id of a task in Airflow: after those of the groups around it, unless these say otherwise."""
+        found, group = task.name, task.written.get("task_group_name")
+        while isinstance(group, str) and group in self.groups:
+            if self.groups[group].written.get("prefix_group_id", True) is False:
+                break
+            found, group = f"{group}.{found}", self._parent(self.groups[group])
+        return found
 
     def _build_order(self) -> list[str]:
         """The tasks in the order in which dag-factory makes them."""
@@ -345,6 +398,11 @@ class _Dag:
                 if not waiting[one]:
                     order.append(one)
         return order
+
+
+def _hands_on_operators(task: Entry) -> bool:
+    """Whether what stands for `+task` is handed on as it is, as by Airflow's own decorators."""
+    return str(task.written.get("decorator", "")).startswith("airflow.")
 
 
 def _noun(section: object) -> str:

@@ -13,6 +13,8 @@ from tests.team.folder import Folder
 
 HEAD = "version: 1\nteam: marine\nowner: marine@example.org\ndags:\n  tidy:\n"
 EMPTY = "operator: airflow.providers.standard.operators.empty.EmptyOperator"
+DAY = "{__type__: datetime.timedelta, days: 1}"
+DOUBLE = "decorator: airflow.sdk.task, python_callable: sklearn.datasets.load_iris"
 TASKS = f"""\
 tasks:
   sweep: {{{EMPTY}}}
@@ -109,6 +111,7 @@ def test_key_of_a_dag(folder: Folder, line: str, place: str, said: str, advice: 
         ("partial: {a: 1}", "partial", "for tasks with `expand`", "add `expand`"),
         ("start_date: 2024-01-01", "2024-01-01", "of a single task", "`default_args`"),
         ("execution_delta: 1 week", "1 week", "not a span of time", "1 day"),
+        (f"execution_delta: {DAY}", DAY, "as text only", "1 day"),
         ("on_failure_callback: {call: a.b}", "{call: a.b}", "one function", "callback:"),
         ("expand: {a: swep.output}", "swep.output", "no task `swep`", "`sweep`"),
         ("expand: {a: polish.output}", "polish.output", "is made after", "add `polish`"),
@@ -151,6 +154,8 @@ def test_task_itself(folder: Folder, task: str, place: str, said: str, advice: s
         ("g: {parent_group_name: g}", "g", "lies within itself: g in g", "take one"),
         ("g: {dependencies: [swep]}", "swep", "no task or group", "`sweep`"),
         ("g.h: {}", "g.h", "is not the name of a task group", "write `g_h`"),
+        ("g: {prefix_group_id: {a: 1}}", "{a: 1}", "must be true or false", ""),
+        ("g: {tooltip: 5}", "5", "must be text", ""),
         ("sweep: {}", "sweep", "a task group is named `sweep` too", "a name of its own"),
     ],
 )
@@ -183,21 +188,51 @@ tasks:
   - {{task_id: a, {EMPTY}}}
   - {{taskid: b, {EMPTY}}}
   - c
+  - {{task_id: [d], {EMPTY}}}
 """
     found = [(one.line, one.message) for one in problems(folder, dag)]
     assert found == [
         (8, "there is another task `a`"),
         (9, "`task_id` is missing"),
         (10, "each item of the list `tasks` is a mapping that has `task_id`"),
+        (11, "the name of a task must be text, not ['d']"),
     ]
 
 
+@pytest.mark.parametrize(
+    ("takes", "place", "said", "advice"),
+    [
+        (f"{DOUBLE}, number: +sweep", "+sweep", "the operator itself", "task_ids='g.sweep'"),
+        (f"{DOUBLE}, expand: {{number: +sweep}}", "+sweep", "the operator itself", "`decorator`"),
+        (f"{EMPTY}, expand: {{a: sweep.output}}", "sweep.output", "group", "`g.sweep.output`"),
+        (f"{EMPTY}, expand: {{a: load.output}}", "load.output", "is decorated", "write `+load`"),
+    ],
+)
+def test_result_of_a_task_is_named_as_dag_factory_finds_it(
+    folder: Folder, takes: str, place: str, said: str, advice: str
+) -> None:
+    dag = f"""\
+task_groups:
+  h: {{prefix_group_id: false}}
+  g: {{parent_group_name: h}}
+tasks:
+  sweep: {{{EMPTY}, task_group_name: g}}
+  load: {{{DOUBLE}}}
+  right: {{{EMPTY}, dependencies: [sweep], expand: {{a: g.sweep.output}}}}
+  left: {{{DOUBLE}, dependencies: [load], number: +load}}
+  extra: {{{takes}, dependencies: [sweep, load]}}
+"""
+    [found] = problems(folder, dag)
+    assert (found.line, at(found)) == (14, place)
+    assert said in found.message
+    assert advice in (found.suggestion or "")
+
+
 def test_argument_that_is_another_tasks_result_needs_that_task_before(folder: Folder) -> None:
-    double = "decorator: airflow.sdk.task, python_callable: sklearn.datasets.load_iris"
     dag = f"""\
 tasks:
-  twice: {{{double}, number: +numbers}}
-  numbers: {{{double}}}
+  twice: {{{DOUBLE}, number: +numbers}}
+  numbers: {{{DOUBLE}}}
 """
     [found] = problems(folder, dag)
     assert at(found) == "+numbers"
