@@ -66,6 +66,7 @@ OF_FILES = {
     "deploy/test_manifests.py": "extras",
     "training/backends/test_local_process.py": "core",
     "data/profile/test_shipped_datasets.py": "core",
+    "airflow/test_dag_fuzz.py": "core",
     "training/backends/test_rules.py": "extras",
     "lake/storage/test_clouds.py": "extras",
     "airflow/test_deploy_access.py": "extras",
