@@ -7,18 +7,20 @@ from pathlib import Path
 import pendulum
 import pytest
 import yaml
+from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
 
 from factory.airflow.build import build
 from factory.base.answers import answer_here
-from factory.documents.compile import compile_one
+from factory.documents.compile import compile_team
 from factory.documents.installation import Installation
 from factory.team.dag_questions import dag_questions
 from factory.team.problems import Problem, ReadFailed
 from factory.team.reader import TeamFile
 from tests.airflow.random_dags import Dag, RandomDags
 from tests.team.folder import Folder
+from tests.team.test_fuzz import mutate_lines
 
 HEAD = {"version": 1, "team": "marine", "owner": "marine@example.org"}
 
@@ -31,9 +33,13 @@ def folder(tmp_path: Path) -> Folder:
     return found
 
 
-def problems(folder: Folder, dag: Dag) -> tuple[TeamFile | None, list[Problem]]:
+def written(dag: Dag) -> str:
+    """A team's file that has the DAG."""
+    return yaml.safe_dump({**HEAD, "dags": {"tidy": dag}}, allow_unicode=True, sort_keys=False)
+
+
+def problems(folder: Folder, text: str) -> tuple[TeamFile | None, list[Problem]]:
     """What `factory validate` says, asked in this process, and the file if it can be read."""
-    text = yaml.safe_dump({**HEAD, "dags": {"tidy": dag}}, allow_unicode=True, sort_keys=False)
     folder.write("marine", text)
     try:
         file = folder.read()
@@ -49,13 +55,13 @@ def _answered(file: TeamFile) -> Iterator[Problem]:
 
 
 def store(file: TeamFile) -> None:
-    """Build the DAG as Airflow does when it parses it, store it, and read it and plan a run as the scheduler does."""
-    installation = Installation(
-        storage="/lake", workspace="/scratch", project=file.platform.project
-    )
-    document = compile_one(file.team, "marine.tidy", installation)
-    assert document is not None
-    dag = build("marine.tidy", document)
+    """Build the DAGs as Airflow does when it parses them, and store, read and plan them as the scheduler does."""
+    installation = Installation("/lake", "/scratch", file.platform.project)
+    for dag_id, document in compile_team(file.team, installation).items():
+        _store(build(dag_id, document))
+
+
+def _store(dag: DAG) -> None:
     dag.validate()
     stored = json.loads(json.dumps(DagSerialization.to_dict(dag)))
     read = DagSerialization.from_dict(stored)
@@ -68,16 +74,17 @@ def store(file: TeamFile) -> None:
 
 
 def look_at(folder: Folder, seed: int) -> bool:
-    """Look at a right DAG, or at a mutation of one; True where the mutation is refused."""
+    """Look at a right DAG, or at a mutation of one or of its text; True where that is refused."""
     dags = RandomDags(seed)
     dag = dags.right()
     is_right = seed % 5 == 0
-    if not is_right:
-        dag = dags.mutated(dag)
-    file, found = problems(folder, dag)
+    text = written(dag if is_right else dags.mutated(dag))
+    if seed % 5 == 1:
+        text = mutate_lines(written(dag), dags.dice)
+    file, found = problems(folder, text)
     refused = [problem for problem in found if not problem.is_warning]
     assert not (is_right and refused), f"seed {seed}: {refused}"
-    lines = len((folder.configs / "marine.yaml").read_text().splitlines())
+    lines = len(text.replace("\r", "\n").splitlines()) + 1
     for problem in found:
         assert 1 <= problem.line <= lines, f"seed {seed}: {problem}"
     if not refused:
