@@ -30,7 +30,8 @@ from factory.base.answers import Reply
 from factory.base.findings import Finding, KeyPath, take_away
 from factory.base.texts import did_you_mean, one_of
 from factory.team.dag_questions import from_json
-from factory.team.own_entries import Entry, entries, references
+from factory.team.own_entries import Entry, entries
+from factory.team.own_results import references
 
 _EMPTY = "airflow.providers.standard.operators.empty.EmptyOperator"
 _STAND_IN = {

@@ -1,14 +1,10 @@
-"""The tasks and groups of a DAG in plain dag-factory format, whether they are a mapping or a list."""
+"""The tasks and groups of a DAG in plain dag-factory format, in either form: a mapping, or a list."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from factory.base.findings import KeyPath
-
-_XCOM = re.compile(r"\+(?P<task>\w*)(\[['\"].*['\"]\])?")
-_OUTPUT = re.compile(r"(?P<task>[\w.-]+?)\.output|XcomArg\((?P<also>[\w.-]+)\)")
 
 
 def mappings_of(section: object, path: KeyPath) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
@@ -58,22 +54,7 @@ def entries(section: object, path: KeyPath, key: str) -> dict[str, Entry]:
     return found
 
 
-def references(task: Entry) -> Iterator[tuple[KeyPath, str]]:
-    """The tasks whose results a task takes as arguments, and where that is written."""
-    written = task.written
-    is_decorated = "decorator" in written
-    for key in ("expand", "partial"):
-        arguments = written.get(key)
-        for name, value in arguments.items() if isinstance(arguments, dict) else ():
-            if isinstance(value, str):
-                pattern = _XCOM if is_decorated else _OUTPUT
-                if found := pattern.fullmatch(value):
-                    yield (
-                        (*task.path, key, name),
-                        found["task"] or found.groupdict().get("also") or "",
-                    )
-    if is_decorated:
-        for key, value in written.items():
-            found = _XCOM.fullmatch(value) if isinstance(value, str) else None
-            if found and found["task"][:1].isidentifier():
-                yield (*task.path, key), found["task"]
+def parent_of(group: Entry, groups: Mapping[str, Entry]) -> str | None:
+    """The name of the group that a group lies within, if there is such a group."""
+    name = group.written.get("parent_group_name")
+    return name if isinstance(name, str) and name in groups else None

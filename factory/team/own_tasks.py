@@ -10,7 +10,8 @@ from typing import Any
 
 from factory.base.findings import Finding, KeyPath
 from factory.base.texts import closest, did_you_mean, one_of
-from factory.team.own_entries import Entry, entries, references
+from factory.team.own_entries import Entry, entries, parent_of
+from factory.team.own_results import Results
 
 _TASK_NAME = re.compile(r"[\w.-]{1,250}")
 _GROUP_NAME = re.compile(r"[\w-]{1,200}")
@@ -72,7 +73,7 @@ class _Dag:
             circles = list(self._check_circles())
             yield from circles
             if not circles:
-                yield from self._check_references()
+                yield from Results(self.tasks, self.groups).check()
 
     def _check_section(
         self, key: str, name_key: str, pattern: re.Pattern[str]
@@ -269,19 +270,15 @@ class _Dag:
     def _check_nesting(self) -> Iterator[Finding]:
         """Groups that lie within themselves."""
         for name, group in self.groups.items():
-            seen, at = [name], self._parent(group)
+            seen, at = [name], parent_of(group, self.groups)
             while at is not None and at not in seen:
                 seen.append(at)
-                at = self._parent(self.groups[at])
+                at = parent_of(self.groups[at], self.groups)
             if at == name:
                 message = f"the group lies within itself: {' in '.join([*seen, name])}"
                 path = (*group.path, "parent_group_name")
                 yield Finding("cycle", path, message, "take one of them out")
                 return
-
-    def _parent(self, group: Entry) -> str | None:
-        name = group.written.get("parent_group_name")
-        return name if isinstance(name, str) and name in self.groups else None
 
     def _members(self, name: str) -> list[str]:
         """A task itself, or all tasks within a group."""
@@ -296,7 +293,7 @@ class _Dag:
             group = task.written.get("task_group_name")
             while isinstance(group, str) and group in self.groups:
                 found.setdefault(group, []).append(name)
-                group = self._parent(self.groups[group])
+                group = parent_of(self.groups[group], self.groups)
         return found
 
     def _check_circles(self) -> Iterator[Finding]:
@@ -326,83 +323,6 @@ class _Dag:
             )
             at = self.waits[steps[-2]][steps[-1]]
             yield Finding("cycle", at, message, "take one of the dependencies out")
-
-    def _check_references(self) -> Iterator[Finding]:
-        """Arguments that are the result of another task: `+task` and `task.output`."""
-        order = self._build_order()
-        for task in self.tasks.values():
-            before = set(order[: order.index(task.name)]) if task.name in order else set()
-            for path, reference in references(task):
-                name = self._by_id.get(reference, reference)
-                if name not in self.tasks:
-                    message = f"there is no task `{name}` in this DAG"
-                    advice = did_you_mean(name, self.tasks, f"it has {one_of(self.tasks)}")
-                    yield Finding("dependency", path, message, advice)
-                elif wrong := self._wrong_result(task, self.tasks[name], reference):
-                    yield Finding("dependency", path, *wrong)
-                elif name == task.name:
-                    message = f"`{name}` waits for itself"
-                    yield Finding("cycle", path, message, "name another task")
-                elif name not in before:
-                    message = f"`{name}` is made after `{task.name}`, which takes its result"
-                    advice = f"add `{name}` to the task's `dependencies`"
-                    yield Finding("dependency", path, message, advice)
-
-    def _wrong_result(self, task: Entry, other: Entry, reference: str) -> tuple[str, str] | None:
-        """What is wrong with the way in which a task names another one's result, and what to write."""
-        is_decorated = "decorator" in other.written
-        if _hands_on_operators(task) and not is_decorated:
-            message = f"`+{other.name}` is the operator itself: decorated tasks alone are named so"
-            pulled = f"\"{{{{ ti.xcom_pull(task_ids='{self._id(other)}') }}}}\""
-            return message, f"give `{other.name}` a `decorator`, or write {pulled}"
-        if "decorator" in task.written:
-            return None
-        if is_decorated:
-            message = (
-                f"`{other.name}` is decorated: tasks with `operator` alone are named by `.output`"
-            )
-            return message, f"give `{task.name}` a `decorator`, and write `+{other.name}`"
-        if reference != self._id(other):
-            message = f"the result of `{other.name}` is named with its group"
-            return message, f"write `{self._id(other)}.output`"
-        return None
-
-    @cached_property
-    def _by_id(self) -> dict[str, str]:
-        """The names of tasks by their ids in Airflow."""
-        return {self._id(task): name for name, task in self.tasks.items()}
-
-    def _id(self, task: Entry) -> str:
-        """The id of a task in Airflow: after those of the groups around it, unless these say otherwise."""
-        found, group = task.name, task.written.get("task_group_name")
-        while isinstance(group, str) and group in self.groups:
-            if self.groups[group].written.get("prefix_group_id", True) is False:
-                break
-            found, group = f"{group}.{found}", self._parent(self.groups[group])
-        return found
-
-    def _build_order(self) -> list[str]:
-        """The tasks in the order in which dag-factory makes them."""
-        waiting = {
-            name: len([one for one in task.dependencies if one in self.tasks])
-            for name, task in self.tasks.items()
-        }
-        after: dict[str, list[str]] = {}
-        for name, task in self.tasks.items():
-            for one in task.dependencies:
-                after.setdefault(one, []).append(name)
-        order = [name for name, count in waiting.items() if not count]
-        for name in order:  # grows while it is gone through
-            for one in after.get(name, ()):
-                waiting[one] -= 1
-                if not waiting[one]:
-                    order.append(one)
-        return order
-
-
-def _hands_on_operators(task: Entry) -> bool:
-    """Whether what stands for `+task` is handed on as it is, as by Airflow's own decorators."""
-    return str(task.written.get("decorator", "")).startswith("airflow.")
 
 
 def _noun(section: object) -> str:
