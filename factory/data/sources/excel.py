@@ -103,7 +103,7 @@ def missing_packages(what: str, at: str) -> Broken:
     """What is wrong with a section where the extra is not installed."""
     if any(find_spec(name) is None for name in NEEDS):
         yield PydanticCustomError(
-            "extra",
+            "not_installed",
             '{what} needs the extra `excel`: pip install "ml-dag-factory[excel]"',
             {"what": what, "at": (at,)},
         )
