@@ -161,7 +161,9 @@ class AboutModel:
             why = f"in predictions, where `source` is `{predict.input}`, "
             steps = predicted["steps"]
             yield from tell.of_steps(self.model.transforms, steps, (*path, "transforms"), why)
-        columns: Types | None = predicted["columns"]
+        yield from tell.of_checks(predict.checks, predicted["conditions"], (*at, "checks"))
+        yield from _unfit(predict.checks, predicted["columns"], (*at, "checks"))
+        columns: Types | None = predicted["made"]
         if columns is None or (
             not self.model.prediction_transforms and self._is_looked_at((predict.input,))
         ):

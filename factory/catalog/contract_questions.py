@@ -2,7 +2,7 @@
 
 A chain is a dataset, or what a model does to one: rows with columns, then one transform after the other. What
 comes out of a chain is known when `columns` declares it, or where it follows from SQL over columns that are
-known. See `factory.data.sql_binding` for who answers.
+known, or from what predictions hold. See `factory.data.sql_binding` for who answers.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -106,44 +106,40 @@ class _Chains:
         )
 
     def of_model(self, file: TeamFile, path: KeyPath, model: Model) -> list[dict[str, Any]]:
-        """The rows that a model learns from, and those that it predicts."""
-        team, read = file.name, model.train_on.datasets
-        first = qualify(read[0], team)
-        chains = [
-            self._chain(
-                file,
-                path,
-                model.transforms,
-                source=first,
-                tables=[qualify(name, team) for name in read],
-            )
-        ]
+        """The rows that a model learns from, and its predictions."""
+        chains = [self._of_learned(file, path, model)]
         if model.predict is not None:
-            chains.append(self._of_predicted(file, path, model, model.predict))
+            chains.append(self.of_predictions(file, path, model, model.predict))
         return chains
 
-    def _of_predicted(
-        self, file: TeamFile, path: KeyPath, model: Model, predict: Predict, **published: Any
-    ) -> dict[str, Any]:
-        team = file.name
-        own = predict.transforms is not None
-        return self._chain(
-            file,
-            path,
-            model.prediction_transforms,
-            source=qualify(predict.input, team),
-            tables=[qualify(name, team) for name in model.prediction_reads],
-            absent={} if own else {model.target: model.learning_task.sql_type},
-            **published,
-        )
+    def _of_learned(self, file: TeamFile, path: KeyPath, model: Model) -> dict[str, Any]:
+        read = [qualify(name, file.name) for name in model.train_on.datasets]
+        return self._chain(file, path, model.transforms, source=read[0], tables=read)
 
     def of_predictions(
         self, file: TeamFile, path: KeyPath, model: Model, predict: Predict
     ) -> dict[str, Any]:
         """How the dataset of a model's predictions comes to be."""
-        added = [name for name in predict.columns(model.learning_task) if name not in predict.keep]
-        chain = self._of_predicted(file, path, model, predict, checks=predict.checks)
-        return {**chain, "kept": list(predict.keep), "added": dict.fromkeys(added)}
+        team = file.name
+        own = predict.transforms is not None
+        checked = (name for check in predict.checks for name in check.references().values())
+        chain = self._chain(
+            file,
+            path,
+            model.prediction_transforms,
+            source=qualify(predict.input, team),
+            tables=[qualify(name, team) for name in (*model.prediction_reads, *checked)],
+            absent={} if own else {model.target: model.learning_task.sql_type},
+            checks=predict.checks,
+        )
+        added = predict.added_columns(model.learning_task)
+        return {
+            **chain,
+            "kept": list(predict.keep),
+            "added": dict(added),
+            "target": model.target,
+            "learned": self._of_learned(file, path, model) if None in added.values() else None,
+        }
 
     def _chain(
         self,
@@ -176,6 +172,8 @@ class _Chains:
             "declared": dict(declared) if declared is not None and is_whole else None,
             "kept": None,
             "added": {},
+            "target": None,
+            "learned": None,
             "conditions": conditions,
         }
 
@@ -221,7 +219,8 @@ class _Chains:
 
 
 def _read(chain: Mapping[str, Any]) -> list[str]:
-    return [name for name in (chain["from"], *(chain["tables"] or ())) if name is not None]
+    names = [name for name in (chain["from"], *(chain["tables"] or ())) if name is not None]
+    return [*names, *(_read(chain["learned"]) if chain["learned"] is not None else ())]
 
 
 def _step(transform: Transform, project: Path) -> dict[str, Any]:

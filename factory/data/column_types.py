@@ -32,6 +32,13 @@ def family(kind: str) -> str:
     return {"VARCHAR": "text", "BOOLEAN": "true or false"}.get(kind, kind)
 
 
+def class_type(kind: str) -> str | None:
+    """The type of the classes that a model learns from a target's type; None where it learns none."""
+    if is_number(kind):
+        return "BIGINT"
+    return "BOOLEAN" if kind == "BOOLEAN" else "VARCHAR" if is_text(kind) or is_time(kind) else None
+
+
 def same_names(columns: Sequence[str]) -> str | None:
     """What is wrong with columns of which two have the same name, upper and lower case being the same; else None."""
     seen: dict[str, str] = {}

@@ -17,7 +17,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from factory.base.answers import Reply
-from factory.data.column_types import Types, same_names
+from factory.data.column_types import Types, class_type, same_names
 from factory.data.sql_faults import SqlFault, fault_of, in_characters, location_of
 from factory.data.sql_rules import (
     EXPLAIN,
@@ -85,7 +85,10 @@ class _Binding:
         final = declared if declared is not None else columns
         if chain["kept"] is not None:
             kept = final or {}
-            final = {name: kept.get(name) for name in chain["kept"]} | chain["added"]
+            final = {name: kept.get(name) for name in chain["kept"]}
+            final |= {
+                name: kind or self._class_type(chain) for name, kind in chain["added"].items()
+            }
         conditions = [
             _look_at(one["sql"], {"result": final, **others}, any_table=any_table).faults
             if one["is_query"]
@@ -99,6 +102,12 @@ class _Binding:
             "unknown_types": unknown,
             "columns": final,
         }
+
+    def _class_type(self, chain: Mapping[str, Any]) -> str | None:
+        """The type of the classes of a model's predictions, which it learns from its target."""
+        columns: Types = self.look_at(chain["learned"])["columns"] or {}
+        kind = columns.get(chain["target"])
+        return None if kind is None else class_type(kind)
 
 
 def _after(step: Mapping[str, Any], before: Types | None) -> Types | None:

@@ -8,13 +8,14 @@ from pydantic_core import PydanticCustomError
 from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Name, Reference, Section, Text
 from factory.data.checks.check import AnyCheck
+from factory.data.column_types import Types
 from factory.data.transforms.transform import AnyTransform
 from factory.lake.write import Write
 from factory.team.schedule import Schedule, ScheduleField
 from factory.training.tasks import TASKS, LearningTask
 
-_VERSIONS = ("model_version", "input_version")
-"""The columns that say what a prediction was made with, and from."""
+_VERSIONS = {"model_version": "BIGINT", "input_version": "BIGINT"}
+"""The columns that say what a prediction was made with, and from, and their types."""
 
 
 class Predict(Section):
@@ -74,7 +75,11 @@ class Predict(Section):
 
     def columns(self, task: LearningTask) -> tuple[str, ...]:
         """The columns of the predictions, in their order."""
-        return (*self.keep, *task.prediction_columns, *_VERSIONS)
+        return (*self.keep, *self.added_columns(task))
+
+    def added_columns(self, task: LearningTask) -> Types:
+        """The columns beside those of the input, and their types; none where it follows from the target's."""
+        return {**task.prediction_columns, **_VERSIONS}
 
     def when(self, model: str) -> Schedule:
         """Its schedule; without one, it runs when the input has changed or the model is promoted."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from factory.base.errors import TerminalError
+from factory.data.column_types import Types
 from factory.training.metrics import Metric, builtin_metrics
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class LearningTask(ABC):
     """Whether it predicts one of several classes, and not a number."""
     default_split: ClassVar[Literal["random", "stratified"]]
     """How rows are divided where `split.method` is left out."""
-    prediction_columns: ClassVar[tuple[str, ...]]
-    """The columns that predictions add to what they keep of a row."""
+    prediction_columns: ClassVar[Types]
+    """The columns that predictions add to what they keep of a row; no type where it follows from the target's."""
     sql_type: ClassVar[str]
     """DuckDB's type of a prediction; the target's too, where nothing is known but its name."""
 
@@ -55,11 +56,14 @@ class Classification(LearningTask):
     name = "classification"
     has_classes = True
     default_split = "stratified"
-    prediction_columns = ("prediction", "probability")
+    prediction_columns: ClassVar[Types] = {"prediction": None, "probability": "DOUBLE"}
     sql_type = "VARCHAR"
 
     def prepare_target(self, name: str, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-        """See `LearningTask.prepare_target`; whole floats become integers."""
+        """See `LearningTask.prepare_target`; whole floats become integers.
+
+        `factory.data.column_types.class_type` says the same of types.
+        """
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -102,7 +106,7 @@ class Regression(LearningTask):
     name = "regression"
     has_classes = False
     default_split = "random"
-    prediction_columns = ("prediction",)
+    prediction_columns: ClassVar[Types] = {"prediction": "DOUBLE"}
     sql_type = "DOUBLE"
 
     def prepare_target(self, name: str, column: "pa.ChunkedArray") -> "pa.ChunkedArray":

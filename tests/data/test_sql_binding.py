@@ -18,6 +18,8 @@ def chain(*queries, columns=ORDERS, tables=(), **others):
         "declared": None,
         "kept": None,
         "added": {},
+        "target": None,
+        "learned": None,
         "conditions": [],
         **others,
     }

@@ -3,12 +3,15 @@ import pyarrow.dataset
 import pytest
 
 from factory.base.errors import TerminalError
+from factory.catalog.contract_questions import contract_questions
+from factory.data.sql_binding import bind
 from factory.data.transforms.sql import SqlTransform
 from factory.lake import publishing
 from factory.lake.write import Write
 from factory.models.batch_prediction import PredictionForm, predict, prediction_rows
 from factory.models.predictor import Predictor, load_predictor
 from tests.data.rows import lake_in, rows_of
+from tests.team.folder import make_folder
 from tests.training.models import model, penguins, regression
 from tests.training.training import Training
 
@@ -181,3 +184,74 @@ def test_other_mistakes_in_transforms_are_not_hidden(after):
         after("select weight from source")
     with pytest.raises(TerminalError, match="species"):
         after("select species from source", absent={})
+
+
+LAB = """\
+version: 1
+team: lab
+owner: lab@example.org
+datasets:
+  penguins:
+    source: {type: csv, path: data/penguins.csv}
+    columns:
+      id: SMALLINT
+      caught: DATE
+      species: VARCHAR
+      male: BOOLEAN
+      year: INTEGER
+      whole: "DECIMAL(9, 1)"
+      mass: DOUBLE
+      bill: FLOAT
+"""
+MODEL = """\
+  {name}:
+    task: {task}
+    train_on: penguins
+    target: {name}
+    features: [bill]
+    search: {{strategy: list, trials: [{{estimator: sklearn.{estimator}}}]}}
+    objective: {{metric: {metric}}}
+    predict: {{input: penguins, keep: [id, caught, bill]}}
+"""
+CLASSES = ("species", "male", "year", "whole")
+
+
+def test_published_predictions_have_the_columns_that_the_catalog_knows(tmp_path, mlflow_server):
+    project = make_folder(tmp_path)
+    models = [
+        *({"task": "classification", "name": name, "metric": "f1_macro"} for name in CLASSES),
+        {"task": "regression", "name": "mass", "metric": "r2"},
+    ]
+    estimators = {
+        "classification": "tree.DecisionTreeClassifier",
+        "regression": "linear_model.Ridge",
+    }
+    text = "".join(MODEL.format(**one, estimator=estimators[one["task"]]) for one in models)
+    project.write("lab", f"{LAB}models:\n{text}")
+    catalog = project.read_all().catalog
+    lake = lake_in(tmp_path / "lake")
+    rows = rows_of(
+        "select i::smallint as id, date '2024-01-31' as caught, if(i % 2 = 0, 'a', 'b') as species, "
+        "i % 2 = 0 as male, 2007 + i % 3 as year, (i % 2)::decimal(9, 1) as whole, i * 1.5e0 as mass, "
+        "(i % 7)::float as bill from range(60) r(i)",
+        tmp_path,
+    )
+    publishing.publish(lake, "lab.penguins", rows.file, Write(), run_id="one")
+    _of_the_dataset, *questions = contract_questions(catalog)
+    sections = catalog.teams["lab"].team.models.items()
+    for (_, question), (name, section) in zip(questions, sections, strict=True):
+        _, expected = bind(question.argument).value
+        predictor = trained(
+            lake.scan("lab.penguins", 0).to_table(), section, tmp_path / name, mlflow_server
+        )
+        made = predict(
+            lake.scan("lab.penguins", 0),
+            predictor,
+            PredictionForm(section.task, section.predict.keep, 0),
+            batch_rows=50,
+            file=tmp_path / f"{name}.parquet",
+        )
+        output = f"lab.{name}_predictions"
+        publishing.publish(lake, output, made.file, Write(), run_id="one")
+        assert lake.newest(output).columns == expected["columns"], name
+        assert tuple(expected["columns"]) == catalog.datasets[output].columns
