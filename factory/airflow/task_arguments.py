@@ -11,8 +11,8 @@ from typing import Any
 from factory.airflow.operator_signatures import function_parameters, operator_parameters
 from factory.base.findings import Finding, KeyPath
 from factory.base.texts import closest, did_you_mean, one_of
-from factory.team.own_dags import CALLBACKS, DAG_KEYS
 from factory.team.own_entries import Entry, entries
+from factory.team.own_keys import CALLBACKS, DAG_KEYS
 
 OF_DAG_FACTORY = frozenset(
     (

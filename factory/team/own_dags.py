@@ -4,45 +4,23 @@ dag-factory drops keys that it does not know, and stops at the first error with 
 (`KeyError: 'swep'`). What operators take is known to Airflow alone: see `factory.team.dag_questions`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
 from factory.base.findings import Finding, KeyPath
 from factory.base.texts import closest, one_of
 from factory.team.own_entries import mappings_of
+from factory.team.own_keys import BY_FILE, CALLBACKS, DAG_KEYS, IGNORED, OF_TASKS, check_callback
 from factory.team.own_schedules import (
     RELATIVE,
     TIMEDELTA,
-    TYPE,
     check_date,
     check_period,
-    check_schedule,
     check_span,
     check_timezone,
 )
 from factory.team.own_tasks import check_tasks
-
-_MAX_TAG = 100
-
-CALLBACKS = tuple(
-    f"on_{event}_callback" for event in ("execute", "success", "failure", "retry", "skipped")
-)
-_BY_FILE = frozenset(f"{name}_{end}" for name in CALLBACKS for end in ("name", "file")) | {
-    "doc_md_file_path",
-    "doc_md_python_arguments",
-    "doc_md_python_callable_file",
-    "doc_md_python_callable_name",
-}
-"""Keys that dag-factory knows, and `factory.team.dag_rules` refuses."""
-
-IGNORED = {
-    "default_view": "Airflow 3 has one view",
-    "orientation": "Airflow 3 has one orientation",
-    "sla_miss_callback": "Airflow 3 has no SLAs",
-    "on_execute_callback": "a DAG has no such callback: tasks have, below `default_args`",
-}
-"""Keys of a DAG that change nothing, which older files have, and why."""
 
 _DROPPED = (
     *("allowed_run_types", "auto_register", "deadline", "disable_bundle_versioning", "fail_fast"),
@@ -50,15 +28,6 @@ _DROPPED = (
     *("rerun_with_latest_version", "template_undefined", "user_defined_filters"),
 )
 """Keys of Airflow's DAGs that dag-factory does not hand on."""
-
-_OF_TASKS = (
-    *("owner", "email", "email_on_retry", "email_on_failure", "retries", "retry_delay", "queue"),
-    *("retry_exponential_backoff", "max_retry_delay", "depends_on_past", "wait_for_downstream"),
-    *("priority_weight", "weight_rule", "pool", "pool_slots", "execution_timeout", "trigger_rule"),
-    *("executor", "executor_config", "on_retry_callback", "on_skipped_callback", "run_as_user"),
-    *("max_active_tis_per_dag", "max_active_tis_per_dagrun", "do_xcom_push"),
-)
-"""What tasks take, and people write at the DAG."""
 
 _INSTEAD = {
     "schedule_interval": "write `schedule`, as Airflow 3 names it",
@@ -91,9 +60,9 @@ def doubts_of_dags(dags: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
 
 def _check_dag(dag: Mapping[str, Any]) -> Iterator[Finding]:
     for key, value in dag.items():
-        if key in _CHECKS:
-            yield from _CHECKS[key](value, (key,))
-        elif key not in IGNORED and key not in _BY_FILE:
+        if key in DAG_KEYS:
+            yield from DAG_KEYS[key](value, (key,))
+        elif key not in IGNORED and key not in BY_FILE:
             yield _unknown(key)
     yield from check_period(dag)
     if dag.get("schedule") == "@continuous" and dag.get("max_active_runs") != 1:
@@ -109,11 +78,11 @@ def _unknown(key: str) -> Finding:
         message = f"`{key}` changes nothing: dag-factory does not hand it on to Airflow"
         return Finding("unknown_key", (key,), message, "leave it out", on_key=True)
     advice = _INSTEAD.get(key)
-    if advice is None and key in _OF_TASKS:
+    if advice is None and key in OF_TASKS:
         advice = "it belongs to tasks: write it below `default_args`"
     if advice is None:
-        known = [one for one in _CHECKS if one not in _BY_FILE]
-        near, of_tasks = closest(key, known), closest(key, _OF_TASKS, likeness=0.8)
+        known = [one for one in DAG_KEYS if one not in BY_FILE]
+        near, of_tasks = closest(key, known), closest(key, OF_TASKS, likeness=0.8)
         if near is None and of_tasks is not None:
             advice = f"did you mean `{of_tasks}`? It belongs below `default_args`"
         else:
@@ -142,7 +111,7 @@ def _check_options(options: Mapping[str, Any], path: KeyPath) -> Iterator[Findin
         elif key == "execution_timeout":
             yield from check_span(value, (*path, key))
         elif key in CALLBACKS:
-            yield from _callback(value, (*path, key))
+            yield from check_callback(value, (*path, key))
     if path[0] == "tasks":
         yield from _check_dates_of_task(options, path)
     if path[-1] == "default_args":
@@ -172,99 +141,3 @@ def _check_dates_of_task(task: Mapping[str, Any], path: KeyPath) -> Iterator[Fin
                 "{__type__: datetime.datetime, year: 2024, month: 1, day: 31}"
             )
             yield Finding("date", (*path, key), message, advice)
-
-
-def _a(kind: type | tuple[type, ...], words: str) -> Callable[[object, KeyPath], Iterator[Finding]]:
-    """A check that a value is of a type."""
-
-    def check(value: object, path: KeyPath) -> Iterator[Finding]:
-        is_truth = isinstance(value, bool) and kind is not bool
-        if is_truth or not isinstance(value, kind):
-            message = f"`{path[-1]}` must be {words}, not {value!r}"
-            yield Finding("wrong_type", path, message)
-
-    return check
-
-
-def _or_none(
-    check: Callable[[object, KeyPath], Iterator[Finding]],
-) -> Callable[[object, KeyPath], Iterator[Finding]]:
-    def or_none(value: object, path: KeyPath) -> Iterator[Finding]:
-        if value is not None:
-            yield from check(value, path)
-
-    return or_none
-
-
-def _count(value: object, path: KeyPath) -> Iterator[Finding]:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        message = f"`{path[-1]}` must be a whole number, not {value!r}"
-        yield Finding("wrong_type", path, message)
-
-
-def _tags(value: object, path: KeyPath) -> Iterator[Finding]:
-    if isinstance(value, str):
-        message = "`tags` must be a list"
-        yield Finding("wrong_type", path, message, f"write [{value}]")
-    elif not isinstance(value, list):
-        yield Finding("wrong_type", path, "`tags` must be a list of texts", "write [one, another]")
-    else:
-        for index, tag in enumerate(value):
-            if not isinstance(tag, str) or not tag:
-                message = f"a tag must be a text, not {tag!r}"
-                yield Finding("wrong_type", (*path, index), message, f'write "{tag}"')
-            elif len(tag) > _MAX_TAG:
-                message = f"a tag has at most {_MAX_TAG} characters"
-                yield Finding("string_too_long", (*path, index), message)
-
-
-def _callback(value: object, path: KeyPath) -> Iterator[Finding]:
-    is_right = isinstance(value, str) or (
-        isinstance(value, dict) and (isinstance(value.get("callback"), str) or TYPE in value)
-    )
-    if not is_right and value is not None:
-        message = f"`{path[-1]}` must name one function"
-        advice = (
-            "write package.module.function, or {callback: package.module.function, argument: …}"
-        )
-        yield Finding("wrong_type", path, message, advice)
-
-
-def _anything(_value: object, _path: KeyPath) -> Iterator[Finding]:
-    """For what is looked at elsewhere."""
-    return iter(())
-
-
-_text, _truth = _a(str, "text"), _a(bool, "true or false")
-_mapping = _a(dict, "a mapping")
-
-_CHECKS: Mapping[str, Callable[[object, KeyPath], Iterator[Finding]]] = {
-    "access_control": _or_none(_mapping),
-    "catchup": _truth,
-    "concurrency": _count,
-    "dag_display_name": _text,
-    "dagrun_timeout": check_span,
-    "default_args": _mapping,
-    "description": _or_none(_text),
-    "doc_md": _or_none(_text),
-    "end_date": check_date,
-    "is_paused_upon_creation": _or_none(_truth),
-    "max_active_runs": _count,
-    "max_active_tasks": _count,
-    "on_failure_callback": _callback,
-    "on_success_callback": _callback,
-    "params": _or_none(_mapping),
-    "render_template_as_native_obj": _truth,
-    "schedule": check_schedule,
-    "start_date": check_date,
-    "tags": _tags,
-    "task_groups": _anything,
-    "tasks": _anything,
-    "template_searchpath": _or_none(_a((str, list), "a folder or a list of folders")),
-    "timezone": check_timezone,
-    "user_defined_macros": _or_none(_mapping),
-    "vars": _anything,
-}
-"""The keys of a DAG that dag-factory hands on, and what is looked at in each."""
-
-DAG_KEYS = frozenset(_CHECKS)
