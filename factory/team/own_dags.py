@@ -11,14 +11,11 @@ from typing import Any
 from factory.base.findings import Finding, KeyPath
 from factory.base.texts import closest, one_of
 from factory.team.own_entries import mappings_of
-from factory.team.own_keys import BY_FILE, CALLBACKS, DAG_KEYS, IGNORED, OF_TASKS, check_callback
+from factory.team.own_keys import BY_FILE, DAG_KEYS, DEFAULT_ARGS, IGNORED, TASK_OPTIONS
 from factory.team.own_schedules import (
     RELATIVE,
     TIMEDELTA,
-    check_date,
     check_period,
-    check_span,
-    check_timezone,
 )
 from factory.team.own_tasks import check_tasks
 
@@ -61,7 +58,7 @@ def doubts_of_dags(dags: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
 def _check_dag(dag: Mapping[str, Any]) -> Iterator[Finding]:
     for key, value in dag.items():
         if key in DAG_KEYS:
-            yield from DAG_KEYS[key](value, (key,))
+            yield from DAG_KEYS[key].form.check(value, (key,))
         elif key not in IGNORED and key not in BY_FILE:
             yield _unknown(key)
     yield from check_period(dag)
@@ -78,15 +75,14 @@ def _unknown(key: str) -> Finding:
         message = f"`{key}` changes nothing: dag-factory does not hand it on to Airflow"
         return Finding("unknown_key", (key,), message, "leave it out", on_key=True)
     advice = _INSTEAD.get(key)
-    if advice is None and key in OF_TASKS:
+    if advice is None and key in TASK_OPTIONS:
         advice = "it belongs to tasks: write it below `default_args`"
     if advice is None:
-        known = [one for one in DAG_KEYS if one not in BY_FILE]
-        near, of_tasks = closest(key, known), closest(key, OF_TASKS, likeness=0.8)
+        near, of_tasks = closest(key, DAG_KEYS), closest(key, TASK_OPTIONS, likeness=0.8)
         if near is None and of_tasks is not None:
             advice = f"did you mean `{of_tasks}`? It belongs below `default_args`"
         else:
-            advice = f"did you mean `{near}`?" if near else f"a DAG has {one_of(sorted(known))}"
+            advice = f"did you mean `{near}`?" if near else f"a DAG has {one_of(sorted(DAG_KEYS))}"
     return Finding("unknown_key", (key,), f"a DAG has no key `{key}`", advice, on_key=True)
 
 
@@ -105,21 +101,13 @@ def _options(dag: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Mapping[str, Any
 
 def _check_options(options: Mapping[str, Any], path: KeyPath) -> Iterator[Finding]:
     """What tasks have in common, wherever it is written."""
+    known = DEFAULT_ARGS if path[-1] == "default_args" else TASK_OPTIONS
     for key, value in options.items():
-        if key in ("retry_delay", "max_retry_delay"):
-            yield from check_span(value, (*path, key), or_seconds=True)
-        elif key == "execution_timeout":
-            yield from check_span(value, (*path, key))
-        elif key in CALLBACKS:
-            yield from check_callback(value, (*path, key))
+        if key in known:
+            yield from known[key].form.check(value, (*path, key))
     if path[0] == "tasks":
         yield from _check_dates_of_task(options, path)
     if path[-1] == "default_args":
-        for key in ("start_date", "end_date"):
-            if key in options:
-                yield from check_date(options[key], (*path, key))
-        if "timezone" in options:
-            yield from check_timezone(options["timezone"], (*path, "timezone"))
         yield from (one.below(path) for one in check_period(options))
 
 

@@ -11,30 +11,13 @@ from typing import Any
 from factory.base.findings import Finding, KeyPath
 from factory.base.texts import closest, did_you_mean, one_of
 from factory.team.own_entries import Entry, entries, parent_of
+from factory.team.own_keys import GROUP_KEYS
 from factory.team.own_results import Results
 
 _TASK_NAME = re.compile(r"[\w.-]{1,250}")
 _GROUP_NAME = re.compile(r"[\w-]{1,200}")
 _MOST_WAITS = 20_000
 """A DAG in which more tasks wait for each other is not searched for circles here."""
-
-
-_GROUP_KEYS = (
-    *("add_suffix_on_collision", "default_args", "dependencies", "doc_md", "group_display_name"),
-    *("parent_group_name", "prefix_group_id", "tooltip", "ui_color", "ui_fgcolor"),
-)
-
-_TEXT, _TRUTH = (str, "text"), (bool, "true or false")
-_TYPES_OF_GROUP: Mapping[str, tuple[type, str]] = {
-    "add_suffix_on_collision": _TRUTH,
-    "doc_md": _TEXT,
-    "group_display_name": _TEXT,
-    "prefix_group_id": _TRUTH,
-    "tooltip": _TEXT,
-    "ui_color": _TEXT,
-    "ui_fgcolor": _TEXT,
-}
-"""What stands at keys of a group: Airflow stores anything there, and cannot read all of it back."""
 
 
 def check_tasks(dag: Mapping[str, Any]) -> Iterator[Finding]:
@@ -211,22 +194,15 @@ class _Dag:
     def _check_group(self, group: Entry) -> Iterator[Finding]:
         for key in group.written:
             is_name = key == "group_name" and isinstance(group.path[-1], int)
-            if key not in _GROUP_KEYS and not is_name:
-                known = [*_GROUP_KEYS, "group_name"]
-                advice = did_you_mean(key, known, f"it has {one_of(_GROUP_KEYS)}")
+            if key not in GROUP_KEYS and not is_name:
+                known = [*GROUP_KEYS, "group_name"]
+                advice = did_you_mean(key, known, f"it has {one_of(GROUP_KEYS)}")
                 if key in ("tasks", "task_group_name"):
                     advice = "a task says of which group it is: `task_group_name: name`"
                 message = f"a task group has no key `{key}`"
                 yield Finding("unknown_key", (*group.path, key), message, advice, on_key=True)
-            elif key in _TYPES_OF_GROUP and (value := group.written[key]) is not None:
-                kind, words = _TYPES_OF_GROUP[key]
-                if not isinstance(value, kind):
-                    message = f"`{key}` must be {words}, not {value!r}"
-                    yield Finding("wrong_type", (*group.path, key), message)
-        arguments = group.written.get("default_args", {})
-        if not isinstance(arguments, dict):
-            at = (*group.path, "default_args")
-            yield Finding("wrong_type", at, "`default_args` must be a mapping")
+            elif key in GROUP_KEYS:
+                yield from GROUP_KEYS[key].form.check(group.written[key], (*group.path, key))
 
     def _check_dependencies(self, entry: Entry) -> Iterator[Finding]:
         value = entry.written.get("dependencies")

@@ -5,6 +5,7 @@ from typing import Any
 
 from factory.kinds import json_schema
 from factory.team.overlays import OVERLAYS
+from factory.team.own_schema import DAG, own_sections
 from factory.team.reader import PlatformFile
 from factory.team.team import PlatformConfig, TeamConfig
 
@@ -31,6 +32,8 @@ def team_schema(platform: PlatformFile) -> Schema:
     schema = json_schema(TeamConfig, platform.config.plugins)
     for key in ("datasets", "models"):
         _lay_over(schema["$defs"][_LAID_UNDER[key]], getattr(platform.config, key))
+    schema["$defs"] |= own_sections()
+    schema["properties"]["dags"]["additionalProperties"] = _reference(DAG)
     return _finished(schema, "Team file")
 
 

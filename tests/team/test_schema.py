@@ -11,9 +11,12 @@ import jsonschema
 import pytest
 import yaml
 
+from factory.team.own_dags import check_own_dags
+from factory.team.own_keys import BY_FILE, DAG_KEYS, GROUP_KEYS, IGNORED, TASK_OPTIONS
 from factory.team.reader import read_platform
 from factory.team.schema import defaults_schema, team_schema
 from factory.team.team import PlatformConfig, TeamConfig
+from tests.airflow.random_dags import RandomDags
 from tests.team.test_codes import DEFAULTS, EXAMPLES, MODELS, completed
 from tests.test_docs import blocks, platform_blocks
 
@@ -101,6 +104,42 @@ def test_examples_are_right(schema):
             found = schema().evolve(schema={**written, "$defs": whole["$defs"]})
             assert found.is_valid(example), f"{at}: {name}: {example!r}"
     assert given > 200
+
+
+def test_every_key_of_a_dag_that_is_checked_stands_in_the_schema():
+    sections = teams().schema["$defs"]
+    assert sections["OwnDag"]["properties"].keys() == {*DAG_KEYS, *IGNORED, *BY_FILE}
+    assert sections["OwnTask"]["properties"].keys() >= {"operator", "decorator", *TASK_OPTIONS}
+    assert sections["OwnTaskGroup"]["properties"].keys() == {*GROUP_KEYS, "group_name"}
+
+
+def test_dag_that_is_right_by_itself_fits_the_schema():
+    dags, right = RandomDags(5), 0
+    schema = teams()
+    dag_schema = schema.evolve(schema={"$ref": "#/$defs/OwnDag", "$defs": schema.schema["$defs"]})
+    for _ in range(300):
+        dag = dags.right()
+        for one in (dag, dags.mutated(dag)):
+            if not any(check_own_dags({"tidy": one})):
+                right += 1
+                dag_schema.validate(json.loads(json.dumps(one, default=str)))
+    assert right > 350
+
+
+@pytest.mark.parametrize(
+    "dag",
+    [
+        "{schedul: '@daily'}",
+        "{catchup: 'false'}",
+        "{tasks: {sweep: {dependencies: polish}}}",
+        "{tasks: [{operator: a.B}]}",
+        "{task_groups: {tools: {tooltp: What cleans}}}",
+        "{default_args: {retry_delay: 5 minutes}}",
+    ],
+)
+def test_mistake_in_a_dag_does_not_fit_the_schema(dag):
+    for start in ("dags: {tidy: ", "environments: {prod: {dags: {tidy: "):
+        assert not teams().is_valid(loaded(f"{TEAM}{start}{dag}{'}' * start.count('{')}"))
 
 
 def test_key_of_a_kind_says_what_the_kind_is():
