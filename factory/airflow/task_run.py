@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from factory.base.errors import TerminalError
 from factory.base.workspace import workspace_path
 from factory.documents.dag import Shared
-from factory.team.environment import project_folder
+from factory.team.environment import active_environment, configs_folder, project_folder
 
 SectionType = TypeVar("SectionType")
 
@@ -77,6 +77,13 @@ class TaskRun:
     def dataset(self) -> str:
         """The dataset that the DAG publishes, `team.dataset`."""
         return str(self._fact("dataset"))
+
+    def readers(self) -> tuple[str, ...]:
+        """The datasets and models, of all teams, that read the dataset; reads every team's file."""
+        from factory.catalog import readers_of
+
+        configs = configs_folder(Path(self._context["dag"].fileloc))
+        return readers_of(configs, self.dataset, active_environment())
 
     @property
     def model_name(self) -> str:

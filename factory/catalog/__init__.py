@@ -3,6 +3,14 @@
 from factory.catalog.checking import check_project
 from factory.catalog.contract_questions import questions_of_one
 from factory.catalog.linking import Catalog
-from factory.catalog.project import Project, read_all, read_one
+from factory.catalog.project import Project, read_all, read_one, readers_of
 
-__all__ = ["Catalog", "Project", "check_project", "questions_of_one", "read_all", "read_one"]
+__all__ = [
+    "Catalog",
+    "Project",
+    "check_project",
+    "questions_of_one",
+    "read_all",
+    "read_one",
+    "readers_of",
+]

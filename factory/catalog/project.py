@@ -64,6 +64,18 @@ def read_all(
     return Project(platform.config, healthy, catalog, tuple(in_order(problems)))
 
 
+def readers_of(configs: Path, dataset: str, environment: str | None) -> tuple[str, ...]:
+    """The datasets and models that read a dataset, by full name: of all teams whose files can be read.
+
+    Args:
+        configs: The folder with the team files.
+        dataset: The full name, `team.dataset`.
+        environment: Whose overlays apply; None for no overlays.
+    """
+    found = read_all(configs, environment).catalog.consumers.get(dataset, ())
+    return tuple(dict.fromkeys(one.full_name for one in found if one.role == "reads"))
+
+
 def read_one(
     configs: Path, team: str, environment: str | None
 ) -> tuple[PlatformConfig, TeamFile] | None:

@@ -161,8 +161,6 @@ class Shared:
     """The promised columns of the dataset, name to type."""
     write: Mapping[str, Any] | None = None
     """How the dataset's new rows meet the published ones: its section `write`."""
-    readers: tuple[str, ...] = ()
-    """Who reads the dataset, for the error when its columns change."""
     section: Mapping[str, Any] | None = None
     """The model's section, with the text of SQL files in place of their paths."""
     monitor: Mapping[str, Any] | None = None
@@ -184,7 +182,7 @@ class Shared:
         """The facts that `as_data` wrote."""
         lists = {
             name: tuple(data[name])
-            for name in ("reads", "readers", "data_folders", "internal_hosts")
+            for name in ("reads", "data_folders", "internal_hosts")
             if name in data
         }
         return cls(**{**data, **lists})

@@ -10,7 +10,6 @@ from factory.documents.installation import Installation
 from factory.documents.resources import with_resources
 from factory.documents.schedules import assets, schedule
 from factory.documents.team_dag import dump, notify, team_dag, transforms, with_workspace
-from factory.team.references import references
 from factory.team.team import TeamConfig
 
 
@@ -38,7 +37,6 @@ def dataset_document(team: TeamConfig, name: str, installation: Installation) ->
             reads=reads,
             columns=dataset.columns,
             write=dump(dataset.write),
-            readers=_readers(team, name, dataset),
         ),
         tasks=with_workspace(tasks, installation),
     )
@@ -77,19 +75,6 @@ def _tasks(
     told = notify("on_dataset", team, dataset)
     then("publish", outlets=assets((full_name,), installation), options=told)
     return tuple(made)
-
-
-def _readers(team: TeamConfig, name: str, dataset: Dataset) -> tuple[str, ...]:
-    """Who reads the dataset, as far as the team's own file tells."""
-    full_name = f"{team.team}.{name}"
-    own = [
-        one.full_name
-        for one in references(team)
-        if one.dataset == full_name and one.role == "reads"
-    ]
-    shared = "every team" if dataset.share_with == "*" else ""
-    others = [shared] if shared else [f"team {other}" for other in dataset.share_with]
-    return tuple(dict.fromkeys((*own, *others)))
 
 
 def _without_statements(load: Load) -> dict[str, Any]:

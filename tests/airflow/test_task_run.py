@@ -17,6 +17,7 @@ from factory.airflow.task_run import TaskRun
 from factory.base.errors import TerminalError
 from factory.documents.dag import Shared
 from factory.lake.snapshot import Snapshot
+from tests.team.folder import make_folder
 
 SECTION = {
     "task": "regression",
@@ -170,3 +171,18 @@ def test_params_of_a_run_reach_its_tasks_all_the_same(conf):
     for task in operators(of):
         params = process_params(of, task, conf, suppress_exception=False)
         assert params == {"versions": conf["versions"] if conf else None}
+
+
+def test_readers_are_those_of_all_teams(tmp_path, monkeypatch):
+    folder = make_folder(tmp_path)
+    start = "version: 1\nteam: {0}\nowner: {0}@example.org\ndatasets:\n"
+    read = "{source: {type: dataset, dataset: sea.catches}}"
+    catches = "  catches: {source: {type: csv, path: data/a.csv}, share_with: '*'}\n"
+    folder.write("sea", f"{start.format('sea')}{catches}  landings: {read}\n")
+    folder.write("office", f"{start.format('office')}  report: {read}\n")
+    folder.write("broken", "version: 2\n")
+    monkeypatch.setenv("FACTORY_CONFIGS", str(folder.configs))
+    of = dag()
+    shared = Shared(storage="s3://lake", workspace="/scratch", dataset="sea.catches")
+    run = TaskRun(shared.as_data(), None, context(of))
+    assert run.readers() == ("office.report", "sea.landings")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.catalog import check_project, read_all
+from factory.catalog import check_project, read_all, readers_of
 from tests.catalog.test_catalog import brief, datasets, model, shown, team
 from tests.team.folder import Folder, make_folder
 
@@ -40,6 +40,8 @@ def test_a_chain_of_teams_over_predictions_is_linked(folder: Folder) -> None:
     )
     users = project.catalog.consumers["lab.weight_predictions"]
     assert {user.full_name for user in users} == {"office.report", "office.quota"}
+    read_by = readers_of(folder.configs, "lab.weight_predictions", None)
+    assert read_by == ("office.report", "office.quota")
     makers = project.catalog.consumers["sea.catches"]
     assert {user.full_name for user in makers} == {"lab.weight", "lab.weight_predictions"}
 

@@ -200,5 +200,3 @@ datasets:
     assert [asset["name"] for asset in check["inlets"]] == ["sea.ports"]
     assert landings["default_args"]["shared"]["reads"] == ["sea.ports"]
     assert landings.get("schedule") is None
-    readers = documents["sea.ports"]["default_args"]["shared"]["readers"]
-    assert readers == ["sea.landings", "every team"]

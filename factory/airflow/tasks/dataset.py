@@ -104,7 +104,7 @@ def check(*, run: TaskRun, checks: list[dict[str, Any]]) -> dict[str, Any]:
         lake=run.lake,
         dataset=run.dataset,
         evolve=_evolution(run),
-        readers=run.shared.readers,
+        readers=run.readers,
         versions=run.versions,
     )
     return {"report": report.as_json()}

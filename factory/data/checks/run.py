@@ -1,7 +1,7 @@
 """Whether a dataset's rows may be published."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -39,7 +39,7 @@ def check(
     dataset: str,
     now: datetime | None = None,
     evolve: Evolve | None = None,
-    readers: Sequence[str] = (),
+    readers: Callable[[], Sequence[str]] = tuple,
     versions: Mapping[str, int] = MappingProxyType({}),
 ) -> CheckReport:
     """Check the dataset as it will be once the rows are published.
@@ -58,7 +58,7 @@ def check(
         dataset: The full name, `team.dataset`.
         now: The time that freshness is measured from; the present by default.
         evolve: What may differ from the newest snapshot's columns: see `Write.evolution`.
-        readers: Who reads the dataset, for the error.
+        readers: Says who reads the dataset; asked for the error alone.
         versions: The version of every other dataset that checks may read.
 
     Raises:
@@ -108,7 +108,7 @@ class _Contract:
     published: Snapshot | None
     write: Write
     evolve: Evolve | None
-    readers: Sequence[str]
+    readers: Callable[[], Sequence[str]]
 
     def create_result(self, connection: DuckDBPyConnection) -> CheckResult | None:
         """Make the view `result`; new rows that do not fit the published ones are checked alone."""
@@ -150,7 +150,8 @@ class _Contract:
             )
         else:
             advice += ", or publish once with `write: {mode: replace}` to change the form"
-        readers = f" It is read by {one_of(self.readers)}." if self.readers else ""
+        named = self.readers()
+        readers = f" It is read by {one_of(named)}." if named else ""
         version = self.published.version
         return CheckResult(
             "write",

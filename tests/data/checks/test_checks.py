@@ -349,13 +349,14 @@ def test_report_survives_the_way_through_json_without_its_samples(run):
 def test_last_snapshot_is_the_contract_of_rows_that_replace_it(failing, tmp_path):
     publish(tmp_path, "select '02139' as zip, 1::bigint as n, 2 as gone")
     query = "select 12139::bigint as zip, 1.5::double as n, 3 as extra"
-    report = failing(query=query, evolve="add", readers=["marine.species", "team ops"])
+    readers = ("marine.species", "ops.report")
+    report = failing(query=query, evolve="add", readers=lambda: readers)
     [message] = [result.message for result in report.failures]
     assert "zip is BIGINT, published as VARCHAR" in message
     assert "n is DOUBLE, published as BIGINT" in message
     assert "gone is missing" in message
     assert "extra is new" not in message
-    assert "read by marine.species, team ops" in message
+    assert "read by marine.species, ops.report" in message
     assert "`change_columns`" in message
 
 
