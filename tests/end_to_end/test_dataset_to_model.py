@@ -6,10 +6,12 @@ The tests build on each other, as days in the life of one installation do.
 import json
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
+from factory.base.workspace import OWNER, workspace_path
 from factory.runtime.airflow_records import AssetEvent, DagRun
 from tests.harness.airflow import Installation
 from tests.harness.project import flowers
@@ -58,6 +60,10 @@ class Lab(Installation):
         for column, (row, value) in changes.items():
             frame.loc[row, column] = value
         frame.to_csv(self.project / "data" / "catches.csv", index=False)
+
+    def workspace_of(self, run: DagRun) -> Path:
+        """The scratch folder of a run, whether or not it is there."""
+        return workspace_path(self.project / ".factory" / "workspace", run.dag_id, run.dag_run_id)
 
     def produced(self) -> list[AssetEvent]:
         """Everything that the producer has emitted."""
@@ -131,13 +137,8 @@ def test_winner_is_registered_with_its_data_and_can_be_loaded(lab: Lab, first: C
 
 
 def test_workspaces_are_gone_when_runs_have_ended(lab: Lab, first: Chain):
-    left = [
-        path
-        for dag_id in (PRODUCER, CONSUMER)
-        for path in (lab.project / ".factory/workspace" / dag_id).rglob("*")
-        if path.is_file()
-    ]
-    assert left == []
+    folders = [lab.workspace_of(run) for run in (first.producer, first.training)]
+    assert [folder for folder in folders if folder.exists()] == []
 
 
 def test_lineage_events_name_the_dataset_and_the_version(lab: Lab, first: Chain):
@@ -234,3 +235,36 @@ def test_broken_team_takes_nothing_away_and_shows_its_line(lab: Lab, second: Cha
     finally:
         broken.unlink()
     airflow.wait_until(lambda: not airflow.import_errors(), "no import error", seconds=90)
+
+
+@pytest.fixture(scope="module")
+def restored(lab: Lab, second: Chain) -> tuple[AssetEvent, DagRun]:
+    """The event of a restored version, and the training run that it started, not yet at its end."""
+    url = lab.runtime.ports.airflow_url
+    done = lab.factory("restore", PRODUCER, "--to", "0", "--airflow-url", url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    event = lab.produced()[-1]
+    return event, lab.begun_by(event, CONSUMER)
+
+
+def test_workspaces_of_runs_at_work_are_not_leftovers(lab: Lab, restored):
+    _, training = restored
+    owner = lab.workspace_of(training) / OWNER
+    lab.airflow.wait_until(owner.exists, "a workspace of the training", seconds=90)
+    left = lab.workspace_of(training.model_copy(update={"dag_run_id": "killed"})) / OWNER
+    left.parent.mkdir()
+    left.write_text(json.dumps(json.loads(owner.read_text()) | {"run_id": "killed"}))
+
+    url = lab.runtime.ports.airflow_url
+    would = lab.factory("clean", "--dry-run", "--older-than", "0s", "--airflow-url", url)
+    assert would.returncode == 0, would.stdout + would.stderr
+    assert f"workspace of {CONSUMER} killed" in would.stdout
+    assert training.dag_run_id not in would.stdout
+
+
+def test_event_of_a_restored_version_trains_on_it(lab: Lab, first: Chain, restored):
+    event, training = restored
+    assert (event.extra["rows"], event.extra["restored"]) == (150, 0)
+    assert event.extra["content_hash"] == first.event.extra["content_hash"]
+    assert lab.end_of(training).state == "success"
+    assert lab.result(training, "register")["snapshots"] == {PRODUCER: event.extra["version"]}
