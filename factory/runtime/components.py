@@ -53,7 +53,7 @@ def command(component: str, ports: Ports) -> list[str]:
         SERVING: ["factory", "serve", "--host", HOST, "--port", str(ports.serving)],
         "api-server": ["airflow", "api-server"],
         "scheduler": ["factory.runtime.scheduler", "--skip-serve-logs"],
-        "dag-processor": ["airflow", "dag-processor"],
+        "dag-processor": ["factory.airflow.dag_processor"],
         "triggerer": ["airflow", "triggerer", "--skip-serve-logs"],
     }
     return [*python, *modules[component]]

@@ -58,8 +58,9 @@ def _preferences(cores: int) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
-        # A changed team file shows within seconds; parsing one costs milliseconds.
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+        # A changed team file is parsed at once (see factory/airflow/dag_processor.py). What nobody has changed
+        # is parsed again only so that DAGs that are gone are noticed.
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         # Tasks wait for a server that is started again, and do not wait longer than they must.
