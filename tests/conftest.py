@@ -37,6 +37,7 @@ TESTS = Path(__file__).parent
 WITHOUT = missing_extras()
 
 _SECONDS_END_TO_END = 900
+_SECONDS_FAST = 120
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -101,8 +102,10 @@ def _mark(test: pytest.Item, path: PurePosixPath) -> None:
         test.add_marker(pytest.mark.skip(reason="needs the extras: make install-extras"))
     if path.parts[0] == "end_to_end":
         test.add_marker("end_to_end")
-    if test.get_closest_marker("end_to_end") and not test.get_closest_marker("timeout"):
-        test.add_marker(pytest.mark.timeout(_SECONDS_END_TO_END))
+    limits = {"end_to_end": _SECONDS_END_TO_END, "fast": _SECONDS_FAST}
+    limit = next((limits[mark] for mark in limits if test.get_closest_marker(mark)), None)
+    if limit and not test.get_closest_marker("timeout"):
+        test.add_marker(pytest.mark.timeout(limit))
 
 
 def _weight(test: pytest.Item) -> int:

@@ -298,6 +298,7 @@ def test_shipped_project_has_no_problems() -> None:
     assert check_project(Path(__file__).parents[2] / "configs") == []
 
 
+@pytest.mark.slow
 def test_the_second_round_starts_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

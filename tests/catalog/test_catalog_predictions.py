@@ -208,6 +208,7 @@ def test_model_or_predictions_that_start_themselves(folder: Folder) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_problems_are_found_in_every_environment(folder: Folder) -> None:
     overlay = "environments: {prod: {models: {weight: {predict: {input: nothing}}}}}\n"
     extra = predict("input: penguins")

@@ -14,13 +14,7 @@ from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
 from tests.harness.memory import REPOSITORY
 
-SIZES = pytest.mark.parametrize(
-    ("millions", "megabytes"),
-    [
-        pytest.param(2, 1024, marks=pytest.mark.slow),
-        pytest.param(10, 2048, marks=pytest.mark.nightly),
-    ],
-)
+LARGE = pytest.param(10, 2048, marks=pytest.mark.nightly)
 """Millions of rows, and the memory that they may take."""
 
 PRODUCE = """
@@ -99,7 +93,9 @@ print(json.dumps({
 """
 
 
-@SIZES
+@pytest.mark.parametrize(
+    ("millions", "megabytes"), [pytest.param(2, 1024, marks=pytest.mark.slow), LARGE]
+)
 def test_rows_pass_within_bounded_memory(tmp_path, capsys, millions, megabytes):
     rows = millions * 1_000_000
     duckdb.sql(f"copy ({_rows(0, rows)}) to '{tmp_path}/all.csv'")
@@ -108,7 +104,7 @@ def test_rows_pass_within_bounded_memory(tmp_path, capsys, millions, megabytes):
     assert figures["peak_mb"] < megabytes
 
 
-@SIZES
+@pytest.mark.parametrize(("millions", "megabytes"), [LARGE])
 def test_rows_merge_within_bounded_memory(tmp_path, capsys, millions, megabytes):
     rows = millions * 1_000_000
     lake = lake_in(tmp_path)

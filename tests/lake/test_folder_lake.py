@@ -28,7 +28,7 @@ def test_storage_that_deltas_library_breaks_on_is_refused(tmp_path):
         lake_in(tmp_path / "data[1]")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_killed_publisher_leaves_the_earlier_snapshot_newest(publish):
     first = publish(TWO_ROWS).snapshot
     big = rows_of(

@@ -59,10 +59,8 @@ def peak(rows: int, folder: Path) -> int:
     return megabytes
 
 
-@pytest.mark.parametrize(
-    "millions",
-    [pytest.param(3, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.nightly)],
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("millions", [3, 8])
 def test_memory_does_not_grow_with_the_rows(tmp_path, millions):
     # A row group of a million rows, and what the libraries take, is in either; the rest are 72 MB a million.
     many = peak(millions * 1_000_000, tmp_path / "many")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +13,7 @@ from factory.models import registry, switching
 from factory.models.gate import gate, keep, promote
 from factory.models.gate_decision import ApprovalAnswer, GateDecision
 from factory.models.promotion import Promotion
+from factory.training import plots
 from tests.training.models import diabetes, model, one_trial, penguins, regression
 from tests.training.training import Training
 
@@ -75,6 +77,14 @@ class Life:
     @property
     def tags(self) -> dict[str, str]:
         return registry.version(self.name, self.version.version, tracking=self.tracking).tags
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_plots() -> Iterator[None]:
+    """Plots take a fifth of a training's time, and the gate looks at none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "save_test_plots", lambda *_: [])
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -157,7 +157,12 @@ def contenders(mlflow_server) -> Iterator[list[Connection]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "calls", [("promote", "promote"), ("promote", "rollback"), ("rollback", "rollback")]
+    "calls",
+    [
+        ("promote", "rollback"),
+        pytest.param(("promote", "promote"), marks=pytest.mark.nightly),
+        pytest.param(("rollback", "rollback"), marks=pytest.mark.nightly),
+    ],
 )
 def test_of_two_processes_at_once_exactly_one_changes_the_champion(chosen, contenders, calls):
     name, tracking = chosen

@@ -80,6 +80,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     found.supervisor.stop()
     end(members(tmp_path), grace=0)
     for component in found.components.values():
+        component.process.kill()  # a process that has just begun shows no mark yet
         component.process.wait()
     end(members(tmp_path), grace=0)  # what it has started in its last moment
 

@@ -125,6 +125,7 @@ def test_what_depends_on_the_rows_is_left_to_the_rows(path, params):
     assert found(path, **params) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "task"), KINDS)
 def test_no_estimator_of_scikit_learn_is_refused_with_its_own_defaults(kind, task):
     refused = {}

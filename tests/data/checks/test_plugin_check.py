@@ -14,7 +14,7 @@ CODE = '''
 from typing import Literal
 
 from factory.base.section import Text
-from factory.data.checks.check import Check, CheckedRows, Finding
+from factory.data.checks.check import Check, CheckedRows, CheckFinding
 
 
 class Even(Check):
@@ -34,9 +34,9 @@ class Sum(Check):
     column: Text
     total: int
 
-    def find(self, rows: CheckedRows) -> Finding:
+    def find(self, rows: CheckedRows) -> CheckFinding:
         [(found,)] = rows.result.aggregate(f'sum("{self.column}")').fetchall()
-        return Finding() if found == self.total else Finding(f"the sum is {found}")
+        return CheckFinding() if found == self.total else CheckFinding(f"the sum is {found}")
 '''
 
 

@@ -252,7 +252,7 @@ print(json.dumps((peak_kilobytes() - before) / 1024))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_memory_of_a_split_does_not_grow_with_images(tmp_path):
     lake = lake_in(tmp_path)
     noise = os.urandom(3 * 500 * 500)

@@ -36,7 +36,7 @@ def types(found) -> dict[str, str]:
     [
         ("rows.json", json.dumps(ROWS)),
         ("rows.jsonl", "\n".join(map(json.dumps, ROWS))),
-        ("rows.jsonl.gz", gzip.compress("\n".join(map(json.dumps, ROWS)).encode())),
+        ("rows.jsonl.gz", gzip.compress("\n".join(map(json.dumps, ROWS)).encode(), mtime=0)),
         ("rows", json.dumps(ROWS)),
     ],
 )

@@ -301,7 +301,7 @@ print(json.dumps([rows.rows, (peak_kilobytes() - before) / 1024]))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_memory_stays_flat_over_many_images(tmp_path):
     noise = os.urandom(3 * 200 * 200)
     used = {}
