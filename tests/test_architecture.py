@@ -4,6 +4,7 @@ import ast
 import graphlib
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,10 @@ def imports(file: Path) -> set[str]:
     return found
 
 
-IMPORTS = {file: imports(file) for file in sorted(PACKAGE.rglob("*.py"))}
+@cache
+def all_imports() -> dict[Path, set[str]]:
+    """What each file of the package imports."""
+    return {file: imports(file) for file in sorted(PACKAGE.rglob("*.py"))}
 
 
 def is_below(name: str, package: str) -> bool:
@@ -64,7 +68,7 @@ def importers(package: str) -> set[str]:
     """The files that import a package, or anything in it."""
     return {
         str(file.relative_to(PACKAGE))
-        for file, names in IMPORTS.items()
+        for file, names in all_imports().items()
         if any(is_below(name, package) for name in names)
     }
 
@@ -78,7 +82,7 @@ def test_every_room_has_its_floor():
 def test_room_imports_nothing_above_it(room):
     wrong = {
         f"{file.relative_to(PACKAGE)} imports {name}"
-        for file, names in IMPORTS.items()
+        for file, names in all_imports().items()
         if file.is_relative_to(PACKAGE / room)
         for name in names
         for forbidden in FORBIDDEN[room]
@@ -92,7 +96,7 @@ def test_base_imports_no_other_room():
     outside = {
         f"{name} imports {imported}"
         for name in files
-        for imported in IMPORTS[PACKAGE / name]
+        for imported in all_imports()[PACKAGE / name]
         if is_below(imported, "factory") and not is_below(imported, "factory.base")
     }
     assert outside - {f"{name} imports factory" for name in files} == set()
@@ -114,9 +118,11 @@ def test_dag_factory_is_imported_in_build_and_decorators_only():
 
 
 def test_no_modules_import_each_other_in_a_circle():
-    modules = {module_of(file): file for file in IMPORTS}
+    modules = {module_of(file): file for file in all_imports()}
     graph = {
-        module: {name for name in IMPORTS[file] if name in modules and not is_below(module, name)}
+        module: {
+            name for name in all_imports()[file] if name in modules and not is_below(module, name)
+        }
         for module, file in modules.items()
     }
     try:
