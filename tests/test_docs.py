@@ -74,6 +74,7 @@ def test_yaml_block_is_a_valid_team_file(block, tmp_path):
     assert team in found.teams
 
 
+@pytest.mark.slow
 def test_estimators_and_functions_of_yaml_blocks_are_as_they_are_written(tmp_path):
     teams = []
     for number, block in enumerate(blocks()):

@@ -127,6 +127,7 @@ def test_error_on_a_late_row_is_explained_and_leaves_no_file(tmp_path):
     assert not list(tmp_path.glob("result*"))
 
 
+@pytest.mark.slow
 def test_sorts_larger_than_memory_spill_into_the_workspace(tmp_path, monkeypatch):
     monkeypatch.setenv(engine.MEMORY_LIMIT, "60MB")
     query = (

@@ -126,7 +126,6 @@ print(load_folder(Path(sys.argv[1]), ServingLimits()).version.model)
 """
 
 
-@pytest.mark.extras
 def test_what_the_image_installs_is_enough_to_serve(model_folder):
     done = subprocess.run(
         [sys.executable, "-c", ONLY, str(model_folder)], capture_output=True, text=True, check=False

@@ -18,5 +18,5 @@ def test_every_built_in_metric_is_for_a_known_task(kind):
 
 
 def test_predictions_of_classes_have_a_probability_and_those_of_numbers_none():
-    assert TASKS["classification"].prediction_columns == ("prediction", "probability")
-    assert TASKS["regression"].prediction_columns == ("prediction",)
+    assert TASKS["classification"].prediction_columns.keys() == {"prediction", "probability"}
+    assert TASKS["regression"].prediction_columns.keys() == {"prediction"}
