@@ -62,10 +62,11 @@ test-extras: install-extras ## Run the tests of the extras: fastai, AWS, Kuberne
 test-pets: install-extras ## Run the tests that train on real photos, on this machine and against stand-ins of AWS
 	$(BIN)/python -m pytest -m pets
 
-test-lowest: install ## Run test-fast with the lowest versions of the direct dependencies that pyproject.toml allows
+test-lowest: install ## Run test-fast, and what reads files and builds DAGs, with the lowest versions of the direct dependencies that pyproject.toml allows
 	@test -x $(LOWEST)/python || $(PYTHON) -m venv $(dir $(LOWEST))
 	$(BIN)/uv pip install --quiet --python $(LOWEST)/python --resolution lowest-direct --editable '.[examples,notify,dev]'
 	$(subst $(BIN),$(LOWEST),$(PYTEST)) -m fast
+	$(subst $(BIN),$(LOWEST),$(PYTEST)) -m core tests/data/sources tests/airflow
 
 test-nightly: install-extras ## Run the long tests of what other tests state at another level
 	$(PYTEST) -m nightly
