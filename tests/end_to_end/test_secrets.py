@@ -233,7 +233,7 @@ def test_commands_print_no_secret(spied: Spied, looked_for):
 
 
 def test_no_process_has_a_secret_in_its_command_line(spied: Spied, looked_for):
-    assert any(b"dag-processor" in line for line in spied.command_lines)
+    assert any(b"dag_processor" in line for line in spied.command_lines)
     assert [hit for line in spied.command_lines for hit in hits("argv", line, looked_for)] == []
 
 
