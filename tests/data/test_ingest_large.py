@@ -14,7 +14,7 @@ from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
 from tests.harness.memory import REPOSITORY
 
-LARGE = pytest.param(10, 2048, marks=pytest.mark.nightly)
+SIZES = [(2, 1024), (10, 2048)]
 """Millions of rows, and the memory that they may take."""
 
 PRODUCE = """
@@ -93,9 +93,8 @@ print(json.dumps({
 """
 
 
-@pytest.mark.parametrize(
-    ("millions", "megabytes"), [pytest.param(2, 1024, marks=pytest.mark.slow), LARGE]
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize(("millions", "megabytes"), SIZES)
 def test_rows_pass_within_bounded_memory(tmp_path, capsys, millions, megabytes):
     rows = millions * 1_000_000
     duckdb.sql(f"copy ({_rows(0, rows)}) to '{tmp_path}/all.csv'")
@@ -104,7 +103,8 @@ def test_rows_pass_within_bounded_memory(tmp_path, capsys, millions, megabytes):
     assert figures["peak_mb"] < megabytes
 
 
-@pytest.mark.parametrize(("millions", "megabytes"), [LARGE])
+@pytest.mark.nightly
+@pytest.mark.parametrize(("millions", "megabytes"), SIZES)
 def test_rows_merge_within_bounded_memory(tmp_path, capsys, millions, megabytes):
     rows = millions * 1_000_000
     lake = lake_in(tmp_path)

@@ -57,6 +57,8 @@ OF_FILES = {
     "end_to_end/test_deployment.py": "extras",
     "end_to_end/test_s3.py": "extras",
     # Not for a package, but for time: an Airflow that tests share runs there too.
+    "end_to_end/test_notification.py": "extras",
+    "end_to_end/test_resources.py": "extras",
     "end_to_end/test_secrets.py": "extras",
     "end_to_end/test_training_jobs.py": "extras",
     "end_to_end/*": "core",
