@@ -64,7 +64,7 @@ test-pets: install-extras ## Run the tests that train on real photos, on this ma
 
 test-lowest: install ## Run test-fast, and what reads files and builds DAGs, with the lowest versions of the direct dependencies that pyproject.toml allows
 	@test -x $(LOWEST)/python || $(PYTHON) -m venv $(dir $(LOWEST))
-	$(BIN)/uv pip install --quiet --python $(LOWEST)/python --resolution lowest-direct --editable '.[examples,notify,dev]'
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/python --resolution lowest-direct --editable '.[examples,excel,notify,dev]'
 	$(subst $(BIN),$(LOWEST),$(PYTEST)) -m fast
 	$(subst $(BIN),$(LOWEST),$(PYTEST)) -m core tests/data/sources tests/airflow
 

@@ -348,6 +348,9 @@ def json_schema(model: Any, plugins: Sequence[str] = ()) -> dict[str, Any]:
     """The JSON schema of a section, with the kinds of the named plug-ins in every family."""
     global _schema_plugins  # noqa: PLW0603 - pydantic hands no context to schema generators
     _schema_plugins = tuple(plugins)
+    for family in FAMILIES.values():
+        kinds(family, _schema_plugins)
+    build_sections()  # pydantic before 2.13 writes no default whose section is not built
     try:
         return TypeAdapter(model).json_schema()
     finally:
