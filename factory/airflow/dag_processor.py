@@ -1,7 +1,8 @@
 """Airflow's DAG processor, which also looks at team files, and forks with the factory already loaded.
 
 Airflow parses a DAG file again when that file has changed, or some time has passed. Ours does not change: what it makes
-DAGs of are the team files, and others import modules that lie beside them. Run as `python -m factory.airflow.dag_processor`, arguments as for `airflow dag-processor`.
+DAGs of are the team files, and others import modules that lie beside them. Run as
+`python -m factory.airflow.dag_processor`, arguments as for `airflow dag-processor`.
 """
 
 import importlib
@@ -18,6 +19,8 @@ from factory import kinds
 from factory.team.environment import configs_folder
 
 _PRELOADED = ("dagfactory.dagbuilder", "factory.airflow.load")
+_ANY_FILE = "teams.py"
+"""Team files are found from a DAG file; all that lie in one folder have the same."""
 
 Fingerprint = frozenset[tuple[str, int, int]]
 """Of a folder's files: path, time of the last change in ns, size."""
@@ -56,19 +59,17 @@ class WatchingManager(DagFileProcessorManager):  # type: ignore[misc]
     """Files that are to be parsed as soon as nobody parses them any more."""
 
     def claim_priority_files(self) -> list[DagFileInfo]:
-        """Called about every second: what people have asked for, and what has changed."""
+        """Called about every second, first before anything is parsed: what people ask for, and what has changed."""
         return [*super().claim_priority_files(), *self._changed()]
 
     def _changed(self) -> list[DagFileInfo]:
-        folders: dict[Path, list[DagFileInfo]] = {}
-        for file in self._file_stats:
-            for folder in (configs_folder(file.absolute_path), file.absolute_path.parent):
-                folders.setdefault(folder, []).append(file)
-        for folder, files in folders.items():
-            now = fingerprint(folder)
-            if now != self._seen.setdefault(folder, now):
-                self._seen[folder] = now
-                self._due.update(files)
+        known = {*self._file_stats, *self._processors}
+        for bundle in self._dag_bundles:
+            for folder in (bundle.path, configs_folder(bundle.path / _ANY_FILE)):
+                now = fingerprint(folder)
+                if now != self._seen.setdefault(folder, now):
+                    self._seen[folder] = now
+                    self._due |= {file for file in known if file.bundle_name == bundle.name}
         free = self._due.difference(self._processors)
         self._due -= free
         return list(free)
