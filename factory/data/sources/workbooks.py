@@ -185,7 +185,8 @@ def _opened(workbook: Path, *, has_formulas: bool) -> Iterator[tuple[Any, Any]]:
     from defusedxml import DefusedXmlException
     from openpyxl.utils.exceptions import InvalidFileException
 
-    broken = (KeyError, ValueError, TypeError, IndexError, AttributeError, OSError, ParseError)
+    # No OSError: that the rows cannot be written down is not the workbook's fault, and it was read to its end before.
+    broken = (KeyError, ValueError, TypeError, IndexError, AttributeError, ParseError)
     with ExitStack() as stack, warnings.catch_warnings():
         # What openpyxl does not keep when it saves (validations, conditional formats) is not read anyway.
         warnings.simplefilter("ignore")
@@ -236,7 +237,7 @@ def _numbered(sheet: Any, twin: Any, found: SheetTexts) -> Iterator[tuple[int, t
     """
     from openpyxl.utils import get_column_letter
 
-    formulas = iter(twin.iter_rows()) if twin is not None else None
+    formulas = None
     if twin is not None:
         twin.reset_dimensions()
         formulas = iter(twin.iter_rows())
