@@ -1,15 +1,14 @@
 """Team files to DAGs, when Airflow parses the DAG files."""
 
-import gc
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, get_parsing_context
 
 from factory.airflow.build import build, build_all
+from factory.base.garbage import without_garbage_collection
 from factory.catalog import Project, read_all, read_one
 from factory.documents.compile import compile_one, compile_platform, document_makers
 from factory.documents.dag import Document
@@ -108,7 +107,8 @@ def _build_project(configs: Path, project: Project) -> tuple[dict[str, DAG], dic
         except Exception as error:  # noqa: BLE001 - whatever one DAG raises, the others load
             failures[dag_id] = error
 
-    with _no_garbage_collection():
+    # For 1,000 teams collecting takes 9 % of the parse and frees 1 % of the memory.
+    with without_garbage_collection():
         if project.platform.maintenance is not None:
             attempt(
                 MAINTENANCE, lambda: compile_platform(project.platform, installation)[MAINTENANCE]
@@ -117,19 +117,3 @@ def _build_project(configs: Path, project: Project) -> tuple[dict[str, DAG], dic
             for dag_id, make in document_makers(file.team, installation).items():
                 attempt(dag_id, make)
     return dags, failures
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Leave cyclic garbage for later.
-
-    Nearly everything that is made while DAGs are built stays, so looking through it again and again
-    finds next to nothing: for 1,000 teams it takes 9 % of the parse and frees 1 % of the memory.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

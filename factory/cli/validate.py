@@ -1,6 +1,5 @@
 """`factory validate` and `factory explain`: all problems of the team files, without starting anything."""
 
-import gc
 import os
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from factory.base.garbage import without_garbage_collection
 from factory.cli.options import ProjectOption
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ def validate(
     from factory.cli.main import without_pydantic_plugins
     from factory.cli.problem_output import show
 
-    # Nearly all that is made stays until the process ends: to look for garbage finds next to nothing.
-    gc.disable()
-    with without_pydantic_plugins():
+    with without_pydantic_plugins(), without_garbage_collection():
         found, count, is_linked = _check(project / "configs", files or [], environment)
     fails = any(strict or not problem.is_warning for problem in found)
     show(output.value, found, count, is_linked=is_linked)
