@@ -6,11 +6,11 @@ WORKDIR /build
 COPY pyproject.toml requirements-extras.lock ./
 ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 # The lock holds the versions and hashes of everything; what is installed is what a cluster needs,
-# and what storage in S3 does.
+# and what workbooks and storage in S3 do.
 RUN uv venv /opt/venv \
     && uv pip install --python /opt/venv/bin/python --no-cache --require-hashes \
         --constraint requirements-extras.lock --requirement pyproject.toml \
-        --extra cluster --extra examples --extra aws
+        --extra cluster --extra examples --extra excel --extra aws
 COPY README.md LICENSE ./
 COPY factory ./factory
 RUN uv pip install --python /opt/venv/bin/python --no-cache --no-deps .
