@@ -69,8 +69,7 @@ def _preferences(cores: int) -> dict[str, str]:
         "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "false",
         "AIRFLOW__OPENLINEAGE__NAMESPACE": "factory",
-        # Else each task forks twice to tell its events: half of what a short task costs, and a child that is stuck
-        # can keep a task from ending.
+        # Else each task forks twice to tell its events, and a child that is stuck can keep a task from ending.
         "AIRFLOW__OPENLINEAGE__EXECUTE_IN_THREAD": "true",
     }
 

@@ -19,7 +19,7 @@ _DATES = {"dateformat": "%Y-%m-%d"}
 """Left to itself DuckDB takes `01-02-2024` for the first of several dates."""
 _SOME_ROWS = 2000
 _AT_ONCE = 8
-"""DuckDB takes 64 MB for each file of a query."""
+"""DuckDB takes 32 MB and more for each file of a query, however small it is."""
 
 
 class JsonSource(FileSource):
