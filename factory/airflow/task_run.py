@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from factory.lake.snapshot import Snapshot
     from factory.lake.table import Lake
     from factory.lake.write import Write
-    from factory.models.tracking import TrainingRun
+    from factory.models.training_run import TrainingRun
     from factory.monitoring.sections import Monitor
     from factory.training.model import Model
 
@@ -162,7 +162,7 @@ class TaskRun:
     @cached_property
     def training_run(self) -> "TrainingRun":
         """Which training run this is, as MLflow knows it."""
-        from factory.models.tracking import TrainingRun
+        from factory.models.training_run import TrainingRun
 
         return TrainingRun(
             model=self.model_name,

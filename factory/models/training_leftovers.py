@@ -13,7 +13,8 @@ from mlflow.entities.model_registry import ModelVersion
 
 from factory.models import registry
 from factory.models.registry import CHALLENGER, CHAMPION, PREVIOUS
-from factory.models.tracking import Status, Tracking, identity
+from factory.models.tracking import Status, Tracking
+from factory.models.training_run import identity
 
 logger = logging.getLogger(__name__)
 

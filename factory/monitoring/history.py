@@ -13,7 +13,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from factory.base.values import Result
 from factory.models import registry
 from factory.models.registry import Version
-from factory.models.tracking import Tracking, identity
+from factory.models.tracking import Tracking
+from factory.models.training_run import identity
 from factory.monitoring.measure import Measurement
 from factory.monitoring.sections import Monitor
 

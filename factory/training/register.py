@@ -17,8 +17,9 @@ from factory.models.record import ModelFacts, ModelRecord
 from factory.models.registry import CHALLENGER
 from factory.models.replay import record_example
 from factory.models.signing import signed
-from factory.models.tracking import Tracking, TrainingRun
+from factory.models.tracking import Tracking
 from factory.models.training_leftovers import delete_duplicate_versions
+from factory.models.training_run import TrainingRun
 from factory.trainers.dispatch import trainer_name
 from factory.trainers.trainer import LoggedModel
 from factory.training.model import Model

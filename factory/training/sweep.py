@@ -15,7 +15,8 @@ from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY
 from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
-from factory.models.tracking import Tracking, TrainingRun
+from factory.models.tracking import Tracking
+from factory.models.training_run import TrainingRun
 from factory.team.codes import code_of, is_warning
 from factory.trainers.dispatch import trainer_class
 from factory.trainers.trainer import WrittenEstimator

@@ -9,7 +9,7 @@ from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.files import copy_file
 from factory.base.values import Result
-from factory.models.tracking import TrainingRun
+from factory.models.training_run import TrainingRun
 from factory.trainers.dispatch import trainer_class
 from factory.trainers.trainer import TrainedModel
 from factory.training.metrics import Scores, score

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from factory.base.workspace import open_workspace
 from factory.cli.main import app
-from factory.models.tracking import Tracking, TrainingRun
+from factory.models.tracking import Tracking
+from factory.models.training_run import TrainingRun
 from factory.runtime.home import Home
 from tests.cleaning.test_cleaning import age
 from tests.lake.publisher import Publisher

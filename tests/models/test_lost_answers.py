@@ -9,7 +9,8 @@ import mlflow
 import pytest
 
 from factory.models import registry
-from factory.models.tracking import Tracking, TrackingError, TrainingRun
+from factory.models.tracking import Tracking, TrackingError
+from factory.models.training_run import TrainingRun
 from tests.harness.servers import answering
 from tests.serving.service import trained
 

@@ -11,7 +11,8 @@ from mlflow import MlflowClient
 
 from factory.base.errors import TerminalError
 from factory.lake.snapshot import Snapshot
-from factory.models.tracking import Tracking, TrackingError, TrainingRun
+from factory.models.tracking import Tracking, TrackingError
+from factory.models.training_run import TrainingRun
 
 SNAPSHOT = Snapshot(
     dataset="marine.penguins",

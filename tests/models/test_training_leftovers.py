@@ -4,8 +4,9 @@ import mlflow
 import pytest
 
 from factory.models import registry
-from factory.models.tracking import Tracking, TrainingRun
+from factory.models.tracking import Tracking
 from factory.models.training_leftovers import delete_duplicate_versions, end_open_runs
+from factory.models.training_run import TrainingRun
 from tests.training.models import model, penguins
 from tests.training.training import Training
 

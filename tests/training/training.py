@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from factory.models.tracking import Tracking, TrainingRun
+from factory.models.tracking import Tracking
+from factory.models.training_run import TrainingRun
 from factory.training.model import Model
 from factory.training.register import Registration, register
 from factory.training.split import DividedRows, split
