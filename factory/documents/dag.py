@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
+from types import NoneType
 from typing import Any, NamedTuple
 
 from factory.base.section import DATA_FOLDERS
@@ -10,6 +11,9 @@ from factory.lake.verification import Verify
 
 Document = dict[str, Any]
 """A DAG in dag-factory's YAML format, as plain data."""
+
+SHARED = "shared"
+"""The key of `default_args` with what all tasks of a DAG of ours have in common."""
 
 
 class TaskType(NamedTuple):
@@ -222,7 +226,7 @@ class Dag:
             # Two runs of one DAG would publish or register side by side: the second waits.
             "max_active_runs": 1,
             "tags": sorted(self.tags),
-            "default_args": {**as_data(self.default_args), "shared": self.shared.as_data()},
+            "default_args": {**as_data(self.default_args), SHARED: self.shared.as_data()},
             **_on_failure(self.on_failure, self.shared.internal_hosts),
             **_given(params=self.params),
             "tasks": {task.name: task.as_data() for task in self.tasks},
@@ -260,8 +264,13 @@ def _on_failure(
     return {"on_failure_callback": {**callback, **_given(internal_hosts=internal_hosts)}}
 
 
+_PLAIN = frozenset((str, int, bool, float, NoneType))
+
+
 def as_data(value: Any) -> Any:
     """A value of a document as plain data."""
+    if type(value) in _PLAIN:
+        return value
     match value:
         case PythonObject() | Asset():
             return value.as_data()

@@ -95,7 +95,7 @@ def with_workspace(tasks: Tasks, installation: Installation, module: str = "work
     return (
         *make_bucket,
         Task(OPEN_WORKSPACE, f"{module}.{OPEN_WORKSPACE}", made, SETUP),
-        *(replace(task, after=task.after or (OPEN_WORKSPACE,)) for task in tasks),
+        *(task if task.after else replace(task, after=(OPEN_WORKSPACE,)) for task in tasks),
         Task(CLOSE_WORKSPACE, f"{module}.{CLOSE_WORKSPACE}", (OPEN_WORKSPACE, *leaves), TEARDOWN),
     )
 

@@ -212,6 +212,7 @@ def read_team(
     source = source or read_text(path)
     tree = parse(source)
     layers = _team_layers(tree, platform, environment)
+    has_templates = _has_templates(layers)
     limits = limits_of(platform.config, path.stem)
     raw, findings = limited(_team_value(layers, platform), limits)
     surroundings = _surroundings(platform, limits, path.stem, environment)
@@ -220,14 +221,14 @@ def read_team(
         *unlisted(platform.config, path.stem),
         *check_overlays(tree),
         *(_check_dags(dags, surroundings, _own_names(raw)) if dags else ()),
-        *check_templates(raw),
+        *(check_templates(raw) if has_templates else ()),
     ]
     instead = {**dict(overlays_of_nothing(tree, environment)), **dict(misplaced_sections(raw))}
     config, problems = _validate(TeamConfig, raw, surroundings, findings, layers, instead=instead)
     problems += map(layers.locate, check_secrets(_own_value(layers)))
     if config is not None:
         problems += map(layers.locate, refused_connections(config, limits))
-        if _has_templates(layers):
+        if has_templates:
             about_dates = map(layers.locate, check_dates(config))
             problems += (problem for problem in about_dates if not problem.is_warning)
     problems = _all_problems(tree, problems)

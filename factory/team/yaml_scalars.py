@@ -6,6 +6,7 @@ guessed. Numbers such as `1e-3` are numbers, as in YAML 1.2.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -30,6 +31,26 @@ class Loader(_Parser):  # type: ignore[misc]
     """PyYAML's parser with our idea of which plain scalars are not text."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: tuple[bool, bool]) -> str:
+        """The tag of a node that has none: of a plain scalar, by what it looks like."""
+        if kind is not yaml.ScalarNode:
+            return str(super().resolve(kind, value, implicit))
+        return _plain_tag(value) if implicit[0] else TEXT
+
+    def descend_resolver(self, *_node: object) -> None:
+        """Tags by a node's path are not used."""
+
+    def ascend_resolver(self) -> None:
+        """Tags by a node's path are not used."""
+
+
+@lru_cache(maxsize=4096)
+def _plain_tag(text: str) -> str:
+    for tag, pattern in Loader.yaml_implicit_resolvers.get(text[:1], ()):
+        if pattern.match(text):
+            return tag
+    return TEXT
 
 
 def _resolve(tag: str, pattern: str, first: str) -> None:
