@@ -171,6 +171,7 @@ class TaskRun:
             config_hash=self.model.config_hash,
             trigger=self.trigger,
             snapshots=self.versions,
+            at=self._context["dag_run"].run_after,
         )
 
     def _read(self, kind: type[SectionType], name: str) -> SectionType:

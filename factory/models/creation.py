@@ -11,6 +11,9 @@ from typing import TypeVar
 from mlflow.exceptions import MlflowException
 from requests import RequestException
 
+CREATION = "creation"
+"""The tag by which something is found again whose creation was not answered."""
+
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _CREATIONS = 3
 

@@ -82,7 +82,7 @@ class Approval(Section):
     required: bool = True
     """`false` switches the approval off, for a team that needs it in some environments only."""
     assignees: ListOf[Text] = ()
-    """The ids of the users who may answer, as Airflow's auth manager knows them; empty: whoever may
+    """The users who may answer, by name or id, as Airflow's auth manager knows them; empty: whoever may
     edit the DAG's runs."""
     response_timeout: Seconds = 86_400
     """How long there is to answer."""

@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException, RestException
 
-from factory.base.errors import TerminalError
+from factory.base.errors import NothingToDoError, TerminalError
 from factory.base.texts import did_you_mean, one_of
 from factory.models.record import ModelRecord
 from factory.models.tracking import Tracking
@@ -36,7 +36,7 @@ class UnknownModelError(TerminalError):
     """There is no registered model, or no version of it, by this name or number."""
 
 
-class NoChampionError(TerminalError):
+class NoChampionError(NothingToDoError):
     """No version of a model is in production."""
 
 
@@ -206,6 +206,48 @@ def _no_champion(model: str, tracking: Tracking) -> str:
         f"{nothing}: of its versions {one_of(numbers)} none was promoted. The task `gate` of "
         f"{model}.train says why; `factory rollback {model} --to {numbers[-1]}` promotes one by hand"
     )
+
+
+def create_version(
+    model: str,
+    logged_model_id: str,
+    run_id: str,
+    *,
+    tags: Mapping[str, str],
+    about: str,
+    description: str,
+    tracking: Tracking,
+) -> Version:
+    """Register a logged model as the next version; the model itself first, if it is new.
+
+    MLflow's errors come out as they are, for `factory.models.creation.created_once`.
+
+    Args:
+        model: The full name, `team.model`.
+        logged_model_id: MLflow's id of the logged model.
+        run_id: MLflow's id of the run that it comes from.
+        tags: Of the version.
+        about: What the model is, for people; what is there stays if this is empty.
+        description: Of the version, as Markdown.
+        tracking: The MLflow server.
+    """
+    client = tracking.client
+    try:
+        client.create_registered_model(model, description=about or None)
+    except RestException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        if about and client.get_registered_model(model).description != about:
+            client.update_registered_model(model, about)
+    made = client.create_model_version(
+        model,
+        f"models:/{logged_model_id}",
+        run_id,
+        tags=dict(tags),
+        description=description,
+        model_id=logged_model_id,
+    )
+    return as_version(client, made)
 
 
 def set_alias(model: str, alias: str, number: int, *, tracking: Tracking) -> None:

@@ -38,7 +38,7 @@ from mlflow.utils.time import get_current_time_millis
 from requests import RequestException
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.models.creation import created_once, is_unreachable, no_answer
+from factory.models.creation import CREATION, created_once, is_unreachable, no_answer
 from factory.models.training_run import TrainingRun
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ Status = Literal["FINISHED", "FAILED", "KILLED"]
 # What tells a training run's own MLflow run from those of its trials.
 _SWEEP = {"role": "sweep"}
 
+_MACHINE_LEARNING = {"mlflow.experimentKind": "custom_model_development"}
+"""What tells MLflow's pages that an experiment is about models that are trained."""
+
 # MLflow's limit for one parameter's value; longer ones are refused.
 _LONGEST_PARAM = 6000
 
@@ -60,9 +63,6 @@ _HEADING = re.compile(r"^## ", re.MULTILINE)
 
 # MLflow's limit for one call.
 _MOST_METRICS = 1000
-
-_CREATION = "creation"
-"""The tag by which a run is found again whose creation was not answered."""
 
 
 class TrackingError(FactoryError):
@@ -118,6 +118,9 @@ class Tracking:
     def ensure_experiment(self, name: str) -> str:
         """The id of the experiment of this name, created where there is none; safe in a race.
 
+        MLflow opens one that does not say what it is for as if it were about language models: with a tab
+        of traces, and none of models.
+
         Raises:
             TerminalError: The experiment was deleted.
         """
@@ -125,11 +128,14 @@ class Tracking:
             found = client.get_experiment_by_name(name)
             if found is None:
                 try:
-                    return str(client.create_experiment(name))
+                    return str(client.create_experiment(name, tags=_MACHINE_LEARNING))
                 except RestException as error:
                     if error.error_code != "RESOURCE_ALREADY_EXISTS":
                         raise
                     found = client.get_experiment_by_name(name)
+            elif not _MACHINE_LEARNING.keys() & found.tags.keys():
+                for key, value in _MACHINE_LEARNING.items():
+                    client.set_experiment_tag(found.experiment_id, key, value)
         if found is None or found.lifecycle_stage != LifecycleStage.ACTIVE:
             raise TerminalError(
                 f"the MLflow experiment {name!r} was deleted: restore it, or delete it for good "
@@ -179,7 +185,7 @@ class Tracking:
         earlier = self.find_parent(experiment_id, run)
         if earlier is None:
             tags = {**run.tags(), **_SWEEP}
-            run_id = self._create_run(experiment_id, tags=tags, run_name=run.run_id)
+            run_id = self._create_run(experiment_id, tags=tags, run_name=run.name)
         else:
             run_id = str(earlier.info.run_id)
         with self.asked() as client:
@@ -233,11 +239,11 @@ class Tracking:
         key = uuid.uuid4().hex
 
         def create() -> str:
-            made = self.client.create_run(experiment_id, tags={**tags, _CREATION: key}, **how)
+            made = self.client.create_run(experiment_id, tags={**tags, CREATION: key}, **how)
             return str(made.info.run_id)
 
         def find() -> str | None:
-            found = self._find_one(experiment_id, {_CREATION: key})
+            found = self._find_one(experiment_id, {CREATION: key})
             return str(found.info.run_id) if found else None
 
         return created_once(create, find, asked=self.asked)
@@ -267,9 +273,13 @@ class Tracking:
         metrics: Mapping[str, float] | None = None,
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Log to a run in one call."""
-        now = get_current_time_millis()
+    ) -> int:
+        """Log to a run in one call.
+
+        Returns:
+            The time that the metrics have, in milliseconds since 1970.
+        """
+        now = int(get_current_time_millis())
         with self.asked() as client:
             client.log_batch(
                 run_id,
@@ -279,6 +289,7 @@ class Tracking:
                 ],
                 tags=_tags(tags or {}),
             )
+        return now
 
     def log_files(self, run_id: str, folder: Path, at: str) -> None:
         """Log every file of a folder to a run, below the path `at`."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,15 @@ class TrainingRun:
     """Why it ran: `asset`, `schedule`, `manual`, …"""
     snapshots: Mapping[str, int] = field(default_factory=dict)
     """Dataset to version, of every snapshot that was read."""
+    at: datetime | None = None
+    """When it was due."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: when, and why."""
+        if self.at is None:
+            return self.run_id
+        return f"{self.at.astimezone(UTC):%Y-%m-%d %H:%M} {self.trigger}"
 
     def identity(self) -> dict[str, str]:
         """The tags that find this run again."""

@@ -59,13 +59,12 @@ class Predictions:
 class LoggedModel:
     """What MLflow is told about a model besides the model itself."""
 
-    run_id: str
-    """The MLflow run that it belongs to."""
+    model_id: str
+    """MLflow's id of the entry that its files go to; see `factory.models.logged_model`."""
     features: "pd.DataFrame"
     """Training rows: what the signature is inferred from, and the first few its input example."""
     packages: tuple[str, ...]
     """Top-level packages whose types the model may consist of, besides the library's own."""
-    params: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,8 @@ class Objective(Section):
 class Model(Section):
     """Something the team trains; one consumer DAG `<team>.<model>.train`."""
 
-    description: Annotated[str, NotTrained()] = ""
-    """What it is, for people: shown as the description of its training DAG in Airflow."""
+    description: Annotated[str, NotTrained(is_read=True)] = ""
+    """What it is, for people: shown as the description of its training DAG in Airflow, and of the model in MLflow."""
     task: TaskName
     """What is predicted: a class (`classification`) or a number (`regression`)."""
     train_on: InputsField = Field(examples=["catches", {"all": ["catches", "weather"]}])
@@ -93,6 +93,8 @@ class Model(Section):
     metrics: Annotated[ListOf[Text], NotTrained(is_read=True)] = ()
     """Metrics of plug-ins that are computed beside those of the task. What the objective, `promotion`
     or `monitor` name is computed anyway."""
+    trial_plots: Annotated[bool, NotTrained(is_read=True)] = False
+    """Whether each trial has plots in MLflow, on the validation rows. The winner has them on the test rows anyway."""
     promotion: Annotated[Promotion, NotTrained()] = Promotion.unwritten()
     """When a trained version goes live."""
     retrain_when: Annotated[RetrainWhen | None, NotTrained()] = None

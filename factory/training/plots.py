@@ -1,6 +1,7 @@
 """Plots for people: how a sweep went, and where a model is right and wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
@@ -9,10 +10,12 @@ mpl.use("Agg")
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from factory.trainers.trainer import Predictions
+from factory.training.importance import Importance
 from factory.training.model import Model
 from factory.training.trial import Evaluation
 
@@ -20,6 +23,7 @@ _MOST_TRIALS = 40
 _MOST_NUMBERS = 15
 """Classes up to which a confusion matrix shows its counts as numbers."""
 _MOST_CURVES = 10
+_MOST_FEATURES = 30
 
 
 def save_sweep(ranking: Sequence[Evaluation], model: Model, file: Path) -> None:
@@ -31,7 +35,7 @@ def save_sweep(ranking: Sequence[Evaluation], model: Model, file: Path) -> None:
         file: Where the plot is stored.
     """
     shown, metric = ranking[:_MOST_TRIALS], model.objective.metric
-    figure, axes = plt.subplots(figsize=(8, 1.5 + 0.3 * len(shown)), layout="constrained")
+    figure, axes = _panel(8, 1.5 + 0.3 * len(shown))
     places = np.arange(len(shown))[::-1]
     scores = [one.metrics[metric] for one in shown]
     kinds = sorted({one.fit.trial.estimator for one in shown})
@@ -78,47 +82,74 @@ def save_learning_curves(history: Sequence[Mapping[str, float]], file: Path) -> 
     _save(figure, file)
 
 
-def save_test_plots(
-    model: Model, target: NDArray[np.object_], predictions: Predictions, folder: Path
-) -> list[Path]:
-    """Draw what a model does on the test rows.
+def save_importances(found: Sequence[Importance], metric: str, file: Path) -> None:
+    """Draw how much a model leans on each feature, the most important on top; the first 30 are drawn.
 
-    Classification: confusion matrix and, where there are probabilities, ROC curves. Regression:
-    residuals, and predicted against actual values.
+    Args:
+        found: Of each feature, the largest first.
+        metric: What was measured.
+        file: Where the plot is stored.
+    """
+    shown = found[:_MOST_FEATURES]
+    figure, axes = _panel(8, 1.5 + 0.25 * len(shown))
+    places = np.arange(len(shown))[::-1]
+    axes.barh(
+        places, [one.loss for one in shown], xerr=[one.deviation for one in shown], height=0.7
+    )
+    axes.set_yticks(places, [one.feature for one in shown])
+    axes.set_xlabel(f"how much worse {metric} is when the feature is shuffled")
+    left_out = len(found) - len(shown)
+    axes.set_title("Feature importance" + (f", the first {len(shown)}" if left_out else ""))
+    axes.grid(visible=True, axis="x", alpha=0.3)
+    _save(figure, file)
+
+
+def save_plots(
+    model: Model,
+    target: NDArray[np.object_],
+    predictions: Predictions,
+    folder: Path,
+    *,
+    part: str,
+) -> list[Path]:
+    """Draw what a model does on rows that it has not learned from.
+
+    Classification: confusion matrix and, where there are probabilities, curves of ROC, of precision
+    and recall, and of calibration. Regression: residuals, and predicted against actual values.
 
     Args:
         model: The model's section of the team file.
         target: The true values, one a row.
         predictions: What the model says about the same rows.
         folder: Where the plots are stored.
+        part: Which rows they are: `validation` or `test`.
 
     Returns:
         The files of the plots.
     """
+    rows = f"{len(target)} {part} rows"
     if not model.learning_task.has_classes:
+        errors = partial(_errors, f"{model.target} on {rows}", target, predictions)
         return [
-            _errors(model, target, predictions, "residual_vs_predicted", folder / "residuals.png"),
-            _errors(
-                model,
-                target,
-                predictions,
-                "actual_vs_predicted",
-                folder / "predicted_vs_actual.png",
-            ),
+            _save(errors("residual_vs_predicted"), folder / "residuals.png"),
+            _save(errors("actual_vs_predicted"), folder / "predicted_vs_actual.png"),
         ]
-    files = [_confusion(target, predictions, folder / "confusion_matrix.png")]
-    if predictions.probabilities is not None and predictions.classes is not None:
-        curve = _roc(target, predictions, folder / "roc_curve.png")
-        files.extend([curve] if curve else [])
+    files = [_save(_confusion(rows, target, predictions), folder / "confusion_matrix.png")]
+    for draw, name in (
+        (_roc, "roc_curve.png"),
+        (_precision_recall, "precision_recall_curve.png"),
+        (_calibration, "calibration_curve.png"),
+    ):
+        curves = _curves(rows, target, predictions, draw)
+        if curves is not None:
+            files.append(_save(curves, folder / name))
     return files
 
 
-def _errors(
-    model: Model, target: NDArray[np.object_], predictions: Predictions, kind: str, file: Path
-) -> Path:
+def _errors(title: str, target: NDArray[np.object_], predictions: Predictions, kind: str) -> Figure:
     from sklearn.metrics import PredictionErrorDisplay
 
-    figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
+    figure, axes = _panel(6, 5)
     PredictionErrorDisplay.from_predictions(
         target,
         predictions.values,
@@ -128,18 +159,18 @@ def _errors(
         ax=axes,
         scatter_kwargs={"alpha": 0.5},
     )
-    axes.set_title(f"{model.target} on {len(target)} test rows")
-    return _save(figure, file)
+    axes.set_title(title)
+    return figure
 
 
-def _confusion(target: NDArray[np.object_], predictions: Predictions, file: Path) -> Path:
+def _confusion(title: str, target: NDArray[np.object_], predictions: Predictions) -> Figure:
     from sklearn.metrics import ConfusionMatrixDisplay
 
     known = [] if predictions.classes is None else [predictions.classes]
     labels = np.unique(np.concatenate([target, predictions.values, *known]))
     classes = len(labels)
     side = 3 + 0.5 * min(classes, 30)
-    figure, axes = plt.subplots(figsize=(side + 1, side), layout="constrained")
+    figure, axes = _panel(side + 1, side)
     ConfusionMatrixDisplay.from_predictions(
         target,
         predictions.values,
@@ -149,39 +180,71 @@ def _confusion(target: NDArray[np.object_], predictions: Predictions, file: Path
         include_values=classes <= _MOST_NUMBERS,
         xticks_rotation="vertical",
     )
-    axes.set_title(f"{len(target)} test rows")
-    return _save(figure, file)
+    axes.set_title(title)
+    return figure
 
 
-def _roc(target: NDArray[np.object_], predictions: Predictions, file: Path) -> Path | None:
-    from sklearn.metrics import RocCurveDisplay
-
+def _curves(
+    title: str,
+    target: NDArray[np.object_],
+    predictions: Predictions,
+    draw: Callable[[NDArray[np.bool_], NDArray[np.float64], str, Axes], None],
+) -> Figure | None:
+    """One curve a class, against the rest; None if there are no probabilities, or nothing to tell apart."""
     probabilities, classes = predictions.probabilities, predictions.classes
     if probabilities is None or classes is None:
         return None
-    # Of two classes one curve says all; of more, those with most rows are drawn against the rest.
+    # Of two classes one curve says all; of more, those with most rows are drawn.
     drawn = [1] if len(classes) == 2 else _most_frequent(target, classes)
     drawn = [at for at in drawn if 0 < np.sum(target == classes[at]) < len(target)]
     if not drawn:
         return None
-    figure, axes = plt.subplots(figsize=(6, 6), layout="constrained")
+    figure, axes = _panel(6, 6)
     for at in drawn:
-        RocCurveDisplay.from_predictions(
-            target == classes[at],
-            probabilities[:, at],
-            name=str(classes[at]),
-            ax=axes,
-            plot_chance_level=at == drawn[-1],
-        )
-    axes.set(
-        title=f"{len(target)} test rows", xlabel="False positive rate", ylabel="True positive rate"
+        draw(target == classes[at], probabilities[:, at], str(classes[at]), axes)
+    axes.set_title(title)
+    # Each display adds a line for chance or perfection, which is the same one.
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    axes.legend(handles.values(), handles.keys())
+    return figure
+
+
+def _roc(is_it: NDArray[np.bool_], likely: NDArray[np.float64], name: str, axes: Axes) -> None:
+    from sklearn.metrics import RocCurveDisplay
+
+    RocCurveDisplay.from_predictions(is_it, likely, name=name, ax=axes, plot_chance_level=True)
+    axes.set(xlabel="False positive rate", ylabel="True positive rate")
+
+
+def _precision_recall(
+    is_it: NDArray[np.bool_], likely: NDArray[np.float64], name: str, axes: Axes
+) -> None:
+    from sklearn.metrics import PrecisionRecallDisplay
+
+    PrecisionRecallDisplay.from_predictions(is_it, likely, name=name, ax=axes)
+    axes.set(xlabel="Recall", ylabel="Precision")
+
+
+def _calibration(
+    is_it: NDArray[np.bool_], likely: NDArray[np.float64], name: str, axes: Axes
+) -> None:
+    from sklearn.calibration import CalibrationDisplay
+
+    # In bins of as many rows each: most probabilities are near 0 or 1.
+    CalibrationDisplay.from_predictions(
+        is_it, np.clip(likely, 0, 1), n_bins=10, strategy="quantile", name=name, ax=axes
     )
-    return _save(figure, file)
+    axes.set(xlabel="Mean probability", ylabel="Share of rows that are of the class")
 
 
 def _most_frequent(target: NDArray[np.object_], classes: NDArray[np.object_]) -> list[int]:
     counts = np.array([np.sum(target == label) for label in classes])
     return sorted(np.argsort(-counts, kind="stable")[:_MOST_CURVES].tolist())
+
+
+def _panel(width: float, height: float) -> tuple[Figure, Axes]:
+    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
+    return figure, axes
 
 
 def _save(figure: Figure, file: Path) -> Path:

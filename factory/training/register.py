@@ -10,7 +10,7 @@ import pandas as pd
 
 from factory.base.errors import TerminalError
 from factory.base.values import Result
-from factory.models import registry
+from factory.models import logged_model, registry
 from factory.models.creation import created_once
 from factory.models.files import digest, downloaded, read_example
 from factory.models.record import ModelFacts, ModelRecord
@@ -77,33 +77,46 @@ def register(
         **{f"validation_{name}": value for name, value in selection.winner.metrics.items()},
         **{f"test_{name}": value for name, value in test.metrics.items()},
     }
-    origin = {**run.identity(), **run.provenance(), "trial": selection.winner.fit.trial.name}
+    trial = selection.winner.fit.trial
+    origin = {**run.identity(), **run.provenance(), "trial": trial.name}
     version = _find_version(tracking, run.model, sweep.parent_run_id, origin)
     is_new = version is None
     if version is None:
-        # The calls below know no client, only the process's one server.
-        mlflow.set_tracking_uri(tracking.uri)
-        with tracking.asked():
-            estimator = selection.winner.fit.trial.estimator
-            facts = ModelFacts(
-                task=model.task,
-                estimator=estimator,
-                trainer=trainer_name(estimator),
-                packages=_packages(model),
-                config_hash=run.config_hash,
-                snapshots=dict(run.snapshots),
-                metrics=metrics,
-            )
-            uri, facts = _log_verified(selection, model, workspace, sweep, facts, run.model)
-            tags = {
-                **run.tags(),
-                **origin,
-                "trial_run": selection.winner.mlflow_run_id,
-                **facts.as_tags(),
-            }
+        model_id = logged_model.begin(
+            tracking,
+            sweep.experiment_id,
+            sweep.parent_run_id,
+            model=run.model,
+            params={name: as_text(value) for name, value in trial.params.items()},
+        )
+        facts = ModelFacts(
+            task=model.task,
+            estimator=trial.estimator,
+            trainer=trainer_name(trial.estimator),
+            packages=_packages(model),
+            config_hash=run.config_hash,
+            snapshots=dict(run.snapshots),
+            metrics=metrics,
+        )
+        facts = _log_verified(selection, model, workspace, model_id, facts, run.model, tracking)
+        logged_model.link(
+            tracking, model_id, sweep.parent_run_id, metrics=metrics, at=test.measured_at
+        )
+        tags = {
+            **run.tags(),
+            **origin,
+            "trial_run": selection.winner.mlflow_run_id,
+            **facts.as_tags(),
+        }
         version = created_once(
-            lambda: registry.as_version(
-                tracking.client, mlflow.register_model(uri, run.model, tags=tags)
+            lambda: registry.create_version(
+                run.model,
+                model_id,
+                sweep.parent_run_id,
+                tags=tags,
+                about=model.description,
+                description=_description(selection, test, run),
+                tracking=tracking,
             ),
             lambda: _find_version(tracking, run.model, sweep.parent_run_id, origin),
             asked=tracking.asked,
@@ -131,26 +144,23 @@ def _log_verified(
     selection: Selection,
     model: Model,
     workspace: Path,
-    sweep: Sweep,
+    model_id: str,
     facts: ModelFacts,
     model_name: str,
-) -> tuple[str, ModelFacts]:
-    """The URI of the logged model, and the facts with what its files say."""
+    tracking: Tracking,
+) -> ModelFacts:
+    """Store the model, read it back, and add to the facts what its files say."""
     fit = selection.winner.fit
     trainer = model.trainer(fit.trial.estimator)
     fitted = load_fitted(fit, model, workspace)
-    uri = trainer.log_model(
-        fitted,
-        LoggedModel(
-            run_id=sweep.parent_run_id,
-            features=_signature_rows(workspace),
-            packages=facts.packages,
-            params={name: as_text(value) for name, value in fit.trial.params.items()},
-        ),
-    )
+    logged = LoggedModel(model_id, _signature_rows(workspace), facts.packages)
+    # The calls below know no client, only the process's one server.
+    mlflow.set_tracking_uri(tracking.uri)
+    with tracking.asked():
+        uri = trainer.log_model(fitted, logged)
     rows, _ = read_part(workspace, "test", rows=_verified_rows(model))
     here = trainer.predict(fitted, rows).values
-    with downloaded(uri) as folder:
+    with tracking.asked(), downloaded(uri) as folder:
         facts = facts.model_copy(update={"sha256": digest(folder)}).with_signature(
             mlflow.models.Model.load(folder).signature
         )
@@ -160,12 +170,28 @@ def _log_verified(
     there = trainer.predict(read_back, rows).values
     agree = np.array_equal(here, there) if here.dtype.kind != "f" else np.allclose(here, there)
     if not agree:
+        logged_model.refuse(tracking, model_id)
         raise TerminalError(
             f"trial {fit.trial.index} ({fit.trial.name}): the model read back from MLflow ({uri}) "
             f"predicts otherwise for {np.sum(here != there)} of {len(rows)} rows; it is not "
             "registered"
         )
-    return uri, signed(facts, model_name)
+    return signed(facts, model_name)
+
+
+def _description(selection: Selection, test: FinalTest, run: TrainingRun) -> str:
+    """What a person wants to know of a version first, as Markdown."""
+    trial, metric = selection.winner.fit.trial, selection.metric
+    scores = [f"{selection.score:.4g} on the validation rows"]
+    if metric in test.metrics:
+        scores.append(f"{test.metrics[metric]:.4g} on the test rows")
+    data = [f"{name} version {version}" for name, version in sorted(run.snapshots.items())]
+    lines = [
+        f"**{trial.name}**, the best of {selection.trials} by {metric}: {', '.join(scores)}.",
+        *([f"Trained on {', '.join(data)}."] if data else []),
+        f"By the run `{run.run_id}` of `{run.dag_id}`.",
+    ]
+    return "\n\n".join(lines)
 
 
 def _verified_rows(model: Model) -> int:

@@ -4,7 +4,8 @@ import csv
 import io
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +20,18 @@ from factory.models.tracking import Tracking
 from factory.models.training_run import TrainingRun
 from factory.team.codes import code_of, is_warning
 from factory.trainers.dispatch import trainer_class
-from factory.trainers.trainer import WrittenEstimator
+from factory.trainers.trainer import Predictions, WrittenEstimator
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS
 from factory.training.guard.scores import ScoreGuard, Winner, baseline
-from factory.training.metrics import score
+from factory.training.metrics import find_metric, score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
 from factory.training.split import DividedRows, read_part, training_rows_folder
 from factory.training.trial import Evaluation, Sweep, load_fitted
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
@@ -242,6 +244,8 @@ class FinalTest(Result):
     """The metrics of a model that looks at no feature, on the same rows."""
     findings: tuple[GuardFinding, ...] = ()
     """What makes the metrics unbelievable."""
+    measured_at: int | None = None
+    """Milliseconds since 1970, as MLflow counts; it has the metrics at this time."""
 
 
 def final_test(
@@ -259,11 +263,12 @@ def final_test(
     Raises:
         TrackingError: The MLflow server does not answer.
     """
-    from factory.training.plots import save_test_plots
+    from factory.training.plots import save_plots
 
     fitted = load_fitted(selection.winner.fit, model, workspace)
     features, target = read_part(workspace, "test")
-    predictions = model.trainer(selection.winner.fit.trial.estimator).predict(fitted, features)
+    predict = partial(model.trainer(selection.winner.fit.trial.estimator).predict, fitted)
+    predictions = predict(features)
     scores = score(model.computed_metrics, target, predictions)
     for name, why in scores.skipped.items():
         logger.warning("No test_%s: %s", name, why)
@@ -271,7 +276,7 @@ def final_test(
     findings = _look(model, predictions.values, scores.values, dummy)
     for finding in findings:
         logger.warning("%s", finding)
-    tracking.log(
+    measured_at = tracking.log(
         sweep.parent_run_id,
         metrics={
             **{f"test_{name}": value for name, value in scores.values.items()},
@@ -279,14 +284,39 @@ def final_test(
         },
     )
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
-        save_test_plots(model, target, predictions, Path(folder))
+        save_plots(model, target, predictions, Path(folder), part="test")
+        if model.image_column is None:
+            _save_importances(model, predict, features, target, Path(folder))
         tracking.log_files(sweep.parent_run_id, Path(folder), at="test")
     if training_rows_folder(workspace).is_dir():
         tracking.log_files(sweep.parent_run_id, training_rows_folder(workspace), at=ARTIFACTS)
     logger.info("On %d test rows: %s", len(target), scores.values)
     return FinalTest(
-        metrics=scores.values, rows=len(target), baseline=dummy, findings=tuple(findings)
+        metrics=scores.values,
+        rows=len(target),
+        baseline=dummy,
+        findings=tuple(findings),
+        measured_at=measured_at,
     )
+
+
+def _save_importances(
+    model: Model,
+    predict: Callable[["pd.DataFrame"], Predictions],
+    features: "pd.DataFrame",
+    target: "NDArray[Any]",
+    folder: Path,
+) -> None:
+    from factory.training.importance import as_csv, importances
+    from factory.training.plots import save_importances
+
+    metric = find_metric(model.objective.metric)
+    found = importances(
+        predict, features, target, metric=metric, goal=model.goal, seed=model.split.seed
+    )
+    if found:
+        save_importances(found, metric.name, folder / "feature_importance.png")
+        (folder / "feature_importance.csv").write_text(as_csv(found, metric.name), encoding="utf-8")
 
 
 def _baseline(model: Model, workspace: Path, target: "NDArray[Any]") -> dict[str, float]:

@@ -1,23 +1,26 @@
 """One trial: train its model, measure it on the validation rows, log it to MLflow."""
 
 import logging
+import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
-from factory.base.files import copy_file
+from factory.base.files import TEMPORARY, copy_file
 from factory.base.values import Result
 from factory.models.training_run import TrainingRun
 from factory.trainers.dispatch import trainer_class
-from factory.trainers.trainer import TrainedModel
+from factory.trainers.trainer import Predictions, TrainedModel
 from factory.training.metrics import Scores, score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
 from factory.training.split import DividedRows, read_part
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     # Fitting needs no MLflow, and importing it takes more than a second.
     from factory.models.tracking import Tracking
 
@@ -139,7 +142,8 @@ def evaluate(
     fitted = load_fitted(fit, model, workspace)
     features, target = read_part(workspace, "validation")
     trainer = model.trainer(fit.trial.estimator)
-    scores = score(model.computed_metrics, target, trainer.predict(fitted, features))
+    predictions = trainer.predict(fitted, features)
+    scores = score(model.computed_metrics, target, predictions)
     for name, why in scores.skipped.items():
         logger.warning("%s: no %s: %s", fit.trial.name, name, why)
     failure = _failure(fit, model, scores)
@@ -161,10 +165,27 @@ def evaluate(
         started_at=fit.started_at,
         status="FAILED" if failure else "FINISHED",
     )
+    if model.trial_plots:
+        _log_plots(run_id, model, target, predictions, tracking)
     if failure:
         raise TerminalError(failure)
     logger.info("%s: %s", fit.trial.name, scores.values)
     return Evaluation(fit=fit, metrics=scores.values, mlflow_run_id=run_id)
+
+
+def _log_plots(
+    run_id: str,
+    model: Model,
+    target: "NDArray[Any]",
+    predictions: Predictions,
+    tracking: "Tracking",
+) -> None:
+    # Importing matplotlib takes more than half a second.
+    from factory.training.plots import save_plots
+
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+        save_plots(model, target, predictions, Path(folder), part="validation")
+        tracking.log_files(run_id, Path(folder), at="validation")
 
 
 def _failure(fit: Fit, model: Model, scores: Scores) -> str | None:

@@ -98,7 +98,7 @@ def test_sql_of_files_stands_in_the_document_as_text(tmp_path):
 
 def test_breach_that_asks_for_no_training_emits_nothing(tmp_path):
     documents = compiled(tmp_path, "    monitor: {}\n")
-    assert "outlets" not in documents[MONITOR]["tasks"]["breach"]
+    assert "retrain" not in documents[MONITOR]["tasks"]
     assert names(documents["sea.species.train"]["schedule"]) == ["sea.known"]
 
 
@@ -118,9 +118,9 @@ DRIFT = {
 }
 
 
-def test_breach_emits_the_drift_asset_that_starts_the_training(tmp_path):
+def test_drift_asset_of_a_breach_starts_the_training(tmp_path):
     documents = compiled(tmp_path, RETRAIN)
-    assert documents[MONITOR]["tasks"]["breach"]["outlets"] == [DRIFT]
+    assert documents[MONITOR]["tasks"]["retrain"]["outlets"] == [DRIFT]
     schedule = documents["sea.species.train"]["schedule"]
     assert schedule["__type__"] == "airflow.sdk.AssetAny"
     assert names(schedule["__args__"]) == ["sea.known", "sea.species.drift"]

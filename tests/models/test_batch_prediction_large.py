@@ -24,7 +24,7 @@ from mlflow.models import infer_signature
 
 from factory.lake.table import Lake
 from factory.models.predictor import Predictor
-from factory.models.batch_prediction import Form, predict, prediction_rows
+from factory.models.batch_prediction import PredictionForm, predict, prediction_rows
 from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
 
 folder = Path(sys.argv[1])
@@ -39,7 +39,7 @@ rows = prediction_rows(
     versions={"sea.catches": 0},
 )
 file = folder / "predictions.parquet"
-form = Form("classification", ("id",), 0)
+form = PredictionForm("classification", ("id",), 0)
 made = predict(rows, predictor, form, batch_rows=50_000, file=file)
 print(made.rows, peak_kilobytes() // 1024)
 """

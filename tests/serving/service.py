@@ -22,7 +22,9 @@ import mlflow
 import pyarrow as pa
 import skops.io
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
+from factory.models import logged_model
 from factory.models.files import digest, downloaded, read_example
 from factory.models.record import RECORD
 from factory.models.tracking import Tracking
@@ -164,9 +166,16 @@ def registered(uri: str, name: str, alpha: float) -> int:
     features = diabetes().to_pandas()
     target = features.pop("target").to_numpy()
     fitted = trainer.fit("sklearn.linear_model.Ridge", {"alpha": alpha}, features, target, 0)
-    run = client.create_run(Tracking(uri).ensure_experiment(name)).info.run_id
-    logged = trainer.log_model(fitted.model, LoggedModel(run, features, (), {}))
+    run = client.create_run(Tracking(uri).ensure_experiment(name))
+    logged = trainer.log_model(fitted.model, LoggedModel(entry(uri, name, run), features, ()))
     return int(mlflow.register_model(logged, name, tags={"task": "regression"}).version)
+
+
+def entry(uri: str, name: str, run: Run) -> str:
+    """The id of a model that is yet to be stored."""
+    return logged_model.begin(
+        Tracking(uri), run.info.experiment_id, run.info.run_id, model=name, params={}
+    )
 
 
 def broken(uri: str, name: str, number: int, breakage: Callable[[Any], bytes | None]) -> int:
@@ -185,7 +194,8 @@ def broken(uri: str, name: str, number: int, breakage: Callable[[Any], bytes | N
     trainer = ScikitLearnTrainer(version.tags["task"])
     with downloaded(fine) as files:
         pipeline, features = trainer.load_logged(files, ()), read_example(files)
-    logged = trainer.log_model(pipeline, LoggedModel(version.run_id, features, (), {}))
+    run = client.get_run(version.run_id)
+    logged = trainer.log_model(pipeline, LoggedModel(entry(uri, name, run), features, ()))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.skops"
         if content := breakage(pipeline):

@@ -14,7 +14,7 @@ from factory.models.record import ModelRecord
 from factory.models.tracking import Tracking
 from factory.trainers.fastai.params import VISION
 from tests.harness.servers import free_port
-from tests.serving.service import serving
+from tests.serving.service import entry, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -36,8 +36,9 @@ def released(mlflow_server: str, promote) -> ModelRecord:
     fitted = trainer.fit(VISION, PARAMS, features, labels, 1)
     mlflow.set_tracking_uri(mlflow_server)
     client = MlflowClient(mlflow_server, mlflow_server)
-    run = client.create_run(Tracking(mlflow_server).ensure_experiment(NAME)).info.run_id
-    uri = trainer.log_model(fitted.model, LoggedModel(run, features, ("fastai",), {}))
+    run = client.create_run(Tracking(mlflow_server).ensure_experiment(NAME))
+    model_id = entry(mlflow_server, NAME, run)
+    uri = trainer.log_model(fitted.model, LoggedModel(model_id, features, ("fastai",)))
     with downloaded(uri) as files:
         tags = {"task": "classification", "estimator": VISION, "sha256": digest(files)}
     number = int(mlflow.register_model(uri, NAME, tags=tags).version)

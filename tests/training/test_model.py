@@ -95,7 +95,7 @@ def test_training_reads_what_is_not_marked_and_what_is_marked_as_read():
         search={**model().search.model_dump(exclude_defaults=True), "parallel_trials": 3},
     )
     trained = Model.model_validate(section).as_trained()
-    assert set(trained) == {"task", "train_on", "target", "search", "objective"}
+    assert set(trained) == {"description", "task", "train_on", "target", "search", "objective"}
     assert trained["search"]["parallel_trials"] == 3
     assert "predict" in Model.model_validate(section).as_trained("predict")
 

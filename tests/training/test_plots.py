@@ -3,7 +3,8 @@ import pytest
 from matplotlib.image import imread
 
 from factory.trainers.trainer import Predictions
-from factory.training.plots import save_sweep, save_test_plots
+from factory.training.importance import Importance
+from factory.training.plots import save_importances, save_plots, save_sweep
 from tests.training.models import model, regression
 from tests.training.test_sweep import evaluation
 
@@ -13,33 +14,38 @@ def is_drawn(file):
 
 
 @pytest.mark.parametrize("classes", [2, 3, 40])
-def test_a_classification_has_a_confusion_matrix_and_roc_curves(tmp_path, classes):
+def test_a_classification_has_a_confusion_matrix_and_curves(tmp_path, classes):
     random = np.random.default_rng(0)
     labels = np.array([f"class {n}" for n in range(classes)], dtype=object)
     likely = random.dirichlet(np.ones(classes), 400)
     predictions = Predictions(labels[likely.argmax(axis=1)], likely, labels)
     target = random.choice(labels, 400)
-    files = save_test_plots(model(), target, predictions, tmp_path)
-    assert [file.name for file in files] == ["confusion_matrix.png", "roc_curve.png"]
+    files = save_plots(model(), target, predictions, tmp_path, part="test")
+    assert [file.name for file in files] == [
+        "confusion_matrix.png",
+        "roc_curve.png",
+        "precision_recall_curve.png",
+        "calibration_curve.png",
+    ]
     assert all(is_drawn(file) for file in files)
 
 
-def test_without_probabilities_there_is_no_roc_curve(tmp_path):
+def test_without_probabilities_there_are_no_curves(tmp_path):
     labels = np.array(["a", "b"] * 9, dtype=object)
-    files = save_test_plots(model(), labels, Predictions(labels), tmp_path)
+    files = save_plots(model(), labels, Predictions(labels), tmp_path, part="test")
     assert [file.name for file in files] == ["confusion_matrix.png"]
 
 
-def test_test_rows_of_one_class_have_no_roc_curve(tmp_path):
+def test_test_rows_of_one_class_have_no_curves(tmp_path):
     labels = np.array(["a"] * 9, dtype=object)
     predictions = Predictions(labels, np.ones((9, 2)) / 2, np.array(["a", "b"], dtype=object))
-    files = save_test_plots(model(), labels, predictions, tmp_path)
+    files = save_plots(model(), labels, predictions, tmp_path, part="test")
     assert [file.name for file in files] == ["confusion_matrix.png"]
 
 
 def test_a_regression_has_residuals_and_predictions(tmp_path):
     target = np.arange(50.0)
-    files = save_test_plots(regression(), target, Predictions(target + 1), tmp_path)
+    files = save_plots(regression(), target, Predictions(target + 1), tmp_path, part="test")
     assert [file.name for file in files] == ["residuals.png", "predicted_vs_actual.png"]
     assert all(is_drawn(file) for file in files)
 
@@ -50,3 +56,11 @@ def test_a_sweep_is_drawn_whatever_its_size(tmp_path, trials):
     save_sweep(ranking, model(), tmp_path / "sweep.png")
     assert is_drawn(tmp_path / "sweep.png")
     assert imread(tmp_path / "sweep.png").shape[0] < 2000
+
+
+@pytest.mark.parametrize("features", [1, 100])
+def test_feature_importance_is_drawn_however_many_there_are(tmp_path, features):
+    found = [Importance(f"feature {n}", 1 / (n + 1), 0.01) for n in range(features)]
+    save_importances(found, "f1_macro", tmp_path / "feature_importance.png")
+    assert is_drawn(tmp_path / "feature_importance.png")
+    assert imread(tmp_path / "feature_importance.png").shape[0] < 2000

@@ -1,3 +1,5 @@
+import json
+
 import mlflow
 import numpy as np
 import pyarrow as pa
@@ -49,7 +51,11 @@ def test_the_winner_is_registered_with_all_that_one_needs_to_use_it(tmp_path, ml
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics["test_f1_macro"] == found.record.metrics["test_f1_macro"]
     assert {artifact.path for artifact in client.list_artifacts(version.run_id, "test")} == {
+        "test/calibration_curve.png",
         "test/confusion_matrix.png",
+        "test/feature_importance.csv",
+        "test/feature_importance.png",
+        "test/precision_recall_curve.png",
         "test/roc_curve.png",
     }
 
@@ -61,6 +67,71 @@ def test_the_winner_is_registered_with_all_that_one_needs_to_use_it(tmp_path, ml
     features, target = read_part(tmp_path, "test")
     assert np.mean(served.predict(features) == target) == found.record.metrics["test_accuracy"]
     assert served.metadata.flavors["sklearn"]["serialization_format"] == "skops"
+
+
+def test_the_model_lies_in_its_experiment_under_its_name_with_params_and_metrics(
+    tmp_path, mlflow_server
+):
+    training = Training(penguins(), model(search=GRID), tmp_path, mlflow_server)
+    record = training.all().record
+    client = training.tracking.client
+    experiment = training.planned.sweep.experiment_id
+    (logged,) = client.search_logged_models([experiment])
+    assert logged.name == training.name.partition(".")[2]
+    assert (logged.source_run_id, logged.status) == (record.mlflow_run_id, "READY")
+    assert logged.params == {"C": "1.0"}
+    assert {one.key: one.value for one in logged.metrics} == record.metrics
+    assert json.loads(logged.tags["mlflow.modelVersions"]) == [
+        {"name": training.name, "version": 1}
+    ]
+    run = client.get_run(record.mlflow_run_id)
+    assert [one.model_id for one in run.outputs.model_outputs] == [logged.model_id]
+    # The same points as those of the run, not second ones.
+    assert len(client.get_metric_history(record.mlflow_run_id, "test_f1_macro")) == 1
+
+
+def test_a_try_that_died_while_it_stored_the_model_leaves_no_second_one(
+    tmp_path, mlflow_server, monkeypatch
+):
+    training = Training(penguins(), model(), tmp_path, mlflow_server)
+    training.plan()
+    selection = training.select([training.evaluate(0), training.evaluate(1)])
+    tested = training.test(selection)
+
+    def die(trainer, fitted, logged):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ScikitLearnTrainer, "log_model", die)
+        with pytest.raises(KeyboardInterrupt):
+            training.register(selection, tested)
+    training.register(selection, tested)
+    found = training.tracking.client.search_logged_models([training.planned.sweep.experiment_id])
+    assert [one.status for one in found] == ["READY"]
+
+
+def test_people_read_what_a_model_and_its_versions_are(tmp_path, mlflow_server):
+    described = model(description="Which penguin is it?", search=GRID)
+    training = Training(penguins(), described, tmp_path, mlflow_server)
+    record = training.all().record
+    client = training.tracking.client
+    assert client.get_registered_model(training.name).description == "Which penguin is it?"
+    text = client.get_model_version(training.name, "1").description
+    assert "the best of 3 by f1_macro" in text
+    assert f"{record.metrics['test_f1_macro']:.4g} on the test rows" in text
+    assert "Trained on marine.penguins version 3." in text
+    experiment = client.get_experiment(training.planned.sweep.experiment_id)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_a_new_description_of_the_model_replaces_the_earlier_one(tmp_path, mlflow_server):
+    first = Training(penguins(), model(description="Old."), tmp_path / "a", mlflow_server)
+    first.all()
+    again = model(description="New.")
+    Training(
+        penguins(), again, tmp_path / "b", mlflow_server, run_id="manual__2", name=first.name
+    ).all()
+    assert first.tracking.client.get_registered_model(first.name).description == "New."
 
 
 def test_a_retry_finds_the_version_and_makes_no_other(tmp_path, mlflow_server):
@@ -141,6 +212,8 @@ def test_a_model_that_predicts_otherwise_once_read_back_is_not_registered(
     with pytest.raises(TerminalError, match=r"predicts otherwise for \d+ of 69 rows"):
         training.register(selection, tested)
     assert versions(training) == []
+    found = training.tracking.client.search_logged_models([training.planned.sweep.experiment_id])
+    assert [one.status for one in found] == ["FAILED"]
 
 
 def test_a_feature_whose_nulls_come_late_may_be_missing_when_the_model_is_asked(

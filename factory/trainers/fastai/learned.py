@@ -129,14 +129,12 @@ def log_learned(learned: Learned, logged: LoggedModel) -> str:
         write_folder(learned.description, learned.network.state_dict(), data)
         model = Model.log(
             artifact_path=None,
-            name="model",
             flavor=mlflow.pyfunc,
-            run_id=logged.run_id,
+            model_id=logged.model_id,
             loader_module=LOADER,
             data_path=str(data),
             signature=infer_signature(rows, predicted),
             input_example=rows.head(_EXAMPLE_ROWS),
-            params=dict(logged.params),
             # Named here, because MLflow finds them by loading the model in another process.
             pip_requirements=_requirements(),
         )

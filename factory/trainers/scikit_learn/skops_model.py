@@ -45,13 +45,11 @@ def log_pipeline(pipeline: TrainedModel, logged: LoggedModel) -> str:
         signature = infer_signature(logged.features, predicted)
     model = mlflow.sklearn.log_model(
         pipeline,
-        name="model",
-        run_id=logged.run_id,
+        model_id=logged.model_id,
         serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
         skops_trusted_types=trusted,
         signature=signature,
         input_example=example,
-        params=dict(logged.params),
         # Named here, because MLflow finds them by loading the model in another process.
         pip_requirements=_requirements(trusted),
     )

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from factory.base.texts import one_of
-from factory.data.roles import is_identifier, words
+from factory.data.roles import (
+    FEWEST_ROWS,
+    NEARLY_ALL,
+    SENTENCES,
+    WORDS,
+    are_sentences,
+    names_rows,
+    words,
+)
 from factory.training.guard.finding import Action, Guard, GuardFinding
 
 if TYPE_CHECKING:
@@ -186,9 +194,9 @@ class Identifiers(FeatureGuard):
 
     NAME: ClassVar[str] = "identifiers"
 
-    distinct: float = Field(default=0.95, gt=0, le=1)
+    distinct: float = Field(default=NEARLY_ALL, gt=0, le=1)
     """From what share of different values on a feature is one."""
-    rows: int = Field(default=50, ge=2)
+    rows: int = Field(default=FEWEST_ROWS, ge=2)
     """With how many rows at least."""
 
     def look(self, columns: Columns) -> Iterator[GuardFinding]:
@@ -196,11 +204,8 @@ class Identifiers(FeatureGuard):
         found = []
         for name in columns.features:
             values = columns.table.column(name).drop_null().to_pandas().dropna()
-            different = values.nunique()
-            if len(values) < self.rows or different < self.distinct * len(values):
-                continue
-            if is_identifier(name, values):
-                found.append(f"{name!r} ({different} values in {len(values)} rows)")
+            if names_rows(name, values, rows=self.rows, distinct=self.distinct):
+                found.append(f"{name!r} ({values.nunique()} values in {len(values)} rows)")
         if found:
             yield self.found(
                 f"{one_of(found, _NAMED)} tell rows apart, and say nothing of new ones: leave them out of `features`"
@@ -212,9 +217,9 @@ class FreeText(FeatureGuard):
 
     NAME: ClassVar[str] = "free_text"
 
-    distinct: int = Field(default=100, ge=2)
+    distinct: int = Field(default=SENTENCES, ge=2)
     """From how many different values on."""
-    words: float = Field(default=3, gt=0)
+    words: float = Field(default=WORDS, gt=0)
     """From how many words a value on, on average."""
 
     def look(self, columns: Columns) -> Iterator[GuardFinding]:
@@ -226,9 +231,9 @@ class FreeText(FeatureGuard):
             if columns.table.schema.field(name).type not in _texts():
                 continue
             values = columns.table.column(name).drop_null().to_pandas()
-            different = values.nunique()
-            if different >= self.distinct and (average := words(values)) >= self.words:
-                found.append(f"{name!r} ({different} different texts of {average:.0f} words)")
+            if are_sentences(values, distinct=self.distinct, least_words=self.words):
+                told = f"{values.nunique()} different texts of {words(values):.0f} words"
+                found.append(f"{name!r} ({told})")
         if found:
             yield self.found(
                 f"{one_of(found, _NAMED)} hold sentences, and each is a category of its own to the default "
