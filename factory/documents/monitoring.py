@@ -1,4 +1,4 @@
-"""A model's monitoring document: measure, report, breach."""
+"""A model's monitoring document: measure, report, breach, retrain."""
 
 from typing import Any
 
@@ -101,6 +101,7 @@ def _tasks(
     looked_at = _looked_at(watched)
     read = dict.fromkeys([*looked_at, *watched["current"], *watched["train_on"], *truth])
     told = notifiers("on_breach", team, model) if "notify" in monitor.on_breach else ()
+    training = Task("retrain", "monitoring.retrain", ("breach",), outlets=(drift_asset(full_name),))
     return (
         Task("inputs", "monitoring.inputs", inlets=assets([*looked_at, *truth], installation)),
         Task("measure", "monitoring.measure", ("inputs",), inlets=assets(read, installation)),
@@ -110,8 +111,8 @@ def _tasks(
             "monitoring.breach",
             ("report",),
             arguments={"notify": told} if told else {},
-            outlets=(drift_asset(full_name),) if monitor.retrains else (),
         ),
+        *((training,) if monitor.retrains else ()),
     )
 
 

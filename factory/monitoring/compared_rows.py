@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset
 from duckdb import DuckDBPyConnection
 
-from factory.base.errors import TerminalError
+from factory.base.errors import NothingToDoError
 from factory.data.columns import learnable, require_columns
+from factory.data.roles import names_rows
 from factory.lake import engine
 from factory.lake.engine import quote
 from factory.lake.table import Lake
@@ -18,8 +21,8 @@ SEED = 7
 """Of every sample: the same snapshots give the same report."""
 
 
-class EmptyWindowError(TerminalError):
-    """There is nothing to look at yet, which is no failure."""
+class EmptyWindowError(NothingToDoError):
+    """There is nothing to look at yet."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,34 @@ def sample(
     with engine.connect(scratch) as connection:
         engine.create_view(connection, "monitored", rows)
         return learnable(_draw(connection, features, "monitored", most), features)
+
+
+def compared_features(
+    reference: pa.Table, wanted: Sequence[str] | None, *, image: str | None
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Which features are compared, and why the others are not.
+
+    Args:
+        reference: Features of the rows of the training.
+        wanted: Those that the team names; all that can drift, where it names none.
+        image: The column of images, if there is one.
+    """
+    if wanted is not None:
+        return tuple(wanted), {}
+    left_out: dict[str, str] = {}
+    for field in reference.schema:
+        if field.name == image:
+            left_out[field.name] = "every image is another one"
+        elif pa.types.is_timestamp(field.type):
+            left_out[field.name] = "time always goes on"
+        elif names_rows(field.name, reference.column(field.name).to_pandas().dropna()):
+            left_out[field.name] = "its values tell rows apart: new rows have new ones"
+    return tuple(name for name in reference.column_names if name not in left_out), left_out
+
+
+def lengths(texts: "pd.Series[Any]") -> "pd.Series[Any]":
+    """How many words each text has; NaN where there is none."""
+    return texts.map(lambda text: len(str(text).split()), na_action="ignore").astype("float64")
 
 
 def _draw(

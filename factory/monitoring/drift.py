@@ -4,6 +4,11 @@ Significance tests are scipy's. The population stability index is a formula,
 `sum((current - reference) * ln(current / reference))` over bins (N. Siddiqi, "Credit Risk
 Scorecards", Wiley 2006), on shares that are never zero because half a row is added to every bin
 (Jeffreys' prior): an empty bin counts as less the fewer rows there are.
+
+Of two samples of the same rows the index is not zero: times `1 / (1/n + 1/m)` it is distributed as
+chi-squared with a degree of freedom less than there are bins (B. Yurdakul, "Statistical Properties of
+Population Stability Index", Western Michigan University 2018). What chance reaches once in a hundred
+times is no drift, whatever the threshold.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,6 +31,11 @@ BINS = 10
 """Bins of a numeric column, each with a tenth of the reference's values."""
 CATEGORIES = 30
 """The most frequent categories that are told apart; the others are one."""
+_FREQUENT = 10
+"""Rows of the reference from which on a category is told apart where there are more than that: of rare ones,
+those that come again and those that do not are chosen by chance."""
+_BY_CHANCE = 0.01
+"""How often rows that have not changed may be taken for others."""
 _FEW = 5
 """Expected rows below which chi-squared is not trusted (Cochran's rule): such categories are pooled."""
 
@@ -51,7 +61,7 @@ class ColumnDrift(Result):
     statistic: float
     """PSI, the largest distance of the two distribution functions, or Cramér's V."""
     threshold: float
-    """Above it (and, of a test, below `max_p_value`) the column has drifted."""
+    """Above it (and, of a test, below `max_p_value`) the column has drifted. Of a PSI, at least what chance does."""
     p_value: float | None = None
     max_p_value: float | None = None
     drifted: bool
@@ -179,17 +189,19 @@ def _categorical(name: str, sides: _Sides, method: Psi | ChiSquared) -> ColumnDr
 
 def _by_psi(name: str, kind: Kind, sides: _Sides, bins: Sequence[Bin], method: Psi) -> ColumnDrift:
     statistic = psi([one.reference for one in bins], [one.current for one in bins])
+    chance = psi_by_chance(len(bins), len(sides.reference), len(sides.current))
+    raised = f"limit {method.threshold:g} is raised: so few rows differ by chance"
     return ColumnDrift(
         column=name,
         kind=kind,
         method=method.method,
         statistic=statistic,
-        threshold=method.threshold,
-        drifted=statistic > method.threshold,
+        threshold=max(method.threshold, chance),
+        drifted=statistic > max(method.threshold, chance),
         reference_rows=len(sides.reference),
         current_rows=len(sides.current),
         bins=tuple(bins),
-        note=sides.note,
+        note="; ".join(filter(None, (sides.note, raised if chance > method.threshold else ""))),
     )
 
 
@@ -227,6 +239,20 @@ def psi(reference: Sequence[int], current: Sequence[int]) -> float:
     """
     expected, actual = (_shares(np.asarray(counts, float)) for counts in (reference, current))
     return float(np.sum((actual - expected) * np.log(actual / expected)))
+
+
+def psi_by_chance(bins: int, reference: int, current: int) -> float:
+    """The index that samples of the same rows exceed once in a hundred times.
+
+    Args:
+        bins: How many bins there are.
+        reference: Rows of the reference.
+        current: Rows of today.
+    """
+    if bins < 2 or not reference or not current:
+        return 0.0
+    quantile = float(stats.chi2.ppf(1 - _BY_CHANCE, bins - 1))
+    return quantile * (1 / reference + 1 / current)
 
 
 def _shares(counts: NDArray[Any]) -> NDArray[Any]:
@@ -278,18 +304,20 @@ def _category_bins(sides: _Sides) -> list[Bin]:
     """The reference's most frequent categories, its others, those that are new, and missing ones."""
     reference, current = (pd.Series(side).value_counts() for side in sides.known)
     order = sorted(reference.index, key=lambda label: (-reference[label], label))
-    shown, rest = order[:CATEGORIES], order[CATEGORIES:]
+    shown, rest = order, []
+    if len(order) > CATEGORIES:
+        shown = [label for label in order[:CATEGORIES] if reference[label] >= _FREQUENT]
+        rest = order[len(shown) :]
     bins = [
         Bin(label=str(label), reference=int(reference[label]), current=int(current.get(label, 0)))
         for label in shown
     ]
+    unshown = int(current.sum()) - sum(one.current for one in bins)
     if rest:
-        others = current.reindex(rest, fill_value=0)
-        bins.append(
-            Bin(label=OTHER, reference=int(reference[rest].sum()), current=int(others.sum()))
-        )
-    new = current[~current.index.isin(reference.index)]
-    return [*bins, *_new(int(new.sum())), *_missing(sides)]
+        # Those that the reference happens to lack are among them: of many, some are always new.
+        others = Bin(label=OTHER, reference=int(reference[rest].sum()), current=unshown)
+        return [*bins, others, *_missing(sides)]
+    return [*bins, *_new(unshown), *_missing(sides)]
 
 
 def _new(rows: int) -> list[Bin]:

@@ -9,11 +9,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset
+from pydantic import Field
 
 from factory.base.errors import TerminalError
 from factory.base.values import Result
 from factory.data.columns import require_columns
 from factory.data.images.store import ImageStore
+from factory.data.roles import are_sentences
 from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
 from factory.models import registry
@@ -21,7 +23,13 @@ from factory.models.batch_prediction import as_learned, prediction_rows
 from factory.models.predictor import Predictor, load_predictor
 from factory.models.registry import Version
 from factory.models.tracking import Tracking
-from factory.monitoring.compared_rows import EmptyWindowError, newest_predictions, sample
+from factory.monitoring.compared_rows import (
+    EmptyWindowError,
+    compared_features,
+    lengths,
+    newest_predictions,
+    sample,
+)
 from factory.monitoring.drift import ColumnDrift, compare, kind_of
 from factory.monitoring.ground_truth import Quality, measure_quality
 from factory.monitoring.sections import Drift, Monitor
@@ -60,6 +68,8 @@ class Measurement(Result):
     current_rows: int
     columns: tuple[ColumnDrift, ...]
     """The features, those that differ most first."""
+    left_out: dict[str, str] = Field(default_factory=dict)
+    """The features that are not compared, and why not."""
     prediction: ColumnDrift | None
     quality: Quality | None
     findings: tuple[str, ...]
@@ -125,8 +135,10 @@ def measure(
     predictor = load_predictor(version.record, tracking=tracking)
     load = _Loading(watched, model, monitor.sample_rows, predictor, lake, workspace)
     reference, current = load.reference(), load.current(versions)
-    image = predictor.record.image_column
-    columns = _compare_columns(reference.table, current.table, monitor.drift, image)
+    chosen, left_out = compared_features(
+        reference.table, monitor.drift.columns, image=predictor.record.image_column
+    )
+    columns = _compare_columns(reference.table, current.table, monitor.drift, chosen)
     prediction = None
     if monitor.drift.prediction:
         now = None if said is None else said.column(PREDICTION).to_pandas()
@@ -140,6 +152,7 @@ def measure(
         reference_rows=reference.rows,
         current_rows=current.rows,
         columns=columns,
+        left_out=left_out,
         prediction=prediction,
         quality=quality,
         findings=tuple(_findings(monitor, columns, prediction, quality)),
@@ -256,16 +269,8 @@ class _Loading:
 
 
 def _compare_columns(
-    reference: pa.Table, current: pa.Table, drift: Drift, image: str | None
+    reference: pa.Table, current: pa.Table, drift: Drift, names: Sequence[str]
 ) -> tuple[ColumnDrift, ...]:
-    names = drift.columns
-    if names is None:
-        # Every image is another one, and time goes on: neither is drift.
-        names = tuple(
-            field.name
-            for field in reference.schema
-            if not pa.types.is_timestamp(field.type) and field.name != image
-        )
     require_columns(names, reference.column_names, "monitor.drift.columns")
     compared = [
         _compare(name, reference.column(name).to_pandas(), current.column(name).to_pandas(), drift)
@@ -277,6 +282,10 @@ def _compare_columns(
 def _compare(
     name: str, reference: "pd.Series[Any]", current: "pd.Series[Any]", drift: Drift
 ) -> ColumnDrift:
+    if kind_of(reference) == "categorical" and are_sentences(reference.dropna()):
+        found = compare(name, lengths(reference), lengths(current), drift, kind="numeric")
+        note = "; ".join(filter(None, ("sentences, by their number of words", found.note)))
+        return found.model_copy(update={"note": note})
     # A column whose form has changed, or that has no values on one side, is compared as texts.
     kinds = {kind_of(reference), kind_of(current)}
     kind = kinds.pop() if len(kinds) == 1 else "categorical"

@@ -168,7 +168,7 @@ def test_predictions_are_checked_before_they_are_published_in_a_workspace(tmp_pa
 def test_airflow_builds_every_schedule_with_drift(written, tmp_path):
     text = f"{test_monitoring.HEAD}    schedule: {written}\n{test_monitoring.RETRAIN}"
     dags = build_all(documents_of(tmp_path, text))
-    (outlet,) = dags[test_monitoring.MONITOR].get_task("breach").outlets
+    (outlet,) = dags[test_monitoring.MONITOR].get_task("retrain").outlets
     assert outlet.name == "sea.species.drift"
     started_by = dags["sea.species.train"].timetable.asset_condition
     assert "name='sea.species.drift'" in repr(started_by)

@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from factory.monitoring.drift import MISSING, NEW, OTHER, ColumnDrift, compare, kind_of, psi
+from factory.monitoring.drift import (
+    MISSING,
+    NEW,
+    OTHER,
+    ColumnDrift,
+    compare,
+    kind_of,
+    psi,
+    psi_by_chance,
+)
 from factory.monitoring.sections import Drift
 
 RANDOM = np.random.default_rng(11)
@@ -154,11 +163,68 @@ def test_rare_categories_are_pooled_before_they_are_tested():
 
 
 def test_categories_beyond_the_most_frequent_are_one():
-    many = [f"c{number:03}" for number in range(200) for _ in range(3)]
+    many = [f"c{number:03}" for number in range(200) for _ in range(12)]
     found = texts(many, many)
-    assert rows(found, OTHER) == (510, 510)
+    assert rows(found, OTHER) == (170 * 12, 170 * 12)
     assert len(found.bins) == 31
     assert not found.drifted
+
+
+@pytest.mark.parametrize("method", ["psi", "chi_squared"])
+@pytest.mark.parametrize("seed", range(10))
+def test_many_categories_of_which_each_sample_has_others_have_not_drifted(method, seed):
+    random = np.random.default_rng(seed)
+    codes = np.array([f"{code:05}" for code in range(2000)], dtype=object)
+    likely = random.dirichlet(np.full(2000, 0.3))
+    reference, current = (random.choice(codes, 500, p=likely) for _ in range(2))
+    assert not texts(reference, current, method).drifted
+
+
+def test_many_categories_of_which_the_frequent_ones_vanish_have_drifted():
+    reference = ["cod"] * 300 + [f"rare {number}" for number in range(200)]
+    assert texts(reference, [f"rare {number}" for number in range(500)]).drifted
+
+
+@pytest.mark.parametrize("rows_now", [20, 50, 100, 500])
+def test_few_rows_of_the_same_kind_are_taken_for_others_at_most_as_often_as_chance_has_it(rows_now):
+    random = np.random.default_rng(5)
+    reference = random.normal(size=300)
+    found = [numbers(reference, random.normal(size=rows_now)) for _ in range(300)]
+    assert sum(one.drifted for one in found) <= 10
+    assert {one.threshold > 0.2 for one in found} == {rows_now < 500}
+    assert "limit 0.2 is raised" in found[0].note or rows_now == 500
+
+
+def test_limit_by_chance_is_chi_squareds():
+    assert psi_by_chance(10, 300, 100) == pytest.approx(stats.chi2.ppf(0.99, 9) * (1 / 300 + 0.01))
+    random = np.random.default_rng(1)
+    shares = np.full(10, 0.1)
+    found = [
+        psi(random.multinomial(1000, shares), random.multinomial(500, shares)) for _ in range(2000)
+    ]
+    assert np.mean(np.array(found) > psi_by_chance(10, 1000, 500)) == pytest.approx(0.01, abs=0.007)
+
+
+ODD = {
+    "empty": [np.nan] * 120,
+    "constant": [3.0] * 120,
+    "half": [np.nan, 1.0] * 60,
+    "infinite": [np.inf, -np.inf, 0.0] * 40,
+    "zero and one": [0.0, 1.0] * 60,
+    "usual": list(np.random.default_rng(3).normal(size=120)),
+}
+
+
+@pytest.mark.parametrize("before", ODD)
+@pytest.mark.parametrize("now", ODD)
+def test_odd_columns_give_numbers_whatever_meets_what(before, now):
+    for method in ("psi", "kolmogorov_smirnov"):
+        found = numbers(ODD[before], ODD[now], method)
+        assert np.isfinite(found.statistic)
+        assert found.drifted is not (before == now)
+    as_texts = [[None if v != v else str(v) for v in ODD[name]] for name in (before, now)]
+    for method in ("psi", "chi_squared"):
+        assert np.isfinite(texts(*as_texts, method).statistic)
 
 
 def test_points_in_time_are_ranked_and_shown_as_days():

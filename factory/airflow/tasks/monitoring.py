@@ -9,15 +9,11 @@ from factory.airflow.task_run import TaskRun
 from factory.airflow.tasks.inputs import decide
 from factory.base.workspace import WorkspaceGoneError
 
-__all__ = ["breach", "inputs", "measure", "report"]
+__all__ = ["breach", "inputs", "measure", "report", "retrain"]
 
 
 def inputs(*, run: TaskRun, triggering_asset_events: Mapping[Any, Any]) -> dict[str, Any]:
-    """Decide which snapshots are looked at; truth may be missing as yet.
-
-    Raises:
-        AirflowSkipException: Nothing has been published that could be looked at.
-    """
+    """Decide which snapshots are looked at; truth may be missing as yet."""
     from factory.lake.snapshot import NoSnapshotError
 
     names = list(run.shared.reads)
@@ -29,34 +25,23 @@ def inputs(*, run: TaskRun, triggering_asset_events: Mapping[Any, Any]) -> dict[
             pass
         else:
             names.append(truth)
-    try:
-        return decide(run, names, triggering_asset_events)
-    except NoSnapshotError as error:
-        raise AirflowSkipException(f"there is nothing to look at: {error}") from error
+    return decide(run, names, triggering_asset_events)
 
 
 def measure(*, run: TaskRun) -> dict[str, Any]:
-    """Compare the window with the training, column by column, and predictions with the truth.
-
-    Raises:
-        AirflowSkipException: There is no champion yet, or there are no predictions.
-    """
+    """Compare the window with the training, column by column, and predictions with the truth."""
     from factory.models.tracking import Tracking
-    from factory.monitoring.compared_rows import EmptyWindowError
     from factory.monitoring.measure import measure as step
 
-    try:
-        found = step(
-            _watched(run),
-            run.model,
-            run.monitor,
-            run.snapshots,
-            lake=run.lake,
-            tracking=Tracking(),
-            workspace=run.folder,
-        )
-    except EmptyWindowError as error:
-        raise AirflowSkipException(str(error)) from error
+    found = step(
+        _watched(run),
+        run.model,
+        run.monitor,
+        run.snapshots,
+        lake=run.lake,
+        tracking=Tracking(),
+        workspace=run.folder,
+    )
     (run.folder / _MEASUREMENT).write_text(found.model_dump_json(), encoding="utf-8")
     return {
         "version": found.version,
@@ -82,20 +67,14 @@ def report(*, run: TaskRun) -> dict[str, Any]:
     ).as_json()
 
 
-def breach(
-    *,
-    run: TaskRun,
-    outlet_events: Any,
-    notify: Sequence[Mapping[str, Any]] = (),
-) -> dict[str, Any]:
-    """Decide whether enough of the last windows were bad; tell people, and ask for a training.
+def breach(*, run: TaskRun, notify: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """Decide whether enough of the last windows were bad, and tell people if they were.
 
     Returns:
         `breached`, `why`, `retrain` and `report`, the address of the report.
 
     Raises:
-        AirflowSkipException: The task could emit the drift asset, and is not to: a skipped task
-            emits no event. What it would have returned is there as XCom all the same.
+        AirflowSkipException: There is no breach. What it would have returned is there as XCom all the same.
     """
     from factory.models.tracking import Tracking
     from factory.monitoring.history import RecordedWindow, act
@@ -106,21 +85,29 @@ def breach(
     newest = {name: run.lake.newest(name).version for name in _watched(run).train_on}
     decision = act(found, recorded, run.monitor, newest=newest, tracking=Tracking())
     result = {**decision.as_json(), "report": recorded.url}
-    if decision.breached:
-        _tell(run, found, result, notify)
-    if not run.ti.task.outlets:
-        return result
-    if not decision.retrain:
+    if not decision.breached:
         run.ti.xcom_push(key="return_value", value=result)
-        raise AirflowSkipException(decision.why)
+        raise AirflowSkipException(f"no breach: {decision.why}")
+    _tell(run, found, result, notify)
+    return result
+
+
+def retrain(*, run: TaskRun, outlet_events: Any) -> None:
+    """Ask for a training, by the drift asset.
+
+    Raises:
+        AirflowSkipException: It could not help.
+    """
+    found, decision = _measured(run), run.result("breach")
+    if not decision["retrain"]:
+        raise AirflowSkipException(decision["why"])
     outlet_events[run.ti.task.outlets[0]].extra = {
         "model": found.model,
         "version": found.version,
-        "why": decision.why[:_LONGEST_WHY],
-        "report": recorded.url,
+        "why": decision["why"][:_LONGEST_WHY],
+        "report": decision["report"],
         "window": found.window,
     }
-    return result
 
 
 _MEASUREMENT = "measurement.json"

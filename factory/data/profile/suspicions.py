@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from factory.base.texts import in_quotes, shown
 from factory.data.profile.facts import ColumnFacts
-from factory.data.roles import is_identifier, words
+from factory.data.roles import FEWEST_ROWS, NEARLY_ALL, SENTENCES, WORDS, is_identifier, words
 from factory.data.sources.text_doubts import percent
 
 if TYPE_CHECKING:
@@ -21,10 +21,6 @@ Kind = Literal[
 
 SAMPLE = 20_000
 """Rows that are compared value by value."""
-_DISTINCT = 0.95
-_ROWS = 50
-_SENTENCES = 100
-_WORDS = 3
 _NEARLY = 0.8
 _MOST = 0.995
 """The share of one value that makes a column nearly constant."""
@@ -106,7 +102,7 @@ def _of_column(
 
 def _identifies(column: ColumnFacts, values: Any) -> bool:
     """Whether a column tells rows apart, of which some values are given."""
-    if column.values < _ROWS or column.distinct < _DISTINCT * column.values:
+    if column.values < FEWEST_ROWS or column.distinct < NEARLY_ALL * column.values:
         return False
     return (column.is_text or column.is_number) and is_identifier(column.name, values)
 
@@ -163,7 +159,7 @@ def _of_text(
             _spelled(column.values, text.surrounded, text.same_but_for_case),
             "write it one way in a transform: `lower(trim(…))`",
         )
-    if column.distinct >= _SENTENCES and (average := words(values)) >= _WORDS:
+    if column.distinct >= SENTENCES and (average := words(values)) >= WORDS:
         told = f"{column.distinct:,} different texts of {average:.0f} words"
         yield (
             "free_text",
