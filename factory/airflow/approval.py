@@ -1,5 +1,6 @@
 """Airflow's approval, which also says afterwards who answered."""
 
+import getpass
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -36,8 +37,20 @@ class ApprovalStepOperator(ApprovalOperator):  # type: ignore[misc]
             answer = {
                 "approved": event["chosen_options"] == [self.APPROVE],
                 # Nobody has answered where time ran out and `defaults` were taken.
-                "by": user["name"] if user else None,
+                "by": _who(user["name"]) if user else None,
                 "within": int(self.response_timeout.total_seconds()),
             }
             context["ti"].xcom_push(key="answer", value=answer)
         return super().execute_complete(context, event)
+
+
+_ANONYMOUS = "Anonymous"
+"""Everybody, to an Airflow without log-in."""
+
+
+def _who(name: str) -> str:
+    return (
+        name
+        if name != _ANONYMOUS
+        else f"somebody at {getpass.getuser()}'s Airflow, which has no log-in"
+    )

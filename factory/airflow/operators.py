@@ -1,5 +1,6 @@
 """The operators that run steps."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -23,25 +24,35 @@ from factory.airflow.run_failures import remember
 from factory.airflow.storage_access import storage_access
 from factory.airflow.task_run import TaskRun
 from factory.airflow.templates import template_values
-from factory.base.errors import TerminalError
+from factory.base.errors import FactoryError, NothingToDoError, TerminalError
+from factory.base.texts import wrapped
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
 def _failures(context: Context) -> Iterator[None]:
-    """Leave an error for the message about the run, if there is to be one.
+    """Say what a step's error means in Airflow: that trying again cannot help, or that nothing is wrong.
 
-    And turn a step's word that trying again cannot help into Airflow's.
+    Leaves the error for the message about the run, if there is to be one.
     """
     try:
         yield
     except (AirflowSkipException, DownstreamTasksSkipped):
         raise  # no failures: the second is how a branch leaves
+    except NothingToDoError as nothing:
+        raise AirflowSkipException(str(nothing)) from nothing
     except Exception as error:
         if context["dag"].has_on_failure_callback:
             remember(context["ti"], error)
+        if not isinstance(error, FactoryError):
+            raise
+        # A line of its own: Airflow shows an error's text below its name, among twenty frames of itself.
+        logger.error("%s", wrapped(str(error)))  # noqa: TRY400
+        logger.debug("Where it was raised:", exc_info=error)
         if isinstance(error, TerminalError):
-            raise AirflowFailException(str(error)) from error
-        raise
+            raise AirflowFailException(str(error)) from None
+        raise error.with_traceback(None) from None
 
 
 class _Step(BaseOperator):  # type: ignore[misc]

@@ -1,13 +1,14 @@
 """One DAG after the other in this process, through Airflow's own `dag.test()`.
 
-Run as `python -m factory.airflow.run_dags REPORT DAG_ID…`; stops at the first run that fails. REPORT is a
-file that gets one JSON object a line: `{"dag_id", "task", "state", …}` when a task begins or ends, and
-`{"dag_id", "state", "result"}` when a run ends. The environment names a migrated Airflow database.
+Run as `python -m factory.airflow.run_dags REPORT PARAMS DAG_ID…`; stops at the first run that fails. REPORT
+is a file that gets one JSON object a line: `{"dag_id", "task", "state", …}` when a task begins or ends, and
+`{"dag_id", "state", "result"}` when a run ends. PARAMS are those of the last DAG, as JSON; the others are only
+there for it. The environment names a migrated Airflow database.
 """
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -70,8 +71,12 @@ class Reporter:
         self._task(task_instance, "failed", error)
 
 
-def run(dag: DAG) -> dict[str, Any]:
+def run(dag: DAG, params: Mapping[str, Any]) -> dict[str, Any]:
     """Run a DAG to its end.
+
+    Args:
+        dag: The DAG.
+        params: What its params are set to, as if it was triggered by hand.
 
     Returns:
         `dag_id`, `state`, and `result`: what its last task returned, or None; for a training, with
@@ -80,7 +85,7 @@ def run(dag: DAG) -> dict[str, Any]:
     for task in dag.tasks:
         if isinstance(task, ApprovalStepOperator):
             task.can_ask = False
-    dag_run = dag.test()
+    dag_run = dag.test(run_conf=dict(params))
     result = _first(dag_run, _LAST)
     if outcome := _first(dag_run, _OUTCOME):
         result = {**result, "promoted": outcome["promoted"], "reason": outcome["reason"]}
@@ -107,7 +112,7 @@ def _xcom(dag_run: Any, task_id: str) -> Any:
 
 def main() -> int:
     """Run the DAGs that are named; 1 if one of them failed."""
-    report, *dag_ids = sys.argv[1:]
+    report, params, *dag_ids = sys.argv[1:]
     configs = configs_folder(Path("dags/teams.py"))
     with masked_output(), Path(report).open("a", encoding="utf-8") as file:
         reporter = Reporter(file)
@@ -116,7 +121,7 @@ def main() -> int:
             dag = load_one(configs, dag_id)[dag_id]
             # As where Airflow finds it: tasks find the project's folder from it.
             dag.fileloc = str(configs.parent / "dags" / "teams.py")
-            outcome = run(dag)
+            outcome = run(dag, json.loads(params) if dag_id == dag_ids[-1] else {})
             reporter.write(**outcome)
             if outcome["state"] != "success":
                 return 1

@@ -7,3 +7,7 @@ class FactoryError(Exception):
 
 class TerminalError(FactoryError):
     """A failure that no retry can mend: configuration, code or data must change first."""
+
+
+class NothingToDoError(FactoryError):
+    """Nothing is wrong, and there is nothing to work on yet; Airflow skips the task, which says why."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from textwrap import fill
 
 
 def one_of(choices: Iterable[object], most: int | None = None) -> str:
@@ -45,6 +46,20 @@ def quoted_if_needed(value: str) -> str:
     """A value as it is; in quotes where nobody would see otherwise what it is: blanks at an end, or nothing at all."""
     hides = value != " ".join(value.split()) or value in ("", "null") or not value.isprintable()
     return repr(value) if hides else value
+
+
+def wrapped(text: str, width: int = 110) -> str:
+    """A text in lines that can be read without being scrolled; its own line breaks and indents stay."""
+    return "\n".join(
+        fill(
+            line,
+            width,
+            subsequent_indent=line[: len(line) - len(line.lstrip())],
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in text.splitlines()
+    )
 
 
 def shortened(text: str, longest: int = 60) -> str:

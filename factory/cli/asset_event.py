@@ -1,28 +1,15 @@
 """Telling Airflow of what a command has changed, so that the readers of it run."""
 
 import json
-import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.markup import escape
 
+from factory.cli.airflow_access import NO_AIRFLOW, airflow_address, airflow_client
 from factory.cli.console import console, errors
 from factory.runtime.errors import EmbeddedRuntimeError
-from factory.runtime.lock import addresses_of
-
-USER, PASSWORD = "FACTORY_AIRFLOW_USER", "FACTORY_AIRFLOW_PASSWORD"
-"""The environment variables that say who asks an Airflow that wants to know."""
-
-AirflowOption = Annotated[
-    str | None,
-    typer.Option(
-        help="The Airflow to tell; the one that runs in the project if left out. The variables "
-        f"{USER} and {PASSWORD} say who tells it.",
-        envvar="FACTORY_AIRFLOW_URL",
-    ),
-]
 
 
 def tell_readers(
@@ -40,30 +27,21 @@ def tell_readers(
     Raises:
         typer.Exit: The Airflow that there is did not take it.
     """
-    running = addresses_of(project)
-    address = airflow_url or (running.airflow if running else None)
+    address = airflow_address(project, airflow_url)
     if address is None:
-        reason = "no Airflow runs in this project, and none is named by --airflow-url"
-        _say_how(name, event, what, reason)
+        _say_how(name, event, what, NO_AIRFLOW)
         return
     from factory.runtime.airflow_api import NoAnswerFromAirflowError
 
     try:
-        _emit(address, name, event)
+        with airflow_client(address) as airflow:
+            airflow.emit(name, event)
     except EmbeddedRuntimeError as failure:
         # A second event would start everything twice.
         is_heard = isinstance(failure, NoAnswerFromAirflowError) and failure.is_heard
         _say_how(name, event, what, str(failure), is_known=not is_heard)
         raise typer.Exit(1) from failure
     console.print(f"Its asset event was emitted in {address}", highlight=False)
-
-
-def _emit(address: str, name: str, event: dict[str, Any]) -> None:
-    from factory.runtime.airflow_api import AirflowClient
-
-    user, password = os.environ.get(USER), os.environ.get(PASSWORD)
-    with AirflowClient(address.rstrip("/"), username=user, password=password) as airflow:
-        airflow.emit(name, event)
 
 
 def _say_how(

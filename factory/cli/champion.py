@@ -1,8 +1,10 @@
 """`factory champion`: the versions of a model, and which of them is in production."""
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.text import Text
 
 from factory.cli.console import console, plain_table
@@ -16,8 +18,15 @@ _COLOURS = {"champion": "bold green", "previous": "cyan", "challenger": "yellow"
 _TEST = "test_"
 
 
-def champion(name: ModelArgument, project: ProjectOption = Path()) -> None:
-    """List the versions of a model: aliases, test metrics, data, configuration, and why they stand so.
+def champion(
+    name: ModelArgument,
+    project: ProjectOption = Path(),
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="All that is known of them, for other programs.")
+    ] = False,
+) -> None:
+    """List the versions of a model: aliases, the metric that decides, data, and why they stand so.
 
     The registry is the one in MLFLOW_TRACKING_URI, or the project's own.
     """
@@ -25,24 +34,46 @@ def champion(name: ModelArgument, project: ProjectOption = Path()) -> None:
         from factory.models import registry
 
         versions = registry.versions(name, tracking=tracking)
-    table = plain_table(
-        "version", "alias", "test metrics", "snapshots", "config", "registered", "why"
-    )
+    if as_json:
+        # Not through Rich, which would break lines.
+        typer.echo(json.dumps([_as_json(version) for version in versions], indent=2))
+        return
+    table = plain_table("version", "alias", "on test rows", "trained on", "registered (UTC)")
     for version in versions:
         table.add_row(
             str(version.number),
             _aliases(version),
-            _metrics(version),
+            _score(version),
             "\n".join(
                 f"{dataset} {number}" for dataset, number in version.record.snapshots.items()
             ),
-            version.record.config_hash,
-            f"{version.record.registered_at:%Y-%m-%d %H:%M} UTC",
-            Text(_why(version)),
+            f"{version.record.registered_at:%Y-%m-%d %H:%M}",
         )
     console.print(table)
+    console.print()
+    for version in versions:
+        if why := _why(version):
+            line = Text.assemble((str(version.number), "bold"), " ", why)
+            console.print(line, soft_wrap=True, highlight=False)
     if not any("champion" in version.aliases for version in versions):
         console.print(f"No version of {name} is in production.")
+
+
+def _as_json(version: "Version") -> dict[str, Any]:
+    record = version.record
+    return {
+        "version": version.number,
+        "aliases": list(version.aliases),
+        "registered_at": record.registered_at.isoformat(),
+        "task": record.task,
+        "estimator": record.estimator,
+        "metrics": record.metrics,
+        "snapshots": record.snapshots,
+        "config_hash": record.config_hash,
+        "mlflow_run_id": record.mlflow_run_id,
+        "sha256": record.sha256,
+        "why": _why(version),
+    }
 
 
 def _aliases(version: "Version") -> Text:
@@ -50,15 +81,15 @@ def _aliases(version: "Version") -> Text:
     return Text(" ").join(words)
 
 
-def _metrics(version: "Version") -> str:
-    """The objective's metric first, where the gate has said which that is."""
+def _score(version: "Version") -> str:
+    """The objective's metric where the gate has said which that is, else the first one."""
     objective = version.tags.get("gate_metric", "").rpartition(" ")[2]
     names = sorted(
         (name for name in version.record.metrics if name.startswith(_TEST)),
         key=lambda name: (name != objective, name),
     )
-    return ", ".join(
-        f"{name.removeprefix(_TEST)} {version.record.metrics[name]:.4g}" for name in names
+    return next(
+        (f"{name.removeprefix(_TEST)} {version.record.metrics[name]:.4g}" for name in names), ""
     )
 
 

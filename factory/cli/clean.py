@@ -1,6 +1,5 @@
 """`factory clean`: what killed runs have left over is taken away, by hand."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from factory.base.files import megabytes
-from factory.cli.asset_event import PASSWORD, USER
+from factory.cli.airflow_access import PASSWORD, USER, airflow_client
 from factory.cli.console import console, failed, plain_table
 from factory.cli.options import ProjectOption
 from factory.cli.project import platform_of, registry_of
@@ -131,10 +130,9 @@ def _live_runs(project: Path, airflow_url: str | None) -> "Iterator[IsLive]":
     if airflow_url is None:
         yield RecordedRuns(Home.of(project)).is_live
         return
-    from factory.runtime.airflow_api import AirflowClient, AirflowRefusedError
+    from factory.runtime.airflow_api import AirflowRefusedError
 
-    user, password = os.environ.get(USER), os.environ.get(PASSWORD)
-    with AirflowClient(airflow_url.rstrip("/"), username=user, password=password) as airflow:
+    with airflow_client(airflow_url.rstrip("/")) as airflow:
 
         def is_live(dag_id: str, run_id: str, airflow_home: str | None) -> bool:
             del airflow_home  # whoever names an Airflow says that the runs are its own

@@ -25,6 +25,8 @@ COMMANDS = {
     "champion": "List the versions of a model: aliases, test metrics, data, configuration, and why they stand so.",
     "rollback": "Put the previous champion, or a version by number, back into production.",
     "restore": "Make an old version of a dataset its newest snapshot, such as after damage.",
+    "replay": "Tell the readers of a dataset of its newest snapshot once more, or those of a model of its champion.",
+    "unpause": "Let the DAGs of a team run, or a single one: Airflow pauses each DAG that it has not met before.",
     "clean": "Take away what killed runs have left over; what belongs to a run at work stays.",
     "kinds": "List the kinds that team files may name: where each comes from and what it takes.",
     "schema": "Print the JSON schema of this project's team files, the kinds of its plug-ins included.",

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from factory.cli.asset_event import AirflowOption, tell_readers
+from factory.cli.airflow_access import AirflowOption
+from factory.cli.asset_event import tell_readers
 from factory.cli.console import console, failures_explained
 from factory.cli.options import ProjectOption
 from factory.cli.project import full_name, platform_of

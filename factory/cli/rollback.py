@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from factory.cli.asset_event import AirflowOption, tell_readers
+from factory.cli.airflow_access import AirflowOption
+from factory.cli.asset_event import tell_readers
 from factory.cli.console import console
 from factory.cli.options import ProjectOption
 from factory.cli.project import ModelArgument, registry_of

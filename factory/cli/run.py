@@ -3,14 +3,14 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 from rich.markup import escape
 
-from factory.cli.console import console, errors, failures_explained, plain_table
+from factory.cli.console import console, errors, failed, failures_explained, plain_table
 from factory.cli.options import ProjectOption
 from factory.cli.project import dag_of, healthy_team, platform_of
 from factory.cli.storage import check_storage, reaching
@@ -38,6 +38,22 @@ def run(
         ),
     ],
     project: ProjectOption = Path(),
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="One of the DAG's params, as in Airflow's Trigger; may be given several times.",
+            metavar="NAME=VALUE",
+            show_default="",
+        ),
+    ] = None,
+    snapshot: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The version of a dataset to read instead of the newest one; may be given several times.",
+            metavar="TEAM.DATASET=VERSION",
+            show_default="",
+        ),
+    ] = None,
 ) -> None:
     """Run one DAG here and now, without a scheduler; datasets that it lacks are produced first.
 
@@ -50,17 +66,70 @@ def run(
     configs = home / "configs"
     read = read_all(configs, active_environment())
     dag_id = dag_of(healthy_team(read, configs, name.partition(".")[0]), name)
+    params = _params(read, home, dag_id, param or (), snapshot or ())
     with failures_explained():
         check_storage(home)
         dag_ids = [*missing_datasets(read, home, dag_id), dag_id]
     if len(dag_ids) > 1:
         console.print(f"Nothing published yet, so first: {', '.join(dag_ids[:-1])}")
     with failures_explained(), StopSignals() as signals:
-        outcomes = _run_all(home, dag_ids, signals.pause)
+        outcomes = _run_all(home, dag_ids, params, signals.pause)
     console.print()
     console.print(_table(outcomes))
     if [outcome["state"] for outcome in outcomes] != ["success"] * len(dag_ids):
         raise typer.Exit(1)
+
+
+def _params(
+    read: "Project", project: Path, dag_id: str, written: Sequence[str], snapshots: Sequence[str]
+) -> dict[str, Any]:
+    """What is written behind `--param` and `--snapshot`, as the params of a DAG.
+
+    Raises:
+        typer.Exit: The DAG has no such param, or reads no such dataset.
+    """
+    import yaml
+
+    from factory.base.texts import did_you_mean
+
+    known = _params_of(read, project, dag_id)
+    params: dict[str, Any] = {}
+    for each in written:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise failed(f"--param {each}: write NAME=VALUE")
+        if name not in known:
+            there = f"it has {', '.join(known)}" if known else "it has none"
+            raise failed(f"{dag_id} has no param {name!r}: {did_you_mean(name, known, there)}")
+        try:
+            params[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise failed(
+                f"--param {name}: {value!r} is no value of YAML; put it in quotes"
+            ) from None
+    reads = _inputs(read, dag_id)
+    for each in snapshots:
+        dataset, equals, number = each.rpartition("=")
+        if not equals or not number.isdecimal():
+            raise failed(
+                f"--snapshot {each}: write TEAM.DATASET=VERSION, such as marine.penguins=3"
+            )
+        if dataset not in reads:
+            there = f"it reads {', '.join(reads)}" if reads else "it reads no dataset"
+            raise failed(
+                f"{dag_id} does not read {dataset!r}: {did_you_mean(dataset, reads, there)}"
+            )
+        params["versions"] = {**(params.get("versions") or {}), dataset: int(number)}
+    return params
+
+
+def _params_of(read: "Project", project: Path, dag_id: str) -> list[str]:
+    from factory.documents.compile import compile_one
+    from factory.documents.installation import Installation
+
+    team = read.catalog.teams[dag_id.partition(".")[0]].team
+    document = compile_one(team, dag_id, Installation.of(read.platform, project)) or {}
+    return list(document.get("params") or ())
 
 
 def missing_datasets(read: "Project", project: Path, dag_id: str) -> list[str]:
@@ -106,7 +175,10 @@ def _inputs(read: "Project", dag_id: str) -> list[str]:
 
 
 def _run_all(
-    project: Path, dag_ids: list[str], pause: Callable[[float], None]
+    project: Path,
+    dag_ids: list[str],
+    params: Mapping[str, Any],
+    pause: Callable[[float], None],
 ) -> list[dict[str, Any]]:
     """Run the DAGs one after the other, showing their tasks; what each run came to."""
     logs = Home.of(project).logs
@@ -114,10 +186,10 @@ def _run_all(
     logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     report.write_text("", encoding="utf-8")
     outcomes: list[dict[str, Any]] = []
-    with console.status("MLflow and Airflow's database …"), report.open(encoding="utf-8") as lines:
+    with Progress() as progress, report.open(encoding="utf-8") as lines:
 
         def show() -> None:
-            outcomes.extend(_shown(lines))
+            outcomes.extend(progress.shown(lines))
 
         def watch(seconds: float) -> None:
             pause(seconds)
@@ -126,8 +198,9 @@ def _run_all(
         remove_what_killed_runs_left(project)
         with in_foreground(Home.of(project)), foreground.tracking(project, pause) as variables:
             foreground.migrate(project, variables, log, pause)
-            command = [sys.executable, "-P", "-m", "factory.airflow.run_dags", str(report)]
-            code = foreground.run([*command, *dag_ids], variables, log, watch)
+            program = [sys.executable, "-P", "-m", "factory.airflow.run_dags", str(report)]
+            command = [*program, json.dumps(params), *dag_ids]
+            code = foreground.run(command, variables, log, watch)
             show()
     if code and not any(outcome["state"] != "success" for outcome in outcomes):
         errors.print(f"[bold red]error:[/] the run ended with exit code {code}: see {log}")
@@ -153,22 +226,41 @@ def remove_what_killed_runs_left(project: Path) -> None:
     clean("workspaces", found, dry_run=False)
 
 
-def _shown(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Print what tasks do; yield what runs came to."""
-    for line in lines:
-        entry = json.loads(line)
-        if "task" not in entry:
-            yield entry
-            continue
-        if entry["state"] == "running":
-            continue
-        console.print(
-            f"  {_MARKS.get(entry['state'], entry['state'])} {escape(entry['dag_id'])} "
-            f"[bold]{escape(entry['task'])}[/]",
-            highlight=False,
-        )
-        if entry["error"]:
-            console.print(f"    [red]{escape(entry['error'])}[/]", soft_wrap=True, highlight=False)
+class Progress:
+    """A line for each task that has ended, and on a terminal what is at work just now."""
+
+    def __init__(self) -> None:
+        start = "MLflow and Airflow's database …"
+        self._status = console.status(start)
+        if not console.is_terminal:
+            console.print(start)
+
+    def __enter__(self) -> Self:
+        self._status.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._status.stop()
+
+    def shown(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Print what tasks do; yield what runs came to."""
+        for line in lines:
+            entry = json.loads(line)
+            if "task" not in entry:
+                yield entry
+                continue
+            if entry["state"] == "running":
+                self._status.update(f"{escape(entry['dag_id'])} [bold]{escape(entry['task'])}[/] …")
+                continue
+            console.print(
+                f"  {_MARKS.get(entry['state'], entry['state'])} {escape(entry['dag_id'])} "
+                f"[bold]{escape(entry['task'])}[/]",
+                highlight=False,
+            )
+            if entry["error"]:
+                console.print(
+                    f"    [red]{escape(entry['error'])}[/]", soft_wrap=True, highlight=False
+                )
 
 
 def _table(outcomes: list[dict[str, Any]]) -> Any:

@@ -134,6 +134,8 @@ def _prepare() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # It tells of each try, and whoever asks tells of what came of them.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def _registry(project: Path) -> str | None:

@@ -1,6 +1,6 @@
 """`factory up`: MLflow and Airflow until somebody stops them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +13,14 @@ from factory.cli.options import ProjectOption
 from factory.cli.storage import check_storage
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.errors import Interrupted
+from factory.runtime.paused_dags import PausedDags
 from factory.runtime.ports import Ports
 from factory.runtime.signals import StopSignals
+
+_UNPAUSED = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "false"}
+
+_NAMED = 8
+"""So many paused DAGs are named at once."""
 
 
 def up(
@@ -35,29 +41,46 @@ def up(
             max=65535,
         ),
     ] = Ports.serving,
+    *,
+    unpause: Annotated[
+        bool,
+        typer.Option("--unpause", help="Let all DAGs run, those included that come in later."),
+    ] = False,
 ) -> None:
     """Start MLflow and Airflow here and keep them running; Ctrl-C stops them.
 
-    If a team has a model with `deploy: {type: process}`, `factory serve` runs beside them. Everything
+    Airflow pauses each DAG that it has not met before: without --unpause they are named. If a team has a model with `deploy: {type: process}`, `factory serve` runs beside them. Everything
     they write lies in .factory in the project's folder.
     """
     with (
         failures_explained(),
         StopSignals() as signals,
-        running(project, Ports(port, mlflow_port, serving_port), signals) as runtime,
+        running(
+            project, Ports(port, mlflow_port, serving_port), signals, unpaused=unpause
+        ) as runtime,
     ):
-        stay(runtime)
+        stay(runtime, unpause=unpause)
 
 
 @contextmanager
-def running(project: Path, ports: Ports, signals: StopSignals) -> Iterator[EmbeddedRuntime]:
-    """A healthy runtime, whose start is shown; stopped on leaving."""
+def running(
+    project: Path, ports: Ports, signals: StopSignals, *, unpaused: bool = False
+) -> Iterator[EmbeddedRuntime]:
+    """A healthy runtime, whose start is shown; stopped on leaving.
+
+    Args:
+        project: The project's folder.
+        ports: Where the servers listen.
+        signals: Those that end it.
+        unpaused: Whether Airflow lets DAGs run that it has not met before.
+    """
     check_storage(project)
     with Board() as board:
         startup = Startup(board)
         runtime = EmbeddedRuntime(
             project,
             ports=ports,
+            environment=_UNPAUSED if unpaused else None,
             pause=signals.pause,
             hurried=signals.hurried,
             on_state=startup.show,
@@ -74,14 +97,37 @@ def running(project: Path, ports: Ports, signals: StopSignals) -> Iterator[Embed
         runtime.stop()
 
 
-def stay(runtime: EmbeddedRuntime) -> None:
-    """Keep a runtime until somebody asks to stop; being asked is no failure."""
+def stay(runtime: EmbeddedRuntime, *, unpause: bool = False) -> None:
+    """Keep a runtime until somebody asks to stop; being asked is no failure.
+
+    Args:
+        runtime: A healthy one.
+        unpause: Whether DAGs that are paused shall run; else they are named.
+    """
     say_addresses(runtime)
     console.print("Ctrl-C stops everything.")
+    paused = PausedDags(runtime.ports.airflow_url, say=_say_paused, unpause=unpause)
+    paused.start()
     try:
         runtime.wait()
     except Interrupted:
         console.print("Stopping …")
+    finally:
+        paused.stop()
+
+
+def _say_paused(news: Sequence[str], *, now_run: bool) -> None:
+    more = f" and {len(news) - _NAMED} more" if len(news) > _NAMED else ""
+    names = ", ".join(news[:_NAMED]) + more
+    if now_run:
+        text = f"[green]Unpaused:[/] {names}"
+    else:
+        text = (
+            f"[yellow]Paused:[/] {names}. They do not run, and what datasets tell meanwhile is lost to them: "
+            f"`factory unpause {news[0].partition('.')[0]}` lets a team's DAGs run, `factory up --unpause` "
+            "those of all teams"
+        )
+    console.print(text, soft_wrap=True, highlight=False)
 
 
 class Startup:

@@ -18,6 +18,7 @@ from factory.base.errors import TerminalError
 
 SERVING = (
     "fastapi",
+    "fastapi-offline",
     "httpx",
     "mlflow-skinny",
     "numpy",

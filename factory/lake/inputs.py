@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from factory.base.errors import TerminalError
-from factory.lake.snapshot import Snapshot
+from factory.base.errors import NothingToDoError, TerminalError
+from factory.lake.snapshot import NoSnapshotError, Snapshot
 from factory.lake.table import Lake
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ def resolve_inputs(
 
     Raises:
         TerminalError: when a version is given for another dataset or is no whole number.
-        NoSnapshotError: when a snapshot does not exist.
+        NothingToDoError: nothing has been published yet of one of them.
+        NoSnapshotError: when a version does not exist.
     """
     _check_versions(datasets, versions)
     resolved = {
@@ -51,7 +52,12 @@ def _resolve(
         named = [extra["version"] for extra in extras if "version" in extra]
         version = max(named, default=None)
     # The lake, and not the event, says what a snapshot contains.
-    return lake.newest(dataset) if version is None else lake.snapshot(dataset, version)
+    if version is not None:
+        return lake.snapshot(dataset, version)
+    try:
+        return lake.newest(dataset)
+    except NoSnapshotError as error:
+        raise NothingToDoError(f"there is nothing to read yet: {error}") from error
 
 
 def _check_versions(datasets: Sequence[str], versions: Mapping[str, int]) -> None:

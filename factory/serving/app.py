@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from factory.models.tracking import Tracking
 from factory.serving.answers import answer_together
 from factory.serving.champions import ChampionWatcher
 from factory.serving.endpoint import PredictionEndpoint
+from factory.serving.front_page import front_page
 from factory.serving.limits import ServingLimits
 from factory.serving.metrics import ServingMetrics
 from factory.serving.openapi import OpenApiDocument
@@ -54,11 +56,15 @@ def create_app(
             watcher.stop()
         queue.close()
 
-    app = FastAPI(title="factory serve", description=_ABOUT, version="1", lifespan=lifespan)
+    # FastAPI's own page of documentation loads its scripts from elsewhere.
+    app = FastAPIOffline(
+        title="factory serve", description=_ABOUT, version="1", lifespan=lifespan, redoc_url=None
+    )
     # FastAPI's own way to give another document: https://fastapi.tiangolo.com/how-to/extending-openapi/
     app.openapi = OpenApiDocument(app, models)  # type: ignore[method-assign]
     app.add_exception_handler(Exception, _unexpected)
     endpoint = PredictionEndpoint(models, queue, metrics, settings)
+    _add_front_page(app, models)
     _add_models(app, models, endpoint)
     if alone:
         _add_invocations(app, alone, models, endpoint)
@@ -70,6 +76,12 @@ def create_app(
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return app
+
+
+def _add_front_page(app: FastAPI, models: ServedModels) -> None:
+    @app.get("/", include_in_schema=False)
+    async def show_front_page() -> HTMLResponse:
+        return HTMLResponse(front_page(Summary.of(model) for model in models.all()))
 
 
 def _add_models(app: FastAPI, models: ServedModels, endpoint: PredictionEndpoint) -> None:

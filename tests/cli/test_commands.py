@@ -92,6 +92,41 @@ def test_unknown_names_get_a_suggestion(project):
     assert (done.exit_code, "did you mean `marine.penguins`?" in done.stderr) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--param", "publish_unchange=true"), "did you mean `publish_unchanged`?"),
+        (("--param", "publish_unchanged"), "write NAME=VALUE"),
+        (("--param", "publish_unchanged=[1"), "is no value of YAML"),
+        (("--snapshot", "marine.penguins=1"), "it reads no dataset"),
+        (("--snapshot", "marine.penguins"), "write TEAM.DATASET=VERSION"),
+    ],
+)
+def test_run_says_what_is_wrong_with_a_param_before_it_begins(project, arguments, said):
+    done = called("run", "marine.penguins", *arguments, project=project)
+    assert done.exit_code == 1
+    assert said in done.stderr
+    assert not (project / ".factory").exists()
+
+
+@pytest.mark.command
+def test_run_reads_the_snapshot_and_takes_the_params_that_are_given(project):
+    for unchanged in ("false", "true"):
+        done = factory(
+            "run", "marine.penguins", "--param", f"publish_unchanged={unchanged}", project=project
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = factory("run", "ecology.species", "--snapshot", "marine.penguins=0", project=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = factory("champion", "ecology.species", "--json", project=project)
+    (version,) = json.loads(done.stdout)
+    assert version["snapshots"] == {"marine.penguins": 0}
+    assert version["aliases"] == ["champion"]
+    wrong = factory("run", "ecology.species", "--snapshot", "marine.penguins=7", project=project)
+    assert wrong.returncode == 1
+    assert "has no version 7" in wrong.stdout
+
+
 @pytest.mark.command
 def test_run_produces_missing_datasets_first_and_shows_the_result(project):
     done = factory("run", "ecology.species", project=project)

@@ -268,3 +268,40 @@ def test_event_of_a_restored_version_trains_on_it(lab: Lab, first: Chain, restor
     assert event.extra["content_hash"] == first.event.extra["content_hash"]
     assert lab.end_of(training).state == "success"
     assert lab.result(training, "register")["snapshots"] == {PRODUCER: event.extra["version"]}
+
+
+@pytest.fixture(scope="module")
+def overslept(lab: Lab, restored) -> AssetEvent:
+    """An event that came while its reader was paused; the reader is awake again, by its team's name."""
+    _, training = restored
+    lab.end_of(training)
+    lab.airflow.unpause(CONSUMER, paused=True)
+    event = lab.event_of(lab.run(PRODUCER, publish_unchanged=True))
+    url = lab.runtime.ports.airflow_url
+    done = lab.factory("unpause", "lab", "--airflow-url", url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"unpaused: {CONSUMER}" in done.stdout
+    return event
+
+
+def test_a_paused_reader_misses_an_event_and_trains_when_it_is_replayed(lab: Lab, overslept):
+    assert not lab.airflow.dag(CONSUMER).is_paused
+    url = lab.runtime.ports.airflow_url
+    done = lab.factory("replay", PRODUCER, "--airflow-url", url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    event = lab.produced()[-1]
+    assert event.id != overslept.id
+    assert event.extra == {**lab.lake.newest(PRODUCER).as_event(), "replayed": True}
+    assert lab.begun_by(event, CONSUMER).ended is False
+    (missed,) = [one for one in lab.produced() if one.id == overslept.id]
+    assert missed.created_dagruns == []
+
+
+def test_unpausing_what_runs_or_is_not_there_says_so(lab: Lab, overslept):
+    url = lab.runtime.ports.airflow_url
+    done = lab.factory("unpause", "lab.species", "--airflow-url", url)
+    assert done.returncode == 0
+    assert f"ran already: {CONSUMER}" in done.stdout
+    wrong = lab.factory("unpause", "lap", "--airflow-url", url)
+    assert wrong.returncode == 1
+    assert "has no team 'lap': did you mean lab?" in wrong.stderr.replace("`", "")

@@ -12,18 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.browser import browsing, needs_browser
+
 REPOSITORY = Path(__file__).parents[2]
 SCREENSHOT = REPOSITORY / "docs" / "images" / "assets.png"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 @dataclass
@@ -83,13 +75,11 @@ def test_demo_shows_which_event_started_which_training_and_what_came_of_it(demo:
     assert table["clinic.diabetes"][-3:] == ["clinic.progression", "version", "1"]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+@needs_browser
 def test_assets_view_shows_producer_asset_and_consumer(demo: Demo):
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import expect
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1600, "height": 640})
+    with browsing(height=640) as page:
         page.goto(f"{demo.airflow}/assets")
         page.get_by_role("link", name="marine.penguins").click()
         graph = page.get_by_test_id("rf__wrapper")
@@ -107,4 +97,3 @@ def test_assets_view_shows_producer_asset_and_consumer(demo: Demo):
         if os.environ.get("REWRITE_GOLDEN"):
             SCREENSHOT.parent.mkdir(exist_ok=True)
             page.screenshot(path=SCREENSHOT)
-        browser.close()

@@ -46,9 +46,11 @@ class Installation:
     def lake(self) -> Lake:
         return Lake(storage.resolve(".factory/lake", self.project))
 
-    def factory(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def factory(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Call the command `factory` in this project."""
-        return call_factory(self.project, *arguments)
+        return call_factory(self.project, *arguments, environment=environment)
 
     # Teams
 

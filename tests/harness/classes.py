@@ -57,6 +57,7 @@ OF_FILES = {
     "end_to_end/test_deployment.py": "extras",
     "end_to_end/test_s3.py": "extras",
     # Not for a package, but for time: an Airflow that tests share runs there too.
+    "end_to_end/test_approval_by_name.py": "extras",
     "end_to_end/test_notification.py": "extras",
     "end_to_end/test_resources.py": "extras",
     "end_to_end/test_secrets.py": "extras",
@@ -76,6 +77,7 @@ OF_FILES = {
     "base/test_answers.py": "core",
     "cli/test_commands.py": "core",
     "cli/test_inspect.py": "core",
+    "cli/test_replay.py": "core",
     "cli/test_restore.py": "core",
     "data/images/*": "core",
     "data/profile/*": "core",

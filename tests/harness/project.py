@@ -38,13 +38,15 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         (folder / name).write_text(text)
 
 
-def call_factory(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def call_factory(
+    project: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Call the command `factory` for a project, as a person in another terminal does."""
     foreign = ("MLFLOW_TRACKING", "FACTORY_")
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
     return subprocess.run(
         [sys.executable, "-m", "factory", *arguments, "--project", str(project)],
-        env={**inherited, "COLUMNS": "250"},
+        env={**inherited, "COLUMNS": "250", **(environment or {})},
         capture_output=True,
         text=True,
         check=False,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from factory.runtime.home import Home
 from factory.runtime.lock import HomeLock
 from factory.runtime.ports import Ports
 from tests.harness.airflow import LONG
+from tests.harness.browser import browsing, needs_browser
 from tests.harness.servers import free_port
 from tests.serving.service import serving
 
@@ -173,7 +175,33 @@ def test_openapi_shows_each_model_with_its_features_and_an_example(service, spec
     assert {"model", "version", "predictions", "probabilities"} == set(answer["properties"])
     assert "422" in path["responses"]
     assert "/models/{team}/{model}/predict" not in document["paths"]
-    assert service.get("/docs")[0] == 200
+
+
+def test_front_page_says_what_is_there(service, species, progression):
+    status, page = service.get("/")
+    assert status == 200
+    for name in (species, progression):
+        assert f'<a href="models/{name.replace(".", "/")}">{name}</a></td><td>1</td>' in page
+    for path in re.findall(r'href="([^"]+)"', page):
+        assert service.get(f"/{path}")[0] == 200, path
+
+
+@needs_browser
+def test_models_can_be_tried_in_a_browser_without_the_internet(service, species):
+    from playwright.sync_api import expect
+
+    asked: list[str] = []
+    with browsing() as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(service.address)
+        page.get_by_role("link", name="Try them").click()
+        path = f"/models/{species.replace('.', '/')}/predict"
+        operation = page.locator(f".opblock-post:has([data-path='{path}'])")
+        operation.click()
+        operation.get_by_role("button", name="Try it out").click()
+        operation.get_by_role("button", name="Execute").click()
+        expect(operation.locator(".live-responses-table")).to_contain_text("predictions")
+    assert {urlsplit(url).hostname for url in asked if not url.startswith("data:")} == {"127.0.0.1"}
 
 
 def test_figures_count_every_outcome(service, species):
