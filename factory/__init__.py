@@ -1,8 +1,11 @@
 """One YAML file a team: data-engineering and ML DAGs on Apache Airflow, linked by datasets."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["load_dags"]
+if TYPE_CHECKING:
+    from factory.airflow.assets import Asset
+
+__all__ = ["dataset", "load_dags", "model"]
 
 
 def load_dags(namespace: dict[str, Any]) -> None:
@@ -14,3 +17,41 @@ def load_dags(namespace: dict[str, Any]) -> None:
     from factory.airflow.load import load_dags as load
 
     load(namespace)
+
+
+def dataset(name: str) -> "Asset":
+    """The asset of a dataset, for `schedule` and `inlets` of a DAG in Python, in the project's `dags/`.
+
+    Args:
+        name: Its full name, `team.dataset`; one of predictions is a dataset too.
+
+    Raises:
+        ValueError: No team has such a dataset, or its file cannot be read; the message says what to write instead.
+    """
+    from factory.airflow.assets import dataset_asset
+
+    return dataset_asset(name, _asking())
+
+
+def model(name: str) -> "Asset":
+    """The asset of a model, whose events say that a version went into production; as `dataset` otherwise.
+
+    Args:
+        name: Its full name, `team.model`.
+
+    Raises:
+        ValueError: No team has such a model, or its file cannot be read.
+    """
+    from factory.airflow.assets import champion_asset
+
+    return champion_asset(name, _asking())
+
+
+def _asking() -> dict[str, Any]:
+    """The globals of the DAG file that has called `dataset` or `model`."""
+    from inspect import currentframe
+
+    frame = currentframe()
+    while frame is not None and frame.f_globals is globals():
+        frame = frame.f_back
+    return {} if frame is None else frame.f_globals

@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from airflow.sdk import BaseNotifier, Context
 
+from factory.airflow.pages import run_url
 from factory.notifiers.message import Event, Message
 
 if TYPE_CHECKING:
@@ -92,20 +92,6 @@ _WORDS: dict[Event, Callable[[Result], _Words]] = {
     "on_promotion": _promotion,
     "on_kept_champion": _kept,
 }
-
-
-def run_url(dag_id: str, run_id: str) -> str:
-    """The page of a run."""
-    from airflow.sdk.configuration import conf
-
-    base = conf.get("api", "base_url", fallback="http://localhost:8080/").rstrip("/")
-    return f"{base}/dags/{dag_id}/runs/{quote(run_id)}"
-
-
-def log_url(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str:
-    """The page with the log of a task instance."""
-    mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
-    return f"{run_url(dag_id, run_id)}/tasks/{task_id}{mapped}"
 
 
 def send(

@@ -20,6 +20,7 @@ from airflow.sdk.exceptions import (
 )
 
 from factory.airflow.masking import mask_environment
+from factory.airflow.pages import MlflowLink
 from factory.airflow.run_failures import remember
 from factory.airflow.storage_access import storage_access
 from factory.airflow.task_run import TaskRun
@@ -135,6 +136,14 @@ class StepOperator(_Step, PythonOperator):  # type: ignore[misc]
         from factory.airflow.lineage import operator_lineage
 
         return operator_lineage(getattr(self, "_lineage", {}), self)
+
+
+class TrackedStepOperator(StepOperator):
+    """A step with a page in MLflow, to which a button on the task's page leads."""
+
+    operator_extra_links = (MlflowLink(),)
+    mlflow_page: str | None = None
+    """Set by its function."""
 
 
 class TrainingJobOperator(StepOperator):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from factory.airflow.masking import shown
-from factory.airflow.messages import log_url, run_url, send
+from factory.airflow.messages import send
+from factory.airflow.pages import log_url, run_url
 from factory.notifiers.message import Message
 
 log = logging.getLogger(__name__)

@@ -125,6 +125,17 @@ class TaskRun:
         target: Target = self._read(union, "deploy")
         return target
 
+    @property
+    def page(self) -> str:
+        """Airflow's page of the run."""
+        from factory.airflow.pages import run_url
+
+        return run_url(self.ti.dag_id, self.ti.run_id)
+
+    def link(self, url: str) -> None:
+        """Let the button on the task's page lead to a page in MLflow; see `TrackedStepOperator`."""
+        self._task.mlflow_page = url
+
     def result(self, task_id: str, key: str = "return_value") -> Any:
         """What another task of this run has returned, or pushed by a key; None if nothing."""
         if (task_id, key) not in self._results:
@@ -172,6 +183,7 @@ class TaskRun:
             trigger=self.trigger,
             snapshots=self.versions,
             at=self._context["dag_run"].run_after,
+            page=self.page,
         )
 
     def _read(self, kind: type[SectionType], name: str) -> SectionType:

@@ -26,6 +26,7 @@ class TaskType(NamedTuple):
 
 
 STEP = TaskType("operator", "factory.airflow.operators.StepOperator")
+TRACKED = TaskType("operator", "factory.airflow.operators.TrackedStepOperator")
 APPROVAL = TaskType("operator", "factory.airflow.approval.ApprovalStepOperator")
 TRAINING_JOB = TaskType("operator", "factory.airflow.operators.TrainingJobOperator")
 SETUP = TaskType("decorator", "factory.airflow.decorators.setup")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from factory.base.section import qualify
-from factory.documents.dag import Dag, Task, Tasks
+from factory.documents.dag import TRACKED, Dag, Task, Tasks
 from factory.documents.installation import Installation
 from factory.documents.schedules import assets, drift_asset, schedule
 from factory.documents.team_dag import dump, notifiers, team_dag, transforms, with_workspace
@@ -105,7 +105,7 @@ def _tasks(
     return (
         Task("inputs", "monitoring.inputs", inlets=assets([*looked_at, *truth], installation)),
         Task("measure", "monitoring.measure", ("inputs",), inlets=assets(read, installation)),
-        Task("report", "monitoring.report", ("measure",)),
+        Task("report", "monitoring.report", ("measure",), TRACKED),
         Task(
             "breach",
             "monitoring.breach",

@@ -96,7 +96,7 @@ def _before_the_trials(model: Model, reads: tuple[str, ...], installation: Insta
     )
 
 
-_PLAN_TRIALS = Task("plan_trials", "training.plan_trials", ("split",))
+_PLAN_TRIALS = Task("plan_trials", "training.plan_trials", ("split",), dag.TRACKED)
 
 
 def _trials(model: Model) -> Tasks:
@@ -109,7 +109,7 @@ def _trials(model: Model) -> Tasks:
         "map_index_template": "{{ trial['name'] }}",
         "max_active_tis_per_dagrun": model.search.parallel_trials,
     }
-    evaluate = Task("evaluate", "training.evaluate", ("fit",), options=options)
+    evaluate = Task("evaluate", "training.evaluate", ("fit",), dag.TRACKED, options=options)
 
     def group(fit: Task, *after: str) -> TaskGroup:
         return TaskGroup("trial", "training.trial", "trial", "plan_trials", after, (fit, evaluate))
@@ -132,7 +132,7 @@ def _after_the_trials(model: Model) -> Tasks:
     return (
         Task("select_best", "training.select_best", ("trial",), options=some_may_fail),
         Task("test", "training.test", ("select_best",)),
-        Task("register", "training.register", ("test",)),
+        Task("register", "training.register", ("test",), dag.TRACKED),
     )
 
 
@@ -149,6 +149,7 @@ def _promotion(team: TeamConfig, model: Model, full_name: str) -> Tasks:
             "promote",
             "promotion.promote",
             ("gate", "approve") if asks else ("gate",),
+            dag.TRACKED,
             outlets=(model_asset(full_name),),
             options={**options, **notify("on_promotion", team, model)},
         ),
@@ -158,6 +159,7 @@ def _promotion(team: TeamConfig, model: Model, full_name: str) -> Tasks:
             "keep_champion",
             "promotion.keep_champion",
             ("gate", "promote") if asks else ("gate",),
+            dag.TRACKED,
             options={**options, **notify("on_kept_champion", team, model)},
         ),
     )

@@ -19,7 +19,7 @@ from factory.training.guard.known_rows import ARTIFACTS, FILE, TrainingRows
 from factory.training.metrics import score
 from factory.training.model import Model
 from factory.training.split import DividedRows, read_part, read_test_rows
-from factory.training.sweep import FinalTest
+from factory.training.sweep import FinalTest, digest_of
 
 logger = logging.getLogger(__name__)
 
@@ -58,9 +58,10 @@ def gate(
     champion = registry.champion(name, tracking=tracking)
     scores: Mapping[str, float] = {}
     failure: str | None = None
+    said = ""
     overlap: tuple[GuardFinding, ...] = ()
     if champion is not None and champion.number != version:
-        scores, failure = _score(champion, model, workspace, tracking)
+        scores, said, failure = _score(champion, model, workspace, tracking)
         overlap = _overlap(champion, split, model, workspace, tracking)
     metric = model.objective.metric
     draft = GateDecision(
@@ -82,6 +83,7 @@ def gate(
         mlflow_run_id=mlflow_run_id,
         baseline=tested.baseline,
         findings=(*split.findings, *tested.findings, *overlap),
+        says_the_same=bool(said) and said == tested.said,
     )
     is_better, reason = _judge(draft, failure)
     decision = draft.model_copy(update=_verdict(promotion, reason, is_better=is_better))
@@ -97,18 +99,18 @@ def _gain(model: Model, own: float | None, champion: float | None) -> float | No
 
 def _score(
     champion: Version, model: Model, workspace: Path, tracking: Tracking
-) -> tuple[Mapping[str, float], str | None]:
-    """The champion's metrics on the test rows; with them, or instead, why there is no comparison."""
+) -> tuple[Mapping[str, float], str, str | None]:
+    """The champion's metrics on the test rows, and a digest of what it says; or why there is no comparison."""
     features, target = read_part(workspace, "test")
     try:
         predictions = load_predictor(champion.record, tracking=tracking).predict(features)
         scores = score(model.computed_metrics, target, predictions)
     except (TerminalError, TypeError, ValueError) as error:
-        return {}, str(error)
-    metric = model.objective.metric
+        return {}, "", str(error)
+    metric, said = model.objective.metric, digest_of(predictions)
     if metric in scores.values:
-        return scores.values, None
-    return scores.values, f"{metric} cannot be computed for it: {scores.skipped[metric]}"
+        return scores.values, said, None
+    return scores.values, said, f"{metric} cannot be computed for it: {scores.skipped[metric]}"
 
 
 def _overlap(
@@ -184,6 +186,8 @@ def _compare(draft: GateDecision) -> tuple[bool, str]:
     )
     if draft.gain <= 0:
         word = "equals" if draft.gain == 0 else "is worse than"
+        if draft.says_the_same:
+            word = "says the same of all test rows as"
         return False, f"version {draft.version} {word} the champion: {scores}"
     # Decimal fractions such as 0.91 - 0.9 fall a little short of 0.01 in binary.
     if draft.gain < draft.margin and not math.isclose(draft.gain, draft.margin, rel_tol=1e-9):

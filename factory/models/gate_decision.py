@@ -64,6 +64,8 @@ class GateDecision(Result):
     """The metrics of a model that looks at no feature, on the same rows."""
     findings: tuple[GuardFinding, ...] = ()
     """What makes the scores unbelievable."""
+    says_the_same: bool = False
+    """Whether the challenger says of each test row what the champion says."""
 
     def table(self) -> str:
         """Champion, challenger and baseline side by side, and below them the findings, in Markdown."""

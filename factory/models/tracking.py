@@ -50,6 +50,11 @@ Status = Literal["FINISHED", "FAILED", "KILLED"]
 # What tells a training run's own MLflow run from those of its trials.
 _SWEEP = {"role": "sweep"}
 
+CONFIGURATION = "configuration/section.json"
+"""The artifact of a training run with the model's section that it was trained by."""
+
+_FOR_PEOPLE = "FACTORY_MLFLOW_URL"
+
 _MACHINE_LEARNING = {"mlflow.experimentKind": "custom_model_development"}
 """What tells MLflow's pages that an experiment is about models that are trained."""
 
@@ -114,6 +119,19 @@ class Tracking:
         if "@" not in parts.netloc:
             return self.uri
         return urlunsplit(parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}"))
+
+    def run_page(self, experiment_id: str, run_id: str) -> str:
+        """Where a person looks at a run."""
+        return f"{self._pages}/#/experiments/{experiment_id}/runs/{run_id}"
+
+    def version_page(self, model: str, version: int) -> str:
+        """Where a person looks at a registered version."""
+        return f"{self._pages}/#/models/{model}/versions/{version}"
+
+    @property
+    def _pages(self) -> str:
+        """MLflow's address for people: a server's own may be one that browsers do not reach."""
+        return (os.environ.get(_FOR_PEOPLE) or self.public_uri).rstrip("/")
 
     def ensure_experiment(self, name: str) -> str:
         """The id of the experiment of this name, created where there is none; safe in a race.
@@ -295,6 +313,11 @@ class Tracking:
         """Log every file of a folder to a run, below the path `at`."""
         with self.asked() as client:
             client.log_artifacts(run_id, str(folder), artifact_path=at)
+
+    def log_configuration(self, run_id: str, section: Mapping[str, Any]) -> None:
+        """Keep the section that a training run goes by; see `CONFIGURATION`."""
+        with self.asked() as client:
+            client.log_dict(run_id, dict(section), CONFIGURATION)
 
     def write_section(self, run_id: str, heading: str, text: str) -> None:
         """Put a section into a run's description, in place of what stood under the same heading.

@@ -21,6 +21,8 @@ class TrainingRun:
     """Dataset to version, of every snapshot that was read."""
     at: datetime | None = None
     """When it was due."""
+    page: str = ""
+    """Airflow's page of it."""
 
     @property
     def name(self) -> str:

@@ -102,7 +102,7 @@ def record(
     return RecordedWindow(
         experiment_id=experiment_id,
         mlflow_run_id=mlflow_run_id,
-        url=f"{tracking.public_uri}/#/experiments/{experiment_id}/runs/{mlflow_run_id}/artifacts",
+        url=f"{tracking.run_page(experiment_id, mlflow_run_id)}/artifacts",
     )
 
 

@@ -186,6 +186,11 @@ class AirflowClient:
         )
         return list(_log_lines(answer["content"]))
 
+    def links(self, task: TaskInstance) -> dict[str, str | None]:
+        """Where the buttons on a task instance's page lead, by what they say."""
+        answer = self._get(f"{self._task_path(task)}/links", map_index=task.map_index)
+        return dict(answer["extra_links"])
+
     def xcom(
         self,
         dag_id: str,

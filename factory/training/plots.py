@@ -1,6 +1,6 @@
-"""Plots for people: how a sweep went, and where a model is right and wrong."""
+"""Plots for people: where a model is right and wrong, and what it leans on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,69 +17,11 @@ from numpy.typing import NDArray
 from factory.trainers.trainer import Predictions
 from factory.training.importance import Importance
 from factory.training.model import Model
-from factory.training.trial import Evaluation
 
-_MOST_TRIALS = 40
 _MOST_NUMBERS = 15
 """Classes up to which a confusion matrix shows its counts as numbers."""
 _MOST_CURVES = 10
 _MOST_FEATURES = 30
-
-
-def save_sweep(ranking: Sequence[Evaluation], model: Model, file: Path) -> None:
-    """Draw the objective of each trial, the best on top.
-
-    Args:
-        ranking: Trials from best to worst; the first 40 are drawn.
-        model: The model's section of the team file.
-        file: Where the plot is stored.
-    """
-    shown, metric = ranking[:_MOST_TRIALS], model.objective.metric
-    figure, axes = _panel(8, 1.5 + 0.3 * len(shown))
-    places = np.arange(len(shown))[::-1]
-    scores = [one.metrics[metric] for one in shown]
-    kinds = sorted({one.fit.trial.estimator for one in shown})
-    for color, kind in enumerate(kinds):
-        chosen = [at for at, one in enumerate(shown) if one.fit.trial.estimator == kind]
-        axes.scatter(
-            [scores[at] for at in chosen],
-            places[chosen],
-            color=f"C{color % 10}",
-            label=kind.rpartition(".")[2],
-        )
-    axes.set_yticks(places, [one.fit.trial.name for one in shown])
-    axes.set_xlabel(f"{metric} on the validation rows ({model.goal})")
-    left_out = len(ranking) - len(shown)
-    count = "1 trial" if len(ranking) == 1 else f"{len(ranking)} trials"
-    axes.set_title(count + (f", the best {len(shown)}" if left_out else ""))
-    axes.grid(visible=True, axis="x", alpha=0.3)
-    if len(kinds) > 1:
-        axes.legend()
-    _save(figure, file)
-
-
-def save_learning_curves(history: Sequence[Mapping[str, float]], file: Path) -> None:
-    """Draw what was measured after each epoch: the losses, and below them the metric.
-
-    Args:
-        history: The epochs, the first one first; each holds the same names.
-        file: Where the plot is stored.
-    """
-    names = [name for name in history[0] if name != "seconds"]
-    losses = [name for name in names if name.endswith("loss")]
-    panels = [losses, *([name] for name in names if name not in losses)]
-    figure, rows = plt.subplots(
-        len(panels), sharex=True, squeeze=False, figsize=(8, 3 * len(panels)), layout="constrained"
-    )
-    epochs = range(1, len(history) + 1)
-    for axes, shown in zip(rows[:, 0], panels, strict=True):
-        for name in shown:
-            axes.plot(epochs, [epoch[name] for epoch in history], marker=".", label=name)
-        axes.grid(visible=True, alpha=0.3)
-        axes.legend()
-    rows[-1, 0].set_xlabel("epoch")
-    rows[-1, 0].xaxis.get_major_locator().set_params(integer=True)
-    _save(figure, file)
 
 
 def save_importances(found: Sequence[Importance], metric: str, file: Path) -> None:
@@ -91,7 +33,7 @@ def save_importances(found: Sequence[Importance], metric: str, file: Path) -> No
         file: Where the plot is stored.
     """
     shown = found[:_MOST_FEATURES]
-    figure, axes = _panel(8, 1.5 + 0.25 * len(shown))
+    figure, axes = panel(8, 1.5 + 0.25 * len(shown))
     places = np.arange(len(shown))[::-1]
     axes.barh(
         places, [one.loss for one in shown], xerr=[one.deviation for one in shown], height=0.7
@@ -101,7 +43,7 @@ def save_importances(found: Sequence[Importance], metric: str, file: Path) -> No
     left_out = len(found) - len(shown)
     axes.set_title("Feature importance" + (f", the first {len(shown)}" if left_out else ""))
     axes.grid(visible=True, axis="x", alpha=0.3)
-    _save(figure, file)
+    save(figure, file)
 
 
 def save_plots(
@@ -131,10 +73,10 @@ def save_plots(
     if not model.learning_task.has_classes:
         errors = partial(_errors, f"{model.target} on {rows}", target, predictions)
         return [
-            _save(errors("residual_vs_predicted"), folder / "residuals.png"),
-            _save(errors("actual_vs_predicted"), folder / "predicted_vs_actual.png"),
+            save(errors("residual_vs_predicted"), folder / "residuals.png"),
+            save(errors("actual_vs_predicted"), folder / "predicted_vs_actual.png"),
         ]
-    files = [_save(_confusion(rows, target, predictions), folder / "confusion_matrix.png")]
+    files = [save(_confusion(rows, target, predictions), folder / "confusion_matrix.png")]
     for draw, name in (
         (_roc, "roc_curve.png"),
         (_precision_recall, "precision_recall_curve.png"),
@@ -142,14 +84,14 @@ def save_plots(
     ):
         curves = _curves(rows, target, predictions, draw)
         if curves is not None:
-            files.append(_save(curves, folder / name))
+            files.append(save(curves, folder / name))
     return files
 
 
 def _errors(title: str, target: NDArray[np.object_], predictions: Predictions, kind: str) -> Figure:
     from sklearn.metrics import PredictionErrorDisplay
 
-    figure, axes = _panel(6, 5)
+    figure, axes = panel(6, 5)
     PredictionErrorDisplay.from_predictions(
         target,
         predictions.values,
@@ -170,7 +112,7 @@ def _confusion(title: str, target: NDArray[np.object_], predictions: Predictions
     labels = np.unique(np.concatenate([target, predictions.values, *known]))
     classes = len(labels)
     side = 3 + 0.5 * min(classes, 30)
-    figure, axes = _panel(side + 1, side)
+    figure, axes = panel(side + 1, side)
     ConfusionMatrixDisplay.from_predictions(
         target,
         predictions.values,
@@ -199,7 +141,7 @@ def _curves(
     drawn = [at for at in drawn if 0 < np.sum(target == classes[at]) < len(target)]
     if not drawn:
         return None
-    figure, axes = _panel(6, 6)
+    figure, axes = panel(6, 6)
     for at in drawn:
         draw(target == classes[at], probabilities[:, at], str(classes[at]), axes)
     axes.set_title(title)
@@ -242,12 +184,14 @@ def _most_frequent(target: NDArray[np.object_], classes: NDArray[np.object_]) ->
     return sorted(np.argsort(-counts, kind="stable")[:_MOST_CURVES].tolist())
 
 
-def _panel(width: float, height: float) -> tuple[Figure, Axes]:
+def panel(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty picture, so many inches large."""
     figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
     return figure, axes
 
 
-def _save(figure: Figure, file: Path) -> Path:
+def save(figure: Figure, file: Path) -> Path:
+    """Store a picture, and forget it."""
     figure.savefig(file, dpi=110)
     plt.close(figure)
     return file

@@ -189,9 +189,9 @@ def _description(selection: Selection, test: FinalTest, run: TrainingRun) -> str
     lines = [
         f"**{trial.name}**, the best of {selection.trials} by {metric}: {', '.join(scores)}.",
         *([f"Trained on {', '.join(data)}."] if data else []),
-        f"By the run `{run.run_id}` of `{run.dag_id}`.",
+        f"By [a run of {run.dag_id}]({run.page}): {run.trigger}." if run.page else "",
     ]
-    return "\n\n".join(lines)
+    return "\n\n".join(filter(None, lines))
 
 
 def _verified_rows(model: Model) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from factory.base.answers import answer_here
+from factory.base.digests import sha256
 from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY
 from factory.base.values import Result
@@ -87,6 +88,7 @@ def plan_trials(
             **{f"rows_{part}": rows for part, rows in split.rows.items()},
         },
     )
+    tracking.log_configuration(parent, model.as_trained())
     logger.info("%d trials, tracked in MLflow run %s", len(trials), parent)
     return PlannedSweep(
         sweep=Sweep(experiment_id=experiment_id, parent_run_id=parent), trials=trials
@@ -200,7 +202,7 @@ def _log(
     sweep: Sweep,
 ) -> None:
     # Importing matplotlib takes more than half a second.
-    from factory.training.plots import save_learning_curves, save_sweep
+    from factory.training.sweep_plots import save_learning_curves, save_sweep
 
     winner = ranking[0]
     scores = {f"best_{name}": value for name, value in winner.metrics.items()}
@@ -244,6 +246,8 @@ class FinalTest(Result):
     """The metrics of a model that looks at no feature, on the same rows."""
     findings: tuple[GuardFinding, ...] = ()
     """What makes the metrics unbelievable."""
+    said: str = ""
+    """A digest of what it says of the test rows: two models that say the same have the same."""
     measured_at: int | None = None
     """Milliseconds since 1970, as MLflow counts; it has the metrics at this time."""
 
@@ -296,8 +300,14 @@ def final_test(
         rows=len(target),
         baseline=dummy,
         findings=tuple(findings),
+        said=digest_of(predictions),
         measured_at=measured_at,
     )
+
+
+def digest_of(predictions: Predictions) -> str:
+    """The SHA-256 of what is said of each row."""
+    return sha256(repr(predictions.values.tolist()))
 
 
 def _save_importances(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from factory.base.workspace import OWNER, workspace_path
 from factory.runtime.airflow_records import AssetEvent, DagRun
@@ -134,6 +135,23 @@ def test_winner_is_registered_with_its_data_and_can_be_loaded(lab: Lab, first: C
     version = mlflow_of(lab).get_model_version("lab.species", str(result["version"]))
     assert version.tags["snapshot.sea.catches"] == "0"
     assert mlflow_of(lab).get_model_version_by_alias("lab.species", "champion")
+
+
+def test_tasks_lead_to_their_pages_in_mlflow_and_these_lead_back(lab: Lab, first: Chain):
+    run, version = first.training, lab.version("lab.species", 1)
+    address = f"{lab.runtime.ports.mlflow_url}/#"
+    experiment = lab.tracking.client.get_experiment_by_name("lab.species").experiment_id
+    runs = f"{address}/experiments/{experiment}/runs"
+    leads = {task: lab.airflow.links(lab.task(run, task)) for task in ("plan_trials", "register")}
+    assert leads == {
+        "plan_trials": {"MLflow": f"{runs}/{version.record.mlflow_run_id}"},
+        "register": {"MLflow": f"{address}/models/lab.species/versions/1"},
+    }
+    trials = [lab.airflow.links(task)["MLflow"] for task in lab.tasks(run, "trial.evaluate")]
+    assert len(set(trials)) == TRIALS
+    assert all(page.startswith(f"{runs}/") for page in trials)
+    note = lab.tracking.client.get_run(version.record.mlflow_run_id).data.tags[MLFLOW_RUN_NOTE]
+    assert f"[The run in Airflow]({lab.runtime.ports.airflow_url}/dags/{CONSUMER}/runs/" in note
 
 
 def test_workspaces_are_gone_when_runs_have_ended(lab: Lab, first: Chain):

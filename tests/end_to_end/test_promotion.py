@@ -154,6 +154,8 @@ def test_rejection_keeps_things_as_they_are_and_names_who_rejected(school: Schoo
     question = school.airflow.approval(school.task(run, "approve"))
     assert question.subject == "Put school.asked version 1 into production?"
     assert "| test metric | champion (none) | challenger (version 1) |" in question.body
+    page = f"[the run in Airflow]({school.runtime.ports.airflow_url}/dags/{run.dag_id}/runs/"
+    assert page in question.body
     assert [user.id for user in question.assigned_users] == ["Anonymous"]
     outcome = school.result(run, "keep_champion")
     assert outcome["reason"].startswith("rejected by somebody at ")

@@ -4,7 +4,8 @@ from matplotlib.image import imread
 
 from factory.trainers.trainer import Predictions
 from factory.training.importance import Importance
-from factory.training.plots import save_importances, save_plots, save_sweep
+from factory.training.plots import save_importances, save_plots
+from factory.training.sweep_plots import save_sweep
 from tests.training.models import model, regression
 from tests.training.test_sweep import evaluation
 

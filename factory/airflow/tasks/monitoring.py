@@ -62,9 +62,11 @@ def report(*, run: TaskRun) -> dict[str, Any]:
     before = recent(found.model, found.version, most, tracking=tracking)
     files = run.folder / "report"
     write_report(found, before, files)
-    return record(
+    recorded = record(
         found, dag_id=run.ti.dag_id, run_id=run.ti.run_id, tracking=tracking, files=files
-    ).as_json()
+    )
+    run.link(recorded.url)
+    return recorded.as_json()
 
 
 def breach(*, run: TaskRun, notify: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:

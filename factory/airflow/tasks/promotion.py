@@ -43,7 +43,7 @@ def gate(*, run: TaskRun, promotion: dict[str, Any]) -> str:
     from factory.training.split import DividedRows
     from factory.training.sweep import FinalTest
 
-    registered = run.result("register")
+    registered, tracking = run.result("register"), Tracking()
     decision = step(
         DividedRows.from_json(run.result("split")["split"]),
         FinalTest.from_json(run.result("test")),
@@ -53,7 +53,7 @@ def gate(*, run: TaskRun, promotion: dict[str, Any]) -> str:
         name=run.model_name,
         version=registered["version"],
         mlflow_run_id=registered["mlflow_run_id"],
-        tracking=Tracking(),
+        tracking=tracking,
     )
     run.ti.xcom_push(key="decision", value=decision.as_json())
     if decision.verdict == "approve":
@@ -61,10 +61,27 @@ def gate(*, run: TaskRun, promotion: dict[str, Any]) -> str:
             key="approval",
             value={
                 "subject": f"Put {run.model_name} version {decision.version} into production?",
-                "body": f"{decision.reason.capitalize()}.\n\n{decision.table()}",
+                "body": _question(decision, run, tracking),
             },
         )
     return _NEXT[decision.verdict]
+
+
+def _question(decision: Any, run: TaskRun, tracking: Any) -> str:
+    from factory.models import registry
+    from factory.models.question import approval_question
+
+    def version(number: int) -> Any:
+        return registry.version(decision.model, number, tracking=tracking)
+
+    return approval_question(
+        decision,
+        version(decision.version),
+        None if decision.champion is None else version(decision.champion),
+        tracking=tracking,
+        lake=run.lake,
+        page=run.page,
+    )
 
 
 def promote(*, run: TaskRun, outlet_events: Any) -> dict[str, Any]:
@@ -72,12 +89,14 @@ def promote(*, run: TaskRun, outlet_events: Any) -> dict[str, Any]:
     from factory.models.gate import promote as step
     from factory.models.tracking import Tracking
 
+    decision, tracking = _decision(run), Tracking()
     outcome, event = step(
-        _decision(run),
+        decision,
         _answer(run),
         by=f"Airflow run {run.ti.run_id} of {run.ti.dag_id}",
-        tracking=Tracking(),
+        tracking=tracking,
     )
+    run.link(tracking.version_page(decision.model, decision.version))
     outlet_events[run.ti.task.outlets[0]].extra = event
     return outcome.as_json()
 
@@ -94,7 +113,9 @@ def keep_champion(*, run: TaskRun) -> dict[str, Any]:
     answer = _answer(run)
     if answer is not None and answer.approved:
         raise AirflowSkipException(f"{run.model_name}: {answer}, and promoted")
-    return step(_decision(run), answer, tracking=Tracking()).as_json()
+    decision, tracking = _decision(run), Tracking()
+    run.link(tracking.version_page(decision.model, decision.version))
+    return step(decision, answer, tracking=tracking).as_json()
 
 
 def _decision(run: TaskRun) -> Any:

@@ -46,13 +46,15 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
     from factory.models.tracking import Tracking
     from factory.training.sweep import plan_trials as step
 
+    tracking = Tracking()
     plan = step(
         run.model,
         _split(run),
-        tracking=Tracking(),
+        tracking=tracking,
         run=run.training_run,
         snapshots=list(run.snapshots.values()),
     )
+    run.link(tracking.run_page(plan.sweep.experiment_id, plan.sweep.parent_run_id))
     _say_why(run, plan.sweep.parent_run_id)
     run.ti.xcom_push(key="sweep", value=plan.sweep.as_json())
     return [planned.as_json() for planned in plan.trials]
@@ -81,15 +83,18 @@ def evaluate(
     from factory.training.trial import evaluate as step
 
     fitted = run.ti.xcom_pull(task_ids="trial.fit", map_indexes=run.ti.map_index)
-    return step(
+    tracking, sweep = Tracking(), _sweep(run)
+    evaluation = step(
         Fit.from_json(fitted),
         run.model,
         run.folder,
-        tracking=Tracking(),
+        tracking=tracking,
         run=run.training_run,
-        sweep=_sweep(run),
+        sweep=sweep,
         attempt=run.ti.try_number,
-    ).as_json()
+    )
+    run.link(tracking.run_page(sweep.experiment_id, evaluation.mlflow_run_id))
+    return evaluation.as_json()
 
 
 def select_best(*, run: TaskRun) -> dict[str, Any]:
@@ -135,15 +140,17 @@ def register(*, run: TaskRun) -> dict[str, Any]:
 
     selection = Selection.from_json(run.result("select_best"))
     tested = FinalTest.from_json(run.result("test"))
+    tracking = Tracking()
     registration = step(
         selection,
         tested,
         run.model,
         run.folder,
-        tracking=Tracking(),
+        tracking=tracking,
         run=run.training_run,
         sweep=_sweep(run),
     )
+    run.link(tracking.version_page(run.model_name, registration.record.version))
     return {
         "model": run.model_name,
         "version": registration.record.version,
@@ -173,7 +180,8 @@ def _say_why(run: TaskRun, mlflow_run_id: str) -> None:
     reason = run.result("retrain", "reason")
     rule = [f"`retrain_when` agrees: {reason}."] if reason else []
     read = [f"* {name} version {version}" for name, version in run.versions.items()]
-    text = "\n\n".join([run.why, *rule, "It reads:\n\n" + "\n".join(read)])
+    where = f"[The run in Airflow]({run.page})"
+    text = "\n\n".join([run.why, *rule, "It reads:\n\n" + "\n".join(read), where])
     Tracking().write_section(mlflow_run_id, "Why it ran", text)
 
 

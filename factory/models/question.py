@@ -1,0 +1,119 @@
+"""What somebody reads who is asked whether a version may go into production."""
+
+import difflib
+import json
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from factory.models.files import artifact
+from factory.models.gate_decision import GateDecision
+from factory.models.registry import Version
+from factory.models.tracking import CONFIGURATION, Tracking
+
+if TYPE_CHECKING:
+    from factory.lake.table import Lake
+
+_MOST_LINES = 40
+"""Lines of a difference that are shown."""
+
+
+def approval_question(
+    decision: GateDecision,
+    challenger: Version,
+    champion: Version | None,
+    *,
+    tracking: Tracking,
+    lake: "Lake",
+    page: str,
+) -> str:
+    """The question's text, as Markdown: scores, links, and how data and configuration differ.
+
+    Args:
+        decision: What the gate found.
+        challenger: The version that is asked about.
+        champion: The version in production; None if there is none.
+        tracking: The MLflow server.
+        lake: Where the snapshots lie.
+        page: Airflow's page of the run.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+    """
+    parts = [
+        f"{_sentence(decision.reason)}",
+        decision.table(),
+        _links(challenger, champion, page, tracking),
+    ]
+    if champion is not None:
+        if decision.says_the_same:
+            parts.append(f"**It says the same as the champion of all {decision.rows} test rows.**")
+        parts.append(_data(challenger, champion, lake))
+        parts.append(_configuration(challenger, champion, tracking))
+    return "\n\n".join(parts)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _links(challenger: Version, champion: Version | None, page: str, tracking: Tracking) -> str:
+    with tracking.asked() as client:
+        run = client.get_run(challenger.record.mlflow_run_id).info
+    run_page = tracking.run_page(run.experiment_id, run.run_id)
+    links = [
+        f"[version {challenger.number}]({tracking.version_page(challenger.model, challenger.number)})",
+        f"[its training]({run_page})",
+        f"[plots]({run_page}/artifacts/test)",
+        f"[the run in Airflow]({page})",
+    ]
+    if champion is not None:
+        links.append(
+            f"[champion, version {champion.number}]"
+            f"({tracking.version_page(champion.model, champion.number)})"
+        )
+    return " · ".join(links)
+
+
+def _data(challenger: Version, champion: Version, lake: "Lake") -> str:
+    before, now = champion.record.snapshots, challenger.record.snapshots
+    rows = (
+        f"| {name} | {_snapshot(name, before, lake)} | {_snapshot(name, now, lake)} |"
+        for name in sorted({*before, *now})
+    )
+    return "\n".join(["| trained on | champion | challenger |", "|---|---|---|", *rows])
+
+
+def _snapshot(name: str, versions: dict[str, int], lake: "Lake") -> str:
+    from factory.lake.snapshot import LakeError
+
+    if name not in versions:
+        return "-"
+    version = versions[name]
+    try:
+        rows = lake.snapshot(name, version).rows
+    except LakeError:
+        return f"version {version}"
+    return f"version {version}, {rows:,} rows"
+
+
+def _configuration(challenger: Version, champion: Version, tracking: Tracking) -> str:
+    if challenger.record.config_hash == champion.record.config_hash:
+        return "The configuration is the same."
+    before, now = (
+        _written(version.record.mlflow_run_id, tracking) for version in (champion, challenger)
+    )
+    if before is None or now is None:
+        return "The configuration has changed."
+    changed = list(difflib.unified_diff(before, now, lineterm="", n=1))[2:]
+    shown = [line for line in changed if not line.startswith("@@")][:_MOST_LINES]
+    return "\n".join(["What has changed in the configuration:", "", "```diff", *shown, "```"])
+
+
+def _written(run_id: str, tracking: Tracking) -> list[str] | None:
+    """A training run's configuration, in lines; None for runs from before it was kept."""
+    with artifact(tracking, run_id, CONFIGURATION) as file:
+        if file is None:
+            return None
+        section: Any = json.loads(file.read_text(encoding="utf-8"))
+    return yaml.safe_dump(section, sort_keys=True, allow_unicode=True).splitlines()

@@ -1,0 +1,69 @@
+"""Plots for people: how a sweep went, and how its winner learned."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib import pyplot as plt
+
+from factory.training.model import Model
+from factory.training.plots import panel, save
+from factory.training.trial import Evaluation
+
+_MOST_TRIALS = 40
+
+
+def save_sweep(ranking: Sequence[Evaluation], model: Model, file: Path) -> None:
+    """Draw the objective of each trial, the best on top.
+
+    Args:
+        ranking: Trials from best to worst; the first 40 are drawn.
+        model: The model's section of the team file.
+        file: Where the plot is stored.
+    """
+    shown, metric = ranking[:_MOST_TRIALS], model.objective.metric
+    figure, axes = panel(8, 1.5 + 0.3 * len(shown))
+    places = np.arange(len(shown))[::-1]
+    scores = [one.metrics[metric] for one in shown]
+    kinds = sorted({one.fit.trial.estimator for one in shown})
+    for color, kind in enumerate(kinds):
+        chosen = [at for at, one in enumerate(shown) if one.fit.trial.estimator == kind]
+        axes.scatter(
+            [scores[at] for at in chosen],
+            places[chosen],
+            color=f"C{color % 10}",
+            label=kind.rpartition(".")[2],
+        )
+    axes.set_yticks(places, [one.fit.trial.name for one in shown])
+    axes.set_xlabel(f"{metric} on the validation rows ({model.goal})")
+    left_out = len(ranking) - len(shown)
+    count = "1 trial" if len(ranking) == 1 else f"{len(ranking)} trials"
+    axes.set_title(count + (f", the best {len(shown)}" if left_out else ""))
+    axes.grid(visible=True, axis="x", alpha=0.3)
+    if len(kinds) > 1:
+        axes.legend()
+    save(figure, file)
+
+
+def save_learning_curves(history: Sequence[Mapping[str, float]], file: Path) -> None:
+    """Draw what was measured after each epoch: the losses, and below them the metric.
+
+    Args:
+        history: The epochs, the first one first; each holds the same names.
+        file: Where the plot is stored.
+    """
+    names = [name for name in history[0] if name != "seconds"]
+    losses = [name for name in names if name.endswith("loss")]
+    panels = [losses, *([name] for name in names if name not in losses)]
+    figure, rows = plt.subplots(
+        len(panels), sharex=True, squeeze=False, figsize=(8, 3 * len(panels)), layout="constrained"
+    )
+    epochs = range(1, len(history) + 1)
+    for axes, shown in zip(rows[:, 0], panels, strict=True):
+        for name in shown:
+            axes.plot(epochs, [epoch[name] for epoch in history], marker=".", label=name)
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend()
+    rows[-1, 0].set_xlabel("epoch")
+    rows[-1, 0].xaxis.get_major_locator().set_params(integer=True)
+    save(figure, file)
