@@ -42,6 +42,7 @@ def _failures(context: Context) -> Iterator[None]:
     except (AirflowSkipException, DownstreamTasksSkipped):
         raise  # no failures: the second is how a branch leaves
     except NothingToDoError as nothing:
+        logger.info("Nothing to do: %s", wrapped(str(nothing)))
         raise AirflowSkipException(str(nothing)) from nothing
     except Exception as error:
         if context["dag"].has_on_failure_callback:

@@ -309,7 +309,8 @@ def test_a_paused_reader_misses_an_event_and_trains_when_it_is_replayed(lab: Lab
     assert done.returncode == 0, done.stdout + done.stderr
     event = lab.produced()[-1]
     assert event.id != overslept.id
-    assert event.extra == {**lab.lake.newest(PRODUCER).as_event(), "replayed": True}
+    told = {**lab.lake.newest(PRODUCER).as_event(), "replayed": True}
+    assert told.items() <= event.extra.items()
     assert lab.begun_by(event, CONSUMER).ended is False
     (missed,) = [one for one in lab.produced() if one.id == overslept.id]
     assert missed.created_dagruns == []
