@@ -17,6 +17,8 @@ from factory.runtime.paused_dags import PausedDags
 from factory.runtime.ports import Ports
 from factory.runtime.signals import StopSignals
 
+_TRAINING = "?workflowType=machine_learning"
+"""See `factory.models.tracking.AS_MACHINE_LEARNING`, whose module takes a second to import."""
 _UNPAUSED = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "false"}
 
 _NAMED = 8
@@ -153,7 +155,7 @@ def say_addresses(runtime: EmbeddedRuntime) -> None:
     console.print(
         f"Airflow  {runtime.ports.airflow_url}  (datasets: {runtime.ports.airflow_url}/assets)"
     )
-    console.print(f"MLflow   {runtime.ports.mlflow_url}")
+    console.print(f"MLflow   {runtime.ports.mlflow_url}/#/experiments{_TRAINING}", soft_wrap=True)
     if runtime.serves:
         console.print(f"Models   {runtime.ports.serving_url}  (try them: /docs)")
     console.print(f"Logs     {runtime.home.logs}", soft_wrap=True)

@@ -64,7 +64,7 @@ def _links(challenger: Version, champion: Version | None, page: str, tracking: T
     links = [
         f"[version {challenger.number}]({tracking.version_page(challenger.model, challenger.number)})",
         f"[its training]({run_page})",
-        f"[plots]({run_page}/artifacts/test)",
+        f"[plots]({tracking.run_page(run.experiment_id, run.run_id, 'artifacts/test')})",
         f"[the run in Airflow]({page})",
     ]
     if champion is not None:

@@ -124,7 +124,6 @@ class ModelFacts(Result):
             "estimator": self.estimator,
             "packages": ",".join(self.packages),
             "sha256": self.sha256 or "",
-            **{name: repr(value) for name, value in self.metrics.items()},
         }
 
 

@@ -56,7 +56,11 @@ CONFIGURATION = "configuration/section.json"
 _FOR_PEOPLE = "FACTORY_MLFLOW_URL"
 
 _MACHINE_LEARNING = {"mlflow.experimentKind": "custom_model_development"}
-"""What tells MLflow's pages that an experiment is about models that are trained."""
+"""What an experiment about models that are trained is tagged with."""
+
+AS_MACHINE_LEARNING = "?workflowType=machine_learning"
+"""What makes MLflow 3 show pages about training: it goes by the browser and the address alone, and a browser that
+it has not met sees pages about language models, with traces in place of models."""
 
 # MLflow's limit for one parameter's value; longer ones are refused.
 _LONGEST_PARAM = 6000
@@ -120,13 +124,14 @@ class Tracking:
             return self.uri
         return urlunsplit(parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}"))
 
-    def run_page(self, experiment_id: str, run_id: str) -> str:
-        """Where a person looks at a run."""
-        return f"{self._pages}/#/experiments/{experiment_id}/runs/{run_id}"
+    def run_page(self, experiment_id: str, run_id: str, below: str = "") -> str:
+        """Where a person looks at a run, or at something below it, such as `artifacts/test`."""
+        page = f"/#/experiments/{experiment_id}/runs/{run_id}"
+        return f"{self._pages}{page}{f'/{below}' if below else ''}{AS_MACHINE_LEARNING}"
 
     def version_page(self, model: str, version: int) -> str:
         """Where a person looks at a registered version."""
-        return f"{self._pages}/#/models/{model}/versions/{version}"
+        return f"{self._pages}/#/models/{model}/versions/{version}{AS_MACHINE_LEARNING}"
 
     @property
     def _pages(self) -> str:
@@ -135,9 +140,6 @@ class Tracking:
 
     def ensure_experiment(self, name: str) -> str:
         """The id of the experiment of this name, created where there is none; safe in a race.
-
-        MLflow opens one that does not say what it is for as if it were about language models: with a tab
-        of traces, and none of models.
 
         Raises:
             TerminalError: The experiment was deleted.

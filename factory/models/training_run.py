@@ -26,10 +26,10 @@ class TrainingRun:
 
     @property
     def name(self) -> str:
-        """What a person calls it: when, and why."""
+        """What a person calls it: when, and why; as long as MLflow's column is wide."""
         if self.at is None:
             return self.run_id
-        return f"{self.at.astimezone(UTC):%Y-%m-%d %H:%M} {self.trigger}"
+        return f"{self.at.astimezone(UTC):%m-%d %H:%M} {self.trigger}"
 
     def identity(self) -> dict[str, str]:
         """The tags that find this run again."""

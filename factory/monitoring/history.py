@@ -92,9 +92,7 @@ def record(
         with tracking.asked() as client:
             client.delete_run(earlier.info.run_id)
     with tracking.asked() as client:
-        run = client.create_run(
-            experiment_id, tags={**tags, **_tags(found)}, run_name=f"monitor {label_of(found)}"
-        )
+        run = client.create_run(experiment_id, tags={**tags, **_tags(found)}, run_name=_name(found))
     mlflow_run_id = str(run.info.run_id)
     tracking.log(mlflow_run_id, metrics=_metrics(found))
     tracking.log_files(mlflow_run_id, files, at="monitor")
@@ -102,8 +100,13 @@ def record(
     return RecordedWindow(
         experiment_id=experiment_id,
         mlflow_run_id=mlflow_run_id,
-        url=f"{tracking.run_page(experiment_id, mlflow_run_id)}/artifacts",
+        url=tracking.run_page(experiment_id, mlflow_run_id, "artifacts"),
     )
+
+
+def _name(found: Measurement) -> str:
+    """What a person calls a window, as long as MLflow's column is wide."""
+    return f"monitor snapshot {next(iter(found.window.values()))}"
 
 
 def label_of(found: Measurement) -> str:

@@ -143,9 +143,10 @@ def test_tasks_lead_to_their_pages_in_mlflow_and_these_lead_back(lab: Lab, first
     experiment = lab.tracking.client.get_experiment_by_name("lab.species").experiment_id
     runs = f"{address}/experiments/{experiment}/runs"
     leads = {task: lab.airflow.links(lab.task(run, task)) for task in ("plan_trials", "register")}
+    training = "?workflowType=machine_learning"
     assert leads == {
-        "plan_trials": {"MLflow": f"{runs}/{version.record.mlflow_run_id}"},
-        "register": {"MLflow": f"{address}/models/lab.species/versions/1"},
+        "plan_trials": {"MLflow": f"{runs}/{version.record.mlflow_run_id}{training}"},
+        "register": {"MLflow": f"{address}/models/lab.species/versions/1{training}"},
     }
     trials = [lab.airflow.links(task)["MLflow"] for task in lab.tasks(run, "trial.evaluate")]
     assert len(set(trials)) == TRIALS

@@ -138,7 +138,9 @@ def test_model_without_a_champion_predicts_nothing_and_says_what_to_do(
     assert states["close_workspace"] == "success"
     assert fishery.airflow.asset_events(dag_id=PREDICTION, run_id=first.with_old.dag_run_id) == []
     log = " ".join(fishery.log_of(first.with_old, "inputs").split())
-    assert "Nothing to do: station.species has no champion, so there is nothing to predict with" in log
+    assert (
+        "Nothing to do: station.species has no champion, so there is nothing to predict with" in log
+    )
     assert "Run the DAG station.species.train" in log
 
 

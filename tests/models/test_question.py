@@ -65,10 +65,12 @@ def test_it_leads_to_the_version_its_training_its_plots_and_the_run(changed):
     links = dict(re.findall(r"\[([^]]+)\]\((\S+)\)", changed.text))
     address = changed.tracking.public_uri
     run_id = changed.decision.mlflow_run_id
-    assert links["version 2"] == f"{address}/#/models/{changed.decision.model}/versions/2"
-    assert links["champion, version 1"].endswith("/versions/1")
-    assert links["its training"].endswith(f"/runs/{run_id}")
-    assert links["plots"].endswith(f"/runs/{run_id}/artifacts/test")
+    training = "?workflowType=machine_learning"
+    page = f"{address}/#/models/{changed.decision.model}/versions"
+    assert links["version 2"] == f"{page}/2{training}"
+    assert links["champion, version 1"] == f"{page}/1{training}"
+    assert links["its training"].endswith(f"/runs/{run_id}{training}")
+    assert links["plots"].endswith(f"/runs/{run_id}/artifacts/test{training}")
     assert links["the run in Airflow"] == PAGE
 
 
@@ -93,4 +95,4 @@ def test_one_that_says_the_same_as_the_champion_is_called_so(tmp_path, mlflow_se
 def test_addresses_for_people_may_be_others_than_those_for_tasks(changed, monkeypatch):
     monkeypatch.setenv("FACTORY_MLFLOW_URL", "https://mlflow.example.org/")
     page = changed.tracking.version_page("ecology.species", 7)
-    assert page == "https://mlflow.example.org/#/models/ecology.species/versions/7"
+    assert page.startswith("https://mlflow.example.org/#/models/ecology.species/versions/7?")

@@ -44,7 +44,6 @@ def test_the_winner_is_registered_with_all_that_one_needs_to_use_it(tmp_path, ml
     assert version.tags["snapshot.marine.penguins"] == "3"
     assert version.tags["config_hash"] == training.run.config_hash
     assert version.tags["airflow.dag_id"] == training.run.dag_id
-    assert float(version.tags["test_f1_macro"]) == found.record.metrics["test_f1_macro"]
     assert version.run_id == training.planned.sweep.parent_run_id
 
     parent = client.get_run(version.run_id)
