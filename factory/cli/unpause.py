@@ -22,8 +22,8 @@ def unpause(
 ) -> None:
     """Let the DAGs of a team run, or a single one: Airflow pauses each DAG that it has not met before.
 
-    What a dataset or a model told while its readers were paused is lost to them; `factory replay` tells
-    it again.
+    What a dataset or a model told while its readers were paused starts none of them afterwards; `factory
+    replay` tells it again.
     """
     wanted = dag_ids_of(names, project)
     address = airflow_address(project, airflow_url)

@@ -125,7 +125,7 @@ def _say_paused(news: Sequence[str], *, now_run: bool) -> None:
         text = f"[green]Unpaused:[/] {names}"
     else:
         text = (
-            f"[yellow]Paused:[/] {names}. They do not run, and what datasets tell meanwhile is lost to them: "
+            f"[yellow]Paused:[/] {names}. They do not run, whatever datasets tell meanwhile: "
             f"`factory unpause {news[0].partition('.')[0]}` lets a team's DAGs run, `factory up --unpause` "
             "those of all teams"
         )

@@ -1,4 +1,4 @@
-"""The DAGs that are paused: a DAG that Airflow has not met before is, and takes no event of a dataset either."""
+"""The DAGs that are paused: a DAG that Airflow has not met before is, and events of datasets start none of them."""
 
 import threading
 from collections.abc import Sequence
