@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from factory.base.errors import TerminalError
+from factory.base.errors import NothingToDoError, TerminalError
 from factory.lake import publishing
 from factory.lake.inputs import resolve_inputs
 from factory.lake.snapshot import NoSnapshotError, Snapshot
@@ -77,5 +77,5 @@ def test_version_that_is_no_whole_number_is_refused(lake, version):
 
 
 def test_dataset_that_was_never_published_is_named(lake):
-    with pytest.raises(NoSnapshotError, match=r"`factory run marine.seals`"):
+    with pytest.raises(NothingToDoError, match=r"`factory run marine.seals`"):
         resolve_inputs(["marine.seals"], events={}, versions={}, lake=lake)
