@@ -164,7 +164,8 @@ def test_worse_version_keeps_the_champion_which_was_scored_on_the_same_rows(life
 def test_equal_version_keeps_the_champion(equal):
     decision = equal.decide()
     assert (decision.verdict, decision.gain) == ("keep", 0)
-    assert "equals the champion" in decision.reason
+    assert "says the same of all test rows as the champion" in decision.reason
+    assert decision.says_the_same
 
 
 def test_better_version_is_promoted(tmp_path, mlflow_server):

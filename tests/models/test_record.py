@@ -30,6 +30,7 @@ def registered_before(training) -> ModelRecord:
     client = training.tracking.client
     source = client.get_model_version(training.name, "1")
     tags = {key: value for key, value in source.tags.items() if key != RECORD}
+    tags |= {metric: repr(value) for metric, value in training.registered.metrics.items()}
     mlflow.set_tracking_uri(training.tracking.uri)
     name = f"{training.name}_before"
     mlflow.register_model(source.source, name, tags=tags)
