@@ -21,6 +21,7 @@ FORBIDDEN = {
     "team": ("mlflow", "factory.catalog", "factory.documents", *ABOVE),
     "catalog": ("mlflow", "factory.documents", "factory.lake", *ABOVE),
     "documents": ("mlflow", "factory.catalog", *ABOVE),
+    "changes": ("mlflow", "factory.lake", *ABOVE),
     "lake": ("mlflow", "sklearn", "factory.documents", "factory.models", *ABOVE),
     "data": ("mlflow", "factory.catalog", "factory.documents", *ABOVE),
     "training": ("factory.catalog", "factory.documents", *ABOVE),

@@ -19,6 +19,8 @@ COMMANDS = {
     "validate": "Check team files: every problem with its line, and what to write instead.",
     "explain": "Say what a code of `factory validate` means, with an example.",
     "inspect": "Look at a file, an address or a dataset: how it is written, its columns, and the YAML that reads it.",
+    "plan": "Say which DAGs come, go and change against what is live, what that does, and who is affected.",
+    "graph": "Show the datasets and models of all teams, and which is made of which.",
     "render": "Print the DAGs of a team as dag-factory YAML: exactly what is built.",
     "run": "Run one DAG here and now, without a scheduler; datasets that it lacks are produced first.",
     "serve": "Answer requests for predictions with the models that are in production.",

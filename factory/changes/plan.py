@@ -1,0 +1,300 @@
+"""What a change of team files does once it is live: which DAGs come, go and change, and who is affected."""
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from factory.base.section import Section
+from factory.catalog import Project, read_all
+from factory.data.dataset import Dataset
+from factory.documents.compile import compile_platform, compile_team, producer_id
+from factory.documents.dag import SHARED, Document
+from factory.documents.deployment import deployment_id
+from factory.documents.installation import Installation
+from factory.documents.prediction import prediction_id
+from factory.documents.rendering import to_yaml
+from factory.documents.training import training_id
+from factory.team.problems import Problem
+from factory.team.schedule import Schedule
+from factory.team.team import TeamConfig
+from factory.training.model import Model
+
+Kind = Literal["new", "gone", "changed"]
+Effect = Literal["retrain", "republish", "redeploy", "operation", "cosmetic"]
+"""What a change comes to: the next training gives another model, the next run other rows, the next deployment another
+service; or only when and how something runs, is judged and told; or nothing but words."""
+
+_OF_TEAM = {"owner", "defaults", "notify"}
+"""What a team's file says of all of its DAGs."""
+_WORDS = ("description", "doc_md", "tags")
+
+
+@dataclass(frozen=True)
+class Trials:
+    """How many trials a model's training makes, before and now; None where it is not there."""
+
+    before: int | None
+    now: int | None
+
+
+@dataclass(frozen=True)
+class DagChange:
+    """One DAG that comes, goes or changes."""
+
+    dag_id: str
+    kind: Kind
+    effect: Effect
+    keys: tuple[str, ...]
+    """What is written otherwise, as `search.candidates`; empty where only the platform's part has changed."""
+    affected: tuple[str, ...]
+    """The datasets and models, of all teams, that read what comes of it, directly or not."""
+    starts: str
+    """What starts it."""
+    trials: Trials | None
+    """Of a training whose number of trials changes."""
+    diff: tuple[str, ...]
+    """The rendered documents, compared line by line."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that changes."""
+
+    changes: tuple[DagChange, ...]
+    problems: tuple[str, ...]
+    """What is wrong with the files as they are now and was not before."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A project at one time."""
+
+    read: Project
+    installation: Installation
+
+    @classmethod
+    def of(cls, folder: Path, project: Path, environment: str) -> "State":
+        """The state in a folder, as if it was the project's own.
+
+        Args:
+            folder: With `configs/` and SQL files.
+            project: The project's folder, which paths and addresses are made of.
+            environment: Whose overlays apply.
+        """
+        read = read_all(folder / "configs", environment)
+        installation = replace(Installation.of(read.platform, project), project=folder)
+        return cls(read, installation)
+
+    @cached_property
+    def documents(self) -> Mapping[str, Document]:
+        """Every DAG's, by id."""
+        found = dict(compile_platform(self.read.platform, self.installation))
+        for file in self.read.teams.values():
+            found |= compile_team(file.team, self.installation)
+        return found
+
+    def team(self, dag_id: str) -> TeamConfig | None:
+        """The team whose DAG it is, if its file can be read."""
+        file = self.read.catalog.teams.get(dag_id.partition(".")[0])
+        return None if file is None else file.team
+
+    def section(self, dag_id: str) -> Dataset | Model | None:
+        """The dataset or model that a DAG is about; None for one that a team has written itself."""
+        team, _, rest = dag_id.partition(".")
+        file = self.read.catalog.teams.get(team)
+        if file is None:
+            return None
+        name = rest.partition(".")[0]
+        return file.team.datasets.get(name) or file.team.models.get(name)
+
+    def readers(self, dag_id: str) -> tuple[str, ...]:
+        """Who reads what comes of a DAG, directly or not, in the order of their distance."""
+        found: dict[str, None] = {}
+        waiting = list(self._published(dag_id))
+        while waiting:
+            name = waiting.pop(0)
+            for one in self.read.catalog.consumers.get(name, ()):
+                if one.full_name not in found and not one.watches:
+                    found[one.full_name] = None
+                    waiting.append(one.full_name)
+        return tuple(found)
+
+    def _published(self, dag_id: str) -> Iterator[str]:
+        """The full names of what a DAG publishes, or puts into production."""
+        team, _, rest = dag_id.partition(".")
+        name = rest.partition(".")[0]
+        file = self.read.catalog.teams.get(team)
+        if file is None:
+            return
+        if dag_id == training_id(team, name):
+            yield f"{team}.{name}"
+        if name in file.team.models and dag_id in (
+            training_id(team, name),
+            prediction_id(team, name),
+        ):
+            predict = file.team.models[name].predict
+            if predict is not None:
+                yield f"{team}.{predict.output_of(name)}"
+        if name in file.team.datasets and dag_id == producer_id(file.team, name):
+            yield dag_id
+
+
+def make_plan(before: State, now: State) -> Plan:
+    """What changes from one state to another."""
+    ids = dict.fromkeys([*before.documents, *now.documents])
+    changes = (_change(dag_id, before, now) for dag_id in ids)
+    earlier = {_what(problem) for problem in before.read.problems}
+    return Plan(
+        changes=tuple(change for change in changes if change is not None),
+        problems=tuple(str(one) for one in now.read.problems if _what(one) not in earlier),
+    )
+
+
+def _what(problem: Problem) -> tuple[str, str, str]:
+    """What is wrong, wherever the file lies and the line has moved to."""
+    return problem.file.name, problem.code, problem.message
+
+
+def _change(dag_id: str, before: State, now: State) -> DagChange | None:
+    was, is_now = before.documents.get(dag_id), now.documents.get(dag_id)
+    if was == is_now:
+        return None
+    kind: Kind = "new" if was is None else "gone" if is_now is None else "changed"
+    there = before if is_now is None else now
+    effect = _effect(dag_id, before, now)
+    return DagChange(
+        dag_id=dag_id,
+        kind=kind,
+        effect=effect,
+        keys=(
+            *_changed_keys(before.section(dag_id), now.section(dag_id)),
+            *_changed_keys(before.team(dag_id), now.team(dag_id), _OF_TEAM),
+        ),
+        affected=() if effect in ("operation", "cosmetic") else there.readers(dag_id),
+        starts=_starts(there, dag_id),
+        trials=_trials(dag_id, before, now),
+        diff=tuple(_diff(dag_id, was, is_now)),
+    )
+
+
+def _effect(dag_id: str, before: State, now: State) -> Effect:
+    was, is_now = before.documents.get(dag_id), now.documents.get(dag_id)
+    if was is not None and is_now is not None and _without_words(was) == _without_words(is_now):
+        return "cosmetic"
+    team, _, rest = dag_id.partition(".")
+    name = rest.partition(".")[0]
+    section = now.section(dag_id) or before.section(dag_id)
+    kinds: dict[str, tuple[Effect, Callable[[Document], Any]]] = {}
+    if isinstance(section, Model):
+        kinds = {
+            training_id(team, name): ("retrain", _what_is_trained),
+            prediction_id(team, name): ("republish", _rows),
+            deployment_id(team, name): ("redeploy", lambda document: _shared(document)["deploy"]),
+        }
+    elif isinstance(section, Dataset):
+        kinds = {dag_id: ("republish", _rows)}
+    if dag_id not in kinds:
+        return "operation"
+    effect, decides = kinds[dag_id]
+    if was is None or is_now is None or decides(was) != decides(is_now):
+        return effect
+    return "operation"
+
+
+def _shared(document: Document) -> Mapping[str, Any]:
+    shared: Mapping[str, Any] = document["default_args"][SHARED]
+    return shared
+
+
+def _what_is_trained(document: Document) -> str:
+    """What is tagged to a version: the configuration's hash, of SQL files their texts."""
+    return Model.model_validate(_shared(document)["section"]).config_hash
+
+
+def _rows(document: Document) -> Any:
+    """What decides which rows are published."""
+    tasks, shared = document["tasks"], _shared(document)
+    arguments = {name: task.get("op_kwargs") for name, task in tasks.items()}
+    return arguments, {key: shared.get(key) for key in ("reads", "columns", "write")}
+
+
+def _without_words(document: Document) -> Any:
+    plain = {key: value for key, value in document.items() if key not in _WORDS}
+    defaults = dict(plain.get("default_args", {}))
+    shared = dict(defaults.get(SHARED, {}))
+    if isinstance(shared.get("section"), dict):
+        section = {key: value for key, value in shared["section"].items() if key not in _WORDS}
+        shared["section"] = section
+    return {**plain, "default_args": {**defaults, SHARED: shared}}
+
+
+def _changed_keys(
+    old: Section | None, new: Section | None, only: set[str] | None = None
+) -> Iterator[str]:
+    """What is written otherwise, at most two keys deep."""
+    if old is None or new is None or type(old) is not type(new):
+        return
+    was, is_now = (
+        one.model_dump(mode="json", exclude_defaults=True, include=only) for one in (old, new)
+    )
+    for key in dict.fromkeys([*was, *is_now]):
+        before, now = was.get(key), is_now.get(key)
+        if before == now:
+            continue
+        if isinstance(before or now, dict):
+            before, now = before or {}, now or {}
+            below = dict.fromkeys([*before, *now])
+            yield from (f"{key}.{one}" for one in below if before.get(one) != now.get(one))
+        else:
+            yield key
+
+
+def _trials(dag_id: str, before: State, now: State) -> Trials | None:
+    team, _, rest = dag_id.partition(".")
+    if dag_id != training_id(team, rest.partition(".")[0]):
+        return None
+    counts = [
+        section.search.most_trials if isinstance(section, Model) else None
+        for section in (before.section(dag_id), now.section(dag_id))
+    ]
+    return Trials(*counts) if counts[0] != counts[1] else None
+
+
+def _starts(state: State, dag_id: str) -> str:
+    """What starts a DAG, in words."""
+    team, _, rest = dag_id.partition(".")
+    name = rest.partition(".")[0]
+    section = state.section(dag_id)
+    if isinstance(section, Dataset):
+        return _when(section.when)
+    if isinstance(section, Model):
+        if dag_id == training_id(team, name):
+            return _when(section.when)
+        if dag_id == prediction_id(team, name) and section.predict is not None:
+            return _when(section.predict.when(name))
+        if dag_id == deployment_id(team, name):
+            return f"when a version of {name} goes into production"
+        return "when there are new predictions, or as its schedule says"
+    return "as its schedule says"
+
+
+def _when(when: Schedule) -> str:
+    parts = [f"at {when.cron}"] if when.cron else []
+    if when.all:
+        parts.append(
+            f"when {' and '.join(when.all)} {'have' if len(when.all) > 1 else 'has'} changed"
+        )
+    if when.any:
+        parts.append(f"when {' or '.join(when.any)} has changed")
+    return " or ".join(parts) or "by hand"
+
+
+def _diff(dag_id: str, was: Document | None, is_now: Document | None) -> Iterator[str]:
+    before, now = (
+        [] if document is None else to_yaml({dag_id: document}).splitlines()
+        for document in (was, is_now)
+    )
+    yield from list(difflib.unified_diff(before, now, lineterm="", n=2))[2:]
