@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 TRUSTED_HOSTS = "FACTORY_TRUSTED_HOSTS"
 """The environment variable that names the hosts by which Airflow may be asked, with commas; all if unset."""
-_STEPS = ("StepOperator", "TrackedStepOperator")
+STEPS = ("StepOperator", "TrackedStepOperator")
 """The operators of tasks that follow others without a choice; branches and approvals skip tasks that are meant to be."""
 PATIENCE = 15.0
 """Seconds that all notifiers together may take; Airflow ends a task's process 20 s after its success."""
@@ -82,7 +82,7 @@ def on_dag_run_failed(dag_run: Any) -> None:
             TaskInstance.dag_id == dag_run.dag_id,
             TaskInstance.run_id == dag_run.run_id,
             TaskInstance.state == TaskInstanceState.SKIPPED,
-            TaskInstance.operator.in_(_STEPS),
+            TaskInstance.operator.in_(STEPS),
             TaskInstance.task_id.not_in(teardowns),
         )
         .values(state=TaskInstanceState.UPSTREAM_FAILED)

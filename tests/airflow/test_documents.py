@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from dagfactory import load_yaml_dags
 
+from factory.airflow import plugin
 from factory.airflow.build import build, build_all
 from factory.airflow.operators import TrainingJobOperator
 from factory.catalog import read_all
+from factory.documents import dag as document_values
 from factory.documents.compile import compile_team
 from factory.documents.installation import Installation
 from factory.documents.rendering import to_yaml
@@ -172,3 +174,19 @@ def test_airflow_builds_every_schedule_with_drift(written, tmp_path):
     assert outlet.name == "sea.species.drift"
     started_by = dags["sea.species.train"].timetable.asset_condition
     assert "name='sea.species.drift'" in repr(started_by)
+
+
+def test_whoever_ends_a_stopped_run_knows_each_operator_of_documents():
+    of_documents = {
+        kind.path.rpartition(".")[2]
+        for kind in vars(document_values).values()
+        if isinstance(kind, document_values.TaskType) and kind.key == "operator"
+    }
+    # A branch and an approval skip what is meant to be skipped; after a job's trial there is always a step.
+    others = {
+        "ApprovalStepOperator",
+        "BranchStepOperator",
+        "ShortCircuitStepOperator",
+        "TrainingJobOperator",
+    }
+    assert of_documents == {*plugin.STEPS, *others}
