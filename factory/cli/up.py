@@ -11,14 +11,13 @@ from rich.markup import escape
 from factory.cli.console import Board, console, failures_explained, plain_table, state_text
 from factory.cli.options import ProjectOption
 from factory.cli.storage import check_storage
+from factory.models.mlflow_pages import experiments_page
 from factory.runtime.embedded import EmbeddedRuntime
 from factory.runtime.errors import Interrupted
 from factory.runtime.paused_dags import PausedDags
 from factory.runtime.ports import Ports
 from factory.runtime.signals import StopSignals
 
-_TRAINING = "?workflowType=machine_learning"
-"""See `factory.models.tracking.AS_MACHINE_LEARNING`, whose module takes a second to import."""
 _UNPAUSED = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "false"}
 
 _NAMED = 8
@@ -51,8 +50,8 @@ def up(
 ) -> None:
     """Start MLflow and Airflow here and keep them running; Ctrl-C stops them.
 
-    Airflow pauses each DAG that it has not met before: without --unpause they are named. If a team has a model with `deploy: {type: process}`, `factory serve` runs beside them. Everything
-    they write lies in .factory in the project's folder.
+    Airflow pauses each DAG that it has not met before: without --unpause they are named. If a team has
+    a model with `deploy: {type: process}`, `factory serve` runs beside them. Everything they write lies in .factory in the project's folder.
     """
     with (
         failures_explained(),
@@ -155,7 +154,7 @@ def say_addresses(runtime: EmbeddedRuntime) -> None:
     console.print(
         f"Airflow  {runtime.ports.airflow_url}  (datasets: {runtime.ports.airflow_url}/assets)"
     )
-    console.print(f"MLflow   {runtime.ports.mlflow_url}/#/experiments{_TRAINING}", soft_wrap=True)
+    console.print(f"MLflow   {experiments_page(runtime.ports.mlflow_url)}", soft_wrap=True)
     if runtime.serves:
         console.print(f"Models   {runtime.ports.serving_url}  (try them: /docs)")
     console.print(f"Logs     {runtime.home.logs}", soft_wrap=True)

@@ -1,6 +1,6 @@
 """What the values of a column seem to be for: to tell rows apart, or to say something in sentences.
 
-Guards before promotion and `factory inspect` ask the same, each with limits of its own.
+Guards before promotion, monitoring and `factory inspect` ask the same, by the same limits unless a team writes others.
 """
 
 import re

@@ -38,6 +38,7 @@ from mlflow.utils.time import get_current_time_millis
 from requests import RequestException
 
 from factory.base.errors import FactoryError, TerminalError
+from factory.models import mlflow_pages
 from factory.models.creation import CREATION, created_once, is_unreachable, no_answer
 from factory.models.training_run import TrainingRun
 
@@ -53,14 +54,8 @@ _SWEEP = {"role": "sweep"}
 CONFIGURATION = "configuration/section.json"
 """The artifact of a training run with the model's section that it was trained by."""
 
-_FOR_PEOPLE = "FACTORY_MLFLOW_URL"
-
 _MACHINE_LEARNING = {"mlflow.experimentKind": "custom_model_development"}
 """What an experiment about models that are trained is tagged with."""
-
-AS_MACHINE_LEARNING = "?workflowType=machine_learning"
-"""What makes MLflow 3 show pages about training: it goes by the browser and the address alone, and a browser that
-it has not met sees pages about language models, with traces in place of models."""
 
 # MLflow's limit for one parameter's value; longer ones are refused.
 _LONGEST_PARAM = 6000
@@ -126,17 +121,11 @@ class Tracking:
 
     def run_page(self, experiment_id: str, run_id: str, below: str = "") -> str:
         """Where a person looks at a run, or at something below it, such as `artifacts/test`."""
-        page = f"/#/experiments/{experiment_id}/runs/{run_id}"
-        return f"{self._pages}{page}{f'/{below}' if below else ''}{AS_MACHINE_LEARNING}"
+        return mlflow_pages.run_page(self.public_uri, experiment_id, run_id, below)
 
     def version_page(self, model: str, version: int) -> str:
         """Where a person looks at a registered version."""
-        return f"{self._pages}/#/models/{model}/versions/{version}{AS_MACHINE_LEARNING}"
-
-    @property
-    def _pages(self) -> str:
-        """MLflow's address for people: a server's own may be one that browsers do not reach."""
-        return (os.environ.get(_FOR_PEOPLE) or self.public_uri).rstrip("/")
+        return mlflow_pages.version_page(self.public_uri, model, version)
 
     def ensure_experiment(self, name: str) -> str:
         """The id of the experiment of this name, created where there is none; safe in a race.
