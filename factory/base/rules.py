@@ -72,7 +72,7 @@ def with_rules(
     Raises:
         ValidationError: With all that pydantic and the rules find.
     """
-    found = _rules_of(section)
+    found = rules_of(section)
     if not found:
         return handler(value)
     try:
@@ -90,7 +90,8 @@ def with_rules(
 
 
 @cache
-def _rules_of(section: type[BaseModel]) -> Rules:
+def rules_of(section: type[BaseModel]) -> Rules:
+    """A section's rules, which are looked for once a process."""
     if issubclass(section, Partial):
         return ()
     # Functions alone: to ask pydantic's attributes for a mark would have it build the class first.

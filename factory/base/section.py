@@ -38,7 +38,7 @@ from factory.base.code import (
 from factory.base.files import is_hidden
 from factory.base.findings import Finding, KeyPath, Question
 from factory.base.public_names import meant_path
-from factory.base.rules import with_rules
+from factory.base.rules import rules_of, with_rules
 from factory.base.texts import closest, did_you_mean, one_of
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -173,11 +173,12 @@ Item = TypeVar("Item")
 
 
 def build_sections() -> None:
-    """Build every section whose module is loaded, which otherwise happens when one is first read."""
+    """Build every section whose module is loaded, and find its rules, which otherwise happens when one is first read."""
     found: list[type[Section]] = [Section]
     for section in found:  # grows while it is gone through
         found += section.__subclasses__()
         section.model_rebuild()
+        rules_of(section)
 
 
 ListOf = Annotated[tuple[Item, ...], Strict(strict=False)]
