@@ -9,6 +9,7 @@ from factory.base.texts import closest, one_of
 from factory.catalog.contract_questions import contract_questions
 from factory.catalog.linking import Catalog
 from factory.catalog.project import read_all
+from factory.team.bases import base_paths
 from factory.team.checking import Overlay, in_each_environment, overlays
 from factory.team.environment import DEFAULT_ENVIRONMENT
 from factory.team.problems import Problem, ReadFailed, in_order
@@ -47,7 +48,8 @@ def check_project(
     if not paths:
         message = "there is no team file in this folder, so there is nothing to check"
         return [unreadable(configs, message, "write one: configs/<team>.yaml")]
-    found = overlays([configs / DEFAULTS_FILE, *paths])
+    files = [configs / DEFAULTS_FILE, *base_paths(configs), *paths]
+    found = overlays(files)
     chosen = environment or active
     names = {
         DEFAULT_ENVIRONMENT,
@@ -60,7 +62,7 @@ def check_project(
     problems += _lone_environments(found)
     if chosen is not None:
         problems += _unknown_environment(configs, chosen, found)
-    return in_order(take_back(problems, sources_of([configs / DEFAULTS_FILE, *paths])))
+    return in_order(take_back(problems, sources_of(files)))
 
 
 def _check(configs: Path, environment: str) -> Iterator[Problem]:

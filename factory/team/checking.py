@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from factory.team.bases import base_paths
 from factory.team.environment import DEFAULT_ENVIRONMENT
 from factory.team.overlays import environments_of
 from factory.team.problems import Problem, ReadFailed, in_order
@@ -58,7 +59,7 @@ def check_team(
             *find_by_asking([file], None, further(file)),
         ]
 
-    files = [path.parent / DEFAULTS_FILE, path]
+    files = [path.parent / DEFAULTS_FILE, *base_paths(path.parent), path]
     names = {DEFAULT_ENVIRONMENT, *(overlay.environment for overlay in overlays(files))}
     found = in_each_environment([environment] if environment else sorted(names), problems)
     return in_order(take_back(found, sources_of(files)))

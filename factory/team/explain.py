@@ -10,10 +10,14 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from factory.base.findings import Finding, KeyPath
-from factory.base.texts import did_you_mean, either, one_of, shortened
+from factory.base.texts import closest, did_you_mean, either, one_of, shortened
+from factory.team.bases import EXTENDS
+from factory.team.for_each import FOR_EACH, SECTIONS
 from factory.team.misplaced import meant_section
 from factory.team.trace import Place, sections_of, tags, trace, unwrap
 
+_DEPTH_OF_ENTRIES = 3
+"""How long the path of a dataset's or a model's key is."""
 _EXPECTED = {
     "bool_type": "true or false",
     "date_type": "a date, such as 2024-01-31",
@@ -161,6 +165,10 @@ def _unknown_key(place: Place, value: object, also_known: tuple[str, ...]) -> Fi
         known = sorted((*known, *also_known))
     name = str(place.path[-1])
     suggestion = did_you_mean(name, known)
+    if len(place.path) == _DEPTH_OF_ENTRIES and place.path[0] in SECTIONS:
+        known = sorted((*known, EXTENDS, FOR_EACH))
+        if meant := closest(name, (EXTENDS, FOR_EACH), likeness=0.8):
+            suggestion = f"did you mean `{meant}`?"
     if len(place.path) == 1 and (section := meant_section(value)):
         suggestion = f"`{name}` belongs below `{section}`: indent it more"
     if suggestion is None:

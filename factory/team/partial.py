@@ -94,10 +94,9 @@ def read_partly(path: Path, platform: PlatformFile, environment: str | None) -> 
         source = read_text(path)
         recovered = recover(source)
         source = recovered.source if recovered else source
-        tree = parse(source)
+        value = deepcopy(team_value(parse(source), platform, environment))
     except ReadFailed:
         return None
-    value = deepcopy(team_value(tree, platform, environment))
     owner = value.get("owner")
     value |= {"version": 1, "team": path.stem, "owner": owner if isinstance(owner, str) else "?"}
     promised = frozenset(_promised(value)) | (recovered.names if recovered else frozenset())

@@ -4,10 +4,11 @@ What a team's settings are is written in layers; of two that say something, the 
 
 1. the team file, below `environments.<environment>`
 2. the team file
-3. `_defaults.yaml`, below `environments.<environment>`
-4. `_defaults.yaml`: `defaults` and `notify` for the team's own, `datasets` for each of its datasets,
+3. the base that a dataset or a model `extends`, and the one that this extends
+4. `_defaults.yaml`, below `environments.<environment>`
+5. `_defaults.yaml`: `defaults` and `notify` for the team's own, `datasets` for each of its datasets,
    `models` for each of its models
-5. what is built in
+6. what is built in
 
 Below each of `dags` lies `dags.default`, as in dag-factory's own files.
 
@@ -17,7 +18,7 @@ file, and at the line, that its value comes from. An environment
 that a file does not mention changes nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +31,7 @@ from factory.base.findings import Finding, KeyPath
 from factory.base.section import Surroundings
 from factory.kinds import plugin_problems
 from factory.lake.storage.address import misspelt
+from factory.team.bases import EXTENDS, entries_with_bases, layers_of_bases
 from factory.team.environment import storage_address
 from factory.team.layers import EVERY, SECRET, Layer, Layers, merge
 from factory.team.limits import limited, limits_of, refused_connections, unlisted
@@ -133,7 +135,7 @@ class TeamFile:
         """The file and the defaults below it, which say where each value stands."""
         # Parsed again when it is needed, which is seldom: the nodes of 1,000 files are 100 MB.
         tree = parse(self.source)
-        return _team_layers(tree, self.platform, self.environment)
+        return _team_layers(tree, self.platform, self.environment)[0]
 
 
 def team_paths(configs: Path) -> list[Path]:
@@ -178,7 +180,7 @@ def read_platform(configs: Path, environment: str | None) -> PlatformFile:
     findings = [*check_overlays(tree), *_check_storage(raw)]
     config, problems = _validate(PlatformConfig, raw, None, findings, layers)
     problems += map(layers.locate, check_secrets(raw))
-    problems = _all_problems(tree, problems)
+    problems = _all_problems([tree], problems)
     if config is None or problems:
         raise ReadFailed(problems)
     return PlatformFile(path, environment, config, tree, tuple(_plugin_problems(config, layers)))
@@ -211,7 +213,7 @@ def read_team(
         raise ReadFailed([unreadable(path, message, f"rename it to {path.stem}.yaml")])
     source = source or read_text(path)
     tree = parse(source)
-    layers = _team_layers(tree, platform, environment)
+    layers, about_bases = _team_layers(tree, platform, environment)
     has_templates = _has_templates(layers)
     limits = limits_of(platform.config, path.stem)
     raw, findings = limited(_team_value(layers, platform), limits)
@@ -223,15 +225,20 @@ def read_team(
         *(_check_dags(dags, surroundings, _own_names(raw)) if dags else ()),
         *(check_templates(raw) if has_templates else ()),
     ]
-    instead = {**dict(overlays_of_nothing(tree, environment)), **dict(misplaced_sections(raw))}
+    instead = {
+        **dict(overlays_of_nothing(tree, environment)),
+        **dict(misplaced_sections(raw)),
+        # What is missing may well be in the base.
+        **{finding.path[:2]: finding for finding in about_bases},
+    }
     config, problems = _validate(TeamConfig, raw, surroundings, findings, layers, instead=instead)
-    problems += map(layers.locate, check_secrets(_own_value(layers)))
+    problems += map(layers.locate, check_secrets(_written_value(layers)))
     if config is not None:
         problems += map(layers.locate, refused_connections(config, limits))
         if has_templates:
             about_dates = map(layers.locate, check_dates(config))
             problems += (problem for problem in about_dates if not problem.is_warning)
-    problems = _all_problems(tree, problems)
+    problems = _all_problems([tree, *_trees_of_bases(layers)], problems)
     if config is None or problems:
         raise ReadFailed(problems)
     return TeamFile(path, environment, config, platform, source)
@@ -297,7 +304,7 @@ def _packages(config: PlatformConfig, limits: TeamLimits | None) -> tuple[str, .
 
 def team_value(tree: YamlTree, platform: PlatformFile, environment: str | None) -> dict[str, Any]:
     """What a team's file says in an environment, the platform's defaults below it."""
-    return _team_value(_team_layers(tree, platform, environment), platform)
+    return _team_value(_team_layers(tree, platform, environment)[0], platform)
 
 
 def platform_value(tree: YamlTree, environment: str | None) -> dict[str, Any]:
@@ -305,9 +312,18 @@ def platform_value(tree: YamlTree, environment: str | None) -> dict[str, Any]:
     return _without_overlays(_merged((*overlay_of(tree, environment), Layer(tree, tree.value))))
 
 
-def _team_layers(tree: YamlTree, platform: PlatformFile, environment: str | None) -> Layers:
+def _team_layers(
+    tree: YamlTree, platform: PlatformFile, environment: str | None
+) -> tuple[Layers, list[Finding]]:
+    """The layers of a team, and what is wrong with the bases that it names."""
     own = (*overlay_of(tree, environment), Layer(tree, tree.value))
-    return Layers((*own, *_default_dags(own), *platform.inherited), home=tree)
+    bases: list[Layer] = []
+    findings: list[Finding] = []
+    for path, name in entries_with_bases(_without_overlays(_merged(own))):
+        found, finding = layers_of_bases(path, name, platform.path.parent, environment)
+        bases += found
+        findings += [finding] if finding else []
+    return Layers((*own, *_default_dags(own), *bases, *platform.inherited), home=tree), findings
 
 
 def _default_dags(own: Iterable[Layer]) -> Iterator[Layer]:
@@ -326,8 +342,32 @@ def _own_value(layers: Layers) -> dict[str, Any]:
     return _without_overlays(_merged(own))
 
 
-def _team_value(layers: Layers, platform: PlatformFile) -> dict[str, Any]:
+def _written_value(layers: Layers) -> dict[str, Any]:
+    """What the team's own file says, and the bases that it names."""
     value = _own_value(layers)
+    for path, _ in list(entries_with_bases(value)):
+        section, name = map(str, path)
+        below = _without_overlays(_merged(layer for layer in layers.layers if layer.mount == path))
+        entry = merge(below, value[section][name])
+        value[section] = {
+            **value[section],
+            name: {key: child for key, child in entry.items() if key != EXTENDS},
+        }
+    return value
+
+
+def _trees_of_bases(layers: Layers) -> Iterator[YamlTree]:
+    """The files of the bases that a team names, each once."""
+    trees = {layer.tree.source.file: layer.tree for layer in layers.layers if _is_of_base(layer)}
+    yield from trees.values()
+
+
+def _is_of_base(layer: Layer) -> bool:
+    return len(layer.mount) > 1 and EVERY not in layer.mount
+
+
+def _team_value(layers: Layers, platform: PlatformFile) -> dict[str, Any]:
+    value = _written_value(layers)
     for section in ("defaults", "notify"):
         if inherited := getattr(platform.config, section):
             value[section] = merge(inherited, value.get(section, {}))
@@ -400,21 +440,29 @@ _BREAKS_KEYS = ("F014", "F015")
 """Codes of what makes a key of something that is none."""
 _FOLLOWING = ("F021", "F023")
 """Codes of what is then missing on the same line."""
+_FOR_EACH, _EMPTY = "F017", "F033"
+"""Codes of entries that cannot be made, and of a team that has none."""
 
 
-def _all_problems(tree: YamlTree, problems: list[Problem]) -> list[Problem]:
-    """Those of a tree and those of its meaning.
+def _all_problems(trees: Sequence[YamlTree], problems: list[Problem]) -> list[Problem]:
+    """Those of trees and those of their meaning.
 
     What is already wrong as YAML is no news as a wrong type at the same place, and a secret that a kind of
     the file knows is none as a secret of any file.
     """
-    wrong = [*tree.problems, *_reserved_keys(tree)]
+    wrong = [problem for tree in trees for problem in (*tree.problems, *_reserved_keys(tree))]
+    # Those of the first are told with what it means.
+    for tree in trees[1:]:
+        wrong += [tree.problem(one.name, one.path, one.message) for one in check_overlays(tree)]
     places = {problem.place for problem in wrong}
     broken_lines = {problem.line for problem in wrong if problem.code in _BREAKS_KEYS}
+    makes_nothing = any(problem.code == _FOR_EACH for problem in wrong)
     secrets: set[str] = set()
     for problem in problems:
-        is_known = problem.place in (secrets if problem.code == SECRET else places) or (
-            problem.code in _FOLLOWING and problem.line in broken_lines
+        is_known = (
+            problem.place in (secrets if problem.code == SECRET else places)
+            or (problem.code in _FOLLOWING and problem.line in broken_lines)
+            or (problem.code == _EMPTY and makes_nothing)
         )
         if not is_known:
             wrong.append(problem)

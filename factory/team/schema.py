@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from factory.kinds import json_schema
+from factory.team.bases import EXTENDS
+from factory.team.for_each import FOR_EACH
 from factory.team.overlays import OVERLAYS
 from factory.team.own_schema import DAG, own_sections
 from factory.team.reader import PlatformFile
@@ -15,6 +17,19 @@ _DEFINITIONS = "#/$defs/"
 _OVERLAY = "Overlay"
 _PART = "InPart"
 """What the name of a section ends with that lies over or under another one, and so may miss keys."""
+_WRITTEN_ONCE = {
+    EXTENDS: {
+        "type": "string",
+        "description": "A file of fields that this lies over: `configs/_bases/<name>.yaml`.",
+        "examples": ["boosted_trees"],
+    },
+    FOR_EACH: {
+        "type": ["object", "array"],
+        "description": "Values of which each combination makes one of these: `${name}` stands for a value, in the name too.",
+        "examples": [{"region": ["north", "south"]}, [{"region": "north", "code": 1}]],
+    },
+}
+"""Keys of datasets and models that are carried out before these are read."""
 _LAID_UNDER = {
     "defaults": "Defaults",
     "notify": "Notify",
@@ -31,7 +46,11 @@ def team_schema(platform: PlatformFile) -> Schema:
     """
     schema = json_schema(TeamConfig, platform.config.plugins)
     for key in ("datasets", "models"):
-        _lay_over(schema["$defs"][_LAID_UNDER[key]], getattr(platform.config, key))
+        section = _LAID_UNDER[key]
+        _lay_over(schema["$defs"][section], getattr(platform.config, key))
+        schema["properties"][key]["additionalProperties"] = _written_once(
+            section, schema["$defs"][section]
+        )
     schema["$defs"] |= own_sections()
     schema["properties"]["dags"]["additionalProperties"] = _reference(DAG)
     return _finished(schema, "Team file")
@@ -47,6 +66,23 @@ def defaults_schema(platform: PlatformFile) -> Schema:
         about = {word: written[word] for word in ("description", "examples") if word in written}
         schema["properties"][key] = {**about, "$ref": f"{_DEFINITIONS}{section}{_PART}"}
     return _finished(schema, "What holds for every team")
+
+
+def _written_once(name: str, section: Schema) -> Schema:
+    """A section's schema where it may extend a base, or be made for several values."""
+    section["properties"] |= _WRITTEN_ONCE
+    about = {
+        key: {"description": value["description"]} if "description" in value else {}
+        for key, value in section["properties"].items()
+    }
+    # What its texts are is known when they are filled in.
+    made = {"type": "object", "additionalProperties": False, "properties": about | _WRITTEN_ONCE}
+    based = {
+        "if": {"required": [EXTENDS]},
+        "then": _reference(f"{name}{_PART}"),
+        "else": _reference(name),
+    }
+    return {"if": {"required": [FOR_EACH]}, "then": made, "else": based}
 
 
 def _lay_over(section: Schema, inherited: Mapping[str, Any]) -> None:
@@ -94,6 +130,9 @@ def _in_part(schema: Schema) -> Schema:
         part["properties"] = {key: _in_part(value) for key, value in part["properties"].items()}
     if isinstance(part.get("additionalProperties"), dict):
         part["additionalProperties"] = _in_part(part["additionalProperties"])
+    for branch in ("then", "else"):
+        if isinstance(part.get(branch), dict):
+            part[branch] = _in_part(part[branch])
     # Without the key that says the kind, a section may be of several.
     for alternatives in ("anyOf", "oneOf"):
         if alternatives in part:

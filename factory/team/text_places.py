@@ -5,6 +5,7 @@ from dataclasses import replace
 from yaml.nodes import ScalarNode
 
 from factory.base.findings import Finding, KeyPath, Span
+from factory.team.for_each import FilledText
 from factory.team.problems import Problem, ReadFailed
 from factory.team.source_text import read_text
 from factory.team.yaml_tree import YamlTree, start_of
@@ -51,11 +52,14 @@ def _in_file(finding: Finding, span: Span, tree: YamlTree) -> Problem:
 
 
 def _places(text: str, node: ScalarNode) -> list[int]:
-    """For each character of a scalar's value, where it stands in the file; counted from 0.
+    """For each character of a scalar's value, where it stands in the file, or what it was made of; counted from 0.
 
     YAML takes white space away, and puts some in place of line breaks. All other characters stand
     in the file in their order, each by itself or as an escape.
     """
+    if isinstance(node, FilledText):
+        written = _places(text, node.written)
+        return [written[place] for place in node.origin] or written
     at: int = start_of(node).index
     if node.style in _BLOCKS:
         at = text.find("\n", at) + 1

@@ -33,6 +33,10 @@ _NO_SPACE_AFTER_COLON = re.compile(
 _EQUALS = re.compile(
     r"^(?P<before>\s*(?:- +)*)(?P<wrong>(?P<key>[A-Za-z_]\w*) *= *(?P<value>[^=>].*))$"
 )
+_VALUE_WITHIN_BRACKETS = re.compile(
+    r"""^(?:[^"'\[{]|\$\{)*[\[{](?:[^"']|"[^"]*"|'[^']*')*?"""
+    r"""(?P<wrong>[^\s,\[\]{}"']*\$\{[a-z]\w*\}[^\s,\[\]{}"']*)"""
+)
 _NO_COLON = re.compile(r"^\s*(?P<wrong>[A-Za-z_]\w*)\s*(?:#.*)?$")
 _COLON_IN_TEXT = re.compile(
     r"^(?P<before>\s*(?:- +)*[\w.-]+: +)(?P<wrong>(?![\"'|>{\[&*!]).*:(?: .*|))$"
@@ -88,6 +92,7 @@ def _in_line(source: SourceText, number: int) -> Problem | None:
         (_NO_SPACE_AFTER_DASH, _no_space_after_dash),
         (_NO_SPACE_AFTER_COLON, _no_space_after_colon),
         (_EQUALS, _equals),
+        (_VALUE_WITHIN_BRACKETS, _value_within_brackets),
     ):
         if match := pattern.match(line):
             name, message, suggestion = explain(match)
@@ -128,6 +133,11 @@ def _no_space_after_colon(match: re.Match[str]) -> tuple[str, str, str]:
 def _equals(match: re.Match[str]) -> tuple[str, str, str]:
     written = f"write `{match['key']}: {shortened(match['value'].strip(), _LONGEST)}`"
     return "not_yaml", "`=` does not give a value in YAML; `:` does", written
+
+
+def _value_within_brackets(match: re.Match[str]) -> tuple[str, str, str]:
+    message = "the braces of `${…}` end what stands around them, within brackets or braces"
+    return "needs_quotes", message, f"put it in quotes: {_in_quotes(match['wrong'])}"
 
 
 def _strange_colon(match: re.Match[str]) -> tuple[str, str, str]:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import yaml
 from yaml.error import Mark
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from factory.base.findings import KeyPath
+from factory.team.for_each import FOR_EACH, ForEach, TooManyNodesError
 from factory.team.problems import Problem, ReadFailed
 from factory.team.source_text import SourceText
 from factory.team.yaml_errors import explain_yaml_error, is_too_deep
@@ -122,8 +123,9 @@ def parse(source: SourceText) -> YamlTree:
         message = "the file must be a mapping, with lines such as `team: marine`"
         raise ReadFailed([problem_at_node(source, "not_a_mapping", root, message)])
     walk = _Walk(source)
-    value = walk.mapping(root, 1)
-    return YamlTree(source, root, value, walk.all_problems(root), tuple(walk.reserved_keys))
+    filled = walk.filled(root)
+    value = walk.mapping(filled, 1)
+    return YamlTree(source, filled, value, walk.all_problems(root), tuple(walk.reserved_keys))
 
 
 class _Walk:
@@ -142,6 +144,19 @@ class _Walk:
         found = list(traps(self.source, root))
         places = {problem.place for problem in found}
         return (*found, *(problem for problem in self.problems if problem.place not in places))
+
+    def filled(self, root: MappingNode) -> MappingNode:
+        """The file with what is written for each of several values."""
+        if FOR_EACH not in self.source.text:
+            return root
+        making = ForEach(MAX_NODES)
+        try:
+            filled = making.filled(root)
+        except TooManyNodesError as error:
+            self._stop_too_large(error.node)
+        for fault in making.faults:
+            self._report("for_each", fault.node, fault.message, fault.suggestion)
+        return filled
 
     def mapping(self, node: MappingNode, depth: int) -> dict[str, Any]:
         self._enter(node, depth)
@@ -189,13 +204,15 @@ class _Walk:
         if depth > MAX_DEPTH:
             self._stop("too_large", node, TOO_DEEP)
         if self._nodes > MAX_NODES:
-            message = f"the file expands to more than {MAX_NODES:,} values"
-            self._stop(
-                "too_large", node, message, "use fewer aliases (`*`), or split the team in two"
-            )
+            self._stop_too_large(node)
         self._open.add(id(node))
 
-    def _stop(self, name: str, node: Node, message: str, suggestion: str | None = None) -> None:
+    def _stop_too_large(self, node: Node) -> NoReturn:
+        message = f"the file expands to more than {MAX_NODES:,} values"
+        advice = f"use fewer aliases (`*`) and values of `{FOR_EACH}`, or split the team in two"
+        self._stop("too_large", node, message, advice)
+
+    def _stop(self, name: str, node: Node, message: str, suggestion: str | None = None) -> NoReturn:
         problem = problem_at_node(self.source, name, node, message, suggestion)
         raise ReadFailed([*self.problems, problem])
 
