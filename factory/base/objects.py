@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -190,16 +191,23 @@ def fix_random_states(component: Component, seed: int, given: Collection[str] = 
     return component.set_params(**left_open)
 
 
-_REFUSED_PARAMS: Mapping[str, Collection[object]] = {"input": ("file", "filename")}
-"""Values of parameters that make an estimator read files that its rows name."""
+_REFUSED_PARAMS: Mapping[str, Collection[object]] = {
+    "input": ("file", "filename"),
+    "allow_writing_files": (True,),
+    "save_snapshot": (True,),
+}
+"""Values of parameters that make an estimator read files that its rows name, or write some of its own."""
+_FILE = re.compile(r"(.*_)?(file|filename|dir|path|memory)|(in|out)put_model|model_(in|out)put")
+"""Names of parameters that take a file or a folder."""
 
 
 def touches_files(name: str, value: object) -> bool:
     """Whether a parameter makes an estimator read or write files."""
     word = name.rpartition("__")[2]
     # scikit-learn keeps what it caches as pickles, and runs what it reads back.
-    is_refused = isinstance(value, str) and value in _REFUSED_PARAMS.get(word, ())
-    return is_refused or (word == "memory" and isinstance(value, str))
+    return value in _REFUSED_PARAMS.get(word, ()) or (
+        isinstance(value, str) and _FILE.fullmatch(word) is not None
+    )
 
 
 def known_params(factory: Callable[..., Any]) -> Mapping[str, inspect.Parameter] | None:

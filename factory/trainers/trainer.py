@@ -230,6 +230,17 @@ class Trainer(ABC):
             TerminalError: The model cannot predict these rows.
         """
 
+    def check_stored(self, model: TrainedModel, packages: Sequence[str]) -> None:  # noqa: B027 - most can store all
+        """Refuse a trained model that `log_model` could not store, before others like it are trained.
+
+        Args:
+            model: What `fit` made.
+            packages: As in `LoggedModel`.
+
+        Raises:
+            TerminalError: It cannot be stored; says why.
+        """
+
     @abstractmethod
     def log_model(self, model: TrainedModel, logged: LoggedModel) -> str:
         """Log a model to MLflow in a format that runs no code from the file when it is read.

@@ -297,6 +297,12 @@ class Model(Section):
         return TASKS[self.task]
 
     @property
+    def packages(self) -> tuple[str, ...]:
+        """The top-level packages whose code it names, of whose types a trained model may consist."""
+        paths = (*self.search.estimators, *([self.preprocessing] if self.preprocessing else ()))
+        return tuple(dict.fromkeys(path.partition(".")[0] for path in paths))
+
+    @property
     def goal(self) -> Goal:
         """Whether more or less of the objective's metric is better."""
         return self.objective.goal or find_metric(self.objective.metric).goal

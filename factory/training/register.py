@@ -93,7 +93,7 @@ def register(
             task=model.task,
             estimator=trial.estimator,
             trainer=trainer_name(trial.estimator),
-            packages=_packages(model),
+            packages=model.packages,
             config_hash=run.config_hash,
             snapshots=dict(run.snapshots),
             metrics=metrics,
@@ -211,11 +211,6 @@ def _signature_rows(workspace: Path) -> pd.DataFrame:
         if features[name].isna().any() and not first[name].isna().any()
     ]
     return pd.concat([first, *late])
-
-
-def _packages(model: Model) -> tuple[str, ...]:
-    paths = [*model.search.estimators, *([model.preprocessing] if model.preprocessing else [])]
-    return tuple(dict.fromkeys(path.partition(".")[0] for path in paths))
 
 
 def _challenge(tracking: Tracking, record: ModelRecord) -> str | None:

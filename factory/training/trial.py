@@ -62,6 +62,9 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
     except TerminalError as error:
         raise TerminalError(f"trial {trial.index} ({trial.name}): {error}") from error
     seconds = time.perf_counter() - start
+    if not trial.index:
+        # One speaks for all, rather than the winner when all are trained.
+        trainer.check_stored(fitted.model, model.packages)
     file = workspace / "trials" / f"{trial.index}{trainer.suffix}"
     trainer.save(fitted.model, file)
     logger.info("Trained %s on %d rows in %.2f s", trial.name, len(features), seconds)

@@ -90,6 +90,7 @@ OF_FILES = {
     "runtime/test_supervisor.py": "core",
     "airflow/test_dag_fuzz.py": "core",
     "training/backends/test_rules.py": "extras",
+    "trainers/test_boosting.py": "extras",
     "training/test_plots.py": "core",
     "lake/storage/test_clouds.py": "extras",
     "airflow/test_deploy_access.py": "extras",
@@ -118,7 +119,7 @@ OF_MARKERS = {
 }
 """What a test needs that bears a marker."""
 
-EXTRAS = ("boto3", "fastai", "kubernetes", "moto")
+EXTRAS = ("boto3", "catboost", "fastai", "imblearn", "kubernetes", "lightgbm", "moto", "xgboost")
 """A module of each extra, and of what only its tests need."""
 
 

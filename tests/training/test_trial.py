@@ -1,6 +1,9 @@
+from copy import copy
+
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
+from sklearn.preprocessing import FunctionTransformer
 
 from factory.base.errors import TerminalError
 from factory.training.split import read_part, split
@@ -129,3 +132,22 @@ def test_an_objective_that_cannot_be_computed_is_terminal_and_the_child_failed(
     (child,) = children(training)
     assert child.info.status == "FAILED"
     assert "accuracy" in child.data.metrics
+
+
+def of_no_trusted_package(features):
+    return FunctionTransformer(copy)
+
+
+def unnamed(features):
+    return FunctionTransformer(lambda rows: rows)
+
+
+@pytest.mark.parametrize("function", [of_no_trusted_package, unnamed])
+def test_a_model_that_cannot_be_stored_is_refused_in_the_first_trial(function, tmp_path):
+    config = model(
+        features=["bill_length_mm"],
+        preprocessing=f"{__name__}.{function.__name__}",
+        search=one_trial("sklearn.ensemble.HistGradientBoostingClassifier", max_iter=2),
+    )
+    with pytest.raises(TerminalError, match=r"types that are not trusted: copy|cannot be stored: "):
+        fitted(config, tmp_path)

@@ -2,9 +2,8 @@
 
 import importlib.metadata
 import logging
-import tempfile
 import warnings
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import mlflow.models
@@ -14,14 +13,13 @@ import skops.io
 from mlflow.models import infer_signature
 
 from factory.base.errors import TerminalError
-from factory.base.files import TEMPORARY
+from factory.trainers.scikit_learn.skops_types import check_trust, trusted_types
 from factory.trainers.scikit_learn.tree_check import check_trees
 from factory.trainers.trainer import LoggedModel, TrainedModel
 
 logger = logging.getLogger(__name__)
 
 _EXAMPLE_ROWS = 5
-_TRUSTED_PACKAGES = ("sklearn", "numpy", "scipy", "factory.trainers")
 _REQUIREMENTS = ("scikit-learn", "skops", "numpy", "pandas", "scipy")
 
 
@@ -35,7 +33,7 @@ def log_pipeline(pipeline: TrainedModel, logged: LoggedModel) -> str:
         TerminalError: The pipeline consists of types outside the trusted packages, or cannot be
             written as a skops file.
     """
-    trusted = trusted_types(pipeline, (*_TRUSTED_PACKAGES, *logged.packages))
+    trusted = trusted_types(pipeline, logged.packages)
     example = logged.features.head(_EXAMPLE_ROWS)
     # As a series, so that classes are strings in the signature, not a tensor of objects.
     predicted = pd.Series(pipeline.predict(logged.features))
@@ -54,31 +52,6 @@ def log_pipeline(pipeline: TrainedModel, logged: LoggedModel) -> str:
         pip_requirements=_requirements(trusted),
     )
     return str(model.model_uri)
-
-
-def trusted_types(pipeline: TrainedModel, packages: Iterable[str]) -> list[str]:
-    """The types in a pipeline that skops does not know but that belong to trusted packages.
-
-    Args:
-        pipeline: A fitted pipeline.
-        packages: Packages whose types are trusted, such as `sklearn` or `factory.trainers`.
-
-    Raises:
-        TerminalError: There are types of other packages, or skops cannot write the pipeline.
-    """
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
-        file = Path(folder) / "model.skops"
-        try:
-            skops.io.dump(pipeline, file)
-            unknown = skops.io.get_untrusted_types(file=file)
-        # Skops passes on whatever a type's own code raises.
-        except Exception as error:
-            raise TerminalError(
-                f"the model {pipeline[-1]} cannot be stored without pickle: {error}. "
-                "Use estimators and functions that are defined at the top level of a module"
-            ) from error
-    _check_trust(unknown, tuple(packages))
-    return list(unknown)
 
 
 def load_pipeline(folder: Path, packages: Iterable[str]) -> TrainedModel:
@@ -103,7 +76,7 @@ def load_pipeline(folder: Path, packages: Iterable[str]) -> TrainedModel:
         )
     file = folder / flavor["pickled_model"]
     unknown = skops.io.get_untrusted_types(file=file)
-    _check_trust(unknown, (*_TRUSTED_PACKAGES, *packages))
+    check_trust(unknown, packages)
     try:
         pipeline = skops.io.load(file, trusted=unknown)
     # Whatever the types' own code raises, in other versions of their packages say.
@@ -114,17 +87,6 @@ def load_pipeline(folder: Path, packages: Iterable[str]) -> TrainedModel:
         ) from error
     check_trees(pipeline)
     return pipeline
-
-
-def _check_trust(unknown: Iterable[str], packages: Collection[str]) -> None:
-    """Raise a TerminalError unless all types are of these packages."""
-    beginnings = tuple(f"{package}." for package in packages)
-    foreign = [name for name in unknown if not name.startswith(beginnings)]
-    if foreign:
-        raise TerminalError(
-            f"the model holds types that are not trusted: {', '.join(foreign)}. Only types of the "
-            f"packages that `estimator` and `preprocessing` name are: {', '.join(packages)}"
-        )
 
 
 def _requirements(types: Iterable[str]) -> list[str]:

@@ -76,10 +76,12 @@ class ScikitLearnTrainer(Trainer):
         import numpy as np
         from sklearn.pipeline import Pipeline
 
-        unfitted = build_estimator(estimator, params, seed)
+        from factory.trainers.scikit_learn.boosting import as_used, with_defaults
+
+        unfitted = build_estimator(estimator, with_defaults(estimator, params, self.threads), seed)
         self._check_kind(estimator, unfitted)
         pipeline = Pipeline(
-            [("preprocessing", self._transformer(features, seed)), ("estimator", unfitted)]
+            [("preprocessing", self._transformer(features, seed)), ("estimator", as_used(unfitted))]
         )
         with self._limited(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
@@ -98,10 +100,18 @@ class ScikitLearnTrainer(Trainer):
 
     def save(self, model: TrainedModel, file: Path) -> None:
         """See `Trainer.save`."""
+        from pickle import PicklingError
+
         import joblib
 
         with whole_file(file) as unfinished:
-            joblib.dump(model, unfinished)
+            try:
+                joblib.dump(model, unfinished)
+            except (PicklingError, AttributeError, TypeError) as error:
+                raise TerminalError(
+                    f"the model {model[-1]} cannot be stored: {error}. Use functions and classes that are defined "
+                    "at the top level of a module"
+                ) from error
 
     def load(self, file: Path) -> TrainedModel:
         """See `Trainer.load`."""
@@ -130,6 +140,12 @@ class ScikitLearnTrainer(Trainer):
             raise TerminalError(f"{model[-1]} cannot predict these rows: {error}") from error
         classes = getattr(model[-1], "classes_", None)
         return Predictions(values, probabilities, None if classes is None else np.asarray(classes))
+
+    def check_stored(self, model: TrainedModel, packages: Sequence[str]) -> None:
+        """See `Trainer.check_stored`."""
+        from factory.trainers.scikit_learn.skops_types import trusted_types
+
+        trusted_types(model, packages)
 
     def log_model(self, model: TrainedModel, logged: LoggedModel) -> str:
         """See `Trainer.log_model`."""

@@ -1,0 +1,93 @@
+"""What libraries of boosted trees want otherwise than scikit-learn: their threads, quiet, and numbers for classes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from factory.base.objects import Component
+
+_ENCODED = frozenset(
+    (("xgboost.sklearn", "XGBClassifier"), ("catboost.core", "CatBoostClassifier"))
+)
+"""Classifiers that take classes from 0 on alone, or give them back as a column of a table; by module and name.
+
+So do those that inherit from them.
+"""
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """Parameters that a library's estimators get where nobody has written them."""
+
+    threads: str
+    """The parameter for the number of threads."""
+    values: Mapping[str, Any]
+    """Others, each with its value."""
+    instead_of: frozenset[str] = frozenset()
+    """Other names of these; where one is written, they are left alone."""
+
+
+_USUAL = {
+    "lightgbm": _Usual("n_jobs", {"verbosity": -1}, frozenset(("verbose",))),
+    "xgboost": _Usual("n_jobs", {}),
+    # It writes files beside whoever calls it, and a line for each tree.
+    "catboost": _Usual(
+        "thread_count",
+        {"allow_writing_files": False, "logging_level": "Silent"},
+        frozenset(("verbose", "silent", "verbose_eval")),
+    ),
+}
+
+
+def with_defaults(path: str, params: Mapping[str, Any], threads: int | None) -> dict[str, Any]:
+    """Parameters of an estimator, with those that its library needs so as not to disturb others.
+
+    Args:
+        path: The estimator's dotted path.
+        params: What is written.
+        threads: How many threads it may take; None leaves it to the library.
+    """
+    usual = _USUAL.get(path.partition(".")[0])
+    if usual is None:
+        return dict(params)
+    values = {} if usual.instead_of & params.keys() else usual.values
+    others = {} if threads is None else {usual.threads: threads}
+    return {**values, **others, **params}
+
+
+def as_used(estimator: Component) -> Component:
+    """The estimator as it takes the classes of any team: texts, and numbers that do not count from 0."""
+    names = {(one.__module__, one.__qualname__) for one in type(estimator).__mro__}
+    return EncodedClasses(estimator) if names & _ENCODED else estimator
+
+
+class EncodedClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no types
+    """A classifier that learns classes as numbers from 0 on, and says what they stand for.
+
+    Args:
+        estimator: The classifier.
+    """
+
+    def __init__(self, estimator: Component = None) -> None:
+        self.estimator = estimator
+
+    def fit(self, features: Any, target: Any, **options: Any) -> "EncodedClasses":
+        """Learn the classes, in their order, and train the classifier."""
+        self.classes_, encoded = np.unique(np.asarray(target), return_inverse=True)
+        self.estimator.fit(features, encoded, **options)
+        return self
+
+    def predict(self, features: Any) -> NDArray[Any]:
+        """The class of each row."""
+        numbers = np.asarray(self.estimator.predict(features), dtype=int).ravel()
+        found: NDArray[Any] = self.classes_[numbers]
+        return found
+
+    def predict_proba(self, features: Any) -> NDArray[Any]:
+        """Rows x classes, in the order of `classes_`."""
+        found: NDArray[Any] = self.estimator.predict_proba(features)
+        return found

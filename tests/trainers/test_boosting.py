@@ -1,0 +1,154 @@
+"""Boosted trees and estimators of imbalanced-learn: trained, registered, read back, asked."""
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from factory.base.errors import TerminalError
+from factory.models.predictor import load_predictor
+from factory.models.record import ModelRecord
+from factory.trainers.scikit_learn.boosting import with_defaults
+from factory.training.split import read_part
+from tests.training.models import diabetes, model, one_trial, penguins, regression
+from tests.training.training import Training
+
+FEW_TREES: dict[str, dict[str, Any]] = {
+    "catboost": {"iterations": 20},
+    "imblearn": {"n_estimators": 3},
+    "lightgbm": {"n_estimators": 10},
+    "xgboost": {"n_estimators": 10},
+}
+CLASSIFIERS = (
+    "catboost.CatBoostClassifier",
+    "imblearn.ensemble.BalancedRandomForestClassifier",
+    "lightgbm.LGBMClassifier",
+    "xgboost.XGBClassifier",
+)
+REGRESSORS = (
+    "catboost.CatBoostRegressor",
+    "lightgbm.LGBMRegressor",
+    "xgboost.XGBRegressor",
+)
+FURTHER = (
+    "imblearn.ensemble.BalancedBaggingClassifier",
+    "imblearn.ensemble.EasyEnsembleClassifier",
+    "imblearn.ensemble.RUSBoostClassifier",
+    "xgboost.XGBRFClassifier",
+)
+NIGHTLY = tuple(pytest.param(one, marks=pytest.mark.nightly) for one in FURTHER)
+
+
+def few(estimator: str) -> dict[str, Any]:
+    return one_trial(estimator, **FEW_TREES[estimator.partition(".")[0]])
+
+
+def said_again(training: Training, record: ModelRecord) -> tuple[Any, Any]:
+    """What a registered version says about test rows, through our predictor and by plain MLflow."""
+    features, _ = read_part(training.workspace, "test")
+    predictor = load_predictor(record, tracking=training.tracking)
+    plain = mlflow.pyfunc.load_model(record.uri).predict(features)
+    return predictor.predict(features).values, np.asarray(plain)
+
+
+@pytest.mark.parametrize("estimator", [*CLASSIFIERS, *NIGHTLY])
+def test_classifier_with_texts_as_classes_is_registered_and_says_the_same(
+    estimator: str, tmp_path: Path, mlflow_server: str
+) -> None:
+    section = model(search=few(estimator))
+    training = Training(penguins(), section, tmp_path, mlflow_server)
+    record = training.all().record
+    assert record.metrics["test_f1_macro"] > 0.8
+    ours, plain = said_again(training, record)
+    assert ours.tolist() == plain.ravel().tolist()
+    assert set(ours) <= {"Adelie", "Chinstrap", "Gentoo"}
+
+
+@pytest.mark.parametrize("estimator", REGRESSORS)
+def test_regressor_is_registered_and_says_the_same(
+    estimator: str, tmp_path: Path, mlflow_server: str
+) -> None:
+    section = regression(search=few(estimator))
+    training = Training(diabetes(), section, tmp_path, mlflow_server)
+    record = training.all().record
+    assert record.metrics["test_r2"] > 0.1
+    ours, plain = said_again(training, record)
+    np.testing.assert_array_equal(ours, plain.ravel())
+
+
+def test_classes_need_not_count_from_0(tmp_path: Path, mlflow_server: str) -> None:
+    rows = penguins()
+    codes = pa.array(
+        [{"Adelie": 3, "Chinstrap": 7, "Gentoo": 12}[v] for v in rows["species"].to_pylist()]
+    )
+    rows = rows.set_column(rows.column_names.index("species"), "species", codes)
+    section = model(search=few("xgboost.XGBClassifier"))
+    training = Training(rows, section, tmp_path, mlflow_server)
+    ours, plain = said_again(training, training.all().record)
+    assert set(ours.tolist()) == set(plain.tolist()) == {3, 7, 12}
+
+
+@pytest.mark.parametrize("estimator", [*CLASSIFIERS, *REGRESSORS])
+def test_same_seed_gives_the_same_predictions(estimator: str) -> None:
+    section, rows = (
+        (model(search=few(estimator)), penguins())
+        if estimator in CLASSIFIERS
+        else (regression(search=few(estimator)), diabetes())
+    )
+    frame = rows.to_pandas().dropna()
+    features, target = frame.drop(columns=section.target), frame[section.target].to_numpy()
+    trainer = section.trainer(estimator)
+    params = FEW_TREES[estimator.partition(".")[0]]
+    one, two = (trainer.fit(estimator, params, features, target, seed=3).model for _ in range(2))
+    np.testing.assert_array_equal(
+        trainer.predict(one, features).values, trainer.predict(two, features).values
+    )
+
+
+def test_catboost_writes_no_files_and_no_line_for_each_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame = diabetes().to_pandas()
+    trainer = regression().trainer("catboost.CatBoostRegressor")
+    trainer.fit(
+        "catboost.CatBoostRegressor",
+        {"iterations": 5},
+        frame[["bmi"]],
+        frame["target"].to_numpy(),
+        seed=0,
+    )
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("estimator", "params"),
+    [
+        ("catboost.CatBoostRegressor", {"train_dir": "x"}),
+        ("catboost.CatBoostRegressor", {"allow_writing_files": True}),
+        ("catboost.CatBoostRegressor", {"snapshot_file": "x"}),
+        ("lightgbm.LGBMRegressor", {"forcedsplits_filename": "/etc/passwd"}),
+    ],
+)
+def test_parameters_that_touch_files_are_refused(estimator: str, params: dict[str, Any]) -> None:
+    frame = diabetes().to_pandas()
+    with pytest.raises(TerminalError, match="reads or writes files"):
+        regression().trainer(estimator).fit(
+            estimator, params, frame[["bmi"]], frame["target"].to_numpy(), seed=0
+        )
+
+
+def test_what_is_written_wins_over_what_is_usual() -> None:
+    assert with_defaults("catboost.CatBoostRegressor", {"verbose": 100}, 2) == {
+        "verbose": 100,
+        "thread_count": 2,
+    }
+    assert with_defaults("lightgbm.LGBMRegressor", {"n_jobs": 4}, 2) == {
+        "verbosity": -1,
+        "n_jobs": 4,
+    }
+    assert with_defaults("sklearn.svm.SVC", {"C": 1}, 2) == {"C": 1}
