@@ -68,10 +68,15 @@ def raise_problems(dag_file: str) -> None:
     configs = configs_folder(Path(dag_file))
     project = read_all(configs, active_environment())
     messages = [str(problem) for problem in project.problems]
-    _, failures = _build_project(configs, project)
-    messages += [_told(configs, project, dag_id, error) for dag_id, error in failures.items()]
+    messages += build_failures(configs, project).values()
     if messages:
         raise TeamFilesError("\n\n".join([_headline(len(messages)), *messages]))
+
+
+def build_failures(configs: Path, project: Project) -> dict[str, str]:
+    """What keeps DAGs of healthy teams from being built, by their ids, with file and line."""
+    _, failures = _build_project(configs, project)
+    return {dag_id: _told(configs, project, dag_id, error) for dag_id, error in failures.items()}
 
 
 def _headline(count: int) -> str:

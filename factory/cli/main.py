@@ -19,6 +19,7 @@ COMMANDS = {
     "validate": "Check team files: every problem with its line, and what to write instead.",
     "explain": "Say what a code of `factory validate` means, with an example.",
     "inspect": "Look at a file, an address or a dataset: how it is written, its columns, and the YAML that reads it.",
+    "test": "Render and build the DAGs of teams, and run their transforms and checks on the small inputs in tests/.",
     "plan": "Say which DAGs come, go and change against what is live, what that does, and who is affected.",
     "graph": "Show the datasets and models of all teams, and which is made of which.",
     "render": "Print the DAGs of a team as dag-factory YAML: exactly what is built.",

@@ -1,6 +1,6 @@
 """`check: changed_rows`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
@@ -11,6 +11,8 @@ from factory.data.checks.check import Check, CheckedRows, CheckFinding
 
 class ChangedRows(Check):
     """The number of rows is not much smaller, or larger, than that of the last snapshot; the first one passes."""
+
+    needs_all_rows: ClassVar[bool] = True
 
     check: Literal["changed_rows"]
     max_fall: float | None = Field(default=None, ge=0, le=100)

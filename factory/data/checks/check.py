@@ -100,6 +100,9 @@ class Check(Referring):
 
     takes: ClassVar[str | None] = None
     """What the values of its columns must be, in a word of `factory.data.column_types.family`; anything if None."""
+    needs_all_rows: ClassVar[bool] = False
+    """Whether it is about how many rows there are, how they are distributed or how old they are: the few rows of a
+    test say nothing of that."""
 
     check: str
     on_fail: Literal["halt", "warn"] = "halt"

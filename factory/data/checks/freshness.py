@@ -11,6 +11,7 @@ class Freshness(Check):
     """The newest value of a timestamp column is not older than `max_age`."""
 
     takes: ClassVar[str | None] = "times"
+    needs_all_rows: ClassVar[bool] = True
 
     check: Literal["freshness"]
     column: Text

@@ -1,6 +1,6 @@
 """`check: label_count`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from factory.base.section import Text
 from factory.base.texts import one_of, quoted_if_needed
@@ -11,6 +11,8 @@ _SHOWN = 10
 
 class LabelCount(BoundedCheck):
     """The number of rows of every label lies within the bounds, both included."""
+
+    needs_all_rows: ClassVar[bool] = True
 
     check: Literal["label_count"]
     column: Text = "label"

@@ -1,6 +1,7 @@
 """What checks of one number about a column have in common."""
 
 from abc import abstractmethod
+from typing import ClassVar
 
 from factory.base.section import Text
 from factory.data.checks.check import BoundedCheck, CheckedRows, CheckFinding
@@ -11,6 +12,8 @@ class MeasureCheck(BoundedCheck):
 
     A column without a value passes: `not_null` is for that.
     """
+
+    needs_all_rows: ClassVar[bool] = True
 
     column: Text
     """The column whose values make the number."""

@@ -1,12 +1,14 @@
 """`check: row_count`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from factory.data.checks.check import BoundedCheck, CheckedRows, CheckFinding
 
 
 class RowCount(BoundedCheck):
     """The number of rows lies within the bounds, both included."""
+
+    needs_all_rows: ClassVar[bool] = True
 
     check: Literal["row_count"]
 
