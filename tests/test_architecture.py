@@ -35,6 +35,7 @@ FORBIDDEN = {
     "airflow": ("factory.cli", "factory.runtime"),
     "runtime": ("mlflow", "factory.cli", "factory.training"),
     "cli": (),
+    "starter_project": ("mlflow", "factory.documents", "factory.models", *ABOVE),
     "testing": ("mlflow", "factory.documents", "factory.models", *ABOVE),
     "scenarios": ("factory.cli", "factory.airflow"),
 }

@@ -16,6 +16,8 @@ from typer.core import TyperCommand, TyperGroup
 COMMANDS = {
     "demo": "Run every producer, watch its dataset train models, and say what came of it.",
     "up": "Start MLflow and Airflow here and keep them running; Ctrl-C stops them.",
+    "init": "Write a new project, with a team file that is proposed from data of yours.",
+    "new": "Add a team to a project, or a dataset or a model to a team.",
     "validate": "Check team files: every problem with its line, and what to write instead.",
     "explain": "Say what a code of `factory validate` means, with an example.",
     "inspect": "Look at a file, an address or a dataset: how it is written, its columns, and the YAML that reads it.",

@@ -2,16 +2,20 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from factory.base.errors import TerminalError
-from factory.cli.console import failed
+from factory.cli.console import failed, failures_explained
 from factory.cli.options import ProjectOption
 from factory.cli.project import FULL_NAME
+from factory.runtime.home import Home
 from factory.runtime.lock import addresses_of
+from factory.runtime.signals import StopSignals
 from factory.serving.limits import Callers, RequestImageLimits, ServingLimits
 from factory.serving.processes import warm_up
 
@@ -85,8 +89,8 @@ def serve(
     """Answer requests for predictions with the models that are in production.
 
     Each model follows its champion in the model registry: after a promotion or a rollback the new
-    version answers within seconds. The registry is that in MLFLOW_TRACKING_URI, or that of the
-    `factory up` that runs in this project. Ctrl-C stops it.
+    version answers within seconds. The registry is that in MLFLOW_TRACKING_URI, or the project's own: that of
+    the `factory up` that runs in it, or else its MLflow is started as long as models are served. Ctrl-C stops it.
     """
     wanted = list(dict.fromkeys(names or ()))
     if wanted and model_folder:
@@ -117,10 +121,15 @@ def serve(
         if model_folder:
             serve_folder(model_folder, host=host, port=port, settings=settings, callers=callers)
             return
-        tracking = Tracking(_registry(project))
-        serve_models(
-            wanted, tracking=tracking, host=host, port=port, settings=settings, callers=callers
-        )
+        with _registry(project) as uri:
+            serve_models(
+                wanted,
+                tracking=Tracking(uri),
+                host=host,
+                port=port,
+                settings=settings,
+                callers=callers,
+            )
     except TerminalError as error:
         raise failed(str(error)) from None
 
@@ -138,9 +147,25 @@ def _prepare() -> None:
     logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
-def _registry(project: Path) -> str | None:
-    """The address that is set, or that of the MLflow which runs for this project."""
+@contextmanager
+def _registry(project: Path) -> Iterator[str | None]:
+    """The address that is set, or that of the project's MLflow, which is started unless it runs."""
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
-        return uri
-    running = addresses_of(project)
-    return running.mlflow if running else None
+        yield uri
+        return
+    if running := addresses_of(project):
+        yield running.mlflow
+        return
+    if not Home.of(project).mlflow_database.exists():
+        # Nothing has been trained here: whoever is asked says so.
+        yield None
+        return
+    from factory.runtime import foreground
+
+    # The signal that ends the server comes once more when it has ended, and must not end MLflow's supervisor too.
+    with (
+        failures_explained(),
+        StopSignals() as signals,
+        foreground.tracking(project.resolve(), signals.pause) as variables,
+    ):
+        yield variables["MLFLOW_TRACKING_URI"]

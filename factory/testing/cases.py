@@ -23,6 +23,8 @@ TESTS = "tests"
 """The project's folder of tests."""
 INPUT = "input"
 """The file, whatever its suffix, whose rows stand for those of the dataset's own source."""
+EXPECTED = "expected.csv"
+"""The file with the rows that come out."""
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 """The logical date that templates are filled with."""
 
@@ -60,7 +62,7 @@ class Case:
     @property
     def expected(self) -> Path:
         """The file with the expected rows."""
-        return self.folder / "expected.csv"
+        return self.folder / EXPECTED
 
     @property
     def is_written(self) -> bool:

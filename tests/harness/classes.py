@@ -50,6 +50,7 @@ OF_FILES = {
     "serving/test_load.py": "commands",
     "serving/test_load_check.py": "commands",
     "serving/test_service.py": "commands",
+    "test_first_hour.py": "commands",
     "test_plugin_example.py": "commands",
     "end_to_end/test_demo.py": "commands",
     "end_to_end/test_monitoring.py": "commands",

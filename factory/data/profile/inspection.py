@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from factory.base.texts import in_quotes, shown
 from factory.data.profile.facts import ColumnFacts, facts_of
 from factory.data.profile.proposal import Described, comment, team_file
+from factory.data.profile.questions import DateQuestion, date_question
 from factory.data.profile.reasons import doubt_of_dates, doubt_of_format, doubt_of_reading, reason
 from factory.data.profile.suspicions import SAMPLE, Doubtful, Suspicion, suspicions
 
@@ -83,6 +84,8 @@ class Inspection:
     suspicions: Sequence[Suspicion]
     yaml: str
     """A team file with one dataset that reads it."""
+    question: DateQuestion | None = None
+    """What the YAML asks."""
     notes: Sequence[str] = field(default_factory=tuple)
     """What a reader should know about all of it."""
 
@@ -103,6 +106,8 @@ class Named:
     dataset: str
     notes: Sequence[str] = ()
     """What must be done before a run can read it."""
+    asks: bool = False
+    """Whether the YAML asks how dates are to be read that can be in several ways; else they stay text."""
 
 
 def inspect_files(
@@ -232,6 +237,7 @@ def _inspect_texts(
         doubts,
         reasons,
         notes,
+        date_question(reading) if named.asks else None,
     )
 
 
@@ -301,6 +307,7 @@ def _inspection(
     doubts: Mapping[str, Doubtful],
     written: Mapping[str, str],
     notes: Iterable[str],
+    question: DateQuestion | None = None,
 ) -> Inspection:
     """Everything about rows that were read.
 
@@ -310,6 +317,7 @@ def _inspection(
         doubts: What is in doubt, by column.
         written: How the texts of columns are written, by column.
         notes: What to say of all of it.
+        question: What the YAML asks.
     """
     from factory.lake import engine
 
@@ -333,12 +341,13 @@ def _inspection(
     options = csv.get("options", {})
     described = Described(
         {**looked.named.source, **{key: _listed(value) for key, value in options.items()}},
-        rows.columns,
+        {**rows.columns, **(dict.fromkeys(question.columns, question.kind) if question else {})},
         facts,
         found,
         {one.column: comment(one.text) for one in reversed(found)},
         looked.is_whole,
         [comment(note) for note in looked.named.notes],
+        {question.field: comment(question.text)} if question else {},
     )
     notes = [*notes]
     if len(rows.columns) > _MOST_COLUMNS:
@@ -352,7 +361,7 @@ def _inspection(
     return Inspection(
         looked.named.label, looked.format, looked.size, looked.files, rows.rows, looked.is_whole, told,
         _dialect(looked.format, csv), found, team_file(described, looked.named.team, looked.named.dataset),
-        tuple(notes),
+        question, tuple(notes),
     )  # fmt: skip
 
 

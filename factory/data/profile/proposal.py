@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from factory.base.secrets import secret_in_text
@@ -11,6 +11,7 @@ from factory.base.section import as_name
 from factory.base.texts import shown
 from factory.data.profile.facts import ColumnFacts
 from factory.data.profile.suspicions import Suspicion
+from factory.data.sources.text_dialect import OPEN
 
 _DOUBTFUL = frozenset({"dates_as_text", "numbers_as_text", "missing_as_number", "missing_as_text"})
 """What may turn out to have other values than it seems."""
@@ -41,6 +42,8 @@ class Described:
     """Whether all rows were looked at."""
     notes: Sequence[str] = ()
     """What to say about the source."""
+    questions: Mapping[str, str] = field(default_factory=dict)
+    """What a person has to decide, by field of the source, whose value is `?` until then."""
 
 
 def dataset_name(text: str) -> str:
@@ -65,9 +68,9 @@ def team_file(described: Described, team: str, name: str) -> str:
         f"team: {team}  # = the file's name: configs/{team}.yaml",
         f"owner: {team}@example.org  # who answers for it",
         "datasets:",
-        f"  {_flow(name)}:",
+        f"  {flow(name)}:",
         *(f"    # {note}" for note in described.notes),
-        *_source_lines(described.source),
+        *_source_lines(described.source, described.questions),
         *_transform_lines(names),
         "    columns:",
         *_column_lines(described),
@@ -113,26 +116,27 @@ def _transform_lines(names: Mapping[str, str]) -> list[str]:
         return []
     pairs = ", ".join(f"{_identifier(name)} as {_identifier(new)}" for name, new in names.items())
     query = {"type": "sql", "query": f"select * rename ({pairs}) from source"}  # noqa: S608
-    return ["    transforms:", f"      - {_flow(query)}"]
+    return ["    transforms:", f"      - {flow(query)}"]
 
 
 def _identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _source_lines(source: Mapping[str, Any]) -> list[str]:
-    line = f"    source: {_flow(dict(source))}"
-    if len(line) <= _WIDTH:
+def _source_lines(source: Mapping[str, Any], questions: Mapping[str, str]) -> list[str]:
+    line = f"    source: {flow(dict(source))}"
+    if len(line) <= _WIDTH and not questions:
         return [line]
     return [
         "    source:",
-        *(f"      {_flow(key)}: {_flow(value)}" for key, value in source.items()),
+        *(f"      {flow(key)}: {flow(value)}" for key, value in source.items()),
+        *(f'      {key}: "{OPEN}"  # {text}' for key, text in questions.items()),
     ]
 
 
 def _column_lines(described: Described) -> list[str]:
     written = {
-        name: f"      {_flow(name)}: {_flow(kind)}" for name, kind in described.columns.items()
+        name: f"      {flow(name)}: {flow(kind)}" for name, kind in described.columns.items()
     }
     width = min(max((len(line) for line in written.values()), default=0), 40)
     lines = []
@@ -148,12 +152,12 @@ def _checks(described: Described) -> Iterator[str]:
     facts = [column for column in described.facts if _can_be_named(column.name)]
     count = facts[0].rows if facts else 0
     if described.is_whole and count >= 4:
-        yield _flow({"check": "row_count", "min": _rounded_down(count / 2), "on_fail": "warn"})
+        yield flow({"check": "row_count", "min": _rounded_down(count / 2), "on_fail": "warn"})
     if complete := [column.name for column in facts if not column.nulls and column.rows]:
         yield _wrapped({"check": "not_null", "columns": complete})
     identifiers = {one.column for one in described.suspicions if one.kind == "identifier"}
     for name in _unique(facts, identifiers, described):
-        yield _flow({"check": "unique", "columns": [name]})
+        yield flow({"check": "unique", "columns": [name]})
     doubtful = {one.column for one in described.suspicions if one.kind in _DOUBTFUL}
     yield from _of_values(facts, identifiers, doubtful)
 
@@ -177,12 +181,12 @@ def _of_values(
         if column.name in identifiers or column.distinct < 2:
             continue
         if pattern := _pattern(column):
-            yield _flow({"check": "matches", "column": column.name, "pattern": pattern})
+            yield flow({"check": "matches", "column": column.name, "pattern": pattern})
         elif column.name not in doubtful and (values := _accepted(column)):
             yield _wrapped({"check": "accepted_values", "column": column.name, "values": values})
         elif (bounds := _bounds(column)) and bounded < _BOUNDS:
             bounded += 1
-            yield _flow({"check": "between", "column": column.name, **bounds})
+            yield flow({"check": "between", "column": column.name, **bounds})
 
 
 def _accepted(column: ColumnFacts) -> list[Any]:
@@ -241,13 +245,13 @@ def _rounded_down(number: float) -> int:
 
 def _wrapped(check: Mapping[str, Any]) -> str:
     """A check whose list goes into lines of its own where one line would be long."""
-    line = _flow(dict(check))
+    line = flow(dict(check))
     if len(line) <= _WIDTH:
         return line
     [(key, items)] = [(key, value) for key, value in check.items() if isinstance(value, list)]
-    lines = [f"{name}: {_flow(value)}" for name, value in check.items() if name != key]
+    lines = [f"{name}: {flow(value)}" for name, value in check.items() if name != key]
     current = f"{key}: ["
-    for number, item in enumerate(map(_flow, items), 1):
+    for number, item in enumerate(map(flow, items), 1):
         end = "]" if number == len(items) else ","
         if len(current) + len(item) > _WIDTH - 10:
             lines.append(current.rstrip())
@@ -256,14 +260,14 @@ def _wrapped(check: Mapping[str, Any]) -> str:
     return "\n        ".join([*lines, current.rstrip()])
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """A value as YAML in one line."""
     import yaml
 
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_flow(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, str) and value == "":
         return '""'
     # Within a list, so that what would end a value there is in_quotes.

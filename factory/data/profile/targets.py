@@ -62,6 +62,8 @@ class Asked:
     format: Format | None = None
     team: str | None = None
     dataset: str | None = None
+    asks: bool = False
+    """See `Named.asks`."""
     limits: Limits = field(default_factory=Limits)
 
 
@@ -232,7 +234,11 @@ def _object_store(address: str, asked: Asked, project: Project, scratch: Path) -
 def _dataset(name: str, asked: Asked, project: Project, scratch: Path) -> Inspection:
     team, _, dataset = name.partition(".")
     chosen = Asked(
-        asked.version, None, asked.team or team, asked.dataset or f"{dataset}_checked", asked.limits
+        asked.version,
+        None,
+        asked.team or team,
+        asked.dataset or f"{dataset}_checked",
+        limits=asked.limits,
     )
     notes = () if chosen.team == team else (f"{team} must share it: `share_with: [{chosen.team}]`",)
     named = _named(
@@ -252,7 +258,7 @@ def _named(
     if not re.search("[A-Za-z]", stem):
         stem = f"{path.parent.name}_{stem}"
     name = asked.dataset or dataset_name(stem)
-    return Named(label, source, asked.team or name, name, notes)
+    return Named(label, source, asked.team or name, name, notes, asked.asks)
 
 
 def _format(path: Path) -> Format:

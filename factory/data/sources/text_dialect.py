@@ -19,6 +19,8 @@ from factory.base.section import ListOf, Section
 if TYPE_CHECKING:
     from factory.data.sources.text_forms import Writing
 
+OPEN = "?"
+"""What stands in a team file where a person has to decide, as `factory init` writes it."""
 _PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 
 
@@ -35,6 +37,12 @@ def _known_encoding(name: str) -> str:
 
 def _known_format(form: str) -> str:
     """A format of dates, if DuckDB's strptime knows it."""
+    if form == OPEN:
+        raise PydanticCustomError(
+            "open_question",
+            "{found} stands for a question that nobody has answered yet: how are these dates written?",
+            {"found": repr(form), "advice": "write one of the formats that the comment names"},
+        )
     words = re.findall(r"%-?(.?)", form)
     unknown = [word for word in words if word not in "aAbBcdDfgGHIjmMnpSuUVwWxXyYzZ%-" or not word]
     if words and not unknown:

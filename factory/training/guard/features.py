@@ -81,10 +81,7 @@ class Leakage(FeatureGuard):
 
     def look(self, columns: Columns) -> Iterator[GuardFinding]:
         """A finding for all features that tell too much."""
-        limit = self.balanced_accuracy if columns.has_classes else self.r2
-        scores = {name: _alone(columns, name) for name in columns.features}
-        found = {name: score for name, score in scores.items() if score >= limit}
-        if found:
+        if found := self.telling(columns):
             metric = "balanced accuracy" if columns.has_classes else "R²"
             named = one_of(
                 (f"{name!r} ({metric} {score:.4g})" for name, score in found.items()), _NAMED
@@ -95,6 +92,12 @@ class Leakage(FeatureGuard):
                 "target is, leave it out of `features`; if it is really known before, write "
                 "`leakage: warn`"
             )
+
+    def telling(self, columns: Columns) -> dict[str, float]:
+        """The features that alone tell the target too well, and how well each does."""
+        limit = self.balanced_accuracy if columns.has_classes else self.r2
+        scores = {name: _alone(columns, name) for name in columns.features}
+        return {name: score for name, score in scores.items() if score >= limit}
 
 
 def _alone(columns: Columns, name: str) -> float:

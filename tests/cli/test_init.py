@@ -1,0 +1,134 @@
+"""`factory init`, as a person calls it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from benchmarks.first_hour import write_messy_csv
+from factory.catalog import check_project
+from factory.cli.main import app
+from tests.harness.project import REPOSITORY
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FACTORY_STORAGE", raising=False)
+    write_messy_csv(tmp_path / "orders.csv", 400)
+    return tmp_path
+
+
+def call(*arguments: str):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def init(*arguments: str):
+    done = call("init", "shop", *arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def team(folder: Path, name: str = "orders") -> dict:
+    return yaml.safe_load((folder / "shop" / "configs" / f"{name}.yaml").read_text())
+
+
+def test_project_validates_and_its_test_passes(folder):
+    said = init("--from", "orders.csv", "--target", "late")
+    assert "Next: cd shop && factory run orders.late" in said
+    assert check_project(folder / "shop" / "configs") == []
+    tested = call("test", "--no-build", "-C", "shop")
+    assert (tested.exit_code, "5 rows as expected" in tested.stdout) == (0, True), tested.output
+
+
+def test_features_leave_out_identifiers_sentences_and_what_is_known_too_late(folder):
+    said = init("--from", "orders.csv", "--target", "late")
+    model = team(folder)["models"]["late"]
+    assert model["features"] == ["ordered", "city", "amount", "weight", "express", "items"]
+    assert model["task"] == "classification"
+    for name, why in (
+        ("order_no", "tells rows apart"),
+        ("remark", "different texts"),
+        ("late_days", "alone tells late almost perfectly"),
+    ):
+        assert any(f"not {name} " in line and why in line for line in said.splitlines()), said
+
+
+def test_number_with_many_values_is_predicted_by_a_regression(folder):
+    init("--from", "orders.csv", "--target", "amount")
+    model = team(folder)["models"]["amount"]
+    assert (model["task"], model["objective"]["metric"]) == (
+        "regression",
+        "root_mean_squared_error",
+    )
+
+
+def test_without_a_target_there_is_a_dataset_and_no_model(folder):
+    assert "factory run sales.orders" in init("--from", "orders.csv", "--team", "sales")
+    assert team(folder, "sales").keys() == {"version", "team", "owner", "datasets"}
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("lat", "did you mean late?"),
+        ("order_no", "nothing tells it of new rows"),
+        ("remark", "nothing tells it of new rows"),
+        ("ordered", "it holds DATE"),
+    ],
+)
+def test_column_that_cannot_be_predicted_is_refused_and_nothing_is_written(folder, target, said):
+    done = call("init", "shop", "--from", "orders.csv", "--target", target)
+    assert done.exit_code == 1
+    assert said in done.stderr
+    assert not (folder / "shop").exists()
+
+
+def test_dates_of_two_readings_are_asked_where_they_are_to_be_answered(folder):
+    rows = "".join(f"{n};{n % 12 + 1:02}/{n % 11 + 1:02}/2024;{n % 3}\n" for n in range(200))
+    (folder / "trips.csv").write_text(f"trip;day;stops\n{rows}")
+    said = init("--from", "trips.csv")
+    lines = (folder / "shop/configs/trips.yaml").read_text().splitlines()
+    number = next(n for n, line in enumerate(lines, 1) if 'date_format: "?"' in line)
+    assert f"To decide: shop/configs/trips.yaml:{number}: how day is written" in said
+    assert "write '%d/%m/%Y' or '%m/%d/%Y'" in said
+    assert "factory validate" in said
+    refused = call("validate", "-C", "shop")
+    assert refused.exit_code == 1
+    assert f"trips.yaml:{number}:" in refused.stdout
+    assert "F089" in refused.stdout
+    text = "\n".join(lines).replace('"?"', "'%d/%m/%Y'")
+    (folder / "shop/configs/trips.yaml").write_text(text)
+    assert call("validate", "-C", "shop").exit_code == 0
+    assert call("test", "--no-build", "--update", "-C", "shop").exit_code == 0
+    assert "2024-01-01" in (folder / "shop/tests/trips/trips/expected.csv").read_text()
+
+
+def test_files_that_are_there_stay_as_they_are(folder):
+    (folder / "shop").mkdir()
+    (folder / "shop/README.md").write_text("mine")
+    assert "was there already" in init("--from", "orders.csv")
+    assert (folder / "shop/README.md").read_text() == "mine"
+
+
+def test_team_that_is_there_is_refused_with_what_to_do(folder):
+    init("--from", "orders.csv")
+    before = (folder / "shop/configs/orders.yaml").read_text()
+    done = call("init", "shop", "--from", "orders.csv", "--target", "late")
+    assert done.exit_code == 1
+    assert "name another team: --team" in done.stderr
+    assert (folder / "shop/configs/orders.yaml").read_text() == before
+
+
+def test_project_without_data_says_how_to_add_a_team(folder):
+    assert "factory new team NAME" in init()
+    assert (folder / "shop/dags/teams.py").is_file()
+
+
+def test_dag_files_are_those_of_this_repository(folder):
+    init()
+    for name in ("teams.py", "config_errors.py"):
+        written = (folder / "shop/dags" / name).read_text()
+        assert written == (REPOSITORY / "dags" / name).read_text()
+    assert yaml.safe_load((folder / "shop/.github/workflows/factory.yaml").read_text())["jobs"]
