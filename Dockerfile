@@ -13,6 +13,8 @@ RUN uv venv /opt/venv \
         --extra cluster --extra examples --extra excel --extra aws
 COPY README.md LICENSE ./
 COPY factory ./factory
+# The package has them too, for `factory demo`.
+COPY configs ./configs
 RUN uv pip install --python /opt/venv/bin/python --no-cache --no-deps .
 
 FROM python:3.11-slim

@@ -3,9 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from factory.airflow.assets import Asset
+    import pandas as pd
+    import pyarrow as pa
 
-__all__ = ["dataset", "load_dags", "model"]
+    from factory.airflow.assets import Asset
+    from factory.notebook import Champion
+
+__all__ = ["champion", "dataset", "history", "load_dags", "model", "read"]
 
 
 def load_dags(namespace: dict[str, Any]) -> None:
@@ -45,6 +49,51 @@ def model(name: str) -> "Asset":
     from factory.airflow.assets import champion_asset
 
     return champion_asset(name, _asking())
+
+
+def read(name: str, version: int | None = None) -> "pa.Table":
+    """The rows of a dataset, as they were published; Polars, DuckDB and `.to_pandas()` take them.
+
+    Args:
+        name: Its full name, `team.dataset`.
+        version: The snapshot; the newest if left out.
+
+    Raises:
+        FactoryError: There is no such dataset or snapshot; says what there is.
+    """
+    from factory.notebook import read
+
+    return read(name, version)
+
+
+def champion(name: str) -> "Champion":
+    """The version of a model that is in production: its number, its metrics, and `predict`.
+
+    The project's MLflow is started for as long as it takes, unless it runs: with `factory up` this is quicker.
+
+    Args:
+        name: Its full name, `team.model`.
+
+    Raises:
+        FactoryError: There is no such model, or no version of it is in production.
+    """
+    from factory.notebook import champion
+
+    return champion(name)
+
+
+def history(name: str) -> "pd.DataFrame":
+    """The versions of a dataset or a model, the newest first: when, of what, how many rows or how good.
+
+    Args:
+        name: Its full name, `team.dataset` or `team.model`.
+
+    Raises:
+        FactoryError: There is nothing of this name.
+    """
+    from factory.notebook import history
+
+    return history(name)
 
 
 def _asking() -> dict[str, Any]:

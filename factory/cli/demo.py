@@ -10,7 +10,7 @@ import typer
 
 from factory.cli.console import Board, console, failures_explained, plain_table
 from factory.cli.options import ProjectOption
-from factory.cli.scenario import Scenario, scenario_project, story_of, tell
+from factory.cli.scenario import Scenario, scenario_project, shipped_project, story_of, tell
 from factory.cli.up import running, say_addresses, stay
 from factory.cli.watch import follow, promised_dags, say_failure, wait_until_parsed
 from factory.runtime.airflow_records import AssetEvent
@@ -62,7 +62,8 @@ def demo(
 ) -> None:
     """Run every producer, watch its dataset train models, and say what came of it.
 
-    Starts MLflow and Airflow, and stops them at the end. Exits with 1 if anything failed.
+    Starts MLflow and Airflow, and stops them at the end. In a folder without a project, it takes the teams that ship
+    with the factory. Exits with 1 if anything failed.
     """
     free = Ports.free()
     ports = Ports(port or free.airflow, mlflow_port or free.mlflow, serving_port or free.serving)
@@ -72,6 +73,9 @@ def demo(
             story = story_of(scenario, project)
             project = scenario_project(project, scenario, story)
             show = partial(tell, story)
+        elif not any((project / name).is_dir() for name in ("configs", "dags")):
+            project = shipped_project(project)
+            console.print(f"There is no project here: this one ships with the factory: {project}")
         runtime = stack.enter_context(running(project, ports, signals))
         say_addresses(runtime)
         failed = show(runtime, signals, timeout)
@@ -162,6 +166,6 @@ def _say_what_next() -> None:
     console.print()
     console.print("Look around:      factory up    (or factory demo --keep)")
     console.print(
-        "Your own team:    copy a file in configs/, change team, owner and names, save it"
+        "Your own data:    factory init my-project --from data.csv --target COLUMN", highlight=False
     )
-    console.print("Check it:         factory validate")
+    console.print("Your own team:    factory new team NAME, and factory validate")

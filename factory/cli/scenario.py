@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.table import Table
@@ -15,6 +16,7 @@ from factory.cli.watch import follow, promised_dags, say_failure, wait_until_par
 from factory.runtime.airflow_api import AirflowClient
 from factory.runtime.airflow_records import AssetEvent, DagRun
 from factory.runtime.embedded import EmbeddedRuntime
+from factory.runtime.errors import EmbeddedRuntimeError
 from factory.runtime.follow import RunFollower
 from factory.runtime.home import Home
 from factory.runtime.signals import StopSignals
@@ -39,16 +41,32 @@ def scenario_project(project: Path, scenario: Scenario, story: Story) -> Path:
     """The project of a scenario, made below that of the caller; every telling begins anew.
 
     Args:
-        project: A folder with `dags/`, whose DAG files the scenario takes.
+        project: The caller's.
         scenario: The scenario.
         story: Its story, whose environment holds from now on, unless another one is set.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     folder = Home.of(project).scenarios / f"{scenario}-{stamp}"
-    make_project(folder, project / "dags", package=f"factory.scenarios.{scenario}")
+    make_project(folder, package=f"factory.scenarios.{scenario}")
     story.prepare(folder)
     if story.environment is not None:
         os.environ.setdefault("FACTORY_ENVIRONMENT", story.environment)
+    return folder
+
+
+def shipped_project(project: Path) -> Path:
+    """The project with the teams that ship with the factory, for a folder without any; made below it.
+
+    Raises:
+        EmbeddedRuntimeError: The package with their data is not installed.
+    """
+    if find_spec("palmerpenguins") is None:
+        raise EmbeddedRuntimeError(
+            "the demo learns from penguins, which come in a package of their own: "
+            'pip install "ml-dag-factory[examples]"'
+        )
+    folder = Home.of(project).scenarios / "shipped"
+    make_project(folder, package="factory.scenarios.shipped")
     return folder
 
 

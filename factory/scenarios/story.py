@@ -41,15 +41,15 @@ class Story:
     """What there is to say at the end, line by line."""
 
 
-def make_project(folder: Path, dags: Path, *, package: str) -> None:
-    """Make a story's project: its team files, and the DAG files of this installation.
+def make_project(folder: Path, *, package: str) -> None:
+    """Make a project of team files that ship with the factory.
 
     Args:
         folder: The project's folder; made if it is not there.
-        dags: The folder with the DAG files.
-        package: The package of the story, which has a folder `configs`.
+        package: The package that has them in its folder `configs`.
     """
+    from factory.starter_project.project_files import dag_files, write_files
+
     with as_file(files(package) / "configs") as configs:
         shutil.copytree(configs, folder / "configs", dirs_exist_ok=True)
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(dags, folder / "dags", dirs_exist_ok=True, ignore=ignored)
+    write_files(folder, dag_files(), {})

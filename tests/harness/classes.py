@@ -52,6 +52,7 @@ OF_FILES = {
     "serving/test_service.py": "commands",
     "test_first_hour.py": "commands",
     "test_plugin_example.py": "commands",
+    "test_wheel.py": "commands",
     "end_to_end/test_demo.py": "commands",
     "end_to_end/test_monitoring.py": "commands",
     "end_to_end/test_pets*.py": "pets",

@@ -1,0 +1,1 @@
+"""The teams of this repository, for `factory demo` in a folder without a project."""
