@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from factory.models.registry import Version
     from factory.models.tracking import Tracking
 
+_TRACKING_URI = "MLFLOW_TRACKING_URI"
+
 
 class NoProjectError(TerminalError):
     """There is no project here, or nothing in it of a name."""
@@ -220,12 +222,20 @@ def _lake(name: str) -> "Iterator[Lake]":
 @contextmanager
 def _tracking() -> "Iterator[Tracking]":
     """The MLflow in MLFLOW_TRACKING_URI, or the project's own, which is started unless it runs."""
+    import mlflow
+
     from factory.models.tracking import Tracking
 
-    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+    if uri := os.environ.get(_TRACKING_URI):
         yield Tracking(uri)
         return
     from factory.runtime import foreground
 
-    with foreground.tracking(_project(), time.sleep) as variables:
-        yield Tracking(variables["MLFLOW_TRACKING_URI"])
+    before = mlflow.get_tracking_uri()
+    try:
+        with foreground.tracking(_project(), time.sleep) as variables:
+            yield Tracking(variables[_TRACKING_URI])
+    finally:
+        # Loading a model makes this server MLflow's own, which it notes in the variable, and which has ended now.
+        mlflow.set_tracking_uri(before)
+        os.environ.pop(_TRACKING_URI, None)

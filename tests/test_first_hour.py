@@ -1,6 +1,7 @@
 """A newcomer's first hour: three commands from a messy CSV file to an answer over HTTP, and then a notebook."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ def test_messy_file_becomes_a_promoted_model_that_answers(hour):
     _, seconds, answer = hour
     assert (answer["model"], answer["version"], answer["predictions"]) == (MODEL, 1, ["late"])
     assert list(seconds) == ["init", "run", "serve"]
-    assert sum(seconds.values()) < MOST_SECONDS
+    # Where other programs take the processors too, for as much longer.
+    busy = max(1, os.getloadavg()[1] / (os.cpu_count() or 1))
+    assert sum(seconds.values()) < MOST_SECONDS * busy, seconds
 
 
 def test_notebook_runs_in_the_project(hour, monkeypatch):

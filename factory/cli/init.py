@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from factory.base.errors import FactoryError
 from factory.base.section import NAME
 from factory.cli.console import console, failed, failures_explained, plain_table
 
@@ -100,6 +101,9 @@ def _init_with_data(folder: Path, data: Path, target: str | None, team: str | No
                 raise failed(
                     f"{data}: the team file that is proposed is not valid:\n{problem}"
                 ) from None
+            except FactoryError as error:
+                # Of the copy that was looked at.
+                raise failed(str(error).replace(f"{scratch}/data/", "")) from None
         refuse_files(folder, (proposal.team_file,), "name another team: --team")
         own_copy = folder / proposal.data
         if not (own_copy.exists() and own_copy.samefile(data)):

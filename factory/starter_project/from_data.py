@@ -7,20 +7,24 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from factory.base.errors import TerminalError
+from factory.base.errors import FactoryError, TerminalError
 from factory.base.section import DATA_FOLDERS
 
 if TYPE_CHECKING:
     from factory.data.profile.inspection import Inspection
     from factory.data.profile.questions import DateQuestion
     from factory.data.rows import Rows
+    from factory.data.sources.csv import CsvSource
     from factory.lake.table import Lake
     from factory.team.team import TeamConfig
     from factory.testing.cases import Case
 
+_FEW = 50
+"""With fewer rows the guard `min_rows` keeps a model out of production."""
 _TEST_ROWS = 5
 """Rows of the data that become the first test."""
 
@@ -83,6 +87,11 @@ def propose_team(file: Path, target: str | None, team: str | None, scratch: Path
         model, assumed = proposal.name, dict(proposal.assumed)
         text += f"models:\n{proposal.section}"
         _read(text, found.question, scratch)
+        if made.rows.rows < _FEW:
+            assumed["rows"] = (
+                f"{made.rows.rows} are few: no model goes live that has learned from fewer than 30, or was "
+                "tested on fewer than 10"
+            )
     for failed in made.report.failures:
         assumed[failed.description] = f"fails on these data: {failed.message}"
     question = found.question
@@ -169,17 +178,20 @@ def _ingested(case: "Case", scratch: Path) -> "Rows":
 
 def _test(copy: Path, case: "Case", scratch: Path) -> dict[str, str | bytes]:
     """The first test of the dataset, by path; none where a few rows cannot be cut out of the file."""
-    from factory.base.errors import FactoryError
+    from factory.data.sources.csv import CsvSource
     from factory.testing.cases import EXPECTED, INPUT, TESTS, run_case
     from factory.testing.comparison import write_expected
 
-    lines = _first_lines(copy, case)
-    if lines is None:
-        return {}
+    source = case.dataset.source
     case.folder.mkdir(parents=True)
     file = case.folder / f"{INPUT}.csv"
-    # As it is read: in the file's own encoding.
-    file.write_text(lines, encoding=case.dataset.source.encoding, newline="")  # type: ignore[attr-defined]
+    if not isinstance(source, CsvSource):
+        _write_first_rows(scratch / "work", file)
+    elif copy.suffix in (".gz", ".zst", ".bz2"):
+        return {}
+    else:
+        # As it is read: in the file's own encoding.
+        file.write_text(_first_lines(copy, source), encoding=source.encoding, newline="")
     work = scratch / "test"
     work.mkdir()
     try:
@@ -195,15 +207,20 @@ def _test(copy: Path, case: "Case", scratch: Path) -> dict[str, str | bytes]:
     }
 
 
-def _first_lines(copy: Path, case: "Case") -> str | None:
+def _first_lines(copy: Path, source: "CsvSource") -> str:
     """The beginning of a CSV file: what is above its rows, and a few of them."""
-    from itertools import islice
-
-    from factory.data.sources.csv import CsvSource
-
-    source = case.dataset.source
-    if not isinstance(source, CsvSource) or copy.suffix in (".gz", ".zst", ".bz2"):
-        return None
     wanted = source.skip + source.header + _TEST_ROWS + source.skip_footer
     with copy.open(encoding=source.encoding, newline="") as file:
         return "".join(islice(file, wanted))
+
+
+def _write_first_rows(work: Path, file: Path) -> None:
+    """A few of the rows that a source of other files has given, as plain CSV."""
+    from factory.data.rows import write_rows
+    from factory.lake import engine
+    from factory.testing.comparison import write_expected
+
+    with engine.connect(work) as connection:
+        engine.create_view(connection, "source", [work / "source.parquet"])
+        rows = write_rows(connection.table("source").limit(_TEST_ROWS), work / "first.parquet")
+    write_expected(rows, file)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -103,6 +104,29 @@ def test_dates_of_two_readings_are_asked_where_they_are_to_be_answered(folder):
     assert call("validate", "-C", "shop").exit_code == 0
     assert call("test", "--no-build", "--update", "-C", "shop").exit_code == 0
     assert "2024-01-01" in (folder / "shop/tests/trips/trips/expected.csv").read_text()
+
+
+def test_other_formats_become_a_first_test_in_plain_csv(folder):
+    frame = pd.DataFrame({"id": range(60), "size": ["s", "m", "l"] * 20})
+    frame.to_parquet(folder / "sizes.parquet")
+    init("--from", "sizes.parquet")
+    assert (folder / "shop/tests/sizes/sizes/input.csv").read_text().startswith("id,size\n0,s\n")
+    assert call("test", "--no-build", "-C", "shop").exit_code == 0
+
+
+def test_few_rows_are_said_to_be_few(folder):
+    (folder / "few.csv").write_text("a,b\n1,x\n2,y\n3,x\n")
+    said = init("--from", "few.csv", "--target", "b")
+    assert "3 are few: no model goes live that has learned from fewer than 30" in said
+
+
+@pytest.mark.parametrize(("text", "said"), [("", "empty.csv is empty"), ("a,b\n", "no rows")])
+def test_data_without_rows_are_refused_by_their_own_name(folder, text, said):
+    (folder / "empty.csv").write_text(text)
+    done = call("init", "shop", "--from", "empty.csv")
+    assert (done.exit_code, said in done.stderr) == (1, True)
+    assert "factory-init-" not in done.stderr
+    assert not (folder / "shop").exists()
 
 
 def test_files_that_are_there_stay_as_they_are(folder):
