@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
+from rich.text import Text
 
 from factory.base.errors import FactoryError
 from factory.base.section import NAME
@@ -151,9 +153,9 @@ def _write(
     }
     table = plain_table(f"written below {folder}", "")
     for path in sorted(written):
-        table.add_row(path, known.get(path, ""))
+        table.add_row(Text(path), known.get(path, ""))
     for path in kept:
-        table.add_row(path, "[yellow]was there already, and stays as it is[/]")
+        table.add_row(Text(path), "[yellow]was there already, and stays as it is[/]")
     console.print(table)
 
 
@@ -163,8 +165,8 @@ def _say_assumed(proposal: "TeamProposal") -> None:
     console.print()
     table = plain_table("assumed", "")
     for key, text in proposal.assumed.items():
-        table.add_row(key, text)
-    console.print(table, markup=False)
+        table.add_row(Text(key), Text(text))
+    console.print(table)
 
 
 def _say_question(folder: Path, proposal: "TeamProposal") -> None:
@@ -173,7 +175,9 @@ def _say_question(folder: Path, proposal: "TeamProposal") -> None:
     console.print()
     place = f"{folder / proposal.team_file}:{proposal.question_line}"
     console.print(
-        f"[bold yellow]To decide:[/] {place}: {question.text}", soft_wrap=True, highlight=False
+        f"[bold yellow]To decide:[/] {escape(f'{place}: {question.text}')}",
+        soft_wrap=True,
+        highlight=False,
     )
     _say_next(folder, "factory validate", "says what is left to decide")
 
@@ -181,4 +185,6 @@ def _say_question(folder: Path, proposal: "TeamProposal") -> None:
 def _say_next(folder: Path, command: str, what: str) -> None:
     here = folder.resolve() == Path.cwd()
     first = "" if here else f"cd {shlex.quote(str(folder))} && "
-    console.print(f"\nNext: [bold]{first}{command}[/]  {what}", soft_wrap=True, highlight=False)
+    console.print(
+        f"\nNext: [bold]{escape(first + command)}[/]  {what}", soft_wrap=True, highlight=False
+    )

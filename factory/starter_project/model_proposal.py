@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from factory.base.errors import TerminalError
 from factory.base.section import as_name
-from factory.base.texts import closest, one_of
+from factory.base.texts import closest, one_of, shown
 from factory.data.profile.facts import TIMES
 from factory.data.profile.proposal import comment, flow
 
@@ -104,7 +104,7 @@ def propose_model(found: "Inspection", rows: "Rows", dataset: str, target: str) 
     )
     section = (
         f"  {flow(name)}:\n"
-        f"    task: {task}  # {why}\n"
+        f"    task: {task}  # {comment(why)}\n"
         f"    train_on: {flow(dataset)}\n"
         f"    target: {flow(target)}\n"
         f"{reasons}"
@@ -119,7 +119,7 @@ def propose_model(found: "Inspection", rows: "Rows", dataset: str, target: str) 
         "task": f"{task}: {why}",
         "metric": f"{metric}: {metric_why}",
         "features": f"{len(features)} of {len(rows.columns) - 1} columns",
-        **{f"not {one}": text for one, text in left_out.items()},
+        **{f"not {shown(one)}": text for one, text in left_out.items()},
         "split": _split(rows.columns, features),
     }
     return ModelProposal(name, section, assumed)

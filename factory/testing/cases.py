@@ -61,8 +61,12 @@ class Case:
 
     @property
     def expected(self) -> Path:
-        """The file with the expected rows."""
-        return self.folder / EXPECTED
+        """The file with the expected rows.
+
+        Raises:
+            UnusableTestError: It is a link that leads elsewhere.
+        """
+        return self._below(self.folder / EXPECTED)
 
     @property
     def is_written(self) -> bool:
@@ -73,15 +77,22 @@ class Case:
         """The file of an input.
 
         Raises:
-            UnusableTestError: It is not there.
+            UnusableTestError: It is not there, or is a link that leads elsewhere.
         """
         for end in _FORMATS:
             if (file := self.folder / f"{stem}{end}").is_file():
-                return file
+                return self._below(file)
         raise UnusableTestError(
             f"{self.full_name}: {self.folder / stem}.csv is not there: write the rows into it that "
             f"{'its source gives' if stem == INPUT else 'it reads'}"
         )
+
+    def _below(self, file: Path) -> Path:
+        """The file, which must lie among the project's tests: what comes out of it is shown."""
+        tests = self.folder.parents[1]
+        if not file.resolve().is_relative_to(tests.parent.resolve() / tests.name):
+            raise UnusableTestError(f"{file} leads outside of {tests}: copy the file")
+        return file
 
 
 @dataclass(frozen=True)

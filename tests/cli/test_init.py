@@ -129,6 +129,17 @@ def test_data_without_rows_are_refused_by_their_own_name(folder, text, said):
     assert not (folder / "shop").exists()
 
 
+def test_names_of_columns_are_values_and_nothing_else(folder):
+    name = "x\ndatasets: {y: 1}  [red]"
+    rows = "".join(f"{n % 9},{n % 2}\n" for n in range(80))
+    (folder / "odd.csv").write_text(f'a,"{name}"\n{rows}')
+    said = init("--from", "odd.csv", "--target", name)
+    model = next(iter(team(folder, "odd")["models"].values()))
+    assert model["target"] == name
+    assert team(folder, "odd")["datasets"].keys() == {"odd"}
+    assert "[red]" in said
+
+
 def test_files_that_are_there_stay_as_they_are(folder):
     (folder / "shop").mkdir()
     (folder / "shop/README.md").write_text("mine")

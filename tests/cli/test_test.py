@@ -95,6 +95,18 @@ def test_missing_input_is_named(project):
     assert "tests/shop/totals/shop.orders.csv is not there" in done.stdout
 
 
+@pytest.mark.parametrize("name", ["input.csv", "expected.csv"])
+def test_link_that_leads_elsewhere_is_not_read(project, name):
+    (project / "secret.csv").write_text("id,amount,note\n1,2,hidden\n")
+    file = project / "tests/shop/orders" / name
+    file.unlink()
+    file.symlink_to(project / "secret.csv")
+    done = run()
+    assert done.exit_code == 1
+    assert "leads outside of" in done.stdout
+    assert "hidden" not in done.output
+
+
 def test_dataset_without_a_test_is_said_to_have_none_and_does_not_fail(project):
     (project / "tests/shop/totals/input.csv").unlink()
     done = run()

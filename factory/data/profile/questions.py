@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from factory.base.texts import either, in_quotes, one_of
+from factory.base.texts import either, in_quotes, one_of, shown
 
 if TYPE_CHECKING:
     from factory.data.profile.csv_files import CsvReading
@@ -37,7 +37,8 @@ class DateQuestion:
         are = "is" if len(self.columns) == 1 else "are"
         answers = either([f"'{form}'" for form in self.formats])
         example = in_quotes(self.example, 20)
-        return f"how {one_of(self.columns, 3)} {are} written, such as {example}: write {answers}"
+        names = one_of((shown(name, 40) for name in self.columns), 3)
+        return f"how {names} {are} written, such as {example}: write {answers}"
 
 
 def date_question(reading: "CsvReading") -> DateQuestion | None:
