@@ -115,6 +115,7 @@ def _init_with_data(folder: Path, data: Path, target: str | None, team: str | No
         copies = {} if own_copy.exists() else {proposal.data: data}
         _write(folder, texts, copies, _about(proposal))
     _say_assumed(proposal)
+    _say_doubts(folder, proposal)
     if proposal.question is not None:
         _say_question(folder, proposal)
         return
@@ -166,6 +167,16 @@ def _say_assumed(proposal: "TeamProposal") -> None:
     table = plain_table("assumed", "")
     for key, text in proposal.assumed.items():
         table.add_row(Text(key), Text(text))
+    console.print(table)
+
+
+def _say_doubts(folder: Path, proposal: "TeamProposal") -> None:
+    if not proposal.doubts:
+        return
+    console.print()
+    table = plain_table("look at", "")
+    for line, text in proposal.doubts:
+        table.add_row(Text(f"{folder / proposal.team_file}:{line}"), Text(text))
     console.print(table)
 
 

@@ -5,7 +5,7 @@ The proposal is tried in a folder of its own: the dataset's source reads all row
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from factory.base.errors import FactoryError, TerminalError
 from factory.base.section import DATA_FOLDERS
+from factory.base.texts import shown
+from factory.data.profile.proposal import flow
 
 if TYPE_CHECKING:
     from factory.data.profile.inspection import Inspection
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from factory.team.team import TeamConfig
     from factory.testing.cases import Case
 
+_DOUBTFUL = frozenset({
+    "numbers_as_text", "dates_as_text", "dates_as_numbers", "missing_as_text", "missing_as_number", "spelling",
+})  # fmt: skip
+"""Suspicions that are answered in the source or by a transform."""
 _FEW = 50
 """With fewer rows the guard `min_rows` keeps a model out of production."""
 _TEST_ROWS = 5
@@ -47,6 +53,8 @@ class TeamProposal:
     """What has to be answered before anything can run."""
     question_line: int
     """Where the team's file asks it; 0 where there is none."""
+    doubts: Sequence[tuple[int, str]]
+    """What may turn out to be otherwise: a line of the team's file, what was found there, and what to write."""
 
     @property
     def team_file(self) -> str:
@@ -95,11 +103,7 @@ def propose_team(file: Path, target: str | None, team: str | None, scratch: Path
     for failed in made.report.failures:
         assumed[failed.description] = f"fails on these data: {failed.message}"
     question = found.question
-    line = 0
-    if question is not None:
-        line = next(
-            n for n, one in enumerate(text.splitlines(), 1) if f'{question.field}: "' in one
-        )
+    line = 0 if question is None else _line(text, f'{question.field}: "')
     texts: dict[str, str | bytes] = {
         f"configs/{config.team}.yaml": text,
         **_test(copy, case, scratch),
@@ -108,8 +112,25 @@ def propose_team(file: Path, target: str | None, team: str | None, scratch: Path
         # What comes out depends on the answer.
         texts = {path: one for path, one in texts.items() if not path.endswith(EXPECTED)}
     return TeamProposal(
-        config.team, dataset, model, texts, data, made.rows.rows, assumed, question, line
-    )
+        config.team, dataset, model, texts, data, made.rows.rows, assumed, question, line,
+        tuple(_doubts(found, text)),
+    )  # fmt: skip
+
+
+def _doubts(found: "Inspection", text: str) -> Iterator[tuple[int, str]]:
+    """What inspecting has left in doubt about columns, by the line that declares each."""
+    asked = found.question.columns if found.question else ()
+    for one in found.suspicions:
+        if one.kind in _DOUBTFUL and one.column not in asked:
+            line = _line(text, f"      {flow(one.column.strip())}: ")
+            yield line, f"{shown(one.column)}: {one.text}; {one.advice}"
+
+
+def _line(text: str, start: str) -> int:
+    """The first line that has a text; that of `columns` where none has."""
+    lines = text.splitlines()
+    columns = lines.index("    columns:") + 1
+    return next((n for n, one in enumerate(lines, 1) if start in one), columns)
 
 
 def _plain_name(name: str) -> str:

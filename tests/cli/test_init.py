@@ -140,6 +140,19 @@ def test_names_of_columns_are_values_and_nothing_else(folder):
     assert "[red]" in said
 
 
+def test_what_may_be_otherwise_is_said_with_its_line(folder):
+    rows = "".join(f'{n % 9},{n % 7 or -999},"1,{n % 900 + 100}"\n' for n in range(300))
+    (folder / "doubts.csv").write_text(f"a,weight,price\n{rows}")
+    said = init("--from", "doubts.csv")
+    lines = (folder / "shop/configs/doubts.yaml").read_text().splitlines()
+    for name, advice in (("price", "`thousands:"), ("weight", "nullif")):
+        number = next(n for n, line in enumerate(lines, 1) if line.startswith(f"      {name}: "))
+        assert any(
+            line.startswith(f"shop/configs/doubts.yaml:{number} ") and advice in line
+            for line in said.splitlines()
+        ), said
+
+
 def test_files_that_are_there_stay_as_they_are(folder):
     (folder / "shop").mkdir()
     (folder / "shop/README.md").write_text("mine")
