@@ -48,6 +48,11 @@ def new(
     from factory.starter_project.sections import add_section, add_team
 
     configs = project / "configs"
+    if not configs.is_dir():
+        raise failed(
+            f"{project.resolve()} has no folder `configs`: run this in a project's folder, or name it with "
+            "--project; `factory init FOLDER` makes a project"
+        )
     with failures_explained():
         if what is New.TEAM:
             file, line = add_team(configs, name), 1

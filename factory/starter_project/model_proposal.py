@@ -21,6 +21,8 @@ _CLASSES = 50
 """More different texts are no classes."""
 _LEVELS = 10
 """Up to how many different whole numbers are taken for classes."""
+_SAMPLE = 20_000
+"""Rows by which features are found that tell the target too well."""
 _LEFT_OUT = frozenset({"identifier", "free_text", "constant", "empty", "copy", "nearly_constant"})
 """Suspicions about a column that keep it out of the features."""
 
@@ -171,14 +173,18 @@ def _is_whole(facts: "ColumnFacts") -> bool:
 
 def _telling(rows: "Rows", features: Sequence[str], target: str, task: str) -> Mapping[str, float]:
     """The features that alone tell the target too well, by the guard that would keep the model out of production."""
-    import pyarrow.parquet as pq
-
     from factory.data.columns import learnable
-    from factory.training.guard.features import Columns, Leakage, sampled
+    from factory.lake import engine
+    from factory.training.guard.features import Columns, Leakage
     from factory.training.tasks import TASKS
 
-    table: pa.Table = pq.read_table(rows.file, columns=[*features, target])
-    known = sampled(table.filter(table.column(target).is_valid()))
+    with engine.connect(rows.file.parent) as connection:
+        engine.create_view(connection, "made", [rows.file])
+        some = connection.sql(
+            f"from made where {engine.quote(target)} is not null "
+            f"using sample reservoir({_SAMPLE} rows) repeatable (7)"
+        )
+        known: pa.Table = some.to_arrow_table()
     values = TASKS[task].prepare_target(target, known.column(target))
     looked = learnable(known, list(features)).append_column(target, values)
     columns = Columns(looked, target, task == "classification", takes_texts_as_categories=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from yaml.nodes import MappingNode, ScalarNode
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _INDENT = 2
 _AMOUNTS = ("DOUBLE", "FLOAT", "REAL", "DECIMAL")
+_TIMES = ("DATE", "TIME")
 
 
 class UnfitFileError(TerminalError):
@@ -85,22 +86,28 @@ def _dataset(name: str) -> str:
 
 def _model(file: Path, tree: "YamlTree", name: str, train_on: str | None) -> str:
     """A model of a dataset; of its last column, if its columns are declared."""
-    datasets = tree.value.get("datasets") or {}
+    datasets = _mapping(tree.value.get("datasets"))
     train_on = train_on or next(iter(datasets), None)
     if train_on is None:
         raise UnfitFileError(
             f"{file}: the team has no dataset to learn from: name another team's by --train-on TEAM.DATASET"
         )
-    columns = (datasets.get(train_on) or {}).get("columns") or {"target": "VARCHAR"}
-    target, kind = list(columns.items())[-1]
-    is_amount = str(kind).upper().startswith(_AMOUNTS)
+    columns = _mapping(_mapping(datasets.get(train_on)).get("columns"))
+    kinds = {name: str(kind).upper() for name, kind in columns.items()}
+    target = next((name for name in reversed(kinds) if not kinds[name].startswith(_TIMES)), None)
+    is_amount = target is not None and kinds[target].startswith(_AMOUNTS)
     return from_template(
         "model.yaml",
         name=name,
-        dataset=train_on,
-        target=flow(target),
+        dataset=flow(train_on),
+        target=flow(target or "target"),
         task="regression" if is_amount else "classification",
     )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    """The value if it is a mapping; of a file with problems it may be anything."""
+    return value if isinstance(value, dict) else {}
 
 
 def _indented(text: str, indent: int) -> list[str]:
@@ -114,10 +121,8 @@ def _check_rest(file: Path, before: "YamlTree", text: str, section: str, name: s
         UnfitFileError: It does not, such as where a value is not indented as others are.
     """
     after = _parsed(file, text).value
-    part = dict(after.get(section) or {})
-    part.pop(name, None)
-    rest = {**after, section: part}
-    if rest != {**before.value, section: before.value.get(section) or {}}:
+    part = {key: one for key, one in _mapping(after.get(section)).items() if key != name}
+    if {**after, section: part} != {**before.value, section: before.value.get(section) or {}}:
         raise UnfitFileError(
             f"{file}: nothing can be added to `{section}` without changing what is there: indent it as a block"
         )

@@ -115,6 +115,29 @@ def test_model_without_a_dataset_asks_for_one(project):
     assert "--train-on TEAM.DATASET" in new("model", "payment").stderr
 
 
+def test_folder_without_a_project_is_left_empty(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for what in ("team", "dataset"):
+        assert "`factory init FOLDER` makes a project" in new(what, "sales").stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("datasets", ["[a, b]", "{orders: [1]}", "7"])
+def test_file_with_other_problems_gets_a_message(project, datasets):
+    file = project / "configs" / "shop.yaml"
+    file.write_text(f"version: 1\nteam: shop\ndatasets: {datasets}\n")
+    done = new("model", "payment")
+    assert (done.exit_code, done.exception.__class__) in ((0, type(None)), (1, SystemExit))
+
+
+def test_model_does_not_predict_a_day(project):
+    file = project / "configs" / "shop.yaml"
+    file.write_text(TEAM.replace("paid: BOOLEAN", "day: DATE"))
+    new("model", "payment")
+    assert "target: id" in file.read_text()
+    assert check_project(project / "configs") == []
+
+
 def test_team_must_be_named_where_there_are_several(project):
     new("team", "sales")
     assert "--team; there are sales, shop" in new("dataset", "returns").stderr
