@@ -18,7 +18,6 @@ from factory.documents.prediction import prediction_id
 from factory.documents.rendering import to_yaml
 from factory.documents.training import training_id
 from factory.team.problems import Problem
-from factory.team.schedule import Schedule
 from factory.team.team import TeamConfig
 from factory.training.model import Model
 
@@ -269,27 +268,16 @@ def _starts(state: State, dag_id: str) -> str:
     name = rest.partition(".")[0]
     section = state.section(dag_id)
     if isinstance(section, Dataset):
-        return _when(section.when)
+        return section.when.in_words
     if isinstance(section, Model):
         if dag_id == training_id(team, name):
-            return _when(section.when)
+            return section.when.in_words
         if dag_id == prediction_id(team, name) and section.predict is not None:
-            return _when(section.predict.when(name))
+            return section.predict.when(name).in_words
         if dag_id == deployment_id(team, name):
             return f"when a version of {name} goes into production"
         return "when there are new predictions, or as its schedule says"
     return "as its schedule says"
-
-
-def _when(when: Schedule) -> str:
-    parts = [f"at {when.cron}"] if when.cron else []
-    if when.all:
-        parts.append(
-            f"when {' and '.join(when.all)} {'have' if len(when.all) > 1 else 'has'} changed"
-        )
-    if when.any:
-        parts.append(f"when {' or '.join(when.any)} has changed")
-    return " or ".join(parts) or "by hand"
 
 
 def _diff(dag_id: str, was: Document | None, is_now: Document | None) -> Iterator[str]:

@@ -19,7 +19,7 @@ COMMANDS = {
     "init": "Write a new project, with a team file that is proposed from data of yours.",
     "new": "Add a team to a project, or a dataset or a model to a team.",
     "validate": "Check team files: every problem with its line, and what to write instead.",
-    "explain": "Say what a code of `factory validate` means, with an example.",
+    "explain": "Say in words what a dataset or a model is, or what a code of `factory validate` means.",
     "inspect": "Look at a file, an address or a dataset: how it is written, its columns, and the YAML that reads it.",
     "test": "Render and build the DAGs of teams, and run their transforms and checks on the small inputs in tests/.",
     "plan": "Say which DAGs come, go and change against what is live, what that does, and who is affected.",
@@ -37,10 +37,6 @@ COMMANDS = {
     "schema": "Print the JSON schema of this project's team files, the kinds of its plug-ins included.",
 }
 """Each subcommand in the order of the help text, with what it does: a test holds that it says so itself."""
-
-_MODULES = {"explain": "validate"}
-"""Where a subcommand stands, if not in the module of its name."""
-
 
 _NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 
@@ -99,7 +95,7 @@ class Commands(TyperGroup):
 
 def load(name: str) -> Any:
     """A subcommand, imported."""
-    module = importlib.import_module(f"factory.cli.{_MODULES.get(name, name)}")
+    module = importlib.import_module(f"factory.cli.{name}")
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     alone.command(name, cls=Command)(getattr(module, name))
     command = typer.main.get_command(alone)

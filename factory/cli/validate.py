@@ -1,4 +1,4 @@
-"""`factory validate` and `factory explain`: all problems of the team files, without starting anything."""
+"""`factory validate`: all problems of the team files, without starting anything."""
 
 import os
 from enum import StrEnum
@@ -64,26 +64,6 @@ def validate(
     if fails:
         raise typer.Exit(1)
     _check_storage(project)
-
-
-def explain(
-    code: Annotated[
-        str, typer.Argument(help="A code such as F020; all are listed when left out.")
-    ] = "",
-) -> None:
-    """Say what a code of `factory validate` means, with an example."""
-    from factory.team.codes import table
-
-    known = table()
-    if not code:
-        for one in known.values():
-            typer.echo(f"{one.id}  {one.title}")
-        return
-    found = known.get(code.upper()) or next((c for c in known.values() if c.name == code), None)
-    if found is None:
-        typer.echo(f"error: there is no code {code!r}: `factory explain` lists all", err=True)
-        raise typer.Exit(2)
-    typer.echo(found.text, nl=False)
 
 
 def _check(

@@ -10,6 +10,7 @@ kind would not fit.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from factory.base.findings import Finding, KeyPath
@@ -120,14 +121,28 @@ class Layers:
         before = found.source[: found.column - 1]
         return replace(found, source=before + "*" * (len(found.source) - len(before)))
 
+    def place(self, path: KeyPath) -> tuple[Path, int] | None:
+        """The file and the line, from 1, that a path of the whole is written in; None where no file writes it.
+
+        Of a section in its short form, such as `schedule: "@daily"`, all that is in it stands there.
+        """
+        view, is_written = self._follow(path)
+        is_written = is_written or not isinstance(view.value, (dict, list))
+        line = view.layer.tree.line(view.path)
+        return (view.layer.tree.source.file, line) if is_written else None
+
     def _find(self, path: KeyPath) -> _View:
+        return self._follow(path)[0]
+
+    def _follow(self, path: KeyPath) -> tuple[_View, bool]:
+        """What is at a path, or at the last mapping on the way; and whether it is the path itself."""
         views = [_View(layer, layer.value, layer.prefix, layer.mount) for layer in self.layers]
         for key in path:
             below = _visible(view for view in (view.step(key) for view in views) if view)
             if not any(not view.mount for view in below):
-                return self._own(views)
+                return self._own(views), False
             views = below
-        return next(view for view in views if not view.mount)
+        return next(view for view in views if not view.mount), True
 
     def _own(self, views: list[_View]) -> _View:
         real = [view for view in views if not view.mount]

@@ -91,6 +91,31 @@ class Schedule(Section):
         """The datasets that can start a run, as written."""
         return self.all or self.any
 
+    @property
+    def in_words(self) -> str:
+        """When it runs, as the end of a sentence: `at 0 3 * * *`, `when catches has changed`, `by hand`."""
+        parts = [_IN_WORDS.get(self.cron, f"at {self.cron}")] if self.cron else []
+        if self.timezone:
+            parts[0] += f" ({self.timezone})"
+        if self.all:
+            have = "have" if len(self.all) > 1 else "has"
+            parts.append(f"when {' and '.join(self.all)} {have} changed")
+        if self.any:
+            parts.append(f"when {' or '.join(self.any)} has changed")
+        return " or ".join(parts) or "by hand"
+
+
+_IN_WORDS = {
+    "@once": "once",
+    "@continuous": "again and again",
+    "@hourly": "every hour",
+    "@daily": "every day at 0:00",
+    "@weekly": "every Sunday at 0:00",
+    "@monthly": "on the first of each month",
+    "@quarterly": "on the first of each quarter",
+    "@yearly": "on the first of January",
+}
+
 
 def _check_cron(expression: str) -> None:
     if expression in PRESETS:

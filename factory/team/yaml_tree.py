@@ -90,6 +90,11 @@ class YamlTree:
         key_line = start_of(key).line + 1 if key is not None else 0
         return problem_at_node(self.source, name, node, message, suggestion, key_line)
 
+    def line(self, path: KeyPath) -> int:
+        """The line, from 1, of a path's key, or of a list's item; of the file's beginning where it leads nowhere."""
+        key, value = self.nodes(path)
+        return start_of(key or value or self.root).line + 1
+
     def every_key(self) -> Iterator[tuple[KeyPath, ScalarNode]]:
         """Every key in the file, with its path."""
         yield from self._keys_below(self.root, ())

@@ -1,0 +1,217 @@
+"""What a model is, in sentences: from the rows that it learns from to what starts a retraining."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from factory.base.findings import KeyPath
+from factory.base.section import sections_below
+from factory.base.texts import one_of, shortened
+from factory.catalog.linking import Catalog
+from factory.catalog.sentence import Sentence, flow, in_brief, of_readers
+from factory.models.promotion import Bounds, Margin, Promotion
+from factory.monitoring.sections import Monitor
+from factory.team.reader import TeamFile
+from factory.training.model import Model
+from factory.training.search.candidate import is_space, outermost
+from factory.training.search.strategy import Estimator
+
+_WINS = "How the winner is chosen"
+_LIVE = "What must hold before it goes live"
+_WATCHED = "What is watched"
+_AGAIN = "What starts a retraining"
+_LONGEST_VALUE = 60
+
+
+def of_model(catalog: Catalog, file: TeamFile, name: str) -> Iterator[Sentence]:
+    """Every sentence about a model."""
+    model, path = file.team.models[name], ("models", name)
+    if model.description:
+        yield Sentence("What it is", model.description, (*path, "description"))
+    yield Sentence("What it is", f"a model of {file.team.owner}", ("owner",))
+    yield from _of_rows(model, path)
+    yield Sentence("When it is trained", model.when.in_words, (*path, *_schedule(model)))
+    yield from _of_search(model, (*path, "search"))
+    yield from _of_winner(model, path)
+    yield from _of_guards(model, (*path, "guard"))
+    yield from _of_promotion(model.promotion, (*path, "promotion"))
+    yield from _of_use(file, model, name)
+    yield from _of_monitor(model.monitor, (*path, "monitor"))
+    yield from _of_retraining(model, path)
+    yield from of_readers(catalog, f"{file.name}.{name}", (*path, "predict"))
+
+
+def _schedule(model: Model) -> KeyPath:
+    return ("train_on",) if model.schedule is None else ("schedule",)
+
+
+def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
+    made = "What it is made of"
+    joined = " and ".join(model.train_on.datasets)
+    yield Sentence(made, f"it learns from {joined}", (*path, "train_on"))
+    for index, step in enumerate(model.transforms):
+        yield Sentence(made, f"step {index + 1}: {in_brief(step)}", (*path, "transforms", index))
+    yield Sentence(made, f"it predicts {model.target}", (*path, "target"))
+    yield Sentence(made, f"the task is {model.task}", (*path, "task"))
+    features = one_of(model.features or ()) or "all columns but the target"
+    yield Sentence(made, f"features: {features}", (*path, "features"))
+    if model.preprocessing is not None:
+        text = f"{model.preprocessing} prepares the features"
+        yield Sentence(made, text, (*path, "preprocessing"))
+    for part in ("test", "validation"):
+        share = getattr(model.split, part)
+        shown = f"{share:.0%} of the rows" if isinstance(share, float) else f"the last {share}"
+        yield Sentence(made, f"{part} rows: {shown}", (*path, "split", part))
+    by = f" by {one_of(model.split.columns)}" if model.split.columns else ""
+    text = f"rows are divided by the method {model.split_method}{by}"
+    yield Sentence(made, text, (*path, "split", "method"))
+
+
+def _of_search(model: Model, path: KeyPath) -> Iterator[Sentence]:
+    tries, search = "What the sweep tries", model.search
+    text = f"{search.most_trials} trials, by the strategy {search.strategy}"
+    yield Sentence(tries, text, (*path, "strategy"))
+    for at, one in sections_below(search, path):
+        if isinstance(one, Estimator):
+            ranges = [f"{key} {_values(value, one)}" for key, value in one.params.items()]
+            name = one.estimator.rpartition(".")[2]
+            yield Sentence(tries, f"{name}: {'; '.join(ranges) or 'as it is by default'}", at)
+    text = f"{search.parallel_trials} trials at the same time"
+    yield Sentence(tries, text, (*path, "parallel_trials"))
+    if search.max_failed_trials:
+        text = f"{search.max_failed_trials} trials may fail"
+        yield Sentence(tries, text, (*path, "max_failed_trials"))
+    if model.backend is not None:
+        text = f"trials run as jobs: {in_brief(model.backend)}"
+        yield Sentence(tries, text, (*path[:-1], "backend"))
+
+
+def _values(value: Any, estimator: Estimator) -> str:
+    """What is tried for a parameter."""
+    if not estimator.has_spaces:
+        return shortened(flow(value), _LONGEST_VALUE)
+    if is_space(value):
+        ((kind, numbers),) = value.items()
+        if len(numbers) == 3:
+            low, high = outermost(kind, numbers)
+            return f"{numbers[2]} values from {low:g} to {high:g} ({kind})"
+        low, high = numbers[0], numbers[1] - (kind == "randint")
+        return f"between {low:g} and {high:g} ({kind})"
+    tried = value if isinstance(value, list) else [value]
+    return shortened(one_of(map(flow, tried)), _LONGEST_VALUE)
+
+
+def _of_winner(model: Model, path: KeyPath) -> Iterator[Sentence]:
+    most = "highest" if model.goal == "maximize" else "lowest"
+    text = f"the trial with the {most} {model.objective.metric} on the validation rows"
+    yield Sentence(_WINS, text, (*path, "objective", "metric"))
+    text = "it is tested once, on the test rows"
+    yield Sentence(_WINS, text, (*path, "split", "test"))
+
+
+def _of_guards(model: Model, path: KeyPath) -> Iterator[Sentence]:
+    """What halts; the guards that nobody has written, in one sentence for each action."""
+    by_default: dict[str, list[str]] = {}
+    for name in type(model.guard).model_fields:
+        action = getattr(model.guard, name).action
+        if name in model.guard.model_fields_set:
+            yield Sentence(_LIVE, f"the guard {name}: {action}", (*path, name))
+        else:
+            by_default.setdefault(action, []).append(name)
+    if halting := by_default.get("halt"):
+        yield Sentence(_LIVE, f"these guards find nothing: {one_of(halting)}", (*path, halting[0]))
+    if warning := by_default.get("warn"):
+        yield Sentence(_LIVE, f"these only warn: {one_of(warning)}", (*path, warning[0]))
+
+
+def _of_promotion(promotion: Promotion, path: KeyPath) -> Iterator[Sentence]:
+    for metric, bounds in promotion.require.items():
+        text = f"{metric} on the test rows is {_bounds(bounds)}"
+        yield Sentence(_LIVE, text, (*path, "require", metric))
+    yield Sentence(_LIVE, _beats(promotion.beat_champion), (*path, "beat_champion"))
+    if promotion.dry_run:
+        text = "it is only said what would happen: nothing goes live"
+        yield Sentence(_LIVE, text, (*path, "dry_run"))
+    asked, approval = "Who is asked", promotion.approval
+    if approval is None or not approval.required:
+        at = ("approval",) if approval is None else ("approval", "required")
+        yield Sentence(asked, "nobody", (*path, *at))
+        return
+    path = (*path, "approval")
+    who = one_of(approval.assignees) or "whoever may edit runs of the DAG"
+    yield Sentence(asked, who, (*path, "assignees"))
+    silence = "the champion stays" if approval.on_timeout == "reject" else "the version goes live"
+    hours = approval.response_timeout / 3600
+    text = f"where nobody answers within {hours:g} hours, {silence}"
+    yield Sentence(asked, text, (*path, "response_timeout"))
+
+
+def _bounds(bounds: Bounds) -> str:
+    parts = (("at least", bounds.min), ("at most", bounds.max))
+    return " and ".join(f"{word} {value:g}" for word, value in parts if value is not None)
+
+
+def _beats(wanted: bool | Margin) -> str:  # noqa: FBT001 - as it is written
+    if wanted is False:
+        return "it need not be better than the champion"
+    if isinstance(wanted, Margin):
+        by = f"{wanted.relative:.2%} of its score" if wanted.relative else f"{wanted.absolute:g}"
+        return f"it beats the champion by at least {by}"
+    return "it beats the champion on the same test rows"
+
+
+def _of_use(file: TeamFile, model: Model, name: str) -> Iterator[Sentence]:
+    path: KeyPath = ("models", name)
+    where = "Where it is deployed"
+    text = "nowhere" if model.deploy is None else in_brief(model.deploy)
+    yield Sentence(where, text, (*path, "deploy"))
+    if model.predict is not None:
+        output = f"{file.name}.{model.predict.output_of(name)}"
+        text = f"its predictions about {model.predict.input} are the dataset {output}"
+        yield Sentence(where, text, (*path, "predict"))
+
+
+def _of_monitor(monitor: Monitor | None, path: KeyPath) -> Iterator[Sentence]:
+    if monitor is None:
+        yield Sentence(_WATCHED, "nothing", path)
+        return
+    drift = monitor.drift
+    columns = one_of(drift.columns or ()) or "all features but points in time"
+    yield Sentence(_WATCHED, f"drift of {columns}", (*path, "drift", "columns"))
+    for kind in ("numeric", "categorical"):
+        method = getattr(drift, kind)
+        text = f"{kind} features by {in_brief(method).removeprefix('method: ')}"
+        yield Sentence(_WATCHED, text, (*path, "drift", kind))
+    if drift.prediction:
+        yield Sentence(_WATCHED, "drift of the predictions", (*path, "drift", "prediction"))
+    if monitor.truth is not None:
+        text = f"the truth comes from {monitor.truth.dataset}"
+        yield Sentence(_WATCHED, text, (*path, "truth"))
+    for metric, bounds in (monitor.quality or {}).items():
+        text = f"{metric} must be {_bounds(bounds)}"
+        yield Sentence(_WATCHED, text, (*path, "quality", metric))
+    windows = monitor.windows
+    text = "each bad window counts"
+    if windows.of > 1:
+        text = f"it counts when {windows.breach} of the last {windows.of} windows are bad"
+    yield Sentence(_WATCHED, text, (*path, "windows"))
+    if "notify" in monitor.on_breach:
+        yield Sentence(_WATCHED, "then people are told", (*path, "on_breach"))
+
+
+def _of_retraining(model: Model, path: KeyPath) -> Iterator[Sentence]:
+    yield Sentence(_AGAIN, model.when.in_words, (*path, *_schedule(model)))
+    if model.monitor is not None and model.monitor.retrains:
+        text = "when monitoring finds a drift or a loss of quality"
+        yield Sentence(_AGAIN, text, (*path, "monitor", "on_breach"))
+    rules, at = model.retrain_when, (*path, "retrain_when")
+    if rules is None:
+        yield Sentence(_AGAIN, "each such run trains", at)
+        return
+    conditions = {
+        "rows_added": rules.rows_added and f"{rules.rows_added:,} rows were added",
+        "days_since": rules.days_since and f"{rules.days_since} days have passed",
+        "drift": rules.drift and "drift started the run",
+    }
+    hold = {key: text for key, text in conditions.items() if text}
+    for number, (key, text) in enumerate(hold.items()):
+        yield Sentence(_AGAIN, f"{'or' if number else 'only'} if {text}", (*at, key))
