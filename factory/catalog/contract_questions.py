@@ -24,7 +24,8 @@ from factory.team.questions import Asked
 from factory.team.reader import TeamFile
 from factory.training.model import Model
 
-_ANSWERS = "factory.data.sql_binding:bind"
+ANSWERS = "factory.data.sql_binding:bind"
+"""Who answers: see `factory.data.sql_binding.bind`."""
 
 _MAKE_COLUMNS = ("source", "transforms", "columns", "reads", "load")
 """Keys of a dataset that say what columns it has."""
@@ -40,7 +41,7 @@ def contract_questions(
         partial: Teams whose files are broken, if only those are meant, with the places where something is left
             out: what comes to be there is not known.
     """
-    chains = _Chains(catalog, partial)
+    chains = Chains(catalog, partial)
     for name, file in catalog.teams.items():
         if partial and name not in partial:
             continue
@@ -64,16 +65,23 @@ def questions_of_one(file: TeamFile) -> Iterator[Asked]:
     return contract_questions(Catalog.of({file.name: file}))
 
 
+def columns_question(catalog: Catalog, dataset: str) -> tuple[str, Any]:
+    """The question which columns a dataset has; the answer is a list of one, with `columns`."""
+    chains = Chains(catalog)
+    chain = chains.of_published(catalog.datasets[dataset])
+    return ANSWERS, {"datasets": chains.read_by([chain]), "chains": [chain]}
+
+
 def _asked(
     file: TeamFile,
-    chains: "_Chains",
+    chains: "Chains",
     asked: Sequence[dict[str, Any]],
     tell: Callable[[Any], Iterable[Finding]],
 ) -> Iterator[Asked]:
     read = chains.read_by(asked)
     # Else all that is known is known without an answer.
     if any(map(_has_sql_or_types, (*asked, *read.values()))):
-        yield file, Question(_ANSWERS, {"datasets": read, "chains": asked}, tell)
+        yield file, Question(ANSWERS, {"datasets": read, "chains": asked}, tell)
 
 
 def _has_sql_or_types(chain: Mapping[str, Any]) -> bool:
@@ -81,10 +89,12 @@ def _has_sql_or_types(chain: Mapping[str, Any]) -> bool:
     return bool(has_sql or chain["conditions"] or chain["declared"])
 
 
-class _Chains:
+class Chains:
     """Chains as the JSON of questions."""
 
-    def __init__(self, catalog: Catalog, partial: Mapping[str, Collection[KeyPath]]) -> None:
+    def __init__(
+        self, catalog: Catalog, partial: Mapping[str, Collection[KeyPath]] = MappingProxyType({})
+    ) -> None:
         self.catalog = catalog
         self.partial = partial
 
@@ -177,6 +187,13 @@ class _Chains:
             "conditions": conditions,
         }
 
+    @staticmethod
+    def of_columns(columns: Types) -> dict[str, Any]:
+        """Rows with known columns, however they come to be."""
+        nothing: dict[str, Any] = dict.fromkeys(("from", "declared", "kept", "target", "learned"))
+        empty: dict[str, Any] = {"tables": [], "steps": [], "conditions": [], "absent": {}}
+        return {"columns": dict(columns), "loaded": False, "added": {}, **nothing, **empty}
+
     def _is_whole(self, file: TeamFile, path: KeyPath) -> bool:
         """Whether all is there that says what columns a dataset has, or a model's rows."""
         for lost in self.partial.get(file.name, ()):
@@ -200,11 +217,12 @@ class _Chains:
                 or not self._is_whole(published.team, published.path)
             ):
                 continue
-            found[name] = self._of_published(published)
+            found[name] = self.of_published(published)
             pending += _read(found[name])
         return dict(sorted(found.items()))
 
-    def _of_published(self, published: Published) -> dict[str, Any]:
+    def of_published(self, published: Published) -> dict[str, Any]:
+        """How a published dataset comes to be, as its readers see it."""
         section, file = published.section, published.team
         if isinstance(section, Dataset):
             chain = self.of_dataset(file, published.path, section)

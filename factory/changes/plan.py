@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from factory.base.section import Section
 from factory.catalog import Project, read_all
+from factory.changes.contract_changes import ContractChange, contract_changes
 from factory.data.dataset import Dataset
 from factory.documents.compile import compile_platform, compile_team, producer_id
 from factory.documents.dag import SHARED, Document
@@ -63,6 +64,8 @@ class Plan:
     """All that changes."""
 
     changes: tuple[DagChange, ...]
+    contracts: tuple[ContractChange, ...]
+    """What datasets promise otherwise, what breaks readers first."""
     problems: tuple[str, ...]
     """What is wrong with the files as they are now and was not before."""
 
@@ -109,6 +112,12 @@ class State:
         name = rest.partition(".")[0]
         return file.team.datasets.get(name) or file.team.models.get(name)
 
+    def producer_of(self, dataset: str) -> Document | None:
+        """The document of the DAG that publishes a dataset; None where there is none."""
+        team, _, name = dataset.partition(".")
+        file = self.read.catalog.teams.get(team)
+        return None if file is None else self.documents.get(producer_id(file.team, name))
+
     def readers(self, dag_id: str) -> tuple[str, ...]:
         """Who reads what comes of a DAG, directly or not, in the order of their distance."""
         found: dict[str, None] = {}
@@ -148,8 +157,23 @@ def make_plan(before: State, now: State) -> Plan:
     earlier = {_what(problem) for problem in before.read.problems}
     return Plan(
         changes=tuple(change for change in changes if change is not None),
+        contracts=_contracts(before, now),
         problems=tuple(str(one) for one in now.read.problems if _what(one) not in earlier),
     )
+
+
+def _contracts(before: State, now: State) -> tuple[ContractChange, ...]:
+    """What changes for readers of datasets: of those that are made otherwise, and of those that are made of them."""
+    was, is_now = before.read.catalog, now.read.catalog
+    waiting = [name for name in was.datasets if before.producer_of(name) != now.producer_of(name)]
+    touched = dict.fromkeys(waiting)
+    while waiting:
+        for one in is_now.consumers.get(waiting.pop(), ()):
+            if one.full_name in was.datasets and one.full_name not in touched:
+                touched[one.full_name] = None
+                waiting.append(one.full_name)
+    read = [name for name in touched if is_now.consumers.get(name)]
+    return contract_changes(was, is_now, read, now.installation.project)
 
 
 def _what(problem: Problem) -> tuple[str, str, str]:

@@ -24,6 +24,7 @@ COMMANDS = {
     "test": "Render and build the DAGs of teams, and run their transforms and checks on the small inputs in tests/.",
     "plan": "Say which DAGs come, go and change against what is live, what that does, and who is affected.",
     "graph": "Show the datasets and models of all teams, and which is made of which.",
+    "contract": "Write what a dataset promises its readers, or say what a change of it breaks.",
     "render": "Print the DAGs of a team as dag-factory YAML: exactly what is built.",
     "run": "Run one DAG here and now, without a scheduler; datasets that it lacks are produced first.",
     "serve": "Answer requests for predictions with the models that are in production.",
@@ -95,10 +96,14 @@ class Commands(TyperGroup):
 
 def load(name: str) -> Any:
     """A subcommand, imported."""
-    module = importlib.import_module(f"factory.cli.{name}")
-    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    alone.command(name, cls=Command)(getattr(module, name))
-    command = typer.main.get_command(alone)
+    found = getattr(importlib.import_module(f"factory.cli.{name}"), name)
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(
+            add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+        )
+        alone.command(name, cls=Command)(found)
+        found = alone
+    command = typer.main.get_command(found)
     command.name = name
     return command
 

@@ -37,6 +37,8 @@ def show(plan: Plan, against: str, *, with_diff: bool) -> None:
         console.print(table)
         console.print()
         console.print(_summary(plan), highlight=False)
+    for broken in _breaking(plan):
+        console.print(Text(f"\n{broken}", style="red"), soft_wrap=True)
     if with_diff:
         for change in plan.changes:
             console.print(f"\n[bold]{change.dag_id}[/]")
@@ -75,10 +77,20 @@ def as_markdown(plan: Plan, against: str) -> str:
             for one in plan.changes
         ),
     ]
+    if broken := _breaking(plan):
+        lines += ["", "**Contracts that it breaks:**", "", *(f"- {one}" for one in broken)]
     for change in plan.changes:
         summary = f"<details><summary><code>{change.dag_id}</code></summary>"
         lines += ["", summary, "", "```diff", *change.diff, "```", "", "</details>"]
     return "\n".join(lines)
+
+
+def _breaking(plan: Plan) -> list[str]:
+    return [
+        f"{one.dataset}: {one.text}; breaks contract of {', '.join(one.breaks)}"
+        for one in plan.contracts
+        if one.is_breaking
+    ]
 
 
 def _what(change: DagChange) -> str:

@@ -1,16 +1,13 @@
 """Whether new rows fit published ones, and how their types are widened so that they do."""
 
-import re
 from collections.abc import Mapping
 
 from duckdb import DuckDBPyRelation
 
+from factory.base.wider_types import is_wider_number, widens
 from factory.lake.engine import columns_of, quote
 from factory.lake.snapshot import MergeKeyError, SchemaMismatchError
 from factory.lake.write import Evolve
-
-_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
-_DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19}
 
 
 def evolved(
@@ -84,31 +81,6 @@ def fit(rows: DuckDBPyRelation, columns: Mapping[str, str]) -> DuckDBPyRelation:
             for name, kind in columns.items()
         )
     )
-
-
-def is_wider_number(found: str, published: str) -> bool:
-    """Whether a type of numbers has a place for every number of another one, and for more."""
-    return found != published and found != "TIMESTAMP" and widens(published, found)
-
-
-def widens(found: str, published: str) -> bool:
-    """Whether every value of one type has its place in the other."""
-    if found == published:
-        return True
-    before, after = _digits(found), _digits(published)
-    if before and after:
-        return before[0] <= after[0] and before[1] <= after[1]
-    if published == "DOUBLE":
-        return before is not None or found == "FLOAT"
-    return (found, published) == ("DATE", "TIMESTAMP")
-
-
-def _digits(kind: str) -> tuple[int, int] | None:
-    """How many digits a number has before and after its point; None for floats and others."""
-    if kind in _DIGITS:
-        return _DIGITS[kind], 0
-    decimal = _DECIMAL.fullmatch(kind)
-    return (int(decimal[1]) - int(decimal[2]), int(decimal[2])) if decimal else None
 
 
 def _has_values(rows: DuckDBPyRelation, name: str) -> bool:

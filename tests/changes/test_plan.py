@@ -209,3 +209,23 @@ def test_outside_of_git_a_folder_is_asked_for(project):
     done = call(project)
     assert done.exit_code == 2
     assert "write --against with a folder" in done.output
+
+
+def test_a_broken_contract_is_told_with_its_readers(project):
+    for folder in (project, project.parent / "before"):
+        columns = "    columns: {species: VARCHAR, weight: DOUBLE}\n    share_with: [lab]"
+        change(folder, "configs/sea.yaml", "    share_with: [lab]", columns)
+        change(
+            folder, "configs/lab.yaml", "target: species", "target: species\n    features: [weight]"
+        )
+    change(project, "configs/sea.yaml", "weight: DOUBLE", "length: DOUBLE")
+    change(project, "configs/lab.yaml", "features: [weight]", "features: [length]")
+    assert [one.breaks for one in planned(project).contracts] == [(), ()]
+    change(project, "configs/lab.yaml", "features: [length]", "features: [weight]")
+    before = str(project.parent / "before")
+    text = (
+        "sea.catches: the column `weight` is gone; breaks contract of "
+        "lab.species (uses weight), lab.species_predictions (uses weight)"
+    )
+    assert text in call(project, "--against", before).output
+    assert f"- {text}" in call(project, "--against", before, "--output", "github").output

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -40,6 +40,17 @@ class AcceptedValues(Check):
             if (advice := _advice(value, family(kind))) is not None:
                 message = f"`{self.column}` is {kind}, which is never {value!r}"
                 yield findings.Finding("column_type", ("values", index), message, advice)
+
+    def implies(self, other: Check) -> bool:
+        """See `Check.implies`: fewer values are among more."""
+        if not isinstance(other, AcceptedValues) or self.column != other.column:
+            return False
+        return {*map(str, self.values)} <= {*map(str, other.values)}
+
+    def open_data_contract(self) -> dict[str, Any]:
+        """See `Check.open_data_contract`."""
+        valid = {"validValues": list(self.values)}
+        return {"metric": "invalidValues", "arguments": valid, "mustBe": 0}
 
     def describe(self) -> str:
         """The column and its values."""

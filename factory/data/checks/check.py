@@ -129,6 +129,19 @@ class Check(Referring):
         columns = ", ".join(self.written_columns().values())
         return f"{self.check}({columns})" if columns else self.check
 
+    def parts(self) -> "tuple[Check, ...]":
+        """The checks that together are this one; itself, where it cannot be taken apart."""
+        return (self,)
+
+    def implies(self, other: "Check") -> bool:
+        """Whether rows that pass this check pass another one, whatever rows they are."""
+        mine, theirs = (one.model_dump(exclude={"on_fail"}) for one in (self, other))
+        return mine == theirs
+
+    def open_data_contract(self) -> dict[str, Any] | None:
+        """The check as a metric of the Open Data Contract Standard's library; None where that has none."""
+        return None
+
     def written_columns(self) -> dict[tuple[str | int, ...], str]:
         """The columns that the section names, by their place in it."""
         found: dict[tuple[str | int, ...], str] = {}
@@ -196,6 +209,15 @@ class BoundedCheck(Check):
             (self.min is not None and value < self.min)
             or (self.max is not None and value > self.max)
         )
+
+    def implies(self, other: Check) -> bool:
+        """See `Check.implies`: bounds of the same number may lie within others."""
+        if not isinstance(other, type(self)):
+            return False
+        mine, theirs = (one.model_dump(exclude={"on_fail", "min", "max"}) for one in (self, other))
+        lowest = other.min is None or (self.min is not None and self.min >= other.min)
+        highest = other.max is None or (self.max is not None and self.max <= other.max)
+        return mine == theirs and lowest and highest
 
     def describe(self) -> str:
         """The check with its bounds."""

@@ -31,6 +31,12 @@ class Freshness(Check):
             return CheckFinding()
         return CheckFinding(f"the newest is {newest}, {seconds:,.0f} s old")
 
+    def implies(self, other: Check) -> bool:
+        """See `Check.implies`."""
+        if not isinstance(other, Freshness) or self.column != other.column:
+            return False
+        return self.max_age <= other.max_age
+
     def describe(self) -> str:
         """The column and the age."""
         return f"freshness({self.column}: at most {self.max_age} s old)"

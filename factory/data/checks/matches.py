@@ -1,7 +1,7 @@
 """`check: matches`."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -35,6 +35,10 @@ class Matches(Check):
 
         found = f"regexp_matches({quote(self.column)}::varchar, {literal(self.pattern)})"
         return f"coalesce(not {found}, false)"
+
+    def open_data_contract(self) -> dict[str, Any]:
+        """See `Check.open_data_contract`."""
+        return {"metric": "invalidValues", "arguments": {"pattern": self.pattern}, "mustBe": 0}
 
     def describe(self) -> str:
         """The column and the pattern."""

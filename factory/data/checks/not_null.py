@@ -1,6 +1,6 @@
 """`check: not_null`."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -20,3 +20,15 @@ class NotNull(Check):
         from factory.lake.engine import quote
 
         return " or ".join(f"{quote(name)} is null" for name in self.columns)
+
+    def parts(self) -> "tuple[NotNull, ...]":
+        """See `Check.parts`: one for each column."""
+        return tuple(self.model_copy(update={"columns": (name,)}) for name in self.columns)
+
+    def implies(self, other: Check) -> bool:
+        """See `Check.implies`."""
+        return isinstance(other, NotNull) and set(self.columns) >= set(other.columns)
+
+    def open_data_contract(self) -> dict[str, Any]:
+        """See `Check.open_data_contract`."""
+        return {"metric": "nullValues", "mustBe": 0}

@@ -1,6 +1,7 @@
 """`check: row_count`."""
 
-from typing import ClassVar, Literal
+from math import ceil, floor
+from typing import Any, ClassVar, Literal
 
 from factory.data.checks.check import BoundedCheck, CheckedRows, CheckFinding
 
@@ -19,3 +20,15 @@ class RowCount(BoundedCheck):
             if self.holds(rows.count)
             else CheckFinding(f"there are {rows.count:,} rows")
         )
+
+    def open_data_contract(self) -> dict[str, Any]:
+        """See `Check.open_data_contract`."""
+        low = None if self.min is None else ceil(self.min)
+        high = None if self.max is None else floor(self.max)
+        if low is None:
+            return {"metric": "rowCount", "mustBeLessOrEqualTo": high}
+        if high is None:
+            return {"metric": "rowCount", "mustBeGreaterOrEqualTo": low}
+        if low == high:
+            return {"metric": "rowCount", "mustBe": low}
+        return {"metric": "rowCount", "mustBeBetween": [low, high]}

@@ -1,6 +1,6 @@
 """`check: unique`."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -33,3 +33,11 @@ class Unique(Check):
             return CheckFinding()
         sample = rows.sample(repeated.order('"number of rows" desc'))
         return CheckFinding(f"{count:,} rows share {values:,} values", count, sample)
+
+    def implies(self, other: Check) -> bool:
+        """See `Check.implies`: what some columns tell apart, more columns tell apart too."""
+        return isinstance(other, Unique) and set(self.columns) <= set(other.columns)
+
+    def open_data_contract(self) -> dict[str, Any]:
+        """See `Check.open_data_contract`."""
+        return {"metric": "duplicateValues", "mustBe": 0}

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from factory.base.errors import TerminalError
+from factory.base.wider_types import is_wider_number
 from factory.data.column_types import is_number
 from factory.data.sources.text_columns import Reading, TextColumns
 from factory.lake.engine import columns_of, quote
-from factory.lake.fitting import is_wider_number
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -31,8 +31,8 @@ class JsonSource(FileSource):
 
     def query(self, read: FilesToRead) -> str:
         """The SQL that reads the files, with the declared types."""
+        from factory.base.wider_types import widens
         from factory.lake.engine import canonical_type, columns_of, quote
-        from factory.lake.fitting import widens
 
         original, read = read, _merged(read)
         options = {"union_by_name": True, **_ALL_ROWS, **_DATES, **read.compression}
