@@ -118,6 +118,13 @@ class State:
         file = self.read.catalog.teams.get(team)
         return None if file is None else self.documents.get(producer_id(file.team, name))
 
+    def keys_against(self, now: "State", dag_id: str) -> tuple[str, ...]:
+        """What is written otherwise now of what a DAG is about, at most two keys deep."""
+        return (
+            *_changed_of(self.section(dag_id), now.section(dag_id)),
+            *_changed_of(self.team(dag_id), now.team(dag_id), _OF_TEAM),
+        )
+
     def readers(self, dag_id: str) -> tuple[str, ...]:
         """Who reads what comes of a DAG, directly or not, in the order of their distance."""
         found: dict[str, None] = {}
@@ -192,10 +199,7 @@ def _change(dag_id: str, before: State, now: State) -> DagChange | None:
         dag_id=dag_id,
         kind=kind,
         effect=effect,
-        keys=(
-            *_changed_keys(before.section(dag_id), now.section(dag_id)),
-            *_changed_keys(before.team(dag_id), now.team(dag_id), _OF_TEAM),
-        ),
+        keys=before.keys_against(now, dag_id),
         affected=() if effect in ("operation", "cosmetic") else there.readers(dag_id),
         starts=_starts(there, dag_id),
         trials=_trials(dag_id, before, now),
@@ -217,7 +221,7 @@ def _effect(dag_id: str, before: State, now: State) -> Effect:
             prediction_id(team, name): ("republish", _rows),
             deployment_id(team, name): ("redeploy", lambda document: _shared(document)["deploy"]),
         }
-    elif isinstance(section, Dataset):
+    elif "dataset" in _shared(is_now or was or {}):
         kinds = {dag_id: ("republish", _rows)}
     if dag_id not in kinds:
         return "operation"
@@ -228,7 +232,7 @@ def _effect(dag_id: str, before: State, now: State) -> Effect:
 
 
 def _shared(document: Document) -> Mapping[str, Any]:
-    shared: Mapping[str, Any] = document["default_args"][SHARED]
+    shared: Mapping[str, Any] = document.get("default_args", {}).get(SHARED, {})
     return shared
 
 
@@ -254,15 +258,19 @@ def _without_words(document: Document) -> Any:
     return {**plain, "default_args": {**defaults, SHARED: shared}}
 
 
-def _changed_keys(
+def _changed_of(
     old: Section | None, new: Section | None, only: set[str] | None = None
 ) -> Iterator[str]:
-    """What is written otherwise, at most two keys deep."""
     if old is None or new is None or type(old) is not type(new):
         return
     was, is_now = (
         one.model_dump(mode="json", exclude_defaults=True, include=only) for one in (old, new)
     )
+    yield from changed_keys(was, is_now)
+
+
+def changed_keys(was: Mapping[str, Any], is_now: Mapping[str, Any]) -> Iterator[str]:
+    """The keys whose values differ, at most two deep, as `search.candidates`."""
     for key in dict.fromkeys([*was, *is_now]):
         before, now = was.get(key), is_now.get(key)
         if before == now:

@@ -1,13 +1,22 @@
 """`factory plan`: what a change of team files does once it is live, before it is merged."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from factory.base.garbage import without_garbage_collection
+from factory.cli.airflow_access import AirflowOption
 from factory.cli.options import ProjectOption
+
+if TYPE_CHECKING:
+    from factory.changes.plan import State
+
+LIVE = "live"
+"""In place of a revision: what Airflow has that runs."""
 
 
 class PlanOutput(StrEnum):
@@ -23,8 +32,8 @@ def plan(
     against: Annotated[
         str,
         typer.Option(
-            help="What is live: a commit, branch or tag of git, or a folder with configs/.",
-            metavar="REV|DIR",
+            help="What is live: a commit, branch or tag of git, a folder with configs/, or `live` to ask Airflow.",
+            metavar="REV|DIR|live",
         ),
     ] = "HEAD",
     output: Annotated[
@@ -37,6 +46,7 @@ def plan(
         str | None,
         typer.Option(help="Whose overlays apply; FACTORY_ENVIRONMENT if left out, else dev."),
     ] = None,
+    airflow_url: AirflowOption = None,
     *,
     diff: Annotated[
         bool, typer.Option("--diff", help="Show how the rendered documents differ, too.")
@@ -51,22 +61,21 @@ def plan(
     Exits with 1 if the files have problems now that they did not have before.
     """
     from factory.changes.plan import State, make_plan
-    from factory.changes.revisions import NoRevisionError, project_at
+    from factory.changes.revisions import NoRevisionError
+    from factory.cli.console import failures_explained
     from factory.cli.main import without_pydantic_plugins
     from factory.cli.plan_output import as_json, as_markdown, show
     from factory.team.environment import active_environment
 
     home, chosen = project.resolve(), environment or active_environment()
-    try:
-        with (
-            without_pydantic_plugins(),
-            without_garbage_collection(),
-            project_at(against, home) as old,
-        ):
-            found = make_plan(State.of(old, home, chosen), State.of(home, home, chosen))
-    except NoRevisionError as error:
-        typer.echo(f"error: {against}: {error}", err=True)
-        raise typer.Exit(2) from None
+    with failures_explained(), without_pydantic_plugins(), without_garbage_collection():
+        now = State.of(home, home, chosen)
+        try:
+            with _before(against, now, airflow_url, chosen) as before:
+                found = make_plan(before, now)
+        except NoRevisionError as error:
+            typer.echo(f"error: {against}: {error}", err=True)
+            raise typer.Exit(2) from None
     if output is PlanOutput.TEXT:
         show(found, against, with_diff=diff)
     else:
@@ -74,3 +83,24 @@ def plan(
         typer.echo(write(found, against))
     if found.problems:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _before(
+    against: str, now: "State", airflow_url: str | None, environment: str
+) -> "Iterator[State]":
+    from factory.changes.plan import State
+    from factory.changes.revisions import project_at
+
+    home, revision = now.installation.project, against
+    if against == LIVE:
+        from factory.cli.live_state import live_state
+
+        live = live_state(now, airflow_url)
+        if not isinstance(live, str):
+            yield live
+            return
+        typer.echo(f"note: Airflow has read the DAGs from the commit {live}", err=True)
+        revision = live
+    with project_at(revision, home) as old:
+        yield State.of(old, home, environment)

@@ -109,6 +109,10 @@ class AirflowClient:
         """One DAG."""
         return DagRecord.model_validate(self._get(f"/dags/{dag_id}"))
 
+    def details(self, dag_id: str) -> dict[str, Any]:
+        """All that Airflow tells of a DAG: also its `default_args`, words, and what starts it."""
+        return self._get(f"/dags/{dag_id}/details")
+
     def reparse(self, dag_id: str) -> None:
         """Have the file of a DAG read again now."""
         self._request("PUT", f"/parseDagFile/{self.dag(dag_id).file_token}", allowed=(409,))

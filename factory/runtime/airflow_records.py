@@ -23,6 +23,8 @@ class DagRecord(Record):
     is_stale: bool
     has_import_errors: bool
     file_token: str
+    bundle_version: str | None = None
+    """The commit that it was read from, where its bundle is one of git."""
     timetable_summary: str | None = None
     next_dagrun_run_after: datetime | None = None
 

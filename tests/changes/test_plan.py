@@ -1,8 +1,6 @@
 """What a change of team files comes to: its class, who is affected, and what has been rendered otherwise."""
 
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,58 +8,7 @@ from typer.testing import CliRunner
 
 from factory.changes.plan import State, make_plan
 from factory.cli.main import app
-
-SEA = """\
-version: 1
-team: sea
-owner: sea@example.org
-datasets:
-  catches:
-    description: All catches.
-    source: {type: csv, path: data/catches.csv}
-    transforms: [{type: sql, file: clean.sql}]
-    share_with: [lab]
-"""
-LAB = """\
-version: 1
-team: lab
-owner: lab@example.org
-models:
-  species:
-    description: Which fish?
-    task: classification
-    train_on: sea.catches
-    target: species
-    search:
-      strategy: grid
-      candidates: [{estimator: sklearn.linear_model.LogisticRegression, params: {C: [0.1, 1.0]}}]
-    objective: {metric: f1_macro}
-    predict: {input: sea.catches}
-    monitor: {}
-    deploy: {type: process}
-"""
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("FACTORY_STORAGE", "FACTORY_ENVIRONMENT", "FACTORY_CONFIGS", "FACTORY_WORKSPACE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "200")
-    folder = tmp_path / "project"
-    (folder / "configs").mkdir(parents=True)
-    (folder / "configs" / "_defaults.yaml").write_text("version: 1\npython_packages: [sklearn]\n")
-    (folder / "configs" / "sea.yaml").write_text(SEA)
-    (folder / "configs" / "lab.yaml").write_text(LAB)
-    (folder / "clean.sql").write_text("select * from source")
-    shutil.copytree(folder, tmp_path / "before")
-    return folder
-
-
-def change(project: Path, file: str, old: str, new: str) -> None:
-    path = project / file
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
+from tests.changes.conftest import change
 
 
 def planned(project: Path):
@@ -141,19 +88,6 @@ def test_only_problems_that_were_not_there_before_are_told(project):
     change(project, "configs/sea.yaml", "    share_with: [lab]\n", "")
     change(project, "configs/lab.yaml", "monitr: {}", "monitor: {}")
     assert any("is not shared with team `lab`" in one for one in planned(project).problems)
-
-
-@pytest.fixture
-def repository(project: Path) -> Path:
-    def git(*arguments: str) -> None:
-        who = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
-        subprocess.run(["git", "-C", project, *who, *arguments], check=True, capture_output=True)
-
-    git("init", "--quiet")
-    git("add", ".")
-    git("commit", "--quiet", "--message", "All")
-    git("tag", "v1")
-    return project
 
 
 def call(project: Path, *arguments: str):

@@ -326,3 +326,9 @@ def test_unpausing_what_runs_or_is_not_there_says_so(lab: Lab, overslept):
     wrong = lab.factory("unpause", "lap", "--airflow-url", url)
     assert wrong.returncode == 1
     assert "has no team 'lap': did you mean lab?" in wrong.stderr.replace("`", "")
+
+
+def test_what_airflow_tells_of_its_dags_is_what_the_files_say(lab: Lab) -> None:
+    done = lab.factory("plan", "--against", "live", "--output", "json")
+    found = [one["dag_id"] for one in json.loads(done.stdout)["changes"]]
+    assert [name for name in found if name.startswith(("sea.", "lab."))] == []
