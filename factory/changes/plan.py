@@ -34,10 +34,24 @@ _WORDS = ("description", "doc_md", "tags")
 
 @dataclass(frozen=True)
 class Trials:
-    """How many trials a model's training makes, before and now; None where it is not there."""
+    """How many trials a model's training makes, each of one fit, before and now; None where it is not there."""
 
     before: int | None
     now: int | None
+    seconds: float | None = None
+    """How long a fit took on the average in the last sweep; None where that is unknown."""
+    minutes_before: float | None = None
+    minutes_now: float | None = None
+    """How long all fits take, one after the other, if they take as long as those of the last sweep."""
+
+    def timed(self, seconds: float | None) -> "Trials":
+        """The same, with what fits take as long as this."""
+        if seconds is None:
+            return self
+        before, now = (
+            None if number is None else number * seconds / 60 for number in (self.before, self.now)
+        )
+        return replace(self, seconds=seconds, minutes_before=before, minutes_now=now)
 
 
 @dataclass(frozen=True)
@@ -54,7 +68,7 @@ class DagChange:
     starts: str
     """What starts it."""
     trials: Trials | None
-    """Of a training whose number of trials changes."""
+    """Of a training that gives another model, or makes another number of trials."""
     diff: tuple[str, ...]
     """The rendered documents, compared line by line."""
 
@@ -169,6 +183,22 @@ def make_plan(before: State, now: State) -> Plan:
     )
 
 
+def timed(plan: Plan, seconds: Callable[[str], float | None]) -> Plan:
+    """A plan with how long the fits of its trainings take.
+
+    Args:
+        plan: The plan.
+        seconds: How long a fit of the model `team.model` took in its last sweep.
+    """
+    changes = (
+        one
+        if one.trials is None
+        else replace(one, trials=one.trials.timed(seconds(".".join(one.dag_id.split(".")[:2]))))
+        for one in plan.changes
+    )
+    return replace(plan, changes=tuple(changes))
+
+
 def _contracts(before: State, now: State) -> tuple[ContractChange, ...]:
     """What changes for readers of datasets: of those that are made otherwise, and of those that are made of them."""
     was, is_now = before.read.catalog, now.read.catalog
@@ -202,7 +232,7 @@ def _change(dag_id: str, before: State, now: State) -> DagChange | None:
         keys=before.keys_against(now, dag_id),
         affected=() if effect in ("operation", "cosmetic") else there.readers(dag_id),
         starts=_starts(there, dag_id),
-        trials=_trials(dag_id, before, now),
+        trials=_trials(dag_id, before, now, effect),
         diff=tuple(_diff(dag_id, was, is_now)),
     )
 
@@ -283,7 +313,7 @@ def changed_keys(was: Mapping[str, Any], is_now: Mapping[str, Any]) -> Iterator[
             yield key
 
 
-def _trials(dag_id: str, before: State, now: State) -> Trials | None:
+def _trials(dag_id: str, before: State, now: State, effect: Effect) -> Trials | None:
     team, _, rest = dag_id.partition(".")
     if dag_id != training_id(team, rest.partition(".")[0]):
         return None
@@ -291,7 +321,7 @@ def _trials(dag_id: str, before: State, now: State) -> Trials | None:
         section.search.most_trials if isinstance(section, Model) else None
         for section in (before.section(dag_id), now.section(dag_id))
     ]
-    return Trials(*counts) if counts[0] != counts[1] else None
+    return Trials(*counts) if effect == "retrain" or counts[0] != counts[1] else None
 
 
 def _starts(state: State, dag_id: str) -> str:

@@ -1,5 +1,6 @@
 """`factory plan`: what a change of team files does once it is live, before it is merged."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -13,7 +14,10 @@ from factory.cli.airflow_access import AirflowOption
 from factory.cli.options import ProjectOption
 
 if TYPE_CHECKING:
-    from factory.changes.plan import State
+    from factory.changes.plan import Plan, State
+
+_IMPATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+"""A plan is of use without what MLflow knows."""
 
 LIVE = "live"
 """In place of a revision: what Airflow has that runs."""
@@ -72,7 +76,7 @@ def plan(
         now = State.of(home, home, chosen)
         try:
             with _before(against, now, airflow_url, chosen) as before:
-                found = make_plan(before, now)
+                found = _timed(make_plan(before, now), home)
         except NoRevisionError as error:
             typer.echo(f"error: {against}: {error}", err=True)
             raise typer.Exit(2) from None
@@ -83,6 +87,29 @@ def plan(
         typer.echo(write(found, against))
     if found.problems:
         raise typer.Exit(1)
+
+
+def _timed(plan: "Plan", project: Path) -> "Plan":
+    """A plan with how long trainings take, where an MLflow that runs can tell it."""
+    from factory.changes.plan import timed
+    from factory.runtime.lock import addresses_of
+
+    running = addresses_of(project)
+    address = os.environ.get("MLFLOW_TRACKING_URI") or (running.mlflow if running else None)
+    if address is None or all(one.trials is None for one in plan.changes):
+        return plan
+    for name, value in _IMPATIENT.items():
+        os.environ.setdefault(name, value)
+    # Late: importing it takes more than a second.
+    from factory.models.sweep_times import seconds_per_fit
+    from factory.models.tracking import Tracking, TrackingError
+
+    tracking = Tracking(address)
+    try:
+        return timed(plan, lambda model: seconds_per_fit(model, tracking))
+    except TrackingError as error:
+        typer.echo(f"note: how long trainings take is unknown: {error}", err=True)
+        return plan
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from rich.syntax import Syntax
 from rich.text import Text
 
-from factory.changes.plan import DagChange, Plan
+from factory.changes.plan import DagChange, Plan, Trials
 from factory.cli.console import console, plain_table
 
 _COLOURS = {
@@ -100,9 +100,24 @@ def _what(change: DagChange) -> str:
         text = "gone; what it published stays"
     else:
         text = ", ".join(change.keys) or "a file or the platform's part"
-    if change.trials is not None and change.kind == "changed":
-        text += f"; {change.trials.before} → {change.trials.now} trials"
-    return text
+    if change.trials is None or change.kind == "gone":
+        return text
+    return f"{text}; {_cost(change.trials)}"
+
+
+def _cost(trials: Trials) -> str:
+    """How many trials are made, and how long their fits take."""
+    counts = _from_to(trials.before, trials.now)
+    before, now = trials.minutes_before, trials.minutes_now
+    if before is None and now is None:
+        return f"{counts} trials (minutes unknown)"
+    shown = _from_to(*(None if one is None else f"{one:.2g}" for one in (before, now)))
+    return f"{counts} trials (about {shown} minutes of fits)"
+
+
+def _from_to(before: object, now: object) -> str:
+    found = dict.fromkeys(str(one) for one in (before, now) if one is not None)
+    return " → ".join(found)
 
 
 def _affected(change: DagChange) -> str:

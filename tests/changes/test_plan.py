@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from factory.changes.plan import State, make_plan
+from factory.changes.plan import State, make_plan, timed
 from factory.cli.main import app
 from tests.changes.conftest import change
+from tests.harness.servers import free_port
 
 
 def planned(project: Path):
@@ -90,6 +91,11 @@ def test_only_problems_that_were_not_there_before_are_told(project):
     assert any("is not shared with team `lab`" in one for one in planned(project).problems)
 
 
+@pytest.fixture(autouse=True)
+def _without_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
 def call(project: Path, *arguments: str):
     return CliRunner().invoke(app, ["plan", "--project", str(project), *arguments])
 
@@ -129,6 +135,31 @@ def test_new_problems_fail(repository):
     done = call(repository)
     assert done.exit_code == 1
     assert "is not shared with team `lab`" in done.output
+
+
+def test_minutes_follow_from_the_seconds_of_a_fit(project):
+    change(project, "configs/lab.yaml", "C: [0.1, 1.0]", "C: [0.1, 1.0, 10.0]")
+    asked: list[str] = []
+    found = timed(planned(project), lambda model: asked.append(model) or 90.0)
+    [one] = [one.trials for one in found.changes if one.trials is not None]
+    assert (asked, one.minutes_before, one.minutes_now) == (["lab.species"], 3.0, 4.5)
+
+
+def test_a_training_that_gives_another_model_is_shown_with_its_trials(repository):
+    change(repository, "configs/lab.yaml", "C: [0.1, 1.0]", "C: [0.1, 2.0]")
+    assert "search.candidates; 2 trials (minutes unknown)" in call(repository).output
+
+
+def test_an_mlflow_that_does_not_answer_leaves_minutes_unknown(repository, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    # Set here so that what the command sets is gone after the test.
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    change(repository, "configs/lab.yaml", "C: [0.1, 1.0]", "C: [0.1, 1.0, 10.0]")
+    done = call(repository)
+    assert done.exit_code == 0
+    assert "2 → 3 trials (minutes unknown)" in done.stdout
+    assert "how long trainings take is unknown: the MLflow server" in done.stderr
 
 
 @pytest.mark.parametrize("against", ["v2", "no/such/folder", "--help-me"])
