@@ -34,6 +34,7 @@ FORBIDDEN = {
     "notifiers": ("mlflow", "factory.catalog", "factory.documents", *ABOVE),
     "airflow": ("factory.cli", "factory.runtime"),
     "runtime": ("mlflow", "factory.cli", "factory.training"),
+    "diagnosis": ("mlflow", "factory.cli"),
     "cli": (),
     "starter_project": ("mlflow", "factory.documents", "factory.models", *ABOVE),
     "testing": ("mlflow", "factory.documents", "factory.models", *ABOVE),

@@ -46,7 +46,7 @@ def live_state(now: "State", airflow_url: str | None) -> "LiveState | str":
             return commit
         airflow.import_errors()  # asks for a token, which threads then share
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            details = pool.map(airflow.details, (dag.dag_id for dag in known))
+            details = pool.map(airflow.get, (f"/dags/{dag.dag_id}/details" for dag in known))
             told: Mapping[str, Any] = {one["dag_id"]: one for one in details}
         refused = "\n".join(one.stack_trace for one in airflow.import_errors())
     typer.echo(_NOT_TOLD, err=True)

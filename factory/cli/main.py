@@ -34,6 +34,7 @@ COMMANDS = {
     "replay": "Tell the readers of a dataset of its newest snapshot once more, or those of a model of its champion.",
     "unpause": "Let the DAGs of a team run, or a single one: Airflow pauses each DAG that it has not met before.",
     "clean": "Take away what killed runs have left over; what belongs to a run at work stays.",
+    "doctor": "Look at versions, telemetry, MLflow, storage, disk, Airflow, connections, pools and the time of a parse.",
     "kinds": "List the kinds that team files may name: where each comes from and what it takes.",
     "schema": "Print the JSON schema of this project's team files, the kinds of its plug-ins included.",
 }

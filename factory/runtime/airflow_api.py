@@ -109,9 +109,9 @@ class AirflowClient:
         """One DAG."""
         return DagRecord.model_validate(self._get(f"/dags/{dag_id}"))
 
-    def details(self, dag_id: str) -> dict[str, Any]:
-        """All that Airflow tells of a DAG: also its `default_args`, words, and what starts it."""
-        return self._get(f"/dags/{dag_id}/details")
+    def get(self, path: str) -> dict[str, Any]:
+        """What Airflow answers to a question that has no method of its own, such as `/version`."""
+        return self._get(path)
 
     def reparse(self, dag_id: str) -> None:
         """Have the file of a DAG read again now."""

@@ -52,7 +52,7 @@ def limited(
 def refused_connections(team: TeamConfig, limits: TeamLimits | None) -> Iterator[Finding]:
     """The connections that a team's sections name, or take by default, and that it may not use."""
     if limits is not None:
-        for path, name in _connections(team, ()):
+        for path, name in connections_in(team):
             if name not in limits.connections:
                 yield Finding("connection", path, *refused_connection(name, limits.connections))
 
@@ -92,7 +92,7 @@ def _elsewhere_in_dags(
         yield from _elsewhere_in_dags(child, (*path, key), workers)
 
 
-def _connections(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+def connections_in(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
     """Every connection that a section names, by its place; a field called so, whatever its kind."""
     if isinstance(value, Section):
         for name in type(value).model_fields:
@@ -100,13 +100,13 @@ def _connections(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
             if isinstance(child, str) and (name == "connection" or name.endswith("_connection")):
                 yield (*path, name), child
             else:
-                yield from _connections(child, (*path, name))
+                yield from connections_in(child, (*path, name))
     elif isinstance(value, dict):
         for key, child in value.items():
             if isinstance(child, str) and str(key).endswith("conn_id"):
                 yield (*path, key), child
             else:
-                yield from _connections(child, (*path, key))
+                yield from connections_in(child, (*path, key))
     elif isinstance(value, (tuple, list)):
         for index, child in enumerate(value):
-            yield from _connections(child, (*path, index))
+            yield from connections_in(child, (*path, index))

@@ -332,3 +332,10 @@ def test_what_airflow_tells_of_its_dags_is_what_the_files_say(lab: Lab) -> None:
     done = lab.factory("plan", "--against", "live", "--output", "json")
     found = [one["dag_id"] for one in json.loads(done.stdout)["changes"]]
     assert [name for name in found if name.startswith(("sea.", "lab."))] == []
+
+
+def test_the_doctor_finds_servers_storage_and_parsing_well(lab: Lab) -> None:
+    told = json.loads(lab.factory("doctor", "--json").stdout)
+    levels = {one["subject"]: one["level"] for one in told}
+    looked_at = ("Airflow", "MLflow", "storage", "clock", "parse of dags/", "pool default_pool")
+    assert {name: levels[name] for name in looked_at} == dict.fromkeys(looked_at, "ok")
