@@ -47,14 +47,14 @@ class _Chain:
 
 
 def readers(
-    catalog: Catalog, dataset: str, columns: Types, asked: Collection[str], project: Path
+    catalog: Catalog, dataset: str, columns: Types | None, asked: Collection[str], project: Path
 ) -> tuple[Reader, ...]:
     """Who reads a dataset, and which of some of its columns.
 
     Args:
         catalog: All teams.
         dataset: Its full name.
-        columns: Its columns, of which some may be going.
+        columns: Its columns, of which some may be going; None where only a run tells them.
         asked: The columns that are meant.
         project: The project's folder, which keeps answers.
     """
@@ -71,11 +71,22 @@ def readers(
 
 
 def _reader(
-    catalog: Catalog, reference: Reference, columns: Types, asked: Sequence[str], project: Path
+    catalog: Catalog,
+    reference: Reference,
+    columns: Types | None,
+    asked: Sequence[str],
+    project: Path,
 ) -> Reader:
     chain = _chain(catalog, reference)
     if not isinstance(chain, _Chain):
         return Reader(reference.full_name, reference.team, chain & frozenset(asked))
+    if columns is None:
+        # What a name means in SQL cannot be told; rows that come as they are have the names of the dataset.
+        is_plain = not chain.chain["steps"] and chain.chain["from"] == reference.dataset
+        meant = frozenset(asked) if chain.needed is None else chain.needed & frozenset(asked)
+        if is_plain:
+            return Reader(reference.full_name, reference.team, meant)
+        return Reader(reference.full_name, reference.team, frozenset(), frozenset(asked))
     datasets = Chains(catalog).read_by([chain.chain])
     whole, *without = _bound(chain, datasets, reference.dataset, columns, asked, project)
     uses = {name for name, one in zip(asked, without, strict=True) if _is_needed(whole, one, chain)}

@@ -69,8 +69,8 @@ class _Comparison:
 
     def _change(self, text: str, columns: Collection[str]) -> ContractChange:
         """A change that breaks the readers of some columns; of any, where none is named."""
-        known = self.was.columns or {}
-        asked = [name for name in columns if name in known]
+        known = self.was.columns
+        asked = [name for name in columns if known is None or name in known]
         found = readers(self.catalog, self.was.dataset, known, asked, self.project)
         breaks = tuple(_named(one, asked) for one in found if one.may_use(columns))
         return ContractChange(self.was.dataset, text, breaks)
@@ -126,7 +126,7 @@ class _Comparison:
         lost = [
             name for name in sorted(teams) if _may_read(self.was, name) and not _may_read(now, name)
         ]
-        found = readers(self.catalog, self.was.dataset, {}, (), self.project)
+        found = readers(self.catalog, self.was.dataset, None, (), self.project)
         breaks = tuple(one.name for one in found if one.team in lost)
         if lost:
             text = f"it is no longer shared with {one_of(lost, _SHOWN)}"

@@ -55,10 +55,9 @@ def catalog(folder: Path, sea: str, lab: str = LAB):
     return read_all(configs, None).catalog
 
 
-def changed(folder: Path, *replaced: tuple[str, str], lab: str = LAB):
-    before = catalog(folder / "before", SEA)
+def changed(folder: Path, *replaced: tuple[str, str], lab: str = LAB, sea: str = SEA):
+    before = catalog(folder / "before", sea)
     assert not before.unreadable
-    sea = SEA
     for old, new in replaced:
         assert old in sea
         sea = sea.replace(old, new)
@@ -135,3 +134,18 @@ def test_what_breaks_comes_first(tmp_path):
 
 def test_a_file_that_cannot_be_read_now_takes_no_promise_back(tmp_path):
     assert changed(tmp_path, ("owner:", "ownr:")) == {}
+
+
+def test_where_no_file_tells_columns_what_is_read_by_name_is_known_and_sql_may_use_it(tmp_path):
+    sea = SEA.replace(
+        "    columns: {id: BIGINT, species: VARCHAR, weight: DOUBLE, port: VARCHAR}\n", ""
+    )
+    found = changed(tmp_path, ("[id, species]", "[species]"), ("max: 10", "max: 20"), sea=sea)
+    assert found == {
+        "not_null(id) is no longer checked": {"lab.heavy (may use id)", "lab.copy (may use id)"},
+        "between(weight: 0 to 10) is loosened to between(weight: 0 to 20)": {
+            "lab.heavy (may use weight)",
+            "lab.copy (may use weight)",
+            "lab.species (uses weight)",
+        },
+    }
