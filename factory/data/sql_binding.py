@@ -154,8 +154,25 @@ def _look_at(sql: str, tables: Mapping[str, Types | None], *, any_table: bool) -
         if faults or any_table or len(known) < len(read):
             faults += _unknown_functions(connection, tree, sql)
             faults += _unknown_of_known(tree, known, sql)
-            return _Looked(faults)
+            return _Looked(faults, None if faults or any_table else _names_written(tree))
         return _bound_query(connection, sql, known)
+
+
+def _names_written(tree: Mapping[str, Any]) -> Types | None:
+    """The columns of a query that names each of them, whatever its tables have; None where it does not."""
+    query = tree["statements"][0]["node"]
+    names: list[str] = []
+    for item in query.get("select_list", ()) if query["type"] == "SELECT_NODE" else ():
+        is_column = item["class"] == "COLUMN_REF"
+        # The fields of a struct become columns.
+        unnests = any(node.get("function_name") == "unnest" for node in nodes_of(item))
+        name = item.get("alias") or (item["column_names"][-1] if is_column else "")
+        if not name or unnests:
+            return None
+        names.append(name)
+    if not names or same_names(names) is not None:
+        return None
+    return dict.fromkeys(names)
 
 
 def _bound_query(connection: DuckDBPyConnection, sql: str, tables: Mapping[str, Types]) -> _Looked:

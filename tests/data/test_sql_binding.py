@@ -89,6 +89,24 @@ def test_where_columns_are_not_known_only_what_is_certain_is_told(query, expecte
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("select id, s.plan as tariff, lower(x) as x from source s", ["id", "tariff", "x"]),
+        ("with a as (select * from source) select id from a", ["id"]),
+        ("select * from source", None),
+        ("select id, columns('a.*') from source", None),
+        ("select id, lower(x) from source", None),
+        ("select id, unnest(fields) as x from source", None),
+        ("select a.id, b.id from source a, source b", None),
+        ("select id from source union all select plan from source", None),
+    ],
+)
+def test_columns_that_a_query_names_one_by_one_are_known_whatever_it_reads(query, names):
+    columns = looked_at(query, columns=None)["columns"]
+    assert (None if columns is None else list(columns)) == names
+
+
 def test_columns_without_types_are_bound_by_name_only():
     columns = {"image": None, "width": "INTEGER"}
     assert faults("select year(image), width from source", columns=columns) == []
