@@ -32,6 +32,8 @@ FORBIDDEN = {
     "serving": ("factory.catalog", "factory.deploy", "factory.documents", "factory.lake", *ABOVE),
     "deploy": ("factory.catalog", "factory.documents", *ABOVE),
     "notifiers": ("mlflow", "factory.catalog", "factory.documents", *ABOVE),
+    "provenance": ABOVE,
+    "status": ABOVE,
     "airflow": ("factory.cli", "factory.runtime"),
     "runtime": ("mlflow", "factory.cli", "factory.training"),
     "diagnosis": ("mlflow", "factory.cli"),

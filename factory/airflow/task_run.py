@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from factory.lake.snapshot import Snapshot
     from factory.lake.table import Lake
     from factory.lake.write import Write
+    from factory.models.origin import StartEvent
     from factory.models.training_run import TrainingRun
     from factory.monitoring.sections import Monitor
     from factory.training.model import Model
@@ -170,6 +171,11 @@ class TaskRun:
         """Why the run started, with what its events say, as a person wants to read it."""
         return why(self.model_name, self._context["dag_run"])
 
+    @property
+    def events(self) -> "list[StartEvent]":
+        """The events of datasets, or the person, that started the run; none where its time had come."""
+        return events_of(self._context["dag_run"])
+
     @cached_property
     def training_run(self) -> "TrainingRun":
         """Which training run this is, as MLflow knows it."""
@@ -233,6 +239,37 @@ def why(model: str, dag_run: Any) -> str:
     events = [(event.asset.name, event.extra or {}) for event in dag_run.consumed_asset_events]
     lines = [_reason(name, extra) for name, extra in events]
     return "\n".join(f"* {line}" for line in dict.fromkeys(lines))
+
+
+def events_of(dag_run: Any) -> "list[StartEvent]":
+    """What started a run, the oldest first.
+
+    Args:
+        dag_run: The run, as Airflow's context has it.
+    """
+    from factory.models.origin import StartEvent
+
+    consumed = [
+        StartEvent(
+            asset=event.asset.name,
+            at=event.timestamp,
+            dag_id=event.source_dag_id or "",
+            run_id=event.source_run_id or "",
+            says=_reason(event.asset.name, event.extra or {}),
+        )
+        for event in dag_run.consumed_asset_events
+    ]
+    if user := getattr(dag_run, "triggering_user_name", None):
+        consumed.append(StartEvent(at=dag_run.run_after, says=_starter(user)))
+    return sorted(consumed, key=lambda event: event.at)
+
+
+_OF_DAG_TEST = "dag_test"
+"""What Airflow calls the user of `dag.test()`."""
+
+
+def _starter(user: str) -> str:
+    return f"Started by {'`factory run`' if user == _OF_DAG_TEST else user}"
 
 
 def _reason(name: str, extra: dict[str, Any]) -> str:

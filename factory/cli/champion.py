@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from factory.cli.champion_history import show_history
 from factory.cli.console import console, plain_table
 from factory.cli.options import ProjectOption
 from factory.cli.project import ModelArgument, registry_of
@@ -22,6 +23,18 @@ def champion(
     name: ModelArgument,
     project: ProjectOption = Path(),
     *,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="Each promotion, rollback and refusal, the oldest first."),
+    ] = False,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            help="Which version was in production then: 2026-11-20 for a day, 2026-11-20T15:30 for a moment (UTC).",
+            metavar="DATE",
+            show_default="",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="All that is known of them, for other programs.")
     ] = False,
@@ -33,6 +46,9 @@ def champion(
     with registry_of(project) as tracking:
         from factory.models import registry
 
+        if history or at is not None:
+            show_history(name, at, tracking, as_json=as_json)
+            return
         versions = registry.versions(name, tracking=tracking)
     if as_json:
         # Not through Rich, which would break lines.

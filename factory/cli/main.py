@@ -28,6 +28,11 @@ COMMANDS = {
     "render": "Print the DAGs of a team as dag-factory YAML: exactly what is built.",
     "run": "Run one DAG here and now, without a scheduler; datasets that it lacks are produced first.",
     "serve": "Answer requests for predictions with the models that are in production.",
+    "status": "Say how datasets and models stand: snapshots, champions, runs, approvals, drift, what is paused.",
+    "why": "Say where a version of a model, or a snapshot of a dataset, comes from, and why it is there.",
+    "why-not": "Say why there is no newer version of a model, or snapshot of a dataset, and what changes that.",
+    "reproduce": "Train a version again from what is recorded of it, and compare what both say, byte for byte.",
+    "evidence": "Put all that is known of a version, with fingerprints of it, into one archive.",
     "champion": "List the versions of a model: aliases, test metrics, data, configuration, and why they stand so.",
     "rollback": "Put the previous champion, or a version by number, back into production.",
     "restore": "Make an old version of a dataset its newest snapshot, such as after damage.",
@@ -97,7 +102,8 @@ class Commands(TyperGroup):
 
 def load(name: str) -> Any:
     """A subcommand, imported."""
-    found = getattr(importlib.import_module(f"factory.cli.{name}"), name)
+    word = name.replace("-", "_")
+    found = getattr(importlib.import_module(f"factory.cli.{word}"), word)
     if not isinstance(found, typer.Typer):
         alone = typer.Typer(
             add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -18,6 +18,7 @@ from factory.runtime.signals import StopSignals
 
 if TYPE_CHECKING:
     from factory.catalog import Project
+    from factory.lake.table import Lake
     from factory.models.tracking import Tracking
     from factory.team.reader import PlatformFile, TeamFile
 
@@ -107,6 +108,35 @@ def full_name(what: Literal["model", "dataset"]) -> Callable[[str], str]:
     return check
 
 
+class Asked(NamedTuple):
+    """What `TEAM.NAME@NUMBER` asks about."""
+
+    name: str
+    """The full name of a model or a dataset."""
+    number: int | None
+    """Which version or snapshot."""
+
+    @property
+    def team(self) -> str:
+        """Whose it is."""
+        return self.name.partition(".")[0]
+
+
+def asked_of(written: str) -> Asked:
+    """A model or a dataset, and which version of it, as a person writes it.
+
+    Raises:
+        typer.Exit: It is neither.
+    """
+    name, at, number = written.partition("@")
+    if not FULL_NAME.fullmatch(name) or (at and not number.isdecimal()):
+        raise failed(
+            f"{written!r} names neither a model nor a dataset: write TEAM.NAME, or TEAM.NAME@VERSION such "
+            f"as {_EXAMPLES['model']}@2"
+        )
+    return Asked(name, int(number) if at else None)
+
+
 ModelArgument = Annotated[
     str,
     typer.Argument(
@@ -118,12 +148,33 @@ ModelArgument = Annotated[
 
 
 @contextmanager
+def lake_of(project: Path, team: str) -> Iterator["Lake"]:
+    """The lake of a project, reached as a team's tasks reach it, while it is in use.
+
+    Raises:
+        EmbeddedRuntimeError: What its storage needs is not installed.
+    """
+    from factory.cli.storage import check_storage, reaching
+    from factory.documents.installation import Installation
+
+    home = project.resolve()
+    check_storage(home)
+    installation = Installation.of(platform_of(home).config, home)
+    with reaching(installation.of_team(team), home):
+        from factory.lake.table import Lake
+
+        yield Lake(installation.storage)
+
+
+@contextmanager
 def registry_of(project: Path) -> Iterator["Tracking"]:
     """The MLflow server of a project, while it is in use; what goes wrong is said in one line.
 
     It is the one in MLFLOW_TRACKING_URI; else that of the factory that is up in the project, or one
     that is started for as long as it takes.
     """
+    # A bar for each file would stand between the lines of commands that read several.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     with failures_explained(), StopSignals() as signals, _address(project, signals) as uri:
         # Late: importing it takes more than a second.
         from factory.models.tracking import Tracking

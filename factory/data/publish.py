@@ -48,6 +48,7 @@ def publish(
     emit_unchanged: bool = False,
     evolve: Evolve | None = None,
     source: Mapping[str, Any] | None = None,
+    origin: Mapping[str, Any] | None = None,
 ) -> PublishedRows:
     """Publish rows whose checks passed; see `factory.lake.publishing` for what counts as a change.
 
@@ -63,6 +64,7 @@ def publish(
         emit_unchanged: Whether consumers should hear of unchanged content.
         evolve: What may differ from the newest snapshot's columns: see `Write.evolution`.
         source: How the rows were read: see `factory.data.sources.pinned`.
+        origin: Where the rows come from, for people; kept with the snapshot beside what the checks found.
 
     Raises:
         LakeError: when the rows cannot be published.
@@ -78,6 +80,7 @@ def publish(
         emit_unchanged=emit_unchanged,
         evolve=evolve,
         source=source,
+        origin={**(origin or {}), "checks": report.as_event()},
     )
     snapshot = publication.snapshot
     log.info(

@@ -86,6 +86,7 @@ def publish(
     emit_unchanged: bool = False,
     evolve: Evolve | None = None,
     source: Mapping[str, Any] | None = None,
+    origin: Mapping[str, Any] | None = None,
 ) -> Publication:
     """Publish prepared rows as a new snapshot; readers see all of it or nothing.
 
@@ -105,6 +106,7 @@ def publish(
         evolve: What may differ from the newest snapshot's columns: see `Write.evolution`. Nothing for rows that are
             appended or merged, and all for others, when left out.
         source: What the next run should know of how the rows were read, as JSON.
+        origin: What people should know later of where the rows come from, as JSON.
 
     Raises:
         SchemaMismatchError: when rows do not fit the published ones.
@@ -117,7 +119,7 @@ def publish(
     with engine.connect(rows.parent) as connection:
         engine.create_view(connection, "source", [rows])
         what_may_change = evolve if evolve is not None else write.evolution(declared=True)
-        request = _Request(write, run_id, what_may_change, source)
+        request = _Request(write, run_id, what_may_change, source, origin)
         publisher = _Publisher(lake, dataset, request, rows, connection)
         for attempt in Retrying(
             retry=retry_if_exception_type(_OvertakenError),
@@ -138,6 +140,7 @@ class _Request:
     run_id: str
     evolve: Evolve | None
     source: Mapping[str, Any] | None
+    origin: Mapping[str, Any] | None
 
 
 class _Publisher:
@@ -157,6 +160,7 @@ class _Publisher:
         self.run_id = request.run_id
         self.evolve = request.evolve
         self.source = request.source
+        self.origin = request.origin
         self.file = file
         self.connection = connection
         self.prepared = connection.table("source")
@@ -345,6 +349,7 @@ class _Publisher:
             "added": draft.added,
             "run_id": self.run_id,
             **({"source": self.source} if self.source else {}),
+            **({"origin": self.origin} if self.origin else {}),
         }
         return CommitProperties(
             custom_metadata={"factory": note},

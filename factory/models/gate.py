@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from factory.models.gate_decision import ApprovalAnswer, GateDecision, Promotion
 from factory.models.predictor import load_predictor
 from factory.models.promotion import Bounds, Margin, Promotion
 from factory.models.registry import Version
-from factory.models.tracking import Tracking
+from factory.models.tracking import GATE_DECISION, Tracking
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS, FILE, TrainingRows
 from factory.training.metrics import score
@@ -225,6 +226,7 @@ def _write_decision(decision: GateDecision, tracking: Tracking) -> None:
         },
         tags=tags,
     )
+    tracking.log_json(decision.mlflow_run_id, decision.as_json(), GATE_DECISION)
     tracking.write_section(
         decision.mlflow_run_id, "Gate", f"{decision.reason}.\n\n{decision.table()}"
     )
@@ -258,7 +260,7 @@ def promote(
         tracking=tracking,
     )
     outcome = _outcome(decision, reason, promoted=True)
-    _write_outcome(outcome, decision, tracking)
+    _write_outcome(outcome, decision, answer, tracking)
     return outcome, switch.now.as_event("promotion")
 
 
@@ -277,7 +279,7 @@ def keep(
     """
     reason = decision.reason if answer is None else f"{answer}, although {decision.reason}"
     outcome = _outcome(decision, reason, promoted=False)
-    _write_outcome(outcome, decision, tracking)
+    _write_outcome(outcome, decision, answer, tracking)
     return outcome
 
 
@@ -295,7 +297,12 @@ def _outcome(decision: GateDecision, reason: str, *, promoted: bool) -> Promotio
     )
 
 
-def _write_outcome(outcome: PromotionOutcome, decision: GateDecision, tracking: Tracking) -> None:
+def _write_outcome(
+    outcome: PromotionOutcome,
+    decision: GateDecision,
+    answer: ApprovalAnswer | None,
+    tracking: Tracking,
+) -> None:
     if outcome.promoted:
         text = f"Version {outcome.version} is in production: {outcome.reason}"
     elif outcome.champion is None:
@@ -303,7 +310,12 @@ def _write_outcome(outcome: PromotionOutcome, decision: GateDecision, tracking: 
     else:
         text = f"Version {outcome.champion} stays in production: {outcome.reason}"
     logger.info("%s: %s", outcome.model, text)
-    tags = {"outcome": "promoted" if outcome.promoted else "kept", "outcome_why": outcome.reason}
+    tags = {
+        "outcome": "promoted" if outcome.promoted else "kept",
+        "outcome_why": outcome.reason,
+        "outcome_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **({"approval": str(answer)} if answer else {}),
+    }
     registry.tag(outcome.model, outcome.version, tags, tracking=tracking)
     tracking.log(decision.mlflow_run_id, tags=tags)
     tracking.write_section(decision.mlflow_run_id, "Outcome", f"{text}.")

@@ -1,15 +1,11 @@
 """What somebody reads who is asked whether a version may go into production."""
 
-import difflib
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
-
-from factory.models.files import artifact
+from factory.models.configuration import difference, recorded_section
 from factory.models.gate_decision import GateDecision
 from factory.models.registry import Version
-from factory.models.tracking import CONFIGURATION, Tracking
+from factory.models.tracking import Tracking
 
 if TYPE_CHECKING:
     from factory.lake.table import Lake
@@ -101,19 +97,10 @@ def _configuration(challenger: Version, champion: Version, tracking: Tracking) -
     if challenger.record.config_hash == champion.record.config_hash:
         return "The configuration is the same."
     before, now = (
-        _written(version.record.mlflow_run_id, tracking) for version in (champion, challenger)
+        recorded_section(version.record.mlflow_run_id, tracking)
+        for version in (champion, challenger)
     )
     if before is None or now is None:
         return "The configuration has changed."
-    changed = list(difflib.unified_diff(before, now, lineterm="", n=1))[2:]
-    shown = [line for line in changed if not line.startswith("@@")][:_MOST_LINES]
+    shown = difference(before, now)[:_MOST_LINES]
     return "\n".join(["What has changed in the configuration:", "", "```diff", *shown, "```"])
-
-
-def _written(run_id: str, tracking: Tracking) -> list[str] | None:
-    """A training run's configuration, in lines; None for runs from before it was kept."""
-    with artifact(tracking, run_id, CONFIGURATION) as file:
-        if file is None:
-            return None
-        section: Any = json.loads(file.read_text(encoding="utf-8"))
-    return yaml.safe_dump(section, sort_keys=True, allow_unicode=True).splitlines()

@@ -29,7 +29,8 @@ PREVIOUS = "previous"
 
 Reason = Literal["promotion", "rollback"]
 
-_MISSING = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
+MISSING = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
+"""What MLflow answers where there is no such thing."""
 
 
 class UnknownModelError(TerminalError):
@@ -95,7 +96,7 @@ def with_alias(model: str, alias: str, *, tracking: Tracking | None = None) -> V
         try:
             return as_version(client, client.get_model_version_by_alias(model, alias))
         except MlflowException as error:
-            if error.error_code not in _MISSING:
+            if error.error_code not in MISSING:
                 raise
             return None
 
@@ -320,7 +321,7 @@ def _task_of_run(client: MlflowClient, run_id: str | None) -> dict[str, str]:
     try:
         tags = client.get_run(run_id).data.tags
     except MlflowException as error:
-        if error.error_code not in _MISSING:
+        if error.error_code not in MISSING:
             raise
         return {}
     return {"task": tags["task"]} if "task" in tags else {}

@@ -67,7 +67,7 @@ def check_replay(
     Raises:
         OtherPredictionsError: It does, or it cannot be asked here.
     """
-    if recorded is None or example is None or not (changed := _changed(recorded.packages)):
+    if recorded is None or example is None or not (changed := changed_packages(recorded.packages)):
         return
     advice = (
         f"trained with {changed}. Train it again, or install the versions in its requirements.txt"
@@ -96,7 +96,7 @@ def _different(said: "NDArray[Any]", before: tuple[float | str | bool, ...]) -> 
     return sum(one != other for one, other in zip(said.tolist(), before, strict=True))
 
 
-def _changed(packages: Mapping[str, str]) -> str:
+def changed_packages(packages: Mapping[str, str]) -> str:
     """The packages that have another version here, in words; empty if none has."""
     found = {name: _installed(name) for name in packages}
     return ", ".join(

@@ -12,18 +12,13 @@ that was made. An alias that somebody sets in MLflow by hand is taken as it is f
 """
 
 import logging
-import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
-from pydantic import Field, ValidationError
-
 from factory.base.errors import TerminalError
 from factory.base.texts import one_of
-from factory.base.values import Result
 from factory.models import registry
+from factory.models.champion_changes import Change, WrittenChanges
 from factory.models.registry import (
     CHALLENGER,
     CHAMPION,
@@ -38,7 +33,6 @@ from factory.models.tracking import Tracking
 logger = logging.getLogger(__name__)
 
 _DONE = "champion_changes"
-_WRITTEN_ALREADY = "INVALID_PARAMETER_VALUE"
 _LONGEST = 2_000
 """Characters of who and why: a parameter holds 6,000."""
 
@@ -156,25 +150,14 @@ def rollback(
     return Switch(registry.version(model, to, tracking=changes.tracking), found.champion)
 
 
-class Change(Result):
-    """One change of the version in production, as it is written down."""
+def recorded_changes(model: str, *, tracking: Tracking) -> list[Change]:
+    """Every change that was written down and made, the oldest first; nobody loses one by setting an alias.
 
-    number: int
-    """The how manieth of the model's changes."""
-    to: int
-    before: int | None
-    """The champion until then."""
-    reason: Reason
-    by: str
-    why: str
-    at: datetime
-    id: str = Field(default_factory=lambda: uuid.uuid4().hex)
-    """Tells it from another one that says the same."""
-
-    def tags(self, what: str) -> dict[str, str]:
-        """The tags of a version with which this was done."""
-        at = self.at.isoformat(timespec="seconds")
-        return {f"{what}_at": at, f"{what}_by": self.by, f"{what}_why": self.why}
+    Raises:
+        UnknownModelError: There is no such model.
+        TrackingError: The MLflow server does not answer.
+    """
+    return _Changes(model, tracking).all_made()
 
 
 @dataclass(frozen=True)
@@ -197,11 +180,7 @@ class _Changes:
         self.model = model
         self.tracking = tracking
         self._versions = registry.versions(model, tracking=tracking)
-        with tracking.asked() as client:
-            created = client.get_registered_model(model).creation_timestamp
-        # A model that was deleted and registered anew has other changes.
-        self._prefix = f"champion_change.{created}."
-        self._run_id = self._first_run()
+        self._written = WrittenChanges(model, self._versions, tracking)
 
     @property
     def numbers(self) -> str:
@@ -221,7 +200,7 @@ class _Changes:
         """What is in production, after making what somebody wrote down and did not get to."""
         while True:
             # In this order: what is read later cannot be older than the change.
-            last = self._last()
+            last = self._written.last()
             found = self._found(last)
             if last is None or last.number <= found.made:
                 return found
@@ -251,7 +230,7 @@ class _Changes:
         self._write_down(change, advice)
         self._make(change)
         while True:
-            now, last = self._found(), self._last()
+            now, last = self._found(), self._written.last()
             if last is None or last == change:
                 break
             # Somebody has made the next change meanwhile, which ours may have undone by its aliases.
@@ -264,20 +243,12 @@ class _Changes:
             )
 
     def _write_down(self, change: Change, advice: str) -> None:
-        with self.tracking.asked() as client:
-            try:
-                # Asked again after a lost answer, it finds its own value, and that is no failure.
-                client.log_param(self._run_id, self._key(change.number), change.model_dump_json())
-            except MlflowException as error:
-                if error.error_code != _WRITTEN_ALREADY:
-                    raise
-                other = self._read(client.get_run(self._run_id), change.number)
-                if other is None:
-                    raise
-                raise ChampionChangedError(
-                    f"{self.model}: version {change.to} is to replace {_words(change.before)}, but at "
-                    f"the same time {_told(other)}. {advice}"
-                ) from None
+        other = self._written.write(change)
+        if other is not None:
+            raise ChampionChangedError(
+                f"{self.model}: version {change.to} is to replace {_words(change.before)}, but at "
+                f"the same time {_told(other)}. {advice}"
+            )
 
     def _make(self, change: Change) -> None:
         """Set aliases and tags; `previous` first, so that whatever happens in between, nothing is lost."""
@@ -315,39 +286,15 @@ class _Changes:
             last=last,
         )
 
-    def _last(self) -> Change | None:
-        with self.tracking.asked() as client:
-            run = client.get_run(self._run_id)
-        numbers = [
-            int(key.removeprefix(self._prefix))
-            for key in run.data.params
-            if key.startswith(self._prefix)
+    def all_made(self) -> list[Change]:
+        """The changes that were made, the oldest first."""
+        now = self._found()
+        # What was written down and not made yet is not in production.
+        return [
+            change
+            for change in self._written.all(now.made)
+            if change.number <= now.made or now.champion == change.to
         ]
-        return self._read(run, max(numbers)) if numbers else None
-
-    def _read(self, run: Run, number: int) -> Change | None:
-        text = run.data.params.get(self._key(number))
-        try:
-            return None if text is None else Change.model_validate_json(text)
-        except ValidationError:
-            raise TerminalError(
-                f"{self.model}: the parameter {self._key(number)} of the MLflow run {self._run_id} was "
-                "not written by the factory: a newer release of it may have. Update this one"
-            ) from None
-
-    def _key(self, number: int) -> str:
-        return f"{self._prefix}{number}"
-
-    def _first_run(self) -> str:
-        """The MLflow run of the first version whose run there still is."""
-        for version in sorted(self._versions, key=lambda one: one.number):
-            run_id = version.record.mlflow_run_id
-            if run_id and self.tracking.is_active(run_id):
-                return run_id
-        raise TerminalError(
-            f"{self.model}: the MLflow runs of all its versions were deleted, and changes of the "
-            "champion are kept there: restore one (`mlflow runs restore --run-id …`), or train anew"
-        )
 
 
 def _told(change: Change) -> str:

@@ -38,8 +38,10 @@ from mlflow.utils.time import get_current_time_millis
 from requests import RequestException
 
 from factory.base.errors import FactoryError, TerminalError
+from factory.base.git import Commit
 from factory.models import mlflow_pages
 from factory.models.creation import CREATION, created_once, is_unreachable, no_answer
+from factory.models.origin import StartEvent, origin_tags
 from factory.models.training_run import TrainingRun
 
 if TYPE_CHECKING:
@@ -53,6 +55,9 @@ _SWEEP = {"role": "sweep"}
 
 CONFIGURATION = "configuration/section.json"
 """The artifact of a training run with the model's section that it was trained by."""
+
+GATE_DECISION = "gate/decision.json"
+"""The artifact of a training run with all that the gate decided on."""
 
 _MACHINE_LEARNING = {"mlflow.experimentKind": "custom_model_development"}
 """What an experiment about models that are trained is tagged with."""
@@ -305,10 +310,14 @@ class Tracking:
         with self.asked() as client:
             client.log_artifacts(run_id, str(folder), artifact_path=at)
 
-    def log_configuration(self, run_id: str, section: Mapping[str, Any]) -> None:
-        """Keep the section that a training run goes by; see `CONFIGURATION`."""
+    def log_json(self, run_id: str, value: Mapping[str, Any], at: str) -> None:
+        """Keep plain data of a run as a file below it, such as `CONFIGURATION`."""
         with self.asked() as client:
-            client.log_dict(run_id, dict(section), CONFIGURATION)
+            client.log_dict(run_id, dict(value), at)
+
+    def log_origin(self, run_id: str, events: Sequence[StartEvent], commit: Commit | None) -> None:
+        """Keep what started a training run, and the commit of the team files that it goes by."""
+        self.log(run_id, tags=origin_tags(events, commit))
 
     def write_section(self, run_id: str, heading: str, text: str) -> None:
         """Put a section into a run's description, in place of what stood under the same heading.

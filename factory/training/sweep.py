@@ -17,7 +17,7 @@ from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY
 from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
-from factory.models.tracking import Tracking
+from factory.models.tracking import CONFIGURATION, Tracking
 from factory.models.training_run import TrainingRun
 from factory.team.codes import code_of, is_warning
 from factory.trainers.dispatch import trainer_class
@@ -88,7 +88,7 @@ def plan_trials(
             **{f"rows_{part}": rows for part, rows in split.rows.items()},
         },
     )
-    tracking.log_configuration(parent, model.as_trained())
+    tracking.log_json(parent, model.as_trained(), CONFIGURATION)
     logger.info("%d trials, tracked in MLflow run %s", len(trials), parent)
     return PlannedSweep(
         sweep=Sweep(experiment_id=experiment_id, parent_run_id=parent), trials=trials

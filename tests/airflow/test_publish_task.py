@@ -34,7 +34,12 @@ def run_with(folder: Path, query: str, write: Write) -> SimpleNamespace:
         lake=lake_in(folder),
         params={},
         result=results.get,
-        ti=SimpleNamespace(run_id="run", task=SimpleNamespace(outlets=["marine.landings"])),
+        ti=SimpleNamespace(
+            dag_id="marine.landings",
+            run_id="run",
+            task=SimpleNamespace(outlets=["marine.landings"]),
+        ),
+        versions={},
     )
 
 

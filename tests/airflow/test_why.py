@@ -1,10 +1,12 @@
 """Why a training ran, in the words of its MLflow run's note."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
-from factory.airflow.task_run import trigger_of, why
+from factory.airflow.task_run import events_of, trigger_of, why
+from factory.models.origin import StartEvent, events_in, origin_tags
 
 MODEL = "lab.species"
 
@@ -56,3 +58,38 @@ def test_event_that_somebody_made_by_hand_says_nothing_and_is_borne():
 )
 def test_runs_without_events_say_what_started_them(kind, text):
     assert why(MODEL, run(kind)) == text
+
+
+def test_events_that_started_a_run_are_kept_with_who_emitted_them():
+    at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    event = SimpleNamespace(
+        asset=SimpleNamespace(name="sea.catches"),
+        extra={"version": 3, "rows": 1500},
+        timestamp=at,
+        source_dag_id="sea.catches",
+        source_run_id="manual__1",
+    )
+    started = SimpleNamespace(consumed_asset_events=[event], run_after=at)
+    [kept] = events_in(origin_tags(events_of(started), None))
+    assert (kept.asset, kept.dag_id, kept.run_id, kept.at) == (
+        "sea.catches",
+        "sea.catches",
+        "manual__1",
+        at,
+    )
+    assert kept.says == "New data: sea.catches version 3, 1,500 rows"
+    by_hand = SimpleNamespace(consumed_asset_events=[], run_after=at, triggering_user_name="ana")
+    assert [one.says for one in events_of(by_hand)] == ["Started by ana"]
+
+
+def test_of_many_events_the_last_ones_are_kept_within_what_mlflow_takes():
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    events = [StartEvent(at=at, says=f"{number:03} {'x' * 200}") for number in range(200)]
+    tags = origin_tags(events, None)
+    assert max(map(len, tags.values())) < 8_000
+    assert events_in(tags)[-1].says.startswith("199")
+
+
+def test_tags_that_nobody_can_read_are_no_events():
+    assert events_in({"started_by": "?"}) == ()
+    assert events_in({}) == ()

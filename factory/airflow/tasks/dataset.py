@@ -45,6 +45,7 @@ def ingest(*, run: TaskRun, source: dict[str, Any], promised_types: bool = False
         "rows": rows.as_json(),
         "reads": run.references if typed.references() else [],
         "reading": reading_of(typed, rows.columns) if typed.reads_texts else None,
+        "source": _named_in(source),
     }
 
 
@@ -140,6 +141,7 @@ def publish_rows(run: TaskRun, outlet_events: Any, **origin: Any) -> dict[str, A
         emit_unchanged=bool(run.params.get("publish_unchanged")),
         evolve=_evolution(run),
         source=(run.result("ingest") or {}).get("reading"),
+        origin={"dag_id": run.ti.dag_id, "read": run.versions, **_source(run), **origin},
     )
     if not published.changed:
         raise AirflowSkipException(
@@ -149,6 +151,23 @@ def publish_rows(run: TaskRun, outlet_events: Any, **origin: Any) -> dict[str, A
     event = {**published.event, **origin}
     outlet_events[run.ti.task.outlets[0]].extra = event
     return {**event, "writes": [reference(event)]}
+
+
+_PLACES = ("path", "dataset", "connection", "function", "bucket")
+"""Keys of sources that say where rows come from. Addresses and queries may hold more than people should read."""
+
+
+def _named_in(source: dict[str, Any]) -> dict[str, str]:
+    """What kind a source is and where it reads, without what Airflow masks."""
+    from factory.airflow.masking import shown
+
+    named = {key: source[key] for key in ("type", *_PLACES) if source.get(key)}
+    return {key: shown(str(value)) for key, value in named.items()}
+
+
+def _source(run: TaskRun) -> dict[str, Any]:
+    found = (run.result("ingest") or {}).get("source")
+    return {"source": found} if found else {}
 
 
 def _is_bound(run: TaskRun) -> bool:

@@ -43,6 +43,7 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
     Returns:
         The trials that the mapped task group is expanded over.
     """
+    from factory.base.git import commit_of
     from factory.models.tracking import Tracking
     from factory.training.sweep import plan_trials as step
 
@@ -55,6 +56,7 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
         snapshots=list(run.snapshots.values()),
     )
     run.link(tracking.run_page(plan.sweep.experiment_id, plan.sweep.parent_run_id))
+    tracking.log_origin(plan.sweep.parent_run_id, run.events, commit_of(run.project))
     _say_why(run, plan.sweep.parent_run_id)
     run.ti.xcom_push(key="sweep", value=plan.sweep.as_json())
     return [planned.as_json() for planned in plan.trials]
