@@ -99,15 +99,15 @@ class AirflowClient:
 
     def import_errors(self) -> list[ImportProblem]:
         """What the DAG processor could not import."""
-        return list(self._records("/importErrors", "import_errors", ImportProblem))
+        return list(self.records("/importErrors", "import_errors", ImportProblem))
 
     def dags(self) -> list[DagRecord]:
         """The DAGs that Airflow knows, without those whose file no longer has them."""
-        return list(self._records("/dags", "dags", DagRecord, exclude_stale=True))
+        return list(self.records("/dags", "dags", DagRecord, exclude_stale=True))
 
     def dag(self, dag_id: str) -> DagRecord:
         """One DAG."""
-        return DagRecord.model_validate(self._get(f"/dags/{dag_id}"))
+        return DagRecord.model_validate(self.get(f"/dags/{dag_id}"))
 
     def get(self, path: str) -> dict[str, Any]:
         """What Airflow answers to a question that has no method of its own, such as `/version`."""
@@ -133,11 +133,11 @@ class AirflowClient:
     def runs(self, dag_id: str = "~") -> list[DagRun]:
         """The runs of a DAG, or of all, oldest first."""
         path = f"/dags/{dag_id}/dagRuns"
-        return list(self._records(path, "dag_runs", DagRun, order_by="id"))
+        return list(self.records(path, "dag_runs", DagRun, order_by="id"))
 
     def run(self, dag_id: str, run_id: str) -> DagRun:
         """One run."""
-        return DagRun.model_validate(self._get(f"/dags/{dag_id}/dagRuns/{run_id}"))
+        return DagRun.model_validate(self.get(f"/dags/{dag_id}/dagRuns/{run_id}"))
 
     def set_run_state(self, dag_id: str, run_id: str, state: str) -> None:
         """Mark a run `queued`, `success` or `failed`."""
@@ -161,7 +161,7 @@ class AirflowClient:
     def tasks(self, dag_id: str, run_id: str) -> list[TaskInstance]:
         """The task instances of a run, those of mapped tasks one by one."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
-        return list(self._records(path, "task_instances", TaskInstance))
+        return list(self.records(path, "task_instances", TaskInstance))
 
     def set_task_state(self, task: TaskInstance, state: str) -> None:
         """Mark a task instance as `success`, `failed` or `skipped`."""
@@ -183,7 +183,7 @@ class AirflowClient:
 
     def log(self, task: TaskInstance, *, attempt: int | None = None) -> list[str]:
         """The lines of a task instance's log: its last attempt's, unless another is named."""
-        answer = self._get(
+        answer = self.get(
             f"{self._task_path(task)}/logs/{attempt or task.try_number}",
             map_index=task.map_index,
             full_content=True,
@@ -192,7 +192,7 @@ class AirflowClient:
 
     def links(self, task: TaskInstance) -> dict[str, str | None]:
         """Where the buttons on a task instance's page lead, by what they say."""
-        answer = self._get(f"{self._task_path(task)}/links", map_index=task.map_index)
+        answer = self.get(f"{self._task_path(task)}/links", map_index=task.map_index)
         return dict(answer["extra_links"])
 
     def xcom(
@@ -207,7 +207,7 @@ class AirflowClient:
         """What a task left for others; None when there is nothing."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         try:
-            value: JsonValue = self._get(path, map_index=map_index, deserialize=False)["value"]
+            value: JsonValue = self.get(path, map_index=map_index, deserialize=False)["value"]
         except AirflowRefusedError as error:
             if error.status == httpx.codes.NOT_FOUND:
                 return None
@@ -218,7 +218,7 @@ class AirflowClient:
 
     def assets(self) -> list[AssetDetails]:
         """Every asset, with who produces it and whom it starts."""
-        return list(self._records("/assets", "assets", AssetDetails))
+        return list(self.records("/assets", "assets", AssetDetails))
 
     def asset_events(
         self, *, dag_id: str | None = None, run_id: str | None = None
@@ -226,19 +226,19 @@ class AirflowClient:
         """The events that a DAG (or one run of it) emitted, or all events; oldest first."""
         query = {"source_dag_id": dag_id, "source_run_id": run_id, "order_by": "timestamp"}
         return self._once_runs_have_begun(
-            lambda: list(self._records("/assets/events", "asset_events", AssetEvent, **query))
+            lambda: list(self.records("/assets/events", "asset_events", AssetEvent, **query))
         )
 
     def upstream_asset_events(self, dag_id: str, run_id: str) -> list[AssetEvent]:
         """The events that started a run."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/upstreamAssetEvents"
-        answer = self._once_runs_have_begun(lambda: self._get(path))
+        answer = self._once_runs_have_begun(lambda: self.get(path))
         return [AssetEvent.model_validate(event) for event in answer["asset_events"]]
 
     def queued_assets(self, dag_id: str) -> int:
         """How many assets have news for a DAG that waits for others still."""
         try:
-            return int(self._get(f"/dags/{dag_id}/assets/queuedEvents")["total_entries"])
+            return int(self.get(f"/dags/{dag_id}/assets/queuedEvents")["total_entries"])
         except AirflowRefusedError as error:
             if error.status == httpx.codes.NOT_FOUND:
                 return 0
@@ -255,7 +255,7 @@ class AirflowClient:
             AirflowRefusedError: Airflow knows no such asset, or the user may not.
             NoAnswerError: Airflow does not answer; see `is_heard`.
         """
-        known = self._records("/assets", "assets", AssetDetails, name_pattern=asset)
+        known = self.records("/assets", "assets", AssetDetails, name_pattern=asset)
         ids = [one.id for one in known if one.name == asset]
         if not ids:
             raise AirflowRefusedError(
@@ -271,7 +271,7 @@ class AirflowClient:
     def approval(self, task: TaskInstance) -> ApprovalRequest | None:
         """What a task asks of a person; None as long as it has not asked."""
         try:
-            return ApprovalRequest.model_validate(self._get(self._approval_path(task)))
+            return ApprovalRequest.model_validate(self.get(self._approval_path(task)))
         except AirflowRefusedError as error:
             if error.status == httpx.codes.NOT_FOUND:
                 return None
@@ -323,18 +323,20 @@ class AirflowClient:
     def _approval_path(self, task: TaskInstance) -> str:
         return f"{self._task_path(task)}/{task.map_index}/hitlDetails"
 
-    def _records(
+    def records(
         self, path: str, key: str, kind: type[_RecordT], **query: _Parameter
     ) -> Iterator[_RecordT]:
+        """All objects of an answer that comes in pages, under `key`."""
         offset = 0
         while True:
-            page = self._get(path, limit=_PAGE, offset=offset, **query)
+            page = self.get(path, limit=_PAGE, offset=offset, **query)
             yield from map(kind.model_validate, page[key])
             offset += _PAGE
             if offset >= page["total_entries"]:
                 return
 
-    def _get(self, path: str, **query: _Parameter) -> dict[str, Any]:
+    def get(self, path: str, **query: _Parameter) -> dict[str, Any]:
+        """The answer to a question, as Airflow gives it."""
         given = {name: value for name, value in query.items() if value is not None}
         return self._request("GET", path, params=given)
 

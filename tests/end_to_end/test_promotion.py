@@ -315,3 +315,30 @@ def test_rollback_without_airflow_happens_and_says_that_nobody_was_told(
     assert "No asset event was emitted" in done.stderr
     assert json.loads(done.stderr.splitlines()[-1])["version"] == 3
     assert school.aliases("school.plain") == {"champion": 3, "previous": 1}
+
+
+def test_every_version_is_accounted_for(school: School, few_rows: Round):
+    """What a person asks afterwards, of the Airflow that all this happened on."""
+    asked = json.loads(school.factory("why", "school.asked@3", "--json").stdout)
+    assert asked["events"][0]["asset"] == "school.marks"
+    assert asked["events"][0]["dag_id"] == PRODUCER
+    assert (asked["verdict"], asked["outcome"]) == ("approve", "promoted")
+    assert asked["approval"].startswith("approved by somebody at ")
+    assert asked["snapshots"][0]["source"] == {"type": "csv", "path": "data/marks.csv"}
+    history = json.loads(school.factory("champion", "school.asked", "--history", "--json").stdout)
+    assert [(one["kind"], one["version"]) for one in history["entries"]] == [
+        ("refusal", 1),
+        ("refusal", 2),
+        ("promotion", 3),
+        ("rollback", 1),
+    ]
+    failed = school.factory("why-not", "school.asked").stdout
+    assert "Its last run failed at " in failed
+    assert " in promote: " in failed
+    assert "by now the champion is version 1" in failed
+    few = school.factory("why-not", "school.plain").stdout
+    assert "10 rows were added since version 3, `rows_added` is 50" in few
+    known = json.loads(school.factory("status", "school", "--json").stdout)
+    states = {one["name"]: one["last_run"]["state"] for one in known["models"]}
+    assert states == {"school.plain": "success", "school.asked": "failed"}
+    assert known["datasets"][0]["rows"] == 430
