@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 import typer
 from rich.text import Text
 
+from factory.base.texts import shown
 from factory.cli.console import console
 
 if TYPE_CHECKING:
     from factory.models.champion_history import ChampionHistory, HistoryEntry, Live
     from factory.models.tracking import Tracking
 
+_LONGEST = 4000
 _COLOURS = {"promotion": "green", "rollback": "cyan", "refusal": "yellow", "by hand": "red"}
 
 
@@ -27,7 +29,8 @@ def show_history(name: str, at: str | None, tracking: "Tracking", *, as_json: bo
     Raises:
         TerminalError: `at` is no date.
     """
-    from factory.models.champion_history import champion_history, parse_time
+    from factory.base.dates import parse_time
+    from factory.models.champion_history import champion_history
 
     span = None if at is None else parse_time(at)
     history = champion_history(name, tracking=tracking)
@@ -56,7 +59,7 @@ def _entry(entry: "HistoryEntry") -> Text:
         who = f" by {entry.by}" if entry.by else ""
         told = f"of version {entry.version}{who}: {entry.why}"
     when = f"{entry.at:%Y-%m-%d %H:%M} "
-    return Text.assemble(when, (entry.kind, _COLOURS[entry.kind]), " ", told)
+    return Text.assemble(when, (entry.kind, _COLOURS[entry.kind]), " ", shown(told, _LONGEST))
 
 
 def _say_champion(history: "ChampionHistory") -> None:

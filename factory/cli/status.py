@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from factory.base.texts import did_you_mean, one_of, shown
 from factory.cli.airflow_access import AirflowOption, running_airflow
 from factory.cli.console import console, failed, plain_table, state_text
 from factory.cli.options import ProjectOption
@@ -49,8 +50,6 @@ def status(
     known = {*read.catalog.teams, *(problem.file.stem for problem in read.problems)}
     for team in teams or ():
         if team not in known:
-            from factory.base.texts import did_you_mean, one_of
-
             near = did_you_mean(team, known, f"there are {one_of(sorted(known)) or 'none'}")
             raise failed(f"{configs} has no team {team!r}: {near}")
     with (
@@ -95,7 +94,7 @@ def _show(found: "Status") -> None:
 
 
 def _say(what: str, text: str, colour: str) -> None:
-    console.print(Text.assemble((f"{what}: ", colour), text), highlight=False)
+    console.print(Text.assemble((f"{what}: ", colour), shown(text, 4000)), highlight=False)
 
 
 def _datasets(datasets: tuple["DatasetStatus", ...], now: datetime, *, with_runs: bool) -> "Table":

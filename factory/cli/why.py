@@ -25,7 +25,8 @@ def why(
     at: Annotated[
         str | None,
         typer.Option(
-            help="The version of a model that was in production then: 2026-11-20, or 2026-11-20T15:30 (UTC).",
+            help="The version that was in production, or the snapshot that was the newest, then: 2026-11-20, or "
+            "2026-11-20T15:30 (UTC).",
             metavar="DATE",
             show_default="",
         ),
@@ -43,18 +44,22 @@ def why(
     """
     asked = asked_of(name)
     if is_dataset(asked.name, project):
-        _snapshot(asked, project, as_json=as_json)
+        _snapshot(asked, at, project, as_json=as_json)
     else:
         _version(asked, at, project, as_json=as_json)
 
 
-def _snapshot(asked: Asked, project: Path, *, as_json: bool) -> None:
+def _snapshot(asked: Asked, at: str | None, project: Path, *, as_json: bool) -> None:
     from factory.cli.why_text import snapshot_text
 
     with failures_explained(), lake_of(project, asked.team) as lake:
-        from factory.provenance.snapshot import snapshot_origin
+        from factory.base.dates import parse_time
+        from factory.provenance.snapshot import newest_at, snapshot_origin
 
-        origin = snapshot_origin(asked.name, asked.number, lake=lake)
+        number = asked.number
+        if at is not None:
+            number = newest_at(asked.name, parse_time(at)[1], lake=lake)
+        origin = snapshot_origin(asked.name, number, lake=lake)
     if as_json:
         # Not through Rich, which would break lines.
         typer.echo(json.dumps(origin.as_json(), indent=2))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from factory.base.texts import did_you_mean, shown
 from factory.cli.airflow_access import NO_AIRFLOW, AirflowOption, running_airflow
 from factory.cli.console import console, failed
 from factory.cli.options import ProjectOption
@@ -15,6 +16,9 @@ from factory.cli.project import full_name, lake_of, registry_of
 
 if TYPE_CHECKING:
     from factory.status.waiting import Waiting
+
+
+_LONGEST = 4000
 
 
 def why_not(
@@ -37,7 +41,6 @@ def why_not(
     waits for; what `retrain_when` says; why the newest version is not in production. Without an Airflow that
     runs, what files, lake and MLflow tell.
     """
-    from factory.base.texts import did_you_mean
     from factory.catalog import read_all
     from factory.catalog.published import published
     from factory.team.environment import active_environment
@@ -77,7 +80,7 @@ def _show(found: "Waiting") -> None:
     console.print(Text.assemble((found.name, "bold"), f": {found.newest}"))
     for reason in found.reasons:
         console.print()
-        console.print(Text(reason.what), highlight=False)
+        console.print(Text(shown(reason.what, _LONGEST)), highlight=False)
         if reason.command:
             # Not folded: it is there to be copied.
             console.print(Text(f"  → {reason.command}", style="cyan"), soft_wrap=True)

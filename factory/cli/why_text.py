@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from factory.provenance.version import VersionOrigin
 
 _MOST_DIFFERENCES = 20
+_LONGEST = 4000
 _UNKNOWN = "not kept: the version is from before this was written down"
 
 
@@ -54,7 +55,8 @@ def _part(title: str, lines: Iterable[str]) -> Iterator[RenderableType]:
     yield from _heading(title)
     for line in lines:
         indent = len(line) - len(line.lstrip())
-        yield Padding(Text(line.lstrip()), (0, 0, 0, 2 + indent), expand=False)
+        # Names and reasons that others wrote must not move the cursor.
+        yield Padding(Text(shown(line.lstrip(), _LONGEST)), (0, 0, 0, 2 + indent), expand=False)
 
 
 def _start(origin: "VersionOrigin") -> Iterator[str]:

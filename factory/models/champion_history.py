@@ -7,12 +7,10 @@ known as far as the tags of versions tell.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import Literal
 
-from factory.base.errors import TerminalError
 from factory.base.values import Result
 from factory.models import registry, switching
 from factory.models.champion_changes import Change
@@ -117,25 +115,6 @@ def champion_history(model: str, *, tracking: Tracking) -> ChampionHistory:
         is_complete=is_complete,
         known_since=changes[0].at if changes else None,
     )
-
-
-def parse_time(text: str) -> tuple[datetime, datetime]:
-    """The span of time that a person means: a whole day, or a moment; in UTC unless it has a zone.
-
-    Raises:
-        TerminalError: It is neither.
-    """
-    with suppress(ValueError):
-        day = datetime.combine(date.fromisoformat(text), time(), UTC)
-        return day, day + timedelta(days=1)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise TerminalError(
-            f"{text!r} is no date: write 2026-11-20, or 2026-11-20T15:30 for a moment (UTC)"
-        ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment, moment
 
 
 def _of_changes(changes: Sequence[Change]) -> Iterator[HistoryEntry]:

@@ -1,10 +1,8 @@
 """Change which version is in production: one change at a time, whoever asks, and whatever ends on the way.
 
-Trainings, deployments that go back and people may all want to at once, from several machines. MLflow sets
-an alias whatever it was before, so the order of changes is kept where MLflow does look: a parameter of a
-run is written once, and another value for it is refused. Each change has a number, and before it is made
-it is written down under this number, at the MLflow run of the model's first version. Who finds the number
-taken has lost, and is told by whom.
+Trainings, deployments that go back and people may all want to at once, from several machines. Each change has
+a number, and before it is made it is written down under this number: see `factory.models.champion_changes`. Who
+finds the number taken has lost, and is told by whom.
 
 Nothing has to be given back, so nobody waits for a process that was killed: what it wrote down and did not
 make, whoever comes next makes first. The model's tag `champion_changes` is the number of the last change

@@ -17,10 +17,9 @@ from factory.base.digests import sha256_of_file
 from factory.base.errors import FactoryError, TerminalError
 from factory.base.files import TEMPORARY, whole_file
 from factory.base.git import Commit
-from factory.catalog import read_all
+from factory.changes.plan import State
 from factory.changes.revisions import project_at
 from factory.documents.compile import compile_one
-from factory.documents.installation import Installation
 from factory.documents.rendering import to_yaml
 from factory.documents.training import training_id
 from factory.lake.table import Lake
@@ -151,12 +150,12 @@ def _of_commit(commit: Commit) -> str:
 
 def _document(model: str, state: Path, project: Path, environment: str) -> str | None:
     team, _, name = model.partition(".")
-    read = read_all(state / "configs", environment)
-    file = read.catalog.teams.get(team)
+    then = State.of(state, project, environment)
+    file = then.read.catalog.teams.get(team)
     if file is None or name not in file.team.models:
         return None
     dag_id = training_id(team, name)
-    document = compile_one(file.team, dag_id, Installation.of(read.platform, project))
+    document = compile_one(file.team, dag_id, then.installation)
     return None if document is None else to_yaml({dag_id: document})
 
 

@@ -1,6 +1,7 @@
 """Where a snapshot of a dataset comes from: the run that published it, its source, and what checks found."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import Field
@@ -60,6 +61,18 @@ def snapshot_origin(dataset: str, version: int | None, *, lake: Lake) -> Snapsho
     lake.snapshot(dataset, newest if version is None else version)
     snapshot, note = lake.published(dataset, newest if version is None else version)
     return _origin(snapshot, note, is_newest=snapshot.version == newest)
+
+
+def newest_at(dataset: str, before: datetime, *, lake: Lake) -> int:
+    """The version of the snapshot that was the newest at a time.
+
+    Raises:
+        NoSnapshotError: Nothing had been published by then.
+    """
+    for snapshot in lake.history(dataset):
+        if datetime.fromisoformat(snapshot.published_at) <= before:
+            return snapshot.version
+    raise NoSnapshotError(f"{dataset}: nothing had been published by {before:%Y-%m-%d %H:%M} UTC")
 
 
 def origin_if_there(dataset: str, version: int, *, lake: Lake) -> SnapshotOrigin:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import Field, ValidationError
 
+from factory.base.dates import parse_time
 from factory.base.errors import TerminalError
 from factory.base.git import Commit
 from factory.base.values import Result
@@ -14,7 +15,6 @@ from factory.models.champion_history import (
     HistoryEntry,
     Live,
     champion_history,
-    parse_time,
 )
 from factory.models.configuration import difference, recorded_json, recorded_section
 from factory.models.gate_decision import GateDecision

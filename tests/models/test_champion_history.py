@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from factory.base.dates import parse_time
 from factory.base.errors import TerminalError
 from factory.models import registry, switching
-from factory.models.champion_history import champion_history, parse_time
+from factory.models.champion_history import champion_history
 
 BY = {"by": "ana", "why": "it is better"}
 

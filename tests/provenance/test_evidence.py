@@ -7,9 +7,27 @@ import pytest
 
 from factory.base.digests import sha256
 from factory.base.errors import TerminalError
+from factory.base.git import Commit, commit_of
 from factory.provenance.evidence import write_evidence
 from factory.provenance.version import version_origin
+from tests.base.test_git import git
 from tests.provenance.conftest import DATASET
+
+TEAM = """\
+version: 1
+team: {team}
+owner: marine@example.org
+datasets:
+  penguins: {{source: {{type: csv, path: data/penguins.csv}}}}
+models:
+  {model}:
+    description: {description}
+    task: classification
+    train_on: penguins
+    target: species
+    search: {{strategy: list, trials: [{{estimator: sklearn.linear_model.LogisticRegression}}]}}
+    objective: {{metric: f1_macro}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +38,13 @@ def archive(past, tmp_path_factory):
         yield {name: archive.read(name) for name in archive.namelist()}
 
 
-def write(past, file, **how):
+def write(past, file, origin=None, **how):
     project = file.parent / "project"
     (project / "configs").mkdir(parents=True, exist_ok=True)
     version = past.version(1)
     return write_evidence(
         version,
-        version_origin(version, lake=past.lake, tracking=past.tracking),
+        origin or version_origin(version, lake=past.lake, tracking=past.tracking),
         file,
         lake=past.lake,
         tracking=past.tracking,
@@ -68,3 +86,34 @@ def test_rows_come_along_when_they_are_asked_for_and_no_file_is_written_over(pas
     assert f"data/{DATASET}@0.parquet" in write(past, file, with_data=True)
     with pytest.raises(TerminalError, match="is there already"):
         write(past, file)
+
+
+def test_the_dag_is_that_of_the_recorded_commit(past, tmp_path):
+    project = tmp_path / "project"
+    team, _, name = past.name.partition(".")
+    (project / "configs").mkdir(parents=True)
+    file = project / "configs" / f"{team}.yaml"
+    git(project, "init")
+
+    def commit(description: str) -> str:
+        file.write_text(TEAM.format(team=team, model=name, description=description))
+        (project / "configs" / "_defaults.yaml").write_text("version: 1\n")
+        git(project, "add", ".")
+        git(project, "commit", "-m", description)
+        return commit_of(project).sha
+
+    then = commit("as it was then")
+    commit("as it is now")
+    version = past.version(1)
+    origin = version_origin(version, lake=past.lake, tracking=past.tracking)
+    configuration = origin.configuration.model_copy(
+        update={"commit": Commit(sha=then, is_changed=False)}
+    )
+    write(past, tmp_path / "then.zip", origin.model_copy(update={"configuration": configuration}))
+    with ZipFile(tmp_path / "then.zip") as archive:
+        assert b"as it was then" in archive.read("dag.yaml")
+        assert f"the DAG of the commit {then}" in archive.read("reproduce.md").decode()
+    write(past, tmp_path / "now.zip", origin)
+    with ZipFile(tmp_path / "now.zip") as archive:
+        assert b"as it is now" in archive.read("dag.yaml")
+        assert b"as the team's file is now" in archive.read("reproduce.md")

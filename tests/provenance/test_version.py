@@ -1,6 +1,7 @@
 """Where versions and snapshots come from, on real trainings."""
 
 import io
+from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.console import Console
 from factory.base.errors import TerminalError
 from factory.cli.why_text import snapshot_text, version_text
 from factory.lake.snapshot import NoSnapshotError
-from factory.provenance.snapshot import snapshot_origin
+from factory.provenance.snapshot import newest_at, snapshot_origin
 from factory.provenance.version import meant_version, version_origin
 from tests.provenance.conftest import COMMIT, DATASET, Past
 
@@ -95,6 +96,13 @@ def test_a_person_may_ask_by_number_by_date_or_for_the_champion(past):
     assert meant(at=moment.isoformat()) == 3
     with pytest.raises(TerminalError, match="no version was in production on 2001-01-01"):
         meant(at="2001-01-01")
+
+
+def test_the_newest_snapshot_of_a_moment_is_found(past):
+    published = [datetime.fromisoformat(one.published_at) for one in past.lake.history(DATASET)]
+    assert newest_at(DATASET, published[2], lake=past.lake) == 2
+    with pytest.raises(NoSnapshotError, match="nothing had been published by 2001-01-01"):
+        newest_at(DATASET, datetime(2001, 1, 1, tzinfo=UTC), lake=past.lake)
 
 
 def test_a_snapshot_says_its_run_its_source_and_what_checks_found(past):

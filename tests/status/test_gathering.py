@@ -61,6 +61,27 @@ def test_runs_approvals_and_paused_dags_are_told_by_airflow(tmp_path, tracking):
     assert found["marine.weather"].is_paused is None
 
 
+@pytest.mark.parametrize(
+    ("breached", "counts", "said"),
+    [("true", "true", "found"), ("false", "true", "none"), ("false", "false", "too few rows")],
+)
+def test_the_last_monitoring_of_the_champion_tells_of_drift(
+    tmp_path, tracking, breached, counts, said
+):
+    team = f"t{uuid4().hex[:6]}"
+    publish, model = Publisher(tmp_path), f"{team}.species"
+    register(tracking, model, {})
+    promote(tracking, model, 1)
+    tags = {"role": "monitor", "model_version": "1", "findings": "drift of depth"}
+    experiment = tracking.ensure_experiment(model)
+    tracking.client.create_run(
+        experiment, tags={**tags, "window": "w 1", "breached": breached, "counts": counts}
+    )
+    project = project_of(tmp_path, team, more="monitor: {}")
+    found = by_name(gather(project, lake=publish.lake, tracking=tracking, airflow=None))[model]
+    assert (found.drift, found.findings) == (said, "drift of depth")
+
+
 def test_a_dataset_that_cannot_be_read_takes_nothing_from_the_others(tmp_path, tracking):
     publish = Publisher(tmp_path)
     publish("select 1 as id")
