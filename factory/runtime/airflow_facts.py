@@ -74,7 +74,9 @@ class AirflowByRest:
         except AirflowRefusedError:
             return ""  # a log that is gone, or that this user may not read
         said = [line for line in lines if _ERROR.match(line)]
-        return (said or lines or [""])[-1].partition("\n")[0][:_LONGEST]
+        last = (said or lines or [""])[-1].partition("\n")[0]
+        # Airflow's own word for an error that trying again cannot help; what follows is ours.
+        return last.removeprefix("AirflowFailException: ")[:_LONGEST]
 
     def approvals(self) -> Sequence[ApprovalFacts]:
         """The questions that nobody has answered."""
