@@ -34,6 +34,7 @@ FORBIDDEN = {
     "notifiers": ("mlflow", "factory.catalog", "factory.documents", *ABOVE),
     "provenance": ABOVE,
     "status": ABOVE,
+    "page": ("factory.cli", "factory.airflow"),
     "airflow": ("factory.cli", "factory.runtime"),
     "runtime": ("mlflow", "factory.cli", "factory.training"),
     "diagnosis": ("mlflow", "factory.cli"),

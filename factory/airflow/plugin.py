@@ -12,6 +12,8 @@ from typing import Any
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 
+from factory.airflow.teams_page import PREFIX, TeamsPage
+
 log = logging.getLogger(__name__)
 
 TRUSTED_HOSTS = "FACTORY_TRUSTED_HOSTS"
@@ -146,7 +148,7 @@ def _middlewares() -> list[dict[str, Any]]:
 
 
 class FactoryPlugin(AirflowPlugin):  # type: ignore[misc]
-    """Messages about what tasks bring about, the right end of runs that a person stops, and who may ask."""
+    """Messages about what tasks bring about, the right end of runs that a person stops, who may ask, and the page of the teams."""
 
     name = "factory"
 
@@ -158,4 +160,8 @@ class FactoryPlugin(AirflowPlugin):  # type: ignore[misc]
         mask_component_logs()
 
     fastapi_root_middlewares = _middlewares()
+    fastapi_apps = [{"app": TeamsPage(), "url_prefix": PREFIX, "name": "factory"}]  # noqa: RUF012 - as Airflow's class has it
+    external_views = [  # noqa: RUF012 - likewise
+        {"name": "Teams", "href": f"{PREFIX}/", "destination": "nav", "url_route": "teams", "nav_top_level": True}
+    ]
     listeners = [OpenLineageMasks(), sys.modules[__name__]]  # noqa: RUF012 - as Airflow's class has it

@@ -1,6 +1,7 @@
-"""Words for people: lists, and "did you mean"."""
+"""Words for people: lists, spans of time, and "did you mean"."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from difflib import get_close_matches
 from textwrap import fill
 
@@ -90,3 +91,14 @@ def in_quotes(value: object, longest: int = 60) -> str:
 
 def _escaped(sign: str) -> str:
     return sign.encode("unicode_escape").decode("ascii")
+
+
+def age(at: datetime | None, now: datetime) -> str:
+    """How long ago something was, in its largest unit."""
+    if at is None:
+        return "-"
+    seconds = max(0, int((now - at).total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"

@@ -134,14 +134,3 @@ def _run(run: "RunFacts | None", now: datetime, is_paused: bool | None) -> Text:
         return Text("paused", style="yellow") if is_paused else Text("-")
     said = Text.assemble(state_text(run.state), f" {age(run.ended or run.started, now)}")
     return Text.assemble(("paused, ", "yellow"), said) if is_paused else said
-
-
-def age(at: datetime | None, now: datetime) -> str:
-    """How long ago something was, in its largest unit."""
-    if at is None:
-        return "-"
-    seconds = max(0, int((now - at).total_seconds()))
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"

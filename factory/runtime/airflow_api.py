@@ -66,6 +66,8 @@ class AirflowClient:
         *,
         username: str | None = None,
         password: str | None = None,
+        token: str | None = None,
+        transport: httpx.BaseTransport | None = None,
         pause: Callable[[float], None] = time.sleep,
         patience: float = 0,
     ) -> None:
@@ -75,12 +77,18 @@ class AirflowClient:
             url: Airflow's address, without a path.
             username: Left out where everybody is an administrator, as in the embedded runtime.
             password: Belongs to the name.
+            token: What Airflow gave the user, in place of name and password.
+            transport: What carries requests, if not the network.
             pause: Waits that many seconds between two questions.
             patience: Seconds that a question is asked again while nobody answers.
         """
         # A proxy cannot reach loopback addresses.
         patient = httpx.Timeout(_REACHED, read=_ANSWERED)
-        self._http = httpx.Client(base_url=url, timeout=patient, trust_env=False)
+        self._http = httpx.Client(
+            base_url=url, timeout=patient, trust_env=False, transport=transport
+        )
+        if token is not None:
+            self._http.headers["Authorization"] = f"Bearer {token}"
         self._login = {"username": username, "password": password} if username else None
         self._pause = pause
         self._patience = patience

@@ -1,0 +1,136 @@
+"""One model: its versions and champions, what it is made of, how it does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from factory.base.texts import did_you_mean
+from factory.catalog.graph import Graph
+from factory.documents.training import training_id
+from factory.models.mlflow_pages import version_page
+from factory.page.visit import NotThereError, Visit
+from factory.status.gathering import ModelStatus, gather, objective_score
+
+if TYPE_CHECKING:
+    from factory.models.champion_history import HistoryEntry
+    from factory.models.registry import Version
+    from factory.models.tracking import Tracking
+    from factory.monitoring.history import MeasuredWindow
+
+_WINDOWS = 30
+_WIDE, _HIGH, _EDGE = 480, 120, 10
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """One version."""
+
+    version: "Version"
+    metric: str
+    score: float | None
+    page: str
+    """Where MLflow shows it."""
+
+
+@dataclass(frozen=True)
+class ModelPage:
+    """What the page of a model shows."""
+
+    status: ModelStatus
+    description: str
+    owner: str
+    task: str
+    made_of: Sequence[str]
+    read_by: Sequence[tuple[str, str]]
+    """By full name: `dataset` or `model`."""
+    versions: Sequence[VersionRow]
+    history: "Sequence[HistoryEntry]"
+    windows: "Sequence[MeasuredWindow]"
+    may_edit: bool
+    may_run: bool
+
+    @property
+    def line(self) -> str:
+        """The scores of all versions, the oldest first, as the points of a drawn line; empty for less than two."""
+        scores = [row.score for row in reversed(self.versions) if row.score is not None]
+        if len(scores) < 2:  # noqa: PLR2004 - a line has two ends
+            return ""
+        low, high = min(scores), max(scores)
+        step = (_WIDE - 2 * _EDGE) / (len(scores) - 1)
+        span = (high - low) or 1.0
+        return " ".join(
+            f"{_EDGE + number * step:.1f},{_HIGH - _EDGE - (score - low) / span * (_HIGH - 2 * _EDGE):.1f}"
+            for number, score in enumerate(scores)
+        )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The width and the height that the line is drawn in."""
+        return _WIDE, _HIGH
+
+    @property
+    def metric(self) -> str:
+        """The metric of the scores."""
+        return next((row.metric for row in self.versions if row.metric), "")
+
+
+def model_page(visit: Visit, asked: Mapping[str, str]) -> ModelPage:
+    """See `ModelPage`.
+
+    Raises:
+        NotThereError: There is no such model, or this person may not see its DAG.
+    """
+    name = asked["name"]
+    project = visit.project()
+    team, _, own = name.partition(".")
+    file = project.catalog.teams.get(team)
+    known = [f"{team}.{model}" for model in file.team.models] if file else []
+    if file is None or name not in known:
+        raise NotThereError(f"there is no model {name!r}. {did_you_mean(name, known) or ''}")
+    dag_id = training_id(team, own)
+    if not visit.may(dag_id, "read"):
+        raise NotThereError(f"there is no model {name!r} that you may see")
+    tracking = visit.tracking()
+    with visit.lake(project, team) as lake:
+        status = gather(project, [team], lake=lake, tracking=tracking, airflow=visit.airflow)
+    found = next(one for one in status.models if one.name == name)
+    graph = Graph.of(project.catalog)
+    section = file.team.models[own]
+    return ModelPage(
+        status=found,
+        description=section.description,
+        owner=file.team.owner,
+        task=section.task,
+        made_of=[read for read, made in graph.edges if made == name],
+        read_by=[(one, graph.nodes[one]) for one in graph.below(name)],
+        versions=_versions(name, tracking) if found.newest is not None else [],
+        history=_history(name, tracking) if found.newest is not None else [],
+        windows=_windows(name, found.champion, tracking) if section.monitor else [],
+        may_edit=visit.may(dag_id, "edit"),
+        may_run=visit.may(dag_id, "run"),
+    )
+
+
+def _versions(name: str, tracking: "Tracking") -> list[VersionRow]:
+    from factory.models import registry
+
+    return [
+        VersionRow(
+            version, *objective_score(version), version_page(tracking.uri, name, version.number)
+        )
+        for version in registry.versions(name, tracking=tracking)
+    ]
+
+
+def _history(name: str, tracking: "Tracking") -> "list[HistoryEntry]":
+    from factory.models.champion_history import champion_history
+
+    return list(reversed(champion_history(name, tracking=tracking).entries))
+
+
+def _windows(name: str, champion: int | None, tracking: "Tracking") -> "list[MeasuredWindow]":
+    if champion is None:
+        return []
+    from factory.monitoring.history import recent
+
+    return recent(name, champion, _WINDOWS, tracking=tracking)
