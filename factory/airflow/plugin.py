@@ -162,6 +162,12 @@ class FactoryPlugin(AirflowPlugin):  # type: ignore[misc]
     fastapi_root_middlewares = _middlewares()
     fastapi_apps = [{"app": TeamsPage(), "url_prefix": PREFIX, "name": "factory"}]  # noqa: RUF012 - as Airflow's class has it
     external_views = [  # noqa: RUF012 - likewise
-        {"name": "Teams", "href": f"{PREFIX}/", "destination": "nav", "url_route": "teams", "nav_top_level": True}
+        {
+            "name": "Teams",
+            "href": f"{PREFIX}/",
+            "destination": "nav",
+            "url_route": "teams",
+            "nav_top_level": True,
+        }
     ]
     listeners = [OpenLineageMasks(), sys.modules[__name__]]  # noqa: RUF012 - as Airflow's class has it

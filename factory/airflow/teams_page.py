@@ -70,13 +70,13 @@ def _visit_of(request: Any, user: Any, token: str) -> Any:
 
     from factory.airflow.storage_access import storage_access
     from factory.page.visit import Visit
-    from factory.runtime.airflow_api import AirflowClient
 
     address = str(request.base_url.replace(path="")).rstrip("/")
     return Visit(
         configs=configs_folder(Path(conf.get("core", "dags_folder")) / "teams.py"),
-        client=AirflowClient(address, token=token, transport=_within(request.scope["app"])),
         address=address,
+        token=token,
+        transport=_within(request.scope["app"]),
         may=_may(user),
         storage_access=storage_access,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from factory.base.texts import did_you_mean, one_of, shown
+from factory.base.texts import age, did_you_mean, one_of, shown
 from factory.cli.airflow_access import AirflowOption, running_airflow
 from factory.cli.console import console, failed, plain_table, state_text
 from factory.cli.options import ProjectOption

@@ -76,7 +76,8 @@ def _acted(request: Request) -> Response:
             raise HTTPException(404, f"there is no {action!r}")
     except AirflowRefusedError as error:
         return _failed(request, error.status, str(error))
-    back = urlsplit(request.headers.get("referer", "")).path
+    # With two slashes at its start, a path would be the address of another site.
+    back = "/" + urlsplit(request.headers.get("referer", "")).path.lstrip("/")
     root = request.scope.get("root_path", "")
     return RedirectResponse(back if back.startswith(f"{root}/") else f"{root}/", status_code=303)
 
@@ -99,12 +100,16 @@ def _failed(request: Request, status: int, message: str) -> Response:
 
 def _rendered(request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
     visit: Visit = request.state.visit
-    text = _templates().get_template(template).render(
-        root=request.scope.get("root_path", ""),
-        airflow=visit.address,
-        now=datetime.now(UTC),
-        status=status,
-        **values,
+    text = (
+        _templates()
+        .get_template(template)
+        .render(
+            root=request.scope.get("root_path", ""),
+            airflow=visit.address,
+            now=datetime.now(UTC),
+            status=status,
+            **values,
+        )
     )
     return HTMLResponse(text, status_code=status, headers=_HEADERS)
 

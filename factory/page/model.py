@@ -53,7 +53,7 @@ class ModelPage:
     def line(self) -> str:
         """The scores of all versions, the oldest first, as the points of a drawn line; empty for less than two."""
         scores = [row.score for row in reversed(self.versions) if row.score is not None]
-        if len(scores) < 2:  # noqa: PLR2004 - a line has two ends
+        if len(scores) < 2:
             return ""
         low, high = min(scores), max(scores)
         step = (_WIDE - 2 * _EDGE) / (len(scores) - 1)

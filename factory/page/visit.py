@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+import httpx
 
 from factory.catalog import Project, read_all
 from factory.documents.installation import Installation
@@ -24,11 +27,8 @@ class NotThereError(Exception):
     """What a person asks for is not there, or not for this person."""
 
 
-class MayDo(Protocol):
-    """Answers whether the person may do something with a DAG."""
-
-    def __call__(self, dag_id: str, what: str) -> bool:
-        """`what` is `read`, `edit` (pause it), or `run`."""
+MayDo = Callable[[str, str], bool]
+"""Whether the person may `read`, `edit` (pause it) or `run` a DAG: its id, and the word."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,19 @@ class Visit:
 
     configs: Path
     """The folder of the team files."""
-    client: AirflowClient
-    """Asks Airflow by the rights of this person."""
     address: str
     """Airflow's address, as this person's browser knows it."""
+    token: str
+    """What Airflow gave this person."""
+    transport: httpx.BaseTransport | None
+    """What carries questions to Airflow, if not the network."""
     may: MayDo
     storage_access: StorageAccess
+
+    @cached_property
+    def client(self) -> AirflowClient:
+        """Asks Airflow, by the rights of this person."""
+        return AirflowClient(self.address, token=self.token, transport=self.transport)
 
     def project(self) -> Project:
         """The team files, read anew."""

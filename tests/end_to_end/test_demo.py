@@ -15,7 +15,7 @@ import pytest
 from tests.harness.browser import browsing, needs_browser
 
 REPOSITORY = Path(__file__).parents[2]
-SCREENSHOT = REPOSITORY / "docs" / "images" / "assets.png"
+IMAGES = REPOSITORY / "docs" / "images"
 
 
 @dataclass
@@ -95,5 +95,40 @@ def test_assets_view_shows_producer_asset_and_consumer(demo: Demo):
             expect(graph.get_by_test_id(f"rf__edge-{arrow}")).to_have_count(1)
         expect(page.get_by_text("Triggered Dag Run")).to_be_visible()
         if os.environ.get("REWRITE_GOLDEN"):
-            SCREENSHOT.parent.mkdir(exist_ok=True)
-            page.screenshot(path=SCREENSHOT)
+            page.screenshot(path=IMAGES / "assets.png")
+
+
+@needs_browser
+def test_teams_page_leads_from_a_model_to_its_version_and_its_dag(demo: Demo):
+    with browsing(height=560) as page:
+        page.goto(f"{demo.airflow}/plugin/teams")
+        # The first page loads what it needs, MLflow's client among it.
+        page.set_default_timeout(90_000)
+        frame = page.frame_locator("iframe")
+        species = frame.get_by_role("row").filter(
+            has=frame.get_by_role("link", name="ecology.species", exact=True)
+        )
+        assert re.search(r"f1_macro 0\.\d+ none success", species.inner_text().replace("\t", " "))
+        if os.environ.get("REWRITE_GOLDEN"):
+            page.screenshot(path=IMAGES / "teams.png")
+        species.get_by_role("link", name="ecology.species", exact=True).click()
+        frame.get_by_text("there is no champion to beat").wait_for()
+        if os.environ.get("REWRITE_GOLDEN"):
+            page.set_viewport_size({"width": 1600, "height": 860})
+            page.screenshot(path=IMAGES / "model.png")
+        with page.context.expect_page() as opened:
+            frame.get_by_role("row", name="champion").get_by_role("link").first.click()
+        assert "#/models/ecology.species/versions/1" in opened.value.url
+        frame.get_by_role("link", name="ecology.species.train").click()
+        page.wait_for_url("**/dags/ecology.species.train**")
+
+
+@needs_browser
+def test_teams_page_pauses_a_dag_and_shows_rows_of_a_dataset(demo: Demo):
+    with browsing() as page:
+        page.set_default_timeout(90_000)
+        page.goto(f"{demo.airflow}/factory/datasets/marine.penguins")
+        assert page.get_by_role("cell", name="Torgersen").count() == 10
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_role("button", name="Let it run").click()
+        page.get_by_role("button", name="Pause").wait_for()
