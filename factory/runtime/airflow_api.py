@@ -117,10 +117,6 @@ class AirflowClient:
         """One DAG."""
         return DagRecord.model_validate(self.get(f"/dags/{dag_id}"))
 
-    def get(self, path: str) -> dict[str, Any]:
-        """What Airflow answers to a question that has no method of its own, such as `/version`."""
-        return self._get(path)
-
     def reparse(self, dag_id: str) -> None:
         """Have the file of a DAG read again now."""
         self._request("PUT", f"/parseDagFile/{self.dag(dag_id).file_token}", allowed=(409,))
