@@ -4,8 +4,9 @@ The module is what sources are given as their `factory.data.sources.source.Conne
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from factory.airflow import masking
@@ -24,10 +25,21 @@ class QueryError(FactoryError):
     """What a database answers to a query that fails."""
 
 
-def query_chunks(connection: str, query: str, chunk_rows: int) -> Iterator["Chunk"]:
+def query_chunks(
+    connection: str,
+    query: str,
+    chunk_rows: int,
+    parameters: Mapping[str, Any] = MappingProxyType({}),
+) -> Iterator["Chunk"]:
     """The rows of a query through the connection of a database, so many at a time.
 
     The database streams where its driver can (server-side cursors), so the whole result is never held.
+
+    Args:
+        connection: The connection.
+        query: In the database's SQL; `:name` means itself where `parameters` does not have it.
+        chunk_rows: Rows a chunk.
+        parameters: Values that the driver hands to the database beside the query, not within it.
 
     Raises:
         QueryError: The database refuses.
@@ -36,21 +48,27 @@ def query_chunks(connection: str, query: str, chunk_rows: int) -> Iterator["Chun
     from factory.data.rows import read_chunks
 
     engine = database(connection).get_sqlalchemy_engine()
-    # Without parameters, and not as SQLAlchemy's text: `%` and `:name` in a query mean themselves.
-    options = {
-        "stream_results": True,
-        "max_row_buffer": chunk_rows,
-        "no_parameters": True,
-    }
+    options = {"stream_results": True, "max_row_buffer": chunk_rows}
     try:
         with (
             unshown_queries(connection),
             engine.connect().execution_options(**options) as connected,
         ):
-            result = connected.exec_driver_sql(query)
-            yield from read_chunks(result, chunk_rows)
+            yield from read_chunks(_executed(connected, query, parameters), chunk_rows)
     finally:
         engine.dispose()
+
+
+def _executed(connected: Any, query: str, parameters: Mapping[str, Any]) -> Any:
+    """The result of a query."""
+    if not parameters:
+        # Not as SQLAlchemy's text: `%` and `:name` in a query mean themselves.
+        return connected.execution_options(no_parameters=True).exec_driver_sql(query)
+    import sqlalchemy as sa
+
+    others = rf":(?=\w)(?!(?:{'|'.join(map(re.escape, parameters))})\b)"
+    text = sa.text(re.sub(others, r"\:", query))
+    return connected.execute(text.bindparams(**parameters))
 
 
 def database(connection: str) -> Any:

@@ -21,6 +21,15 @@ def change_columns() -> Param:
     )
 
 
+def full_refresh() -> Param:
+    """Whether all of the source is read, and replaces what is published."""
+    return Param(
+        default=False,
+        description="Read all of the source, and publish it in place of the published rows.",
+        type="boolean",
+    )
+
+
 def versions() -> Param:
     """The versions to read, by dataset."""
     return Param(

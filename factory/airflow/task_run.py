@@ -105,10 +105,16 @@ class TaskRun:
 
     @cached_property
     def write(self) -> "Write":
-        """How the dataset's new rows meet the published ones."""
+        """How the dataset's new rows meet the published ones; a full refresh replaces these."""
         from factory.lake.write import Write
 
-        return self._read(Write, "write")
+        written = self._read(Write, "write")
+        return written.refreshed() if self.is_full_refresh else written
+
+    @property
+    def is_full_refresh(self) -> bool:
+        """Whether all of an incremental dataset's source is read, and replaces what is published."""
+        return bool(self.params.get("full_refresh"))
 
     @cached_property
     def monitor(self) -> "Monitor":

@@ -3,10 +3,13 @@
 from typing import Literal
 
 from pydantic import Field
+from pydantic_core import PydanticCustomError
 
 from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Name, Reference, Section, Text
+from factory.base.texts import did_you_mean, one_of
 from factory.data.checks.check import AnyCheck
+from factory.data.incremental import Incremental
 from factory.data.load import Load
 from factory.data.sources.source import AnySource
 from factory.data.transforms.transform import AnyTransform
@@ -43,6 +46,8 @@ class Dataset(Section):
     """What must be true of the rows before they are published."""
     write: Write = Write.unwritten()
     """How new rows meet the published ones; they replace them when left out."""
+    incremental: Incremental | None = None
+    """Whether a run reads only what no snapshot has yet; everything when left out."""
     verify: Verify = "sample"
     """How the files of the snapshots that it reads are looked at: the sizes of all and the content of a few,
     the content of all (`full`), or not at all (`"off"`, in quotation marks)."""
@@ -58,6 +63,33 @@ class Dataset(Section):
     @rule
     def _resources_of_tasks(self) -> Broken:
         yield from check_resources(self.resources, self.tasks_with_rows)
+
+    @rule
+    def _only_new_rows(self) -> Broken:
+        section = self.incremental
+        if section is None:
+            return
+        if self.write.mode == "replace":
+            yield _incremental(
+                "new rows alone would replace all that is published",
+                "write `write: {mode: append}`, or `mode: merge` with `keys`",
+                "incremental",
+            )
+        if section.by == "file" and not self.source.has_files:
+            yield _incremental(
+                f"`by: file` is for sources whose files can be told apart, and `{self.source.type}` is none",
+                "write `by: column` with a column that rises with each new row, or take `incremental` away",
+                "incremental",
+                "by",
+            )
+        known = self.known_columns
+        if section.column is not None and known is not None and section.column not in known:
+            yield _incremental(
+                f"the dataset has no column {section.column!r}: it has {one_of(known, 10)}",
+                did_you_mean(section.column, known, "name a column that is published"),
+                "incremental",
+                "column",
+            )
 
     @property
     def tasks_with_rows(self) -> tuple[str, ...]:
@@ -93,3 +125,8 @@ class Dataset(Section):
         if self.schedule is not None:
             return self.schedule
         return Schedule(all=self._inputs_of_rows)
+
+
+def _incremental(found: str, advice: str | None, *at: str) -> PydanticCustomError:
+    context = {"found": found, "advice": advice, "at": at}
+    return PydanticCustomError("incremental", "{found}", context)

@@ -49,6 +49,7 @@ def publish(
     evolve: Evolve | None = None,
     source: Mapping[str, Any] | None = None,
     origin: Mapping[str, Any] | None = None,
+    incremental: Mapping[str, Any] | None = None,
 ) -> PublishedRows:
     """Publish rows whose checks passed; see `factory.lake.publishing` for what counts as a change.
 
@@ -65,6 +66,7 @@ def publish(
         evolve: What may differ from the newest snapshot's columns: see `Write.evolution`.
         source: How the rows were read: see `factory.data.sources.pinned`.
         origin: Where the rows come from, for people; kept with the snapshot beside what the checks found.
+        incremental: How far their source was read: see `factory.data.incremental`.
 
     Raises:
         LakeError: when the rows cannot be published.
@@ -81,6 +83,7 @@ def publish(
         evolve=evolve,
         source=source,
         origin={**(origin or {}), "checks": report.as_event()},
+        incremental=incremental,
     )
     snapshot = publication.snapshot
     log.info(

@@ -30,7 +30,7 @@ def dataset_document(team: TeamConfig, name: str, installation: Installation) ->
         doc=_doc(full_name, dataset, reads),
         start=schedule(dataset.when, team, installation),
         tags=("dataset",),
-        params=("publish_unchanged", "change_columns", *(("versions",) if reads else ())),
+        params=_params(dataset, reads),
         shared=installation.shared(
             verify=dataset.verify,
             dataset=full_name,
@@ -40,6 +40,11 @@ def dataset_document(team: TeamConfig, name: str, installation: Installation) ->
         ),
         tasks=with_workspace(tasks, installation),
     )
+
+
+def _params(dataset: Dataset, reads: tuple[str, ...]) -> tuple[str, ...]:
+    refresh = ("full_refresh",) if dataset.incremental else ()
+    return ("publish_unchanged", "change_columns", *refresh, *(("versions",) if reads else ()))
 
 
 def _tasks(
@@ -61,7 +66,8 @@ def _tasks(
 
     if reads:
         then("inputs", inlets=read)
-    then("ingest", {**source, **typed}, inlets=read if dataset.source.references() else ())
+    new = {"incremental": dump(dataset.incremental)} if dataset.incremental else {}
+    then("ingest", {**source, **typed, **new}, inlets=read if dataset.source.references() else ())
     if dataset.transforms:
         then("transform", {"transforms": transforms(dataset.transforms, installation)}, inlets=read)
     if dataset.load:
@@ -87,6 +93,7 @@ def _doc(full_name: str, dataset: Dataset, reads: tuple[str, ...]) -> list[str]:
         *(f"### Dataset `{full_name}`", "", dataset.description.strip(), ""),
         f"* source: `{dataset.source.type}`",
         f"* write mode: `{dataset.write.mode}`",
+        *((f"* incremental: by {dataset.incremental.by}",) if dataset.incremental else ()),
         *(f"* reads: `{name}`" for name in reads),
         *(f"* check: `{check.check}`, on fail {check.on_fail}" for check in dataset.checks),
     ]

@@ -26,6 +26,7 @@ from factory.lake.snapshot import (
     LakeError,
     NoSnapshotError,
     Snapshot,
+    SourceOvertakenError,
 )
 from factory.lake.table import Lake, data_files
 from factory.lake.write import Evolve, Write
@@ -55,6 +56,7 @@ class _Base:
     table: DeltaTable
     snapshot: Snapshot
     content: Fingerprint
+    note: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def publish(
     evolve: Evolve | None = None,
     source: Mapping[str, Any] | None = None,
     origin: Mapping[str, Any] | None = None,
+    incremental: Mapping[str, Any] | None = None,
 ) -> Publication:
     """Publish prepared rows as a new snapshot; readers see all of it or nothing.
 
@@ -107,8 +110,11 @@ def publish(
             appended or merged, and all for others, when left out.
         source: What the next run should know of how the rows were read, as JSON.
         origin: What people should know later of where the rows come from, as JSON.
+        incremental: What the snapshot keeps of how far its source was read, as `factory.data.incremental` has it. Its
+            `after` is the version that the rows are new to.
 
     Raises:
+        SourceOvertakenError: when another version is the newest than the rows are new to.
         SchemaMismatchError: when rows do not fit the published ones.
         MergeKeyError: when keys are null or not unique among the new rows.
         AlreadyAppendedError: when this run has already appended other rows.
@@ -119,7 +125,7 @@ def publish(
     with engine.connect(rows.parent) as connection:
         engine.create_view(connection, "source", [rows])
         what_may_change = evolve if evolve is not None else write.evolution(declared=True)
-        request = _Request(write, run_id, what_may_change, source, origin)
+        request = _Request(write, run_id, what_may_change, source, origin, incremental)
         publisher = _Publisher(lake, dataset, request, rows, connection)
         for attempt in Retrying(
             retry=retry_if_exception_type(_OvertakenError),
@@ -141,6 +147,7 @@ class _Request:
     evolve: Evolve | None
     source: Mapping[str, Any] | None
     origin: Mapping[str, Any] | None
+    incremental: Mapping[str, Any] | None
 
 
 class _Publisher:
@@ -161,6 +168,7 @@ class _Publisher:
         self.evolve = request.evolve
         self.source = request.source
         self.origin = request.origin
+        self.incremental = request.incremental
         self.file = file
         self.connection = connection
         self.prepared = connection.table("source")
@@ -175,10 +183,32 @@ class _Publisher:
             earlier = self._committed_before(base, draft)
             if earlier is not None:
                 return Publication(earlier, changed=True)
-            if draft.snapshot.content_hash == base.snapshot.content_hash:
-                return Publication(base.snapshot, changed=emit_unchanged)
+        self._check_progress(base)
+        same = base is not None and draft.snapshot.content_hash == base.snapshot.content_hash
+        if base is not None and same and self.incremental is None:
+            return Publication(base.snapshot, changed=emit_unchanged)
+        # Rows that change nothing were read too: the commit says so.
         self._commit(base, draft)
-        return Publication(draft.snapshot, changed=True)
+        return Publication(draft.snapshot, changed=not same or emit_unchanged)
+
+    def _check_progress(self, base: _Base | None) -> None:
+        """Check that the rows are new to the newest snapshot.
+
+        Raises:
+            SourceOvertakenError: They were read before another one was published.
+        """
+        if self.incremental is None or self.write.mode == "replace":
+            return
+        newest = None if base is None else base.snapshot.version
+        if base is not None and base.note.get("run_id") == self.run_id:
+            newest = base.note.get("incremental", {}).get("after", newest)
+        after = self.incremental["after"]
+        if newest != after:
+            now = "nothing is published" if newest is None else f"version {newest} is the newest"
+            raise SourceOvertakenError(
+                f"{self.dataset}: the rows are new to {'an empty dataset' if after is None else f'version {after}'}, and "
+                f"by now {now}, since another run has published, or somebody has restored a version: run it again"
+            )
 
     def _base(self) -> _Base | None:
         try:
@@ -187,7 +217,7 @@ class _Publisher:
             return None
         snapshot, note = self.lake.published(self.dataset, table.version())
         content = Fingerprint(snapshot.rows, int(note["lower"]), int(note["upper"]))
-        return _Base(table, snapshot, content)
+        return _Base(table, snapshot, content, note)
 
     def _columns(self, base: _Base | None) -> dict[str, str]:
         """The new snapshot's columns: the published ones, as far as they may not change."""
@@ -200,7 +230,7 @@ class _Publisher:
 
     def _draft(self, base: _Base | None, columns: dict[str, str]) -> _Draft:
         new = self.fingerprint(tuple(columns.items()))
-        if self.write.mode == "merge":
+        if self.write.keys:
             check_keys(self._as(columns), self.write.keys, self.dataset)
         if base is None or self.write.mode == "replace":
             content = new
@@ -350,6 +380,7 @@ class _Publisher:
             "run_id": self.run_id,
             **({"source": self.source} if self.source else {}),
             **({"origin": self.origin} if self.origin else {}),
+            **({"incremental": self.incremental} if self.incremental else {}),
         }
         return CommitProperties(
             custom_metadata={"factory": note},

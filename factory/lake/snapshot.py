@@ -31,6 +31,10 @@ class AlreadyAppendedError(LakeError, TerminalError):
     """A run has already appended rows, and comes with other ones."""
 
 
+class SourceOvertakenError(LakeError, TerminalError):
+    """Somebody else has published since a run has looked what is new in its source."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """One version of a dataset."""

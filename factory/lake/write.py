@@ -39,6 +39,10 @@ class Write(Section):
                 else "`keys` belong to `mode: merge` only",
             )
 
+    def refreshed(self) -> "Write":
+        """The same for a run that publishes all rows anew; keys still identify rows."""
+        return self.model_copy(update={"mode": "replace"})
+
     def evolution(self, *, declared: bool = False, accepted: bool = False) -> Evolve | None:
         """What may differ from the last snapshot; None where that does not matter.
 

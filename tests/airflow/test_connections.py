@@ -60,3 +60,14 @@ def test_http_login_comes_from_the_connection_and_is_not_shown(monkeypatch):
     assert (login.user, login.password) == ("ada", "geheim")
     assert login.headers == {"X-Key": "auch geheim"}
     assert "geheim" not in repr(login)
+
+
+def test_parameter_reaches_the_database_beside_the_query(warehouse):
+    query = (
+        "select port from landings where weight_kg > :largest and port like 'port%' "
+        "and port <> ':name' and '10:30' > '' -- :largest2"
+    )
+    chunks = query_chunks("warehouse", query, 10, {"largest": 7})
+    assert sum(len(chunk.rows) for chunk in chunks) == 2
+    none = query_chunks("warehouse", "select :largest is null as n", 10, {"largest": None})
+    assert [list(map(tuple, chunk.rows)) for chunk in none] == [[], [(1,)]]

@@ -85,6 +85,7 @@ OF_FILES = {
     "data/profile/*": "core",
     "data/sources/*": "core",
     "data/test_archives.py": "core",
+    "data/test_incremental.py": "core",
     "data/transforms/test_images.py": "core",
     "lake/test_damage.py": "core",
     "lake/test_lake.py": "core",

@@ -10,17 +10,25 @@ from factory.airflow.tasks.inputs import inputs
 __all__ = ["after_check", "check", "ingest", "inputs", "load", "publish", "transform"]
 
 
-def ingest(*, run: TaskRun, source: dict[str, Any], promised_types: bool = False) -> dict[str, Any]:
+def ingest(
+    *,
+    run: TaskRun,
+    source: dict[str, Any],
+    promised_types: bool = False,
+    incremental: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Bring the source's rows into the workspace.
 
     Args:
         run: The task's run.
         source: The section.
         promised_types: Whether the promised columns' types help to read a text file.
+        incremental: The section `incremental`; everything is read where there is none.
     """
     from pydantic import TypeAdapter
 
     from factory.airflow import connections
+    from factory.data.incremental import Incremental, IncrementalRun
     from factory.data.sources.pinned import pinned_types, reading_of
     from factory.data.sources.source import AnySource, IngestContext, KnownTypes, Source
 
@@ -40,9 +48,16 @@ def ingest(*, run: TaskRun, source: dict[str, Any], promised_types: bool = False
         internal_hosts=run.shared.internal_hosts,
         connections=connections,
     )
-    rows = typed.ingest(context)
+    note = None
+    if incremental is None:
+        rows = typed.ingest(context)
+    else:
+        section = Incremental.model_validate(incremental)
+        known = IncrementalRun(run.dataset, run.ti.run_id, run.write, run.is_full_refresh)
+        rows, note = section.ingest(typed, context, known)
     return {
         "rows": rows.as_json(),
+        **({"incremental": str(note)} if note else {}),
         "reads": run.references if typed.references() else [],
         "reading": reading_of(typed, rows.columns) if typed.reads_texts else None,
         "source": _named_in(source),
@@ -123,9 +138,10 @@ def publish(*, run: TaskRun, outlet_events: Any) -> dict[str, Any]:
 def publish_rows(run: TaskRun, outlet_events: Any, **origin: Any) -> dict[str, Any]:
     """See `publish`; `origin` goes into the event too."""
     from factory.data.checks.report import CheckReport
+    from factory.data.incremental import read_note
     from factory.data.publish import publish as step
 
-    rows = _latest_rows(run)
+    rows, ingested = _latest_rows(run), run.result("ingest") or {}
     if not rows.rows and not run.write.allow_empty:
         raise AirflowSkipException(
             f"{run.dataset}: there are no rows; nothing is published. Write `allow_empty: true` in `write` if "
@@ -140,8 +156,9 @@ def publish_rows(run: TaskRun, outlet_events: Any, **origin: Any) -> dict[str, A
         report=CheckReport.from_json(run.result("check")["report"]),
         emit_unchanged=bool(run.params.get("publish_unchanged")),
         evolve=_evolution(run),
-        source=(run.result("ingest") or {}).get("reading"),
         origin={"dag_id": run.ti.dag_id, "read": run.versions, **_source(run), **origin},
+        source=ingested.get("reading"),
+        incremental=read_note(ingested["incremental"]) if "incremental" in ingested else None,
     )
     if not published.changed:
         raise AirflowSkipException(

@@ -193,7 +193,7 @@ def _inspect_texts(
     import duckdb
 
     from factory.data.profile.samples import sample
-    from factory.data.sources.files import UnreadableFileError
+    from factory.data.sources.object_stores import UnreadableFileError
     from factory.data.sources.source import KnownTypes
     from factory.lake import engine
 

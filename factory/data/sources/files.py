@@ -6,17 +6,23 @@ import tempfile
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from factory.base.errors import TerminalError
 from factory.base.files import is_hidden
 from factory.base.rules import Broken, rule
 from factory.base.section import Text
-from factory.data.sources.object_stores import FilesPath, fetch, is_in_store
+from factory.data.sources.object_stores import (
+    FilesPath,
+    NoMatchError,
+    UnreadableFileError,
+    fetch,
+    is_in_store,
+)
 from factory.data.sources.source import IngestContext, KnownTypes, Source
 from factory.lake.storage.address import is_s3
 
@@ -25,10 +31,7 @@ if TYPE_CHECKING:
 
     from factory.data.folders import DataFolders
     from factory.data.rows import Rows
-
-
-class UnreadableFileError(TerminalError):
-    """A file that is missing, or is not what it is said to be."""
+    from factory.lake.taken_files import SourceFile
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class FilesToRead:
 class FileSource(Source):
     """Files of one format below the project's folder, or in an object store; columns are matched by name."""
 
+    has_files: ClassVar[bool] = True
+
     path: FilesPath = Field(examples=["data/catches/*", "s3://bucket/catches/*"])
     """A file or a glob below one of the platform's `data_folders`, or in an object store."""
     connection: Text | None = None
@@ -85,13 +90,19 @@ class FileSource(Source):
             )
 
     def read(self, context: IngestContext) -> "Rows":
-        """The rows of every file that `path` names."""
+        """The rows of every file that `path` names, or of the new ones among them."""
+        new = context.new_files
         if not is_in_store(self.path):
             files = project_files(context.folders, self.path)
+            if new is not None:
+                root = context.project.resolve()
+                chosen = new.choose(_source_file(file, root) for file in files)
+                files = [file for file in files if str(file.relative_to(root)) in chosen]
             return self.read_files(files, context.project, context.file, context.types)
         with tempfile.TemporaryDirectory(dir=context.workspace) as folder:
             with context.connections.store_access(self.connection):
-                files = fetch(self.path, context.lake.storage, Path(folder))
+                choose = None if new is None else new.choose
+                files = fetch(self.path, context.lake.storage, Path(folder), choose=choose)
             return self.read_files(files, Path(folder), context.file, context.types)
 
     def read_files(
@@ -162,7 +173,8 @@ def project_files(folders: "DataFolders", pattern: str) -> list[Path]:
     """The files below the project's folder that a path or glob names, sorted.
 
     Raises:
-        UnreadableFileError: There is none, or one is empty.
+        NoMatchError: There is none.
+        UnreadableFileError: One is empty.
         FileOutsideError: One is not for sources to read, or a link leads to such a file.
     """
     root = folders.project.resolve()
@@ -177,8 +189,18 @@ def project_files(folders: "DataFolders", pattern: str) -> list[Path]:
     if empty := [str(file.relative_to(root)) for file in files if not file.stat().st_size]:
         raise UnreadableFileError(f"{', '.join(empty)}: empty, without even a header")
     if not files:
-        raise UnreadableFileError(
+        raise NoMatchError(
             f"no file matches {pattern!r} below {root}: correct `source.path`, which is relative "
             "to the project's folder"
         )
     return files
+
+
+def _source_file(file: Path, root: Path) -> "SourceFile":
+    """A file as snapshots remember it: what is as large and as old as it was is not read to know it again."""
+    from factory.base.digests import sha256_of_file
+    from factory.lake.taken_files import SourceFile
+
+    found = file.stat()
+    stamp = f"{found.st_size} {found.st_mtime_ns}"
+    return SourceFile(str(file.relative_to(root)), stamp, partial(sha256_of_file, file))

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,13 +15,22 @@ from factory.base.section import Surroundings, Text, check_data_path
 from factory.lake.storage.address import overlap
 
 if TYPE_CHECKING:
-    from factory.lake.storage.files import Files
+    from factory.lake.storage.files import FileFacts, Files
+    from factory.lake.taken_files import SourceFile
 
 log = logging.getLogger(__name__)
 
 _S3 = r"s3://[a-z0-9][a-z0-9.-]+(/[^?#]*)?"
 _FILES = r"(s3|gs|az|azure|abfss?|adl)://[a-z0-9][a-z0-9._-]+(@[a-z0-9.-]+)?/.+"
 _WILDCARD = re.compile(r"[*?\[]")
+
+
+class UnreadableFileError(TerminalError):
+    """A file that is missing, or is not what it is said to be."""
+
+
+class NoMatchError(UnreadableFileError):
+    """No file is where a path or an address leads."""
 
 
 class LakeIsNoSourceError(TerminalError):
@@ -86,7 +96,13 @@ def check_lake(address: str, lake: str) -> None:
         raise LakeIsNoSourceError(f"{address} is the lake's: read a dataset through `inputs`")
 
 
-def fetch(address: str, lake: str, folder: Path, most_bytes: int | None = None) -> list[Path]:
+def fetch(
+    address: str,
+    lake: str,
+    folder: Path,
+    most_bytes: int | None = None,
+    choose: "Callable[[Iterable[SourceFile]], set[str]] | None" = None,
+) -> list[Path]:
     """Files of an object store, downloaded, sorted by name.
 
     Args:
@@ -94,29 +110,43 @@ def fetch(address: str, lake: str, folder: Path, most_bytes: int | None = None) 
         lake: The lake's address, of which nothing is read.
         folder: Where to; files keep their names below the part of the address that is no glob.
         most_bytes: How much to download at most; all when left out.
+        choose: Says which of the files are downloaded, by name; all when left out.
 
     Raises:
         LakeIsNoSourceError: A file is the lake's.
-        TerminalError: There is no such file or bucket, one is empty, or they are too large.
+        NoMatchError: There is no such file.
+        TerminalError: There is no such bucket, a file is empty, or they are too large.
         StorageError: The store does not answer, or refuses.
     """
     from factory.lake.storage.errors import NoBucketError
 
     check_lake(address, lake)
     try:
-        return _download(address, lake, folder, most_bytes)
+        return _download(address, lake, folder, most_bytes, choose)
     except NoBucketError as error:
         # What it says to write is for the bucket of the lake.
         raise TerminalError(f"{address}: there is no such bucket: correct the path") from error
 
 
-def _download(address: str, lake: str, folder: Path, most_bytes: int | None) -> list[Path]:
+def _download(
+    address: str,
+    lake: str,
+    folder: Path,
+    most_bytes: int | None,
+    choose: "Callable[[Iterable[SourceFile]], set[str]] | None",
+) -> list[Path]:
     from factory.lake.storage.files import Files
 
     parent, _, name = address.rpartition("/")
     is_glob = bool(_WILDCARD.search(address))
     files = Files.at(_folder(address) if is_glob else parent)
-    sizes = _matching(files, address) if is_glob else _one(files, name)
+    facts = _matching(files, address) if is_glob else [_one(files, name)]
+    if not facts:
+        raise NoMatchError(f"no file matches {address}: correct the path")
+    if choose is not None:
+        chosen = choose(_source_file(files.uri(one.name), one) for one in facts)
+        facts = [one for one in facts if files.uri(one.name) in chosen]
+    sizes = {one.name: one.bytes for one in facts}
     if most_bytes is not None and sum(sizes.values()) > most_bytes:
         raise TerminalError(
             f"{address} means {sum(sizes.values()):,} bytes, and at most {most_bytes:,} are fetched: name fewer files"
@@ -130,35 +160,42 @@ def _download(address: str, lake: str, folder: Path, most_bytes: int | None) -> 
         found.append(target)
     if empty := [file.name for file in found if not file.stat().st_size]:
         raise TerminalError(f"{', '.join(empty)}: empty, without even a header")
-    if not found:
-        raise TerminalError(f"no file matches {address}: correct the path")
     log.info("fetched %d files from %s", len(found), address)
     return found
 
 
-def _one(files: "Files", name: str) -> dict[str, int]:
-    """The size of one file.
+def _source_file(address: str, facts: "FileFacts") -> "SourceFile":
+    """A file as snapshots remember it: by the store's tag of its content, so that nothing is read to know it again."""
+    from factory.lake.taken_files import SourceFile
+
+    stamp = f"{facts.bytes} {facts.etag or facts.modified}"
+    return SourceFile(address, stamp, lambda: stamp)
+
+
+def _one(files: "Files", name: str) -> "FileFacts":
+    """What is known of one file.
 
     Raises:
-        TerminalError: There is none.
+        NoMatchError: There is none.
+        TerminalError: It is a folder.
     """
     if (facts := files.facts(name)) is not None:
-        return {name: facts.bytes}
+        return facts
     if next(files.names(f"{name}/"), None) is not None:
         address = files.uri(name)
         raise TerminalError(f"{address} is a folder: name its files, such as {address}/*.csv")
-    raise TerminalError(f"there is no file {name} in {files.address}: correct the path")
+    raise NoMatchError(f"there is no file {name} in {files.address}: correct the path")
 
 
-def _matching(files: "Files", address: str) -> dict[str, int]:
-    """The sizes of the files that a glob means."""
+def _matching(files: "Files", address: str) -> "list[FileFacts]":
+    """What is known of the files that a glob means."""
     pattern = _pattern(address.removeprefix(files.address + "/"))
     # As in a shell, a glob does not mean hidden files.
-    return {
-        facts.name: facts.bytes
+    return [
+        facts
         for facts in files.listed()
         if pattern.fullmatch(facts.name) and not is_hidden(Path(facts.name))
-    }
+    ]
 
 
 def _folder(address: str) -> str:

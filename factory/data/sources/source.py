@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 from factory.base.errors import TerminalError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from factory.data.download import Login
     from factory.data.folders import DataFolders
     from factory.data.rows import Chunk, Piece, Rows
+    from factory.data.sources.new_files import NewFiles
     from factory.lake.table import Lake
 
 log = logging.getLogger(__name__)
@@ -24,8 +26,14 @@ log = logging.getLogger(__name__)
 class Connections(Protocol):
     """What Airflow's connections give; steps themselves know no Airflow."""
 
-    def query_chunks(self, connection: str, query: str, chunk_rows: int) -> "Iterator[Chunk]":
-        """The rows of a query through the connection of a database, so many at a time."""
+    def query_chunks(
+        self,
+        connection: str,
+        query: str,
+        chunk_rows: int,
+        parameters: Mapping[str, Any] = MappingProxyType({}),
+    ) -> "Iterator[Chunk]":
+        """The rows of a query through the connection of a database, so many at a time; `:name` is a parameter."""
 
     def http_login(self, connection: str) -> "Login":
         """The headers and the login of an HTTP connection."""
@@ -37,7 +45,13 @@ class Connections(Protocol):
 class NoConnections:
     """Stands in where there is no Airflow: asking for a connection is an error."""
 
-    def query_chunks(self, connection: str, query: str, chunk_rows: int) -> "Iterator[Chunk]":  # noqa: ARG002
+    def query_chunks(
+        self,
+        connection: str,
+        query: str,  # noqa: ARG002
+        chunk_rows: int,  # noqa: ARG002
+        parameters: Mapping[str, Any] = MappingProxyType({}),  # noqa: ARG002
+    ) -> "Iterator[Chunk]":
         """Raise a TerminalError."""
         raise TerminalError(f"the connection {connection!r} is asked for outside Airflow")
 
@@ -89,6 +103,10 @@ class IngestContext:
     """Servers that may be asked though they are internal: see `factory.base.hosts`."""
     connections: Connections = field(default_factory=NoConnections)
     """Airflow's connections."""
+    new_files: "NewFiles | None" = None
+    """Chooses the files to read, for `incremental: {by: file}`; all are read when left out."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """What a query may name as `:name`: `largest`, for `incremental: {by: column}`."""
 
     @property
     def project(self) -> Path:
@@ -136,6 +154,8 @@ class Source(Referring, ABC):
 
     reads_texts: ClassVar[bool] = False
     """Whether its values are texts without a type, so that the types of the last snapshot tell what they are."""
+    has_files: ClassVar[bool] = False
+    """Whether it reads files that `incremental: {by: file}` can tell apart: it asks `IngestContext.new_files`."""
 
     type: str
 

@@ -35,6 +35,8 @@ class FileFacts:
     bytes: int
     modified: float
     """When it was written, in seconds of the epoch, by the storage's clock."""
+    etag: str | None = None
+    """What an object store calls this content of the file; None for a folder."""
 
 
 class Files(ABC):
@@ -379,4 +381,5 @@ def checked(name: str) -> str:
 
 
 def _facts(entry: Any) -> FileFacts:
-    return FileFacts(entry["path"], entry["size"], entry["last_modified"].timestamp())
+    modified = entry["last_modified"].timestamp()
+    return FileFacts(entry["path"], entry["size"], modified, entry.get("e_tag"))

@@ -10,8 +10,10 @@ from factory.airflow import connections
 from factory.base.errors import TerminalError
 from factory.data.sources.csv import CsvSource
 from factory.data.sources.json import JsonSource
+from factory.data.sources.new_files import ChangedFileError, NewFiles
 from factory.data.sources.object_stores import LakeIsNoSourceError, _pattern, fetch
 from factory.lake.storage import access
+from factory.lake.taken_files import TakenFiles
 from tests.data.rows import read
 from tests.data.sources.test_sources import Ingester
 from tests.harness.s3 import BUCKET
@@ -125,3 +127,17 @@ def test_a_connection_that_is_not_there_is_named(put):
     source = CsvSource(type="csv", path=f"s3://{BUCKET}/in/a.csv", connection="aws_none")
     with pytest.raises(TerminalError, match="there is no Airflow connection 'aws_none'"):
         read_in(source, connections=connections)
+
+
+def test_only_new_objects_are_fetched_and_a_changed_one_is_refused(put, s3, tmp_path):
+    read_in = put(a__csv=b"n\n1\n")
+    source = CsvSource(type="csv", path=f"s3://{BUCKET}/in/*.csv")
+    first = NewFiles(None, takes_changed_ones=False)
+    assert read(read_in(source, new_files=first)) == [(1,)]
+    [mark] = [file.mark() for file in first.chosen]
+    taken = TakenFiles({mark[:8]: mark[8:]})
+    put(a__csv=b"n\n1\n", b__csv=b"n\n2\n")  # with another time, and the same content
+    assert read(read_in(source, new_files=NewFiles(taken, takes_changed_ones=False))) == [(2,)]
+    put(a__csv=b"n\n9\n")
+    with pytest.raises(ChangedFileError, match=rf"^s3://{BUCKET}/in/a\.csv: this file has been"):
+        read_in(source, new_files=NewFiles(taken, takes_changed_ones=False))
