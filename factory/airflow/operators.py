@@ -39,10 +39,14 @@ def _failures(context: Context) -> Iterator[None]:
     """
     try:
         yield
-    except (AirflowSkipException, DownstreamTasksSkipped):
-        raise  # no failures: the second is how a branch leaves
+    except DownstreamTasksSkipped:
+        raise  # how a branch leaves
+    except AirflowSkipException as skipped:
+        context["ti"].task.skipped_because = str(skipped)
+        raise
     except NothingToDoError as nothing:
         logger.info("Nothing to do: %s", wrapped(str(nothing)))
+        context["ti"].task.skipped_because = str(nothing)
         raise AirflowSkipException(str(nothing)) from nothing
     except Exception as error:
         if context["dag"].has_on_failure_callback:
@@ -65,6 +69,9 @@ class _Step(BaseOperator):  # type: ignore[misc]
     is reached through the connection that it names, if there is one. With `notify`,
     `{"event", "targets"}`, those targets are told of its success: see `factory.airflow.plugin`.
     """
+
+    skipped_because: str | None = None
+    """Why there was nothing to do, once the task has run."""
 
     # One for all of them: Airflow merges defaults and copies params anew in the `__init__` of each class.
     def __init__(
@@ -145,6 +152,25 @@ class TrackedStepOperator(StepOperator):
     operator_extra_links = (MlflowLink(),)
     mlflow_page: str | None = None
     """Set by its function."""
+
+
+class WaitStepOperator(StepOperator):
+    """Calls a step's task function, which may leave the worker until there is something to read.
+
+    It is called again then, or when its time is over.
+    """
+
+    until: float | None = None
+    """When the time to wait is over, in seconds of the epoch; None when it has not begun."""
+
+    def execute(self, context: Context, event: dict[str, Any] | None = None) -> Any:
+        """Run the function, for the first time or after it has waited.
+
+        Raises:
+            AirflowFailException: The step said that trying again cannot help.
+        """
+        self.until = event["until"] if event else None
+        return super().execute(context)
 
 
 class TrainingJobOperator(StepOperator):

@@ -63,7 +63,7 @@ class Reporter:
     @hookimpl  # type: ignore[untyped-decorator]
     def on_task_instance_skipped(self, task_instance: Any) -> None:
         """A task had nothing to do."""
-        self._task(task_instance, "skipped")
+        self._task(task_instance, "skipped", getattr(task_instance.task, "skipped_because", None))
 
     @hookimpl  # type: ignore[untyped-decorator]
     def on_task_instance_failed(self, task_instance: Any, error: object) -> None:

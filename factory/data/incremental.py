@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from factory.data.rows import Rows
     from factory.data.sources.source import IngestContext, Source
     from factory.lake.taken_files import TakenFiles
-    from factory.lake.write import Write
 
 log = logging.getLogger(__name__)
 
@@ -64,44 +63,65 @@ class Incremental(Section):
             UnknownProgressError: The newest snapshot does not say what it has.
         """
         read = self._by_column if self.column is not None else self._by_file
-        rows, note = read(source, context, run)
+        rows, note = read(source, self.narrowed(context, run), run)
         file = context.workspace / _NOTE
         file.write_text(json.dumps(note), encoding="utf-8")
         return rows, file
 
-    def _by_file(
-        self, source: "Source", context: "IngestContext", run: "IncrementalRun"
-    ) -> "tuple[Rows, Mapping[str, Any]]":
+    def narrowed(self, context: "IngestContext", run: "IncrementalRun") -> "IngestContext":
+        """What a source is given so that it reads only what is new.
+
+        Args:
+            context: What it is given to read everything.
+            run: What is known of the run.
+
+        Raises:
+            UnknownProgressError: The newest snapshot does not say what it has.
+        """
         from factory.data.sources.new_files import NewFiles
+
+        if self.column is None:
+            new = NewFiles(run.taken_files(context), takes_changed_ones=run.merges)
+            return replace(context, new_files=new)
+        version = run.newest(context)
+        largest = None if version is None else _largest(context, run.dataset, version, self.column)
+        return replace(context, parameters={"largest": largest})
+
+    def _by_file(
+        self, source: "Source", narrowed: "IngestContext", run: "IncrementalRun"
+    ) -> "tuple[Rows, Mapping[str, Any]]":
         from factory.data.sources.object_stores import NoMatchError
         from factory.lake.taken_files import first_note
 
-        taken = run.taken_files(context)
-        new = NewFiles(taken, takes_changed_ones=run.write.mode == "merge")
+        new = narrowed.new_files
+        assert new is not None  # noqa: S101 - as `narrowed` has it
+        taken = new.taken
         try:
-            rows = source.ingest(replace(context, new_files=new))
+            rows = source.ingest(narrowed)
         except NoMatchError as error:
             if taken is None:
                 raise
             raise NothingToDoError(f"{run.dataset}: there is no new file: {error}") from None
         if taken is None:
             return rows, first_note(new.chosen)
-        return rows, taken.note(new.chosen, _version(run.newest(context)))
+        version = run.newest(narrowed)
+        assert version is not None  # noqa: S101 - it has taken files
+        return rows, taken.note(new.chosen, version)
 
     def _by_column(
-        self, source: "Source", context: "IngestContext", run: "IncrementalRun"
+        self, source: "Source", narrowed: "IngestContext", run: "IncrementalRun"
     ) -> "tuple[Rows, Mapping[str, Any]]":
         assert self.column is not None  # noqa: S101 - as the rule has it
-        version = run.newest(context)
-        largest = None if version is None else _largest(context, run.dataset, version, self.column)
-        rows = source.ingest(replace(context, parameters={"largest": largest}))
+        version, largest = run.newest(narrowed), narrowed.parameters["largest"]
+        rows = source.ingest(narrowed)
         if self.column not in rows.columns:
             raise TerminalError(
                 f"incremental.column: the source has no column {self.column!r}{hint(self.column, rows.columns)}; "
                 f"it has {', '.join(rows.columns)}"
             )
         if largest is not None:
-            rows = _above(rows, self.column, largest)
+            # Without rows, columns have no types either that could be compared.
+            rows = _above(rows, self.column, largest) if rows.rows else rows
             if not rows.rows:
                 raise NothingToDoError(
                     f"{run.dataset}: there is no new row: none has `{self.column}` above {largest}, the largest value of "
@@ -118,8 +138,8 @@ class IncrementalRun:
     """The full name, `team.dataset`."""
     run_id: str
     """Which run it is: one that is repeated reads again what it has published itself."""
-    write: "Write"
-    """How its rows meet the published ones."""
+    merges: bool
+    """Whether its rows replace published ones with the same keys."""
     full_refresh: bool = False
     """Whether everything is read, whatever the snapshots have."""
 
@@ -165,11 +185,6 @@ def read_note(file: str) -> dict[str, Any]:
     """What `Incremental.ingest` has written, for the commit that publishes its rows."""
     note: dict[str, Any] = json.loads(Path(file).read_text("utf-8"))
     return note
-
-
-def _version(version: int | None) -> int:
-    assert version is not None  # noqa: S101 - else there are no taken files
-    return version
 
 
 def _largest(context: "IngestContext", dataset: str, version: int, column: str) -> Any:

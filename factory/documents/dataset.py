@@ -5,7 +5,7 @@ from typing import Any
 from factory.base.section import qualify
 from factory.data.dataset import Dataset
 from factory.data.load import Load
-from factory.documents.dag import Dag, Task, Tasks
+from factory.documents.dag import WAIT, Dag, Task, Tasks
 from factory.documents.installation import Installation
 from factory.documents.resources import with_resources
 from factory.documents.schedules import assets, schedule
@@ -64,9 +64,11 @@ def _tasks(
         after = (made[-1].name,) if made else ()
         made.append(Task(name, f"dataset.{name}", after, arguments=arguments or {}, **keys))
 
+    new = {"incremental": dump(dataset.incremental)} if dataset.incremental else {}
+    if dataset.source.waiting() is not None:
+        then("wait", {**source, **new}, type=WAIT)
     if reads:
         then("inputs", inlets=read)
-    new = {"incremental": dump(dataset.incremental)} if dataset.incremental else {}
     then("ingest", {**source, **typed, **new}, inlets=read if dataset.source.references() else ())
     if dataset.transforms:
         then("transform", {"transforms": transforms(dataset.transforms, installation)}, inlets=read)

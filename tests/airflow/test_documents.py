@@ -182,11 +182,12 @@ def test_whoever_ends_a_stopped_run_knows_each_operator_of_documents():
         for kind in vars(document_values).values()
         if isinstance(kind, document_values.TaskType) and kind.key == "operator"
     }
-    # A branch and an approval skip what is meant to be skipped; after a job's trial there is always a step.
+    # A branch and an approval skip what is meant to be skipped; after a job's trial, and a wait, there is always a step.
     others = {
         "ApprovalStepOperator",
         "BranchStepOperator",
         "ShortCircuitStepOperator",
         "TrainingJobOperator",
+        "WaitStepOperator",
     }
     assert of_documents == {*plugin.STEPS, *others}

@@ -7,7 +7,6 @@ import logging
 import os
 import time
 
-import duckdb
 import pytest
 from pydantic import ValidationError
 
@@ -21,6 +20,7 @@ from factory.data.incremental import (
     read_note,
 )
 from factory.data.publish import publish
+from factory.data.rows import Chunk
 from factory.data.sources.new_files import ChangedFileError
 from factory.data.sources.source import IngestContext, NoConnections
 from factory.lake.restoring import restore
@@ -55,7 +55,7 @@ class Producer:
         workspace.mkdir(parents=True, exist_ok=True)
         given = IngestContext(DataFolders(self.folder), workspace, "shop", self.lake, **context)
         write = dataset.write.refreshed() if full_refresh else dataset.write
-        run = IncrementalRun(DATASET, run_id, write, full_refresh)
+        run = IncrementalRun(DATASET, run_id, write.mode == "merge", full_refresh)
         if dataset.incremental is None:
             return dataset.source.ingest(given), write, None
         rows, note = dataset.incremental.ingest(dataset.source, given, run)
@@ -278,7 +278,7 @@ class Warehouse(NoConnections):
     def query_chunks(self, connection, query, chunk_rows, parameters=None):
         self.asked.append(parameters)
         least = (parameters or {}).get("largest") or 0
-        yield duckdb.sql("select unnest([1, 2, 3]) as id").filter(f"id > {least}").to_arrow_table()
+        yield Chunk(["id"], [[number] for number in (1, 2, 3) if number > least])
 
 
 @pytest.mark.parametrize(("where", "asked"), [("", [None, None]), ("id > :largest", [None, 3])])
@@ -310,3 +310,29 @@ def test_what_could_not_work_is_a_problem(section, message):
 
 def test_refreshed_write_still_holds_that_keys_identify_rows(producer):
     assert Write.model_validate(MERGE).refreshed().keys == ("id",)
+
+
+def missing(producer, section: dict, run_id: str = "waiting", **context) -> str:
+    dataset = Dataset.model_validate(section)
+    workspace = producer.folder / "workspace" / run_id
+    workspace.mkdir(parents=True, exist_ok=True)
+    folders = DataFolders(producer.folder)
+    given = IngestContext(folders, workspace, "shop", producer.lake, **context)
+    narrowed = dataset.incremental.narrowed(given, IncrementalRun(DATASET, run_id, False))
+    return dataset.source.missing(narrowed)
+
+
+def test_new_file_is_what_is_waited_for(producer):
+    assert missing(producer, BY_FILE) == ""
+    producer(BY_FILE)
+    assert "data/in/a.csv has been read" in missing(producer, BY_FILE)
+    producer.file("b.csv", "id,name", "2,y")
+    assert missing(producer, BY_FILE) == ""
+
+
+def test_new_row_of_a_query_is_what_is_waited_for(producer):
+    source = {"type": "sql", "connection": "db", "query": "select * from t where id > :largest"}
+    section, warehouse = {**BY_COLUMN, "source": source}, Warehouse()
+    assert missing(producer, section, connections=warehouse) == ""
+    producer(section, connections=warehouse)
+    assert "gives no row" in missing(producer, section, connections=warehouse)

@@ -1,13 +1,79 @@
 """The tasks of a dataset's DAG."""
 
+import logging
+import time
+from dataclasses import asdict
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from factory.airflow.task_run import TaskRun, reference
 from factory.airflow.tasks.inputs import inputs
+from factory.base.errors import NothingToDoError, TerminalError
 
-__all__ = ["after_check", "check", "ingest", "inputs", "load", "publish", "transform"]
+log = logging.getLogger(__name__)
+
+__all__ = ["after_check", "check", "ingest", "inputs", "load", "publish", "transform", "wait"]
+
+
+class NothingCameError(TerminalError):
+    """A source had nothing to read, for as long as a run was to wait."""
+
+
+def wait(
+    *, run: TaskRun, source: dict[str, Any], incremental: dict[str, Any] | None = None
+) -> None:
+    """Leave the worker until the source has something to read.
+
+    Args:
+        run: The task's run.
+        source: The section.
+        incremental: The section `incremental`, if there is one: something new is waited for.
+
+    Raises:
+        TaskDeferred: There is nothing yet.
+        NothingCameError: The time is over; with `soft_fail` it is a NothingToDoError.
+    """
+    from airflow.sdk.exceptions import TaskDeferred
+    from pydantic import TypeAdapter
+
+    from factory.airflow import connections
+    from factory.airflow.source_trigger import SourceTrigger
+    from factory.data.look import Look
+    from factory.data.sources.source import AnySource, Source
+
+    typed: Source = TypeAdapter(AnySource).validate_python(source)
+    section, shared = typed.waiting(), run.shared
+    assert section is not None  # noqa: S101 - as the document has it
+    look = Look(
+        source=source,
+        incremental=incremental,
+        merges=run.write.mode == "merge",
+        dataset=run.dataset,
+        run_id=run.ti.run_id,
+        full_refresh=run.is_full_refresh,
+        storage=shared.storage,
+        project=str(run.project),
+        data_folders=shared.data_folders,
+        workspace=shared.workspace,
+    )
+    until = run.ti.task.until or time.time() + section.timeout
+    missing = look.missing(connections)
+    if not missing:
+        return
+    if time.time() >= until:
+        words = f"{run.dataset}: nothing came within {section.timeout:,} seconds: {missing}"
+        raise NothingToDoError(words) if section.soft_fail else NothingCameError(words)
+    log.info("waiting, looking again every %d seconds: %s", section.poke_interval, missing)
+    raise TaskDeferred(
+        trigger=SourceTrigger(
+            look=asdict(look),
+            connection=shared.storage_connection,
+            until=until,
+            poke_interval=section.poke_interval,
+        ),
+        method_name="execute",
+    )
 
 
 def ingest(
@@ -53,7 +119,9 @@ def ingest(
         rows = typed.ingest(context)
     else:
         section = Incremental.model_validate(incremental)
-        known = IncrementalRun(run.dataset, run.ti.run_id, run.write, run.is_full_refresh)
+        known = IncrementalRun(
+            run.dataset, run.ti.run_id, run.write.mode == "merge", run.is_full_refresh
+        )
         rows, note = section.ingest(typed, context, known)
     return {
         "rows": rows.as_json(),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
+from factory.base.errors import NothingToDoError
 from factory.base.files import is_hidden
 from factory.base.rules import Broken, rule
 from factory.base.section import Text
@@ -21,9 +22,11 @@ from factory.data.sources.object_stores import (
     NoMatchError,
     UnreadableFileError,
     fetch,
+    find,
     is_in_store,
 )
 from factory.data.sources.source import IngestContext, KnownTypes, Source
+from factory.data.sources.waiting import Wait
 from factory.lake.storage.address import is_s3
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from factory.data.folders import DataFolders
     from factory.data.rows import Rows
+    from factory.data.sources.object_stores import Choose
     from factory.lake.taken_files import SourceFile
 
 
@@ -74,6 +78,10 @@ class FileSource(Source):
     connection: Text | None = None
     """The Airflow connection of type `aws` by which `s3://…` is read; what the lake is read with if left out."""
 
+    wait: Wait | None = None
+    """How long a run waits until there is a file, or with `incremental: {by: file}` a new one; it does not wait when left
+    out."""
+
     advice: ClassVar[str] = ""
     """What to do about a broken file, for errors."""
 
@@ -91,19 +99,40 @@ class FileSource(Source):
 
     def read(self, context: IngestContext) -> "Rows":
         """The rows of every file that `path` names, or of the new ones among them."""
-        new = context.new_files
         if not is_in_store(self.path):
-            files = project_files(context.folders, self.path)
-            if new is not None:
-                root = context.project.resolve()
-                chosen = new.choose(_source_file(file, root) for file in files)
-                files = [file for file in files if str(file.relative_to(root)) in chosen]
+            files = self._local(context)
             return self.read_files(files, context.project, context.file, context.types)
         with tempfile.TemporaryDirectory(dir=context.workspace) as folder:
             with context.connections.store_access(self.connection):
-                choose = None if new is None else new.choose
-                files = fetch(self.path, context.lake.storage, Path(folder), choose=choose)
+                files = fetch(
+                    self.path, context.lake.storage, Path(folder), choose=_choose(context)
+                )
             return self.read_files(files, Path(folder), context.file, context.types)
+
+    def waiting(self) -> Wait | None:
+        """See `Source.waiting`."""
+        return self.wait
+
+    def missing(self, context: IngestContext) -> str:
+        """See `Source.missing`; nothing is downloaded."""
+        try:
+            if is_in_store(self.path):
+                with context.connections.store_access(self.connection):
+                    find(self.path, context.lake.storage, choose=_choose(context))
+            else:
+                self._local(context)
+        except (UnreadableFileError, NothingToDoError) as error:
+            return str(error)
+        return ""
+
+    def _local(self, context: IngestContext) -> list[Path]:
+        """The files below the project's folder that are to be read."""
+        files = project_files(context.folders, self.path)
+        if (choose := _choose(context)) is None:
+            return files
+        root = context.project.resolve()
+        chosen = choose(_source_file(file, root) for file in files)
+        return [file for file in files if str(file.relative_to(root)) in chosen]
 
     def read_files(
         self,
@@ -167,6 +196,10 @@ class FileSource(Source):
             )
         message = re.sub(r"\S*/tmp[^/]+/\d+/", "", f"{names}: {text.strip()}{advice}")
         return message.replace(f"{project.resolve()}/", "").replace(f"{project}/", "")
+
+
+def _choose(context: IngestContext) -> "Choose | None":
+    return None if context.new_files is None else context.new_files.choose
 
 
 def project_files(folders: "DataFolders", pattern: str) -> list[Path]:

@@ -2,9 +2,8 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from pydantic import AfterValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -15,8 +14,13 @@ from factory.base.section import Surroundings, Text, check_data_path
 from factory.lake.storage.address import overlap
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from factory.lake.storage.files import FileFacts, Files
     from factory.lake.taken_files import SourceFile
+
+Choose: TypeAlias = "Callable[[Iterable[SourceFile]], set[str]]"
+"""Says which files are to be read, by their names."""
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +105,7 @@ def fetch(
     lake: str,
     folder: Path,
     most_bytes: int | None = None,
-    choose: "Callable[[Iterable[SourceFile]], set[str]] | None" = None,
+    choose: "Choose | None" = None,
 ) -> list[Path]:
     """Files of an object store, downloaded, sorted by name.
 
@@ -118,50 +122,58 @@ def fetch(
         TerminalError: There is no such bucket, a file is empty, or they are too large.
         StorageError: The store does not answer, or refuses.
     """
-    from factory.lake.storage.errors import NoBucketError
-
-    check_lake(address, lake)
-    try:
-        return _download(address, lake, folder, most_bytes, choose)
-    except NoBucketError as error:
-        # What it says to write is for the bucket of the lake.
-        raise TerminalError(f"{address}: there is no such bucket: correct the path") from error
-
-
-def _download(
-    address: str,
-    lake: str,
-    folder: Path,
-    most_bytes: int | None,
-    choose: "Callable[[Iterable[SourceFile]], set[str]] | None",
-) -> list[Path]:
-    from factory.lake.storage.files import Files
-
-    parent, _, name = address.rpartition("/")
-    is_glob = bool(_WILDCARD.search(address))
-    files = Files.at(_folder(address) if is_glob else parent)
-    facts = _matching(files, address) if is_glob else [_one(files, name)]
-    if not facts:
-        raise NoMatchError(f"no file matches {address}: correct the path")
-    if choose is not None:
-        chosen = choose(_source_file(files.uri(one.name), one) for one in facts)
-        facts = [one for one in facts if files.uri(one.name) in chosen]
-    sizes = {one.name: one.bytes for one in facts}
+    files, found = find(address, lake, choose)
+    sizes = {one.name: one.bytes for one in found}
     if most_bytes is not None and sum(sizes.values()) > most_bytes:
         raise TerminalError(
             f"{address} means {sum(sizes.values()):,} bytes, and at most {most_bytes:,} are fetched: name fewer files"
         )
-    found = []
     for key in sizes:
         check_lake(files.uri(key), lake)
         target = folder / key
         target.parent.mkdir(parents=True, exist_ok=True)
         files.download(key, target)
-        found.append(target)
-    if empty := [file.name for file in found if not file.stat().st_size]:
-        raise TerminalError(f"{', '.join(empty)}: empty, without even a header")
-    log.info("fetched %d files from %s", len(found), address)
-    return found
+    log.info("fetched %d files from %s", len(sizes), address)
+    return [folder / key for key in sizes]
+
+
+def find(
+    address: str, lake: str, choose: "Choose | None" = None
+) -> "tuple[Files, list[FileFacts]]":
+    """The files that an address means, sorted by name; they are looked for, and not read.
+
+    Args:
+        address: Of one file, or a glob.
+        lake: The lake's address, of which nothing is read.
+        choose: Says which of the files are meant, by name; all when left out.
+
+    Raises:
+        LakeIsNoSourceError: A file is the lake's.
+        NoMatchError: There is no such file.
+        UnreadableFileError: One is empty.
+        TerminalError: There is no such bucket.
+        StorageError: The store does not answer, or refuses.
+    """
+    from factory.lake.storage.errors import NoBucketError
+    from factory.lake.storage.files import Files
+
+    check_lake(address, lake)
+    parent, _, name = address.rpartition("/")
+    is_glob = bool(_WILDCARD.search(address))
+    files = Files.at(_folder(address) if is_glob else parent)
+    try:
+        found = _matching(files, address) if is_glob else [_one(files, name)]
+    except NoBucketError as error:
+        # What it says to write is for the bucket of the lake.
+        raise TerminalError(f"{address}: there is no such bucket: correct the path") from error
+    if not found:
+        raise NoMatchError(f"no file matches {address}: correct the path")
+    if choose is not None:
+        chosen = choose(_source_file(files.uri(one.name), one) for one in found)
+        found = [one for one in found if files.uri(one.name) in chosen]
+    if empty := [one.name.rpartition("/")[2] for one in found if not one.bytes]:
+        raise UnreadableFileError(f"{', '.join(empty)}: empty, without even a header")
+    return files, found
 
 
 def _source_file(address: str, facts: "FileFacts") -> "SourceFile":

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from factory.data.folders import DataFolders
     from factory.data.rows import Chunk, Piece, Rows
     from factory.data.sources.new_files import NewFiles
+    from factory.data.sources.waiting import Wait
     from factory.lake.table import Lake
 
 log = logging.getLogger(__name__)
@@ -167,6 +168,14 @@ class Source(Referring, ABC):
             TerminalError: The source cannot be used as it is.
             FactoryError: It cannot be read now, such as when a server does not answer.
         """
+
+    def waiting(self) -> "Wait | None":
+        """How long a run waits for something to read; None where it does not."""
+        return None
+
+    def missing(self, context: IngestContext) -> str:
+        """Why there is nothing to read yet; empty where there is something."""
+        raise NotImplementedError(f"{self.type} cannot be waited for")
 
     def ingest(self, context: IngestContext) -> "Rows":
         """`read`, with a line in the log."""

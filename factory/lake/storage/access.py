@@ -8,6 +8,7 @@ role of a machine or a container). A task of a project with `storage_connection`
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
@@ -138,15 +139,28 @@ _access: list[Access] = []
 Of the whole process and not of a thread: a task is a process, and its threads are to share it.
 """
 
+_apart: ContextVar[list[Access] | None] = ContextVar("apart", default=None)
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Keep what is said within the block to this thread: the triggerer works for many teams in one process."""
+    token = _apart.set([])
+    try:
+        yield
+    finally:
+        _apart.reset(token)
+
 
 @contextmanager
 def using(access: Access) -> Iterator[None]:
     """Let everything in the block reach S3 in this way."""
-    _access.append(access)
+    said = _said()
+    said.append(access)
     try:
         yield
     finally:
-        _access.pop()
+        said.pop()
 
 
 def current() -> Access:
@@ -155,7 +169,12 @@ def current() -> Access:
     Raises:
         MissingExtraError: The extra `aws` is not installed.
     """
-    return _access[-1] if _access else Access.from_environment()
+    return said[-1] if (said := _said()) else Access.from_environment()
+
+
+def _said() -> list[Access]:
+    own = _apart.get()
+    return _access if own is None else own
 
 
 def endpoint_in_environment() -> str | None:
