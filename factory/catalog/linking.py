@@ -17,7 +17,7 @@ from factory.catalog.cycles import Links, rings
 from factory.catalog.published import Published, published
 from factory.team.problems import Problem, in_order
 from factory.team.reader import TeamFile
-from factory.team.references import Reference, references
+from factory.team.references import Reference, references, references_of_dags
 from factory.team.schedule import PRESETS
 from factory.training.model import Model
 
@@ -85,6 +85,8 @@ def _check_team(catalog: Catalog, team: TeamFile) -> Iterator[Problem]:
     yield from _check_names(team)
     yield from check_columns(team, catalog.datasets)
     yield from check_costs(team)
+    for reference in references_of_dags(team.team):
+        yield from _check_reference(catalog, reference)
     yield from _check_sharing(catalog, team)
 
 

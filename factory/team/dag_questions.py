@@ -21,10 +21,12 @@ def dag_questions(file: TeamFile) -> Iterator[Question]:
     if not file.team.dags:
         return
     # Late: few teams write DAGs.
+    from factory.team.own_assets import dags_with_stand_ins
     from factory.team.own_dags import check_own_dags
 
     rules = dag_rules(file)
-    for name, dag in file.team.dags.items():
+    dags: Any = dags_with_stand_ins(file.team.dags, file.name, file.team.own_names)
+    for name, dag in dags.items():
         alone = {name: dag}
         if any(rules.check(alone)):
             continue

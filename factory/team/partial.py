@@ -1,6 +1,6 @@
 """What of a broken team file can be read all the same, so that the rest is checked in the same round."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from factory.team.reader import (
     AnyModel,
     PlatformFile,
     TeamFile,
+    own_names,
     platform_value,
     read_team,
     team_value,
@@ -36,7 +37,7 @@ class PartialTeam:
 
     file: TeamFile
     promised: frozenset[str]
-    """The names of all datasets that it means to publish, those that are left out among them."""
+    """The names of all datasets that it means to publish, those that are left out among them, and of the models that are."""
     is_news: Callable[[Problem], bool]
     """Whether a problem of what is left would be one of the whole file too."""
     mistakes: tuple[Problem, ...]
@@ -99,14 +100,14 @@ def read_partly(path: Path, platform: PlatformFile, environment: str | None) -> 
         return None
     owner = value.get("owner")
     value |= {"version": 1, "team": path.stem, "owner": owner if isinstance(owner, str) else "?"}
-    promised = frozenset(_promised(value)) | (recovered.names if recovered else frozenset())
+    names = own_names(value) | (recovered.names if recovered else frozenset())
     config, lost = _without_what_is_wrong(TeamConfig, value, platform.config.plugins)
     if config is None:
         return None
     file = TeamFile(path, environment, config, platform, source)
     is_news = recovered.is_news if recovered else _every
     mistakes = recovered.problems if recovered else ()
-    return PartialTeam(file, promised, is_news, mistakes, lost)
+    return PartialTeam(file, names - frozenset(config.models), is_news, mistakes, lost)
 
 
 def read_platform_partly(configs: Path, environment: str | None) -> PartialPlatform | None:
@@ -133,17 +134,6 @@ def read_platform_partly(configs: Path, environment: str | None) -> PartialPlatf
 
 def _every(_: Problem) -> bool:
     return True
-
-
-def _promised(value: Mapping[str, Any]) -> set[str]:
-    datasets, models = value.get("datasets"), value.get("models")
-    names = {str(name) for name in datasets} if isinstance(datasets, dict) else set()
-    for name, model in models.items() if isinstance(models, dict) else ():
-        predict = model.get("predict") if isinstance(model, dict) else None
-        if predict is not None:
-            written = predict.get("output") if isinstance(predict, dict) else None
-            names.add(written if isinstance(written, str) else f"{name}_predictions")
-    return names
 
 
 def _without_what_is_wrong(

@@ -222,7 +222,7 @@ def read_team(
     findings += [
         *unlisted(platform.config, path.stem),
         *check_overlays(tree),
-        *(_check_dags(dags, surroundings, _own_names(raw)) if dags else ()),
+        *(_check_dags(dags, surroundings, own_names(raw)) if dags else ()),
         *(check_templates(raw) if has_templates else ()),
     ]
     instead = {
@@ -252,10 +252,12 @@ def _has_templates(layers: Layers) -> bool:
 def _check_dags(dags: object, surroundings: Surroundings, own: frozenset[str]) -> Iterator[Finding]:
     # Late: few teams write DAGs.
     from factory.team.dag_rules import DagRules
+    from factory.team.own_assets import check_asset_names, dags_with_stand_ins
     from factory.team.own_dags import check_own_dags
 
     yield from DagRules(surroundings, own).check(dags)
-    yield from check_own_dags(dags)
+    yield from check_asset_names(dags, own)
+    yield from check_own_dags(dags_with_stand_ins(dags, surroundings.team or "", own))
 
 
 def dag_rules(file: TeamFile) -> "DagRules":
@@ -264,16 +266,26 @@ def dag_rules(file: TeamFile) -> "DagRules":
 
     limits = limits_of(file.platform.config, file.path.stem)
     surroundings = _surroundings(file.platform, limits, file.path.stem, file.environment)
-    return DagRules(surroundings, frozenset((*file.team.datasets, *file.team.models)))
+    return DagRules(surroundings, file.team.own_names)
 
 
-def _own_names(raw: dict[str, Any]) -> frozenset[str]:
-    return frozenset(_names(raw, "datasets") | _names(raw, "models"))
+def own_names(raw: Mapping[str, Any]) -> frozenset[str]:
+    """The names of a team's datasets, those of predictions among them, and of its models, as far as they can be read."""
+    return frozenset(_names(raw, "datasets") | _names(raw, "models") | {*_predictions(raw)})
 
 
-def _names(raw: dict[str, Any], section: str) -> set[str]:
+def _predictions(raw: Mapping[str, Any]) -> Iterator[str]:
+    models = raw.get("models")
+    for name, model in models.items() if isinstance(models, dict) else ():
+        predict = model.get("predict") if isinstance(model, dict) else None
+        if predict is not None:
+            written = predict.get("output") if isinstance(predict, dict) else None
+            yield written if isinstance(written, str) else f"{name}_predictions"
+
+
+def _names(raw: Mapping[str, Any], section: str) -> set[str]:
     found = raw.get(section)
-    return set(found) if isinstance(found, dict) else set()
+    return set(map(str, found)) if isinstance(found, dict) else set()
 
 
 def _surroundings(

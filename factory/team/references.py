@@ -9,6 +9,7 @@ from factory.base.section import qualify
 from factory.data.checks.check import Check
 from factory.data.dataset import Dataset
 from factory.monitoring.sections import Monitor
+from factory.team.own_assets import asset_names, meant_name
 from factory.team.schedule import Inputs, Schedule
 from factory.team.team import TeamConfig
 from factory.training.model import Model
@@ -19,9 +20,9 @@ class Reference:
     """A dataset or model of one team that refers to a dataset."""
 
     team: str
-    section: Literal["datasets", "models"]
+    section: Literal["datasets", "models", "dags"]
     name: str
-    """The dataset or model that refers."""
+    """The dataset, the model, or the DAG in dag-factory's format that refers."""
     dataset: str
     """The full name, `team.dataset`, of what is referred to; a model's where `role` is `starts`."""
     path: KeyPath
@@ -45,6 +46,15 @@ def references(team: TeamConfig) -> Iterator[Reference]:
         yield from _of_dataset(team.team, name, dataset)
     for name, model in team.models.items():
         yield from _of_model(team.team, name, model)
+
+
+def references_of_dags(team: TeamConfig) -> Iterator[Reference]:
+    """What the DAGs in dag-factory's format name; they make nothing of it that others could read."""
+    for name, dag in team.dags.items():
+        for path, written in asset_names(dag):
+            meant = meant_name(written, team.team, team.own_names)
+            if meant is not None:
+                yield Reference(team.team, "dags", name, meant, ("dags", name, *path), "starts")
 
 
 def _of_dataset(team: str, name: str, dataset: Dataset) -> Iterator[Reference]:

@@ -96,6 +96,13 @@ class TeamConfig(Section):
                 "empty_team", "this team owns nothing: add `datasets`, `models` or `dags`"
             )
 
+    @property
+    def own_names(self) -> frozenset[str]:
+        """The names of its datasets, those of predictions among them, and of its models."""
+        models = self.models.items()
+        predictions = (model.predict.output_of(name) for name, model in models if model.predict)
+        return frozenset((*self.datasets, *self.models, *predictions))
+
     def doubts(self) -> Iterator[Finding]:
         """Keys of its own DAGs that change nothing."""
         if self.dags:
