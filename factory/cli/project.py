@@ -14,6 +14,7 @@ from factory.base.section import NAME
 from factory.base.texts import did_you_mean
 from factory.cli.console import console, errors, failed, failures_explained
 from factory.runtime import foreground
+from factory.runtime.home import Home
 from factory.runtime.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def _address(project: Path, signals: StopSignals) -> Iterator[str]:
         return
     with (
         console.status("MLflow …") as status,
-        foreground.tracking(project.resolve(), signals.pause) as variables,
+        foreground.tracking(project.resolve(), Home.of(project), signals.pause) as variables,
     ):
         status.stop()
         yield variables["MLFLOW_TRACKING_URI"]

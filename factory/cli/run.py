@@ -13,6 +13,7 @@ from rich.markup import escape
 from factory.cli.console import console, errors, failed, failures_explained, plain_table
 from factory.cli.options import ProjectOption
 from factory.cli.project import dag_of, healthy_team, platform_of
+from factory.cli.sample import begin_sample, check_sample
 from factory.cli.storage import check_storage, reaching
 from factory.runtime import foreground
 from factory.runtime.home import Home
@@ -54,6 +55,15 @@ def run(
             show_default="",
         ),
     ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            help="Try it out on the first rows of each source, in a lake and an MLflow of its own.",
+            metavar="ROWS",
+            min=1,
+            show_default="",
+        ),
+    ] = None,
 ) -> None:
     """Run one DAG here and now, without a scheduler; datasets that it lacks are produced first.
 
@@ -63,17 +73,25 @@ def run(
     from factory.team.environment import active_environment
 
     home = project.resolve()
+    runtime_home = Home.of(home)
     configs = home / "configs"
     read = read_all(configs, active_environment())
     dag_id = dag_of(healthy_team(read, configs, name.partition(".")[0]), name)
     params = _params(read, home, dag_id, param or (), snapshot or ())
+    if sample is not None:
+        if snapshot:
+            raise failed("--snapshot names versions of the lake, of which --sample has none")
+        check_sample(read, [dag_id])
+        runtime_home = begin_sample(home, sample)
     with failures_explained():
         check_storage(home)
         dag_ids = [*missing_datasets(read, home, dag_id), dag_id]
+    if sample is not None:
+        check_sample(read, dag_ids)
     if len(dag_ids) > 1:
         console.print(f"Nothing published yet, so first: {', '.join(dag_ids[:-1])}")
     with failures_explained(), StopSignals() as signals:
-        outcomes = _run_all(home, dag_ids, params, signals.pause)
+        outcomes = _run_all(home, runtime_home, dag_ids, params, signals.pause)
     console.print()
     console.print(_table(outcomes))
     if [outcome["state"] for outcome in outcomes] != ["success"] * len(dag_ids):
@@ -176,12 +194,13 @@ def _inputs(read: "Project", dag_id: str) -> list[str]:
 
 def _run_all(
     project: Path,
+    home: Home,
     dag_ids: list[str],
     params: Mapping[str, Any],
     pause: Callable[[float], None],
 ) -> list[dict[str, Any]]:
     """Run the DAGs one after the other, showing their tasks; what each run came to."""
-    logs = Home.of(project).logs
+    logs = home.logs
     log, report = logs / "run.log", logs / "run.jsonl"
     logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     report.write_text("", encoding="utf-8")
@@ -195,9 +214,9 @@ def _run_all(
             pause(seconds)
             show()
 
-        remove_what_killed_runs_left(project)
-        with in_foreground(Home.of(project)), foreground.tracking(project, pause) as variables:
-            foreground.migrate(project, variables, log, pause)
+        remove_what_killed_runs_left(project, home)
+        with in_foreground(home), foreground.tracking(project, home, pause) as variables:
+            foreground.migrate(home, variables, log, pause)
             program = [sys.executable, "-P", "-m", "factory.airflow.run_dags", str(report)]
             command = [*program, json.dumps(params), *dag_ids]
             code = foreground.run(command, variables, log, watch)
@@ -209,13 +228,12 @@ def _run_all(
     return outcomes
 
 
-def remove_what_killed_runs_left(project: Path) -> None:
+def remove_what_killed_runs_left(project: Path, home: Home) -> None:
     """Remove the workspaces of earlier `factory run`s that were killed, unless one is at work."""
     from factory.cleaning.leftover import clean
     from factory.cleaning.old_workspaces import workspaces
     from factory.documents.installation import Installation
 
-    home = Home.of(project)
     recorded, own = RecordedRuns(home), str(home.foreground.airflow)
 
     def is_live(dag_id: str, run_id: str, airflow_home: str | None) -> bool | None:

@@ -144,6 +144,30 @@ def write_pieces(pieces: Iterable[Piece], what: str, file: Path) -> Rows:
             part.unlink()
 
 
+def first_rows(pieces: Iterable[Piece], what: str, most: int) -> Iterator[pa.Table]:
+    """The first rows of pieces; what comes behind them is not asked for.
+
+    Args:
+        pieces: See `write_pieces`.
+        what: Where they come from, for errors.
+        most: How many rows.
+    """
+    for piece in pieces:
+        table = as_table(piece, what)
+        yield table.slice(0, most)
+        most -= table.num_rows
+        if most <= 0:
+            return
+
+
+def cut(rows: Rows, most: int) -> Rows:
+    """The first of the rows, in another file beside theirs."""
+    with engine.connect(rows.file.parent) as connection:
+        engine.create_view(connection, "source", [rows.file])
+        first = connection.table("source").limit(most)
+        return write_rows(first, rows.file.with_name("first_rows.parquet"))
+
+
 def as_table(piece: object, what: str) -> pa.Table:
     """One piece as an arrow table; a data frame's index is left out.
 

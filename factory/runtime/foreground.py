@@ -21,28 +21,33 @@ Pause = Callable[[float], None]
 
 
 @contextmanager
-def tracking(project: Path, pause: Pause) -> Iterator[Mapping[str, str]]:
+def tracking(project: Path, home: Home, pause: Pause) -> Iterator[Mapping[str, str]]:
     """The variables of a process that runs DAGs, while MLflow answers.
 
     The MLflow of a factory that is up is used; otherwise one is started, and stopped on leaving.
 
+    Args:
+        project: The project.
+        home: Where everything is kept.
+        pause: Waits that many seconds; may raise to end MLflow.
+
     Raises:
         EmbeddedRuntimeError: MLflow does not start.
     """
-    runtime = EmbeddedRuntime(project, pause=pause, components=("mlflow",))
+    runtime = EmbeddedRuntime(project, home.folder, pause=pause, components=("mlflow",))
     try:
         runtime.start()
     except AlreadyRunningError as running:
         runtime.stop()
         if running.mlflow is None:
             raise
-        yield _variables(project, _ports(running.mlflow), running.serving)
+        yield _variables(project, home, _ports(running.mlflow), running.serving)
         return
     except BaseException:
         runtime.stop()
         raise
     try:
-        yield _variables(project, runtime.ports)
+        yield _variables(project, home, runtime.ports)
     finally:
         runtime.stop()
 
@@ -74,13 +79,13 @@ def run(program: Sequence[str], environ: Mapping[str, str], log: Path, pause: Pa
     return process.returncode
 
 
-def migrate(project: Path, environ: Mapping[str, str], log: Path, pause: Pause) -> None:
+def migrate(home: Home, environ: Mapping[str, str], log: Path, pause: Pause) -> None:
     """Make the database, or bring it to the installed Airflow's version.
 
     Raises:
         EmbeddedRuntimeError: It cannot be done; names the log.
     """
-    airflow_home(project).mkdir(parents=True, exist_ok=True, mode=0o700)
+    home.foreground.airflow.mkdir(parents=True, exist_ok=True, mode=0o700)
     if run(command(MIGRATION, Ports()), environ, log, pause):
         raise EmbeddedRuntimeError(f"Airflow's database cannot be made: see {log}")
 
@@ -90,19 +95,20 @@ def airflow_home(project: Path) -> Path:
     return Home.of(project).foreground.airflow
 
 
-def _variables(project: Path, ports: Ports, serving: str | None = None) -> dict[str, str]:
+def _variables(
+    project: Path, home: Home, ports: Ports, serving: str | None = None
+) -> dict[str, str]:
     """Those of the embedded runtime, with other files for Airflow.
 
     Two Airflows on one database would run each other's tasks. `serving` is where the server of models
     answers, if one does.
     """
-    shared = Home.of(project)
-    own = shared.foreground
+    own = home.foreground
     return variables(
-        home=shared,
+        home=home,
         project=project,
         ports=ports,
-        secrets=shared.secrets(),
+        secrets=home.secrets(),
         inherited=os.environ,
         serving=serving,
         extra={

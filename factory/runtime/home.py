@@ -57,6 +57,11 @@ class Home:
         return Home(self.folder / "foreground")
 
     @property
+    def sample(self) -> "Home":
+        """Where `factory run --sample` keeps all that it makes."""
+        return Home(self.folder / "sample")
+
+    @property
     def downloads(self) -> Path:
         """What scenarios have downloaded."""
         return self.folder / "downloads"

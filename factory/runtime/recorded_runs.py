@@ -58,6 +58,12 @@ def _is_dead(home: Home) -> bool:
     return True
 
 
+def is_at_work(home: Home) -> bool:
+    """Whether a `factory run` is at work in a home."""
+    own = home.foreground
+    return own.foreground_lock.exists() and not _is_dead(own)
+
+
 @contextmanager
 def in_foreground(home: Home) -> Iterator[None]:
     """Say for as long as the block lasts that a `factory run` is at work; several may be.

@@ -171,3 +171,9 @@ def test_airflow_finds_the_plugin_by_its_entry_point():
 
     (found,) = [one for one in entry_points(group="airflow.plugins") if one.name == "factory"]
     assert found.load() is FactoryPlugin
+
+
+def test_nobody_is_told_of_a_sample(monkeypatch):
+    monkeypatch.setenv("FACTORY_SAMPLE", "10 file:///lake")
+    assert send(MESSAGE, [COLLECTING]) == 0
+    assert not Collecting.seen

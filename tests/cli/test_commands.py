@@ -140,6 +140,33 @@ def test_run_produces_missing_datasets_first_and_shows_the_result(project):
 
 
 @pytest.mark.command
+def test_run_of_a_sample_leaves_lake_and_registry_as_they_are(project):
+    done = factory("run", "marine.penguins", "--sample", "100", project=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "A sample: at most 100 rows of each source. Its lake and its MLflow" in done.stdout
+    assert "snapshot 0, 94 rows" in done.stdout  # a transform leaves out six of them
+    sample = project / ".factory" / "sample"
+    assert (sample / "lake" / "marine" / "penguins").is_dir()
+    assert not (project / ".factory" / "lake").exists()
+    assert not (project / ".factory" / "mlflow").exists()
+
+
+def test_what_would_change_more_than_the_sample_is_refused(project):
+    file = project / "configs" / "lab.yaml"
+    file.write_text(
+        "version: 1\nteam: lab\nowner: lab@example.org\ndatasets:\n  loaded:\n"
+        "    source: {type: csv, path: data/a.csv}\n    load: {connection: db, table: staging.a}\n"
+        "dags:\n  tidy: {start_date: 2024-01-01, tasks: {}}\n"
+    )
+    for name, said in (("loaded", "loads its rows into staging.a"), ("tidy", "dag-factory's")):
+        done = called("run", f"lab.{name}", "--sample", "10", project=project)
+        assert (done.exit_code, said in done.stderr) == (1, True), done.stderr
+    done = called("run", "lab.loaded", "--sample", "0", project=project)
+    assert done.exit_code == 2
+    assert not (project / ".factory" / "sample").exists()
+
+
+@pytest.mark.command
 def test_run_that_fails_shows_the_cause_and_exits_with_1(project):
     path = project / "configs" / "marine.yaml"
     path.write_text(path.read_text().replace("min: 2500", "min: 3500"))

@@ -95,6 +95,7 @@ def ingest(
 
     from factory.airflow import connections
     from factory.data.incremental import Incremental, IncrementalRun
+    from factory.data.sample import sample_rows
     from factory.data.sources.pinned import pinned_types, reading_of
     from factory.data.sources.source import AnySource, IngestContext, KnownTypes, Source
 
@@ -113,6 +114,7 @@ def ingest(
         pinned=pinned,
         internal_hosts=run.shared.internal_hosts,
         connections=connections,
+        most_rows=sample_rows(run.shared.storage),
     )
     note = None
     if incremental is None:

@@ -101,13 +101,17 @@ class FileSource(Source):
         """The rows of every file that `path` names, or of the new ones among them."""
         if not is_in_store(self.path):
             files = self._local(context)
-            return self.read_files(files, context.project, context.file, context.types)
+            return self.read_files(
+                files, context.project, context.file, context.types, most_rows=context.most_rows
+            )
         with tempfile.TemporaryDirectory(dir=context.workspace) as folder:
             with context.connections.store_access(self.connection):
                 files = fetch(
                     self.path, context.lake.storage, Path(folder), choose=_choose(context)
                 )
-            return self.read_files(files, Path(folder), context.file, context.types)
+            return self.read_files(
+                files, Path(folder), context.file, context.types, most_rows=context.most_rows
+            )
 
     def waiting(self) -> Wait | None:
         """See `Source.waiting`."""

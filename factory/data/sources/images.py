@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
@@ -88,7 +88,7 @@ class ImagesSource(Source):
         from factory.data.images.ingest import ingest_images
 
         return ingest_images(
-            self.find(context),
+            islice(self.find(context), context.most_rows),
             self.labels.reader(context.folders, context.workspace),
             max_pixels=self.limits.max_pixels,
             store=ImageStore(context.workspace, context.team, context.lake),

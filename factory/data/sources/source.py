@@ -104,6 +104,8 @@ class IngestContext:
     """Servers that may be asked though they are internal: see `factory.base.hosts`."""
     connections: Connections = field(default_factory=NoConnections)
     """Airflow's connections."""
+    most_rows: int | None = None
+    """How many rows are read at most, of a sample; all when left out."""
     new_files: "NewFiles | None" = None
     """Chooses the files to read, for `incremental: {by: file}`; all are read when left out."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -141,8 +143,10 @@ class IngestContext:
         Raises:
             TerminalError: Values cannot be brought into one type; names the column.
         """
-        from factory.data.rows import write_pieces
+        from factory.data.rows import first_rows, write_pieces
 
+        if self.most_rows is not None:
+            pieces = first_rows(pieces, what, self.most_rows)
         return write_pieces(pieces, what, self.file)
 
 
@@ -180,6 +184,10 @@ class Source(Referring, ABC):
     def ingest(self, context: IngestContext) -> "Rows":
         """`read`, with a line in the log."""
         rows = self.read(context)
+        if context.most_rows is not None and rows.rows > context.most_rows:
+            from factory.data.rows import cut
+
+            rows = cut(rows, context.most_rows)
         log.info("read %s rows of %d columns (%s)", f"{rows.rows:,}", len(rows.columns), self.type)
         return rows
 
