@@ -62,8 +62,11 @@ class Incremental(Section):
             ChangedFileError: A file that was taken has changed, and its rows cannot be told from the published ones.
             UnknownProgressError: The newest snapshot does not say what it has.
         """
+        # Once: who publishes meanwhile is noticed when these rows are.
+        version = run.newest(context)
+        narrowed = self._narrowed(context, run, version)
         read = self._by_column if self.column is not None else self._by_file
-        rows, note = read(source, self.narrowed(context, run), run)
+        rows, note = read(source, narrowed, run, version)
         file = context.workspace / _NOTE
         file.write_text(json.dumps(note), encoding="utf-8")
         return rows, file
@@ -78,17 +81,25 @@ class Incremental(Section):
         Raises:
             UnknownProgressError: The newest snapshot does not say what it has.
         """
+        return self._narrowed(context, run, run.newest(context))
+
+    def _narrowed(
+        self, context: "IngestContext", run: "IncrementalRun", version: int | None
+    ) -> "IngestContext":
         from factory.data.sources.new_files import NewFiles
 
         if self.column is None:
-            new = NewFiles(run.taken_files(context), takes_changed_ones=run.merges)
-            return replace(context, new_files=new)
-        version = run.newest(context)
+            taken = None if version is None else run.taken_files(context, version)
+            return replace(context, new_files=NewFiles(taken, takes_changed_ones=run.merges))
         largest = None if version is None else _largest(context, run.dataset, version, self.column)
         return replace(context, parameters={"largest": largest})
 
     def _by_file(
-        self, source: "Source", narrowed: "IngestContext", run: "IncrementalRun"
+        self,
+        source: "Source",
+        narrowed: "IngestContext",
+        run: "IncrementalRun",
+        version: int | None,
     ) -> "tuple[Rows, Mapping[str, Any]]":
         from factory.data.sources.object_stores import NoMatchError
         from factory.lake.taken_files import first_note
@@ -102,17 +113,19 @@ class Incremental(Section):
             if taken is None:
                 raise
             raise NothingToDoError(f"{run.dataset}: there is no new file: {error}") from None
-        if taken is None:
+        if taken is None or version is None:
             return rows, first_note(new.chosen)
-        version = run.newest(narrowed)
-        assert version is not None  # noqa: S101 - it has taken files
         return rows, taken.note(new.chosen, version)
 
     def _by_column(
-        self, source: "Source", narrowed: "IngestContext", run: "IncrementalRun"
+        self,
+        source: "Source",
+        narrowed: "IngestContext",
+        run: "IncrementalRun",
+        version: int | None,
     ) -> "tuple[Rows, Mapping[str, Any]]":
         assert self.column is not None  # noqa: S101 - as the rule has it
-        version, largest = run.newest(narrowed), narrowed.parameters["largest"]
+        largest = narrowed.parameters["largest"]
         rows = source.ingest(narrowed)
         if self.column not in rows.columns:
             raise TerminalError(
@@ -160,17 +173,14 @@ class IncrementalRun:
             return after
         return newest.version
 
-    def taken_files(self, context: "IngestContext") -> "TakenFiles | None":
-        """The files that snapshots have taken; None where the run begins anew.
+    def taken_files(self, context: "IngestContext", version: int) -> "TakenFiles":
+        """The files that a snapshot, and those before it, have taken.
 
         Raises:
-            UnknownProgressError: The newest snapshot does not say.
+            UnknownProgressError: The snapshot does not say.
         """
         from factory.lake.taken_files import TakenFiles
 
-        version = self.newest(context)
-        if version is None:
-            return None
         taken = TakenFiles.of(context.lake, self.dataset, version)
         if taken is None:
             raise UnknownProgressError(

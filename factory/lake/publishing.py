@@ -26,9 +26,9 @@ from factory.lake.snapshot import (
     LakeError,
     NoSnapshotError,
     Snapshot,
-    SourceOvertakenError,
 )
 from factory.lake.table import Lake, data_files
+from factory.lake.taken_files import check_after
 from factory.lake.write import Evolve, Write
 
 _ATTEMPTS = 50
@@ -183,32 +183,16 @@ class _Publisher:
             earlier = self._committed_before(base, draft)
             if earlier is not None:
                 return Publication(earlier, changed=True)
-        self._check_progress(base)
+        if self.incremental is not None and self.write.mode != "replace":
+            newest = None if base is None else base.snapshot.version
+            note = {} if base is None else base.note
+            check_after(self.dataset, self.run_id, self.incremental["after"], newest, note)
         same = base is not None and draft.snapshot.content_hash == base.snapshot.content_hash
         if base is not None and same and self.incremental is None:
             return Publication(base.snapshot, changed=emit_unchanged)
         # Rows that change nothing were read too: the commit says so.
         self._commit(base, draft)
         return Publication(draft.snapshot, changed=not same or emit_unchanged)
-
-    def _check_progress(self, base: _Base | None) -> None:
-        """Check that the rows are new to the newest snapshot.
-
-        Raises:
-            SourceOvertakenError: They were read before another one was published.
-        """
-        if self.incremental is None or self.write.mode == "replace":
-            return
-        newest = None if base is None else base.snapshot.version
-        if base is not None and base.note.get("run_id") == self.run_id:
-            newest = base.note.get("incremental", {}).get("after", newest)
-        after = self.incremental["after"]
-        if newest != after:
-            now = "nothing is published" if newest is None else f"version {newest} is the newest"
-            raise SourceOvertakenError(
-                f"{self.dataset}: the rows are new to {'an empty dataset' if after is None else f'version {after}'}, and "
-                f"by now {now}, since another run has published, or somebody has restored a version: run it again"
-            )
 
     def _base(self) -> _Base | None:
         try:

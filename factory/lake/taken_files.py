@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from factory.lake.snapshot import SourceOvertakenError
 from factory.lake.table import Lake
 
 _BYTES = 8
@@ -97,6 +98,32 @@ def first_note(files: Sequence[SourceFile]) -> dict[str, Any]:
     """What the first commit says, as JSON: these files and no others were taken."""
     marks = b"".join(file.mark() for file in files)
     return {"after": None, "all": True, "files": base64.b64encode(marks).decode()}
+
+
+def check_after(
+    dataset: str, run_id: str, after: int | None, newest: int | None, note: Mapping[str, Any]
+) -> None:
+    """Check that a run's rows are new to the snapshot that they are about to be added to.
+
+    Args:
+        dataset: The full name, `team.dataset`.
+        run_id: The run.
+        after: The version that was the newest when its source was read; None if there was none.
+        newest: The newest version now; None if there is none.
+        note: What the newest commit says.
+
+    Raises:
+        SourceOvertakenError: They were read before another version was published.
+    """
+    if note.get("run_id") == run_id:
+        newest = note.get("incremental", {}).get("after", newest)
+    if newest != after:
+        now = "nothing is published" if newest is None else f"version {newest} is the newest"
+        known = "an empty dataset" if after is None else f"version {after}"
+        raise SourceOvertakenError(
+            f"{dataset}: the rows are new to {known}, and by now {now}, since another run has published, or somebody has "
+            "restored a version: run it again"
+        )
 
 
 def _marks(content: bytes) -> dict[bytes, bytes]:

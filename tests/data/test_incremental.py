@@ -21,6 +21,7 @@ from factory.data.incremental import (
 )
 from factory.data.publish import publish
 from factory.data.rows import Chunk
+from factory.data.sources.csv import CsvSource
 from factory.data.sources.new_files import ChangedFileError
 from factory.data.sources.source import IngestContext, NoConnections
 from factory.lake.restoring import restore
@@ -132,6 +133,23 @@ def test_two_runs_that_read_the_same_file_do_not_both_append_it(producer):
     with pytest.raises(SourceOvertakenError, match="version 0 is the newest"):
         producer.publish(*late, "late")
     assert producer.ids() == [1]
+
+
+@pytest.mark.parametrize("section", [BY_FILE, BY_COLUMN])
+def test_run_that_publishes_while_another_reads_is_noticed(producer, section, monkeypatch):
+    producer(section)
+    producer.file("b.csv", "id,name", "2,y")
+    read = CsvSource.read
+
+    def overtaken(source, context):
+        monkeypatch.setattr(CsvSource, "read", read)
+        producer(section)
+        return read(source, context)
+
+    monkeypatch.setattr(CsvSource, "read", overtaken)
+    with pytest.raises(SourceOvertakenError, match="new to version 0, and by now version 1"):
+        producer(section, "overtaken")
+    assert producer.ids() == [1, 2]
 
 
 def test_changed_file_is_refused_where_its_rows_would_come_twice(producer):
