@@ -230,10 +230,11 @@ def _tracking() -> "Iterator[Tracking]":
         yield Tracking(uri)
         return
     from factory.runtime import foreground
+    from factory.runtime.home import Home
 
     before = mlflow.get_tracking_uri()
     try:
-        with foreground.tracking(_project(), time.sleep) as variables:
+        with foreground.tracking(_project(), Home.of(_project()), time.sleep) as variables:
             yield Tracking(variables[_TRACKING_URI])
     finally:
         # Loading a model makes this server MLflow's own, which it notes in the variable, and which has ended now.

@@ -166,6 +166,6 @@ def _registry(project: Path) -> Iterator[str | None]:
     with (
         failures_explained(),
         StopSignals() as signals,
-        foreground.tracking(project.resolve(), signals.pause) as variables,
+        foreground.tracking(project.resolve(), Home.of(project), signals.pause) as variables,
     ):
         yield variables["MLFLOW_TRACKING_URI"]
