@@ -33,11 +33,11 @@ def workspaces(project: Path) -> int:
 def test_next_run_removes_the_workspace_of_a_killed_one_and_no_other(project):
     with in_foreground(Home.of(project)):
         pass  # the killed one: the kernel has taken its lock back
-    remove_what_killed_runs_left(project)
+    remove_what_killed_runs_left(project, Home.of(project))
     assert workspaces(project) == 1
 
 
 def test_run_that_is_at_work_keeps_its_workspace(project):
     with in_foreground(Home.of(project)):
-        remove_what_killed_runs_left(project)
+        remove_what_killed_runs_left(project, Home.of(project))
     assert workspaces(project) == 2
