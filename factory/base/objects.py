@@ -146,8 +146,16 @@ def _modules_below(folder: Path, names: list[str]) -> Iterator[Path]:
         yield folder / "__init__.py"
 
 
-def build_estimator(path: str, params: Mapping[str, Any], seed: int) -> Component:
+def build_estimator(
+    path: str, params: Mapping[str, Any], seed: int, given: Collection[str] = ()
+) -> Component:
     """The unfitted estimator at `path`; every `random_state` that is left open becomes `seed`.
+
+    Args:
+        path: Its dotted path.
+        params: Its parameters.
+        seed: The seed to set.
+        given: Parameters of estimators within it that stay as they are, such as `base__random_state`.
 
     Raises:
         TerminalError: There is no such estimator, or it does not accept a parameter.
@@ -167,7 +175,7 @@ def build_estimator(path: str, params: Mapping[str, Any], seed: int) -> Componen
         estimator = factory(**own).set_params(**of_parts) if of_parts else factory(**own)
     except (TypeError, ValueError) as error:
         raise TerminalError(f"{path} cannot be made from {dict(params)}: {error}") from error
-    return fix_random_states(estimator, seed, given=params)
+    return fix_random_states(estimator, seed, given=(*params, *given))
 
 
 def is_estimator_class(found: object) -> bool:

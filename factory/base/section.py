@@ -266,7 +266,15 @@ def _check_reference(value: str) -> str:
 
 def check_dotted_path(value: str, info: ValidationInfo) -> str:
     """The path as it is, if it is one and its package is allowed."""
-    surroundings = info.context
+    return check_path(value, info.context)
+
+
+def check_path(value: str, surroundings: object) -> str:
+    """As `check_dotted_path`, for a path that is no field: against the context that a rule is given.
+
+    Raises:
+        PydanticCustomError: It is no dotted path, or names what may not be named.
+    """
     packages = surroundings.python_packages if isinstance(surroundings, Surroundings) else ()
     if not DOTTED_PATH.fullmatch(value):
         raise PydanticCustomError(

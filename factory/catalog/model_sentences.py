@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from factory.base.findings import KeyPath
+from factory.base.nested_estimators import flat_params
 from factory.base.section import sections_below
 from factory.base.texts import one_of, shortened
 from factory.catalog.linking import Catalog
@@ -72,7 +73,9 @@ def _of_search(model: Model, path: KeyPath) -> Iterator[Sentence]:
     yield Sentence(tries, text, (*path, "strategy"))
     for at, one in sections_below(search, path):
         if isinstance(one, Estimator):
-            ranges = [f"{key} {_values(value, one)}" for key, value in one.params.items()]
+            ranges = [
+                f"{key} {_values(value, one)}" for key, value in flat_params(one.params).items()
+            ]
             name = one.estimator.rpartition(".")[2]
             yield Sentence(tries, f"{name}: {'; '.join(ranges) or 'as it is by default'}", at)
     text = f"{search.parallel_trials} trials at the same time"

@@ -299,7 +299,8 @@ class Model(Section):
     @property
     def packages(self) -> tuple[str, ...]:
         """The top-level packages whose code it names, of whose types a trained model may consist."""
-        paths = (*self.search.estimators, *([self.preprocessing] if self.preprocessing else ()))
+        search, preprocessing = self.search, self.preprocessing
+        paths = [*search.estimators, *search.nested_estimators, *filter(None, (preprocessing,))]
         return tuple(dict.fromkeys(path.partition(".")[0] for path in paths))
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY, copy_file
+from factory.base.nested_estimators import flat_params
 from factory.base.values import Result
 from factory.models.training_run import TrainingRun
 from factory.trainers.dispatch import trainer_class
@@ -161,7 +162,7 @@ def evaluate(
         tags={**run.tags(), **place, "role": "trial", **_warning_tags(fit)},
         params={
             "estimator": fit.trial.estimator,
-            **{name: as_text(value) for name, value in fit.trial.params.items()},
+            **{name: as_text(value) for name, value in flat_params(fit.trial.params).items()},
         },
         metrics={**scores.values, **_spent(fit)},
         history=fit.history,

@@ -7,9 +7,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import all_estimators
 
+from factory.base.errors import TerminalError
 from factory.base.objects import build_estimator
 from factory.base.public_names import meant_path
+from factory.trainers.scikit_learn.boosting import EncodedClasses
 from factory.trainers.scikit_learn.estimator_check import find
+from factory.trainers.scikit_learn.nested import build
 from factory.trainers.trainer import WrittenEstimator
 
 LOGISTIC = "sklearn.linear_model.LogisticRegression"
@@ -165,3 +168,104 @@ def test_parameters_of_an_estimator_within_are_known():
 
 def test_values_of_other_packages_are_not_judged():
     assert places(f"{__name__}.Around", share=-3) == []
+
+
+BAGGING = "sklearn.ensemble.BaggingClassifier"
+VOTING = "sklearn.ensemble.VotingClassifier"
+STACKING = "sklearn.ensemble.StackingClassifier"
+
+
+def nested(path=LOGISTIC, **params):
+    return {"estimator": path, "params": params}
+
+
+@pytest.mark.parametrize(
+    ("one", "at"),
+    [
+        (nested("sklearn.svm.SVM"), ("estimator",)),
+        (nested("sklearn.svm.l1_min_c"), ("estimator",)),
+        (nested(penalti="l1"), ("params", "penalti")),
+        (nested(C=-1), ("params", "C")),
+        (nested(penalty="l1", solver="lbfgs"), ("params", "penalty")),
+        (nested(BAGGING, estimator=nested(C=0)), ("params", "estimator", "params", "C")),
+    ],
+)
+def test_mistakes_of_an_estimator_within_another_have_their_place(one, at):
+    [problem] = found(BAGGING, estimator=one)
+    assert problem.path == ("params", "estimator", *at)
+    [problem] = found(STACKING, estimators={"one": nested(), "two": one}, final_estimator=nested())
+    assert problem.path == ("params", "estimators", "two", *at)
+
+
+def test_an_estimator_that_lacks_a_method_is_refused_by_the_one_around_it():
+    [problem] = found(BAGGING, estimator=nested("sklearn.preprocessing.StandardScaler"))
+    assert problem.path == ("params", "estimator", "estimator")
+    assert "needs an estimator with `predict`" in problem.message
+
+
+def test_values_to_try_within_an_estimator_are_looked_at_one_by_one():
+    either = [None, nested(C=[1, -1]), nested(C={"linspace": [0, 1, 3]})]
+    at = ("params", "estimator")
+    assert places(BAGGING, spaces=True, estimator=either) == [
+        ("params", (*at, 1, "params", "C", 1)),
+        ("params", (*at, 2, "params", "C", "linspace", 0)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "at"),
+    [
+        (BAGGING, {"n_estimators": nested()}, ("n_estimators",)),
+        (BAGGING, {"estimator": {"one": nested()}}, ("estimator",)),
+        (BAGGING, {"estimator": [nested(), nested()]}, ("estimator",)),
+        (BAGGING, {"estimator": nested(), "estimator__C": 2}, ("estimator__C",)),
+        (VOTING, {"estimators": nested()}, ("estimators",)),
+        (VOTING, {"estimators": [["one", nested()]]}, ("estimators",)),
+        (VOTING, {"estimators": {"weights": nested()}}, ("estimators", "weights")),
+        (VOTING, {"estimators": {"a__b": nested()}}, ("estimators", "a__b")),
+        (VOTING, {"estimators": {"one": nested(), "two": {"C": 1}}}, ("estimators", "two")),
+        (VOTING, {"estimators": {"one": nested(), "two": LOGISTIC}}, ("estimators", "two")),
+        (VOTING, {"estimators": {"one": LOGISTIC}}, ("estimators",)),
+    ],
+)
+def test_estimators_stand_where_they_are_taken_in_the_form_that_is_taken(path, params, at):
+    assert places(path, **params) == [("params", ("params", *at))]
+
+
+def test_a_text_for_an_estimator_is_told_how_to_be_one():
+    [problem] = found(BAGGING, estimator=LOGISTIC)
+    assert problem.suggestion == f"write `{{estimator: {LOGISTIC}}}`"
+    [problem] = found(VOTING, estimators={"line": LOGISTIC})
+    assert problem.suggestion == f"write `{{line: {{estimator: {LOGISTIC}}}, ...}}`"
+    [problem] = found(VOTING)
+    assert problem.suggestion.startswith("add `estimators: {some_name: {estimator: ")
+
+
+def test_open_random_states_of_nested_estimators_become_the_seed():
+    forest = "sklearn.ensemble.RandomForestClassifier"
+    parts = {
+        "a": nested(forest),
+        "b": nested(forest, random_state=None),
+        "c": {"estimator": FOREST},
+    }
+    made = build(STACKING, {"estimators": parts, "cv": 3}, 7, threads=1)
+    states = {name: made.get_params()[f"{name}__random_state"] for name in "abc"}
+    assert states == {"a": 7, "b": None, "c": 7}
+
+
+def test_boosted_trees_within_an_estimator_get_what_their_library_needs():
+    parts = {"x": {"estimator": "xgboost.XGBClassifier"}, "l": nested("lightgbm.LGBMClassifier")}
+    made = build(VOTING, {"estimators": parts}, 0, threads=3)
+    (_, encoded), (_, light) = made.estimators
+    assert isinstance(encoded, EncodedClasses)
+    assert encoded.estimator.n_jobs == light.n_jobs == 3
+    assert light.verbosity == -1
+
+
+def test_nested_estimators_touch_no_files():
+    pipe = nested("sklearn.pipeline.Pipeline", memory="x", steps={"a": nested()})
+    assert ("params", ("params", "estimator", "params", "memory")) in places(
+        BAGGING, estimator=pipe
+    )
+    with pytest.raises(TerminalError, match="reads or writes files"):
+        build(BAGGING, {"estimator": pipe}, 0, threads=1)

@@ -40,7 +40,7 @@ def regression(**changes: Any) -> Model:
     return model(**(section | changes))
 
 
-def one_trial(estimator: str, **params: Any) -> dict[str, Any]:
+def one_trial(estimator: str, /, **params: Any) -> dict[str, Any]:
     return {"strategy": "list", "trials": [{"estimator": estimator, "params": params}]}
 
 

@@ -75,10 +75,13 @@ class EncodedClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no
     def __init__(self, estimator: Component = None) -> None:
         self.estimator = estimator
 
-    def fit(self, features: Any, target: Any, **options: Any) -> "EncodedClasses":
+    def fit(
+        self, features: Any, target: Any, sample_weight: Any = None, **options: Any
+    ) -> "EncodedClasses":
         """Learn the classes, in their order, and train the classifier."""
         self.classes_, encoded = np.unique(np.asarray(target), return_inverse=True)
-        self.estimator.fit(features, encoded, **options)
+        # By name, because estimators around this one ask whether it takes weights.
+        self.estimator.fit(features, encoded, sample_weight=sample_weight, **options)
         return self
 
     def predict(self, features: Any) -> NDArray[Any]:

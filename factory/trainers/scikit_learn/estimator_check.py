@@ -5,11 +5,19 @@ Asked in a process of its own when files are validated, and by a training run be
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from factory.base.answers import Reply
 from factory.base.calls import not_there
 from factory.base.findings import Finding
+from factory.base.nested_estimators import (
+    has_nested,
+    names_of_nested,
+    nested_at_any_depth,
+    nested_paths,
+    params_of,
+)
 from factory.base.objects import (
     Component,
     NoSuchObjectError,
@@ -21,6 +29,11 @@ from factory.base.objects import (
 from factory.base.public_names import meant_path
 from factory.base.texts import closest, did_you_mean, one_of
 from factory.trainers.scikit_learn.combination_check import find_combinations
+from factory.trainers.scikit_learn.nested_check import (
+    NAMED_EXAMPLE,
+    NESTED_EXAMPLE,
+    find_misplaced,
+)
 from factory.trainers.scikit_learn.value_check import find_values
 from factory.trainers.trainer import WrittenEstimator
 from factory.training.tasks import TASKS
@@ -52,6 +65,12 @@ _EXAMPLES = {
     _REGRESSOR: "sklearn.ensemble.RandomForestRegressor",
 }
 
+_EXAMPLES_OF_NEEDED = {
+    "estimator": f"`estimator: {NESTED_EXAMPLE}`",
+    "estimators": f"`estimators: {NAMED_EXAMPLE}`",
+    "steps": f"`steps: {NAMED_EXAMPLE}`",
+}
+
 _NEAR = 0.88
 """From which likeness on a name is taken for a misspelt one: LightGBM's `colsample_bynode` is none for
 `colsample_bytree`."""
@@ -61,11 +80,19 @@ def answer(argument: Mapping[str, Any]) -> Reply:
     """What is wrong with an estimator; the argument is that of `WrittenEstimator.as_json`."""
     written = WrittenEstimator(**argument)
     found = [finding.as_json() for finding in find(written)]
-    return Reply(found, files_of(written.path))
+    paths = (written.path, *nested_paths(written.params))
+    return Reply(found, tuple(sorted({file for path in paths for file in files_of(path)})))
 
 
 def find(written: WrittenEstimator) -> Iterator[Finding]:
-    """What is wrong with an estimator and its parameters, as they are written."""
+    """What is wrong with an estimator and its parameters, and with those within it, as they are written."""
+    yield from _find(written)
+    for path, nested in nested_at_any_depth(written.params):
+        one = replace(written, path=nested["estimator"], params=params_of(nested))
+        yield from (found.below(("params", *path)) for found in _find(one, is_nested=True))
+
+
+def _find(written: WrittenEstimator, *, is_nested: bool = False) -> Iterator[Finding]:
     try:
         factory = import_object(written.path)
     except NoSuchObjectError as error:
@@ -74,10 +101,15 @@ def find(written: WrittenEstimator) -> Iterator[Finding]:
     if not is_estimator_class(factory) or inspect.isabstract(factory):
         yield _no_estimator(written.path, factory)
         return
-    found = [*wrong_kind(written.path, factory, written.task), *_names(written, factory)]
+    # One within another may do without `predict`, and a classifier may be made of regressors.
+    found = [] if is_nested else list(wrong_kind(written.path, factory, written.task))
+    found += _names(written, factory)
     wrong = {finding.path[1] for finding in found if finding.path[:1] == ("params",)}
     known = {name: value for name, value in written.params.items() if name not in wrong}
-    found += find_values(factory, known, has_spaces=written.has_spaces)
+    nested = {name: value for name, value in known.items() if has_nested(value)}
+    plain = {name: value for name, value in known.items() if name not in nested}
+    found += find_misplaced(factory, nested, has_spaces=written.has_spaces)
+    found += find_values(factory, plain, has_spaces=written.has_spaces)
     yield from found
     if not found:
         yield from find_combinations(factory, written)
@@ -182,6 +214,8 @@ def _names(written: WrittenEstimator, factory: type) -> Iterator[Finding]:
         choices = [*known, *(inner if "__" in one else ())]
         message = f"{name} has no parameter `{one}`"
         advice = did_you_mean(one, choices, f"it has {one_of(sorted(known)) or 'none'}")
+        if (part := one.partition("__")[0]) in names_of_nested(written.params):
+            advice = f"write it in the `params` of `{part}`"
         yield Finding("params", ("params", one), message, advice, on_key=True)
     for one, parameter in known.items():
         is_needed = parameter.default is parameter.empty and parameter.kind in (
@@ -189,8 +223,8 @@ def _names(written: WrittenEstimator, factory: type) -> Iterator[Finding]:
             parameter.KEYWORD_ONLY,
         )
         if is_needed and one not in written.params:
-            advice = f"add `{one}` to `params`"
-            if one in ("estimator", "estimators", "steps", "kernel", "transformers"):
+            advice = f"add {_EXAMPLES_OF_NEEDED.get(one, f'`{one}`')} to `params`"
+            if one in ("kernel", "transformers"):
                 advice = (
                     "no text can be one: write a class in a package of your own that fills it in"
                 )

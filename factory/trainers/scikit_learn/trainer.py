@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from factory.base.errors import TerminalError
 from factory.base.files import whole_file
 from factory.base.findings import Question, as_findings
-from factory.base.objects import Component, build_estimator, fix_random_states, import_object
+from factory.base.nested_estimators import nested_paths
+from factory.base.objects import Component, fix_random_states, import_object
 from factory.trainers.trainer import (
     Fitted,
     LoggedModel,
@@ -60,7 +61,7 @@ class ScikitLearnTrainer(Trainer):
             "factory.trainers.scikit_learn.estimator_check:answer",
             written.as_json(),
             as_findings,
-            imports=(written.path,),
+            imports=(written.path, *nested_paths(written.params)),
         )
 
     def fit(
@@ -76,9 +77,10 @@ class ScikitLearnTrainer(Trainer):
         import numpy as np
         from sklearn.pipeline import Pipeline
 
-        from factory.trainers.scikit_learn.boosting import as_used, with_defaults
+        from factory.trainers.scikit_learn.boosting import as_used
+        from factory.trainers.scikit_learn.nested import build
 
-        unfitted = build_estimator(estimator, with_defaults(estimator, params, self.threads), seed)
+        unfitted = build(estimator, params, seed, self.threads)
         self._check_kind(estimator, unfitted)
         pipeline = Pipeline(
             [("preprocessing", self._transformer(features, seed)), ("estimator", as_used(unfitted))]

@@ -9,6 +9,7 @@ from typing import Any
 
 from factory.base.findings import Finding, KeyPath
 from factory.base.objects import known_params, touches_files
+from factory.base.section import DOTTED_PATH
 from factory.base.texts import closest, either
 from factory.team.explain import describe
 from factory.training.search.candidate import (
@@ -180,9 +181,13 @@ def _meant(value: object, constraint: Constraint, *, has_spaces: bool) -> str | 
     """How to write what was probably meant."""
     accepts = constraint.accepts
     if constraint.takes_objects and isinstance(value, str) and value.lower() not in _NOTHING:
-        return "no text can be one: write a class in a package of your own that fills it in"
+        path = value if _is_path(value) else "sklearn.svm.SVC"
+        return f"write `{{estimator: {path}}}`"
     if isinstance(value, str):
         return _meant_text(value.strip(), constraint)
+    if isinstance(value, dict) and value and accepts([]) and all(map(_is_path, value.values())):
+        name, path = next(iter(value.items()))
+        return f"write `{{{name}: {{estimator: {path}}}, ...}}`"
     if isinstance(value, float) and value.is_integer() and accepts(int(value)):
         return f"write {int(value)}, which is a whole number"
     if isinstance(value, dict) and has_spaces and len(value) == 1:
@@ -190,6 +195,10 @@ def _meant(value: object, constraint: Constraint, *, has_spaces: bool) -> str | 
     if isinstance(value, list) and not has_spaces and value and all(map(accepts, value)):
         return "a trial has one value; to try each of a list, use `strategy: grid`"
     return None
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and DOTTED_PATH.fullmatch(value) is not None
 
 
 def _meant_text(text: str, constraint: Constraint) -> str | None:

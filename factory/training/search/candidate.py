@@ -1,18 +1,20 @@
 """Candidates: an estimator, and per parameter the values to try, as a list, a range or a distribution."""
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeGuard
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
+from factory.base.nested_estimators import is_named, is_nested, nested_at_any_depth, params_of
 from factory.base.rules import Broken, rule
 from factory.base.section import Surroundings
 from factory.base.texts import closest
 from factory.trainers.dispatch import check_estimator
-from factory.training.search.strategy import Estimator
+from factory.training.search.strategy import Estimator, at_place
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -106,28 +108,53 @@ class Candidate(Estimator):
         default_factory=dict, examples=[{"C": [0.1, 1.0]}, {"C": {"logspace": [-2, 2, 5]}}]
     )
     """By the parameter's name: one value, a list of values to try, or a range such as `{linspace: [start, stop, how
-    many]}`; with `random` also `{uniform: [low, high]}`."""
+    many]}`; with `random` also `{uniform: [low, high]}`; another estimator is `{estimator: its path, params: {...}}`."""
 
     @rule
     def _known(self, surroundings: Surroundings | None) -> Broken:
         yield from check_estimator(self.estimator, self.params, surroundings, spaces=SPACES)
+
+    @rule
+    def _nested_spaces(self) -> Broken:
+        for path, nested in nested_at_any_depth(self.params):
+            for name, value in params_of(nested).items():
+                try:
+                    _check_values(value)
+                except PydanticCustomError as error:
+                    yield at_place(error, ("params", *path, "params", name))
 
 
 def count_values(value: object) -> int:
     """How many values a parameter is given; a distribution has no number."""
     if is_space(value, RANGES):
         return int(next(iter(value.values()))[2])
-    return len(value) if isinstance(value, list) else 1
+    if isinstance(value, list):
+        return sum(count_values(one) if _is_of_estimators(one) else 1 for one in value)
+    if is_nested(value):
+        return math.prod(map(count_values, params_of(value).values()))
+    return math.prod(map(count_values, value.values())) if is_named(value) else 1
+
+
+def _is_of_estimators(value: object) -> bool:
+    return is_nested(value) or is_named(value)
 
 
 def list_values(value: Any) -> list[Any]:
     """The values that a parameter is given: those of a list, those of a range, or the one.
 
     Ranges are numpy's `linspace` and `logspace`; between whole numbers, and where they meet only whole
-    numbers, they give integers.
+    numbers, they give integers. Estimators within the parameter are tried with each combination of what
+    is to be tried for theirs.
     """
+    if isinstance(value, list):
+        lists = [list_values(one) if _is_of_estimators(one) else [one] for one in value]
+        return list(itertools.chain.from_iterable(lists))
+    if is_nested(value):
+        return [{**value, "params": params} for params in combinations(params_of(value))]
+    if is_named(value):
+        return combinations(value)
     if not is_space(value, RANGES):
-        return value if isinstance(value, list) else [value]
+        return [value]
     import numpy as np
 
     ((kind, (start, stop, count)),) = value.items()
@@ -137,6 +164,12 @@ def list_values(value: Any) -> list[Any]:
     if whole and all(number.is_integer() for number in values):
         return [int(number) for number in values]
     return values
+
+
+def combinations(params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each combination of the values of parameters."""
+    every = itertools.product(*map(list_values, params.values()))
+    return [dict(zip(params, values, strict=True)) for values in every]
 
 
 def outermost(kind: str, numbers: Sequence[float]) -> tuple[float, float]:
@@ -167,14 +200,19 @@ def draw_value(name: str, value: Any, random: "Generator") -> Any:
     """A value drawn at random for the parameter `name`.
 
     Distributions are scipy's `uniform` and `loguniform` over [low, high], and `randint` over low to
-    high - 1.
+    high - 1. Of estimators within the parameter, theirs are drawn.
 
     Raises:
         TerminalError: `randint` is given fractions.
     """
+    if is_nested(value):
+        return {**value, "params": draw_values(params_of(value), random)}
+    if is_named(value):
+        return draw_values(value, random)
     if not is_distribution(value):
-        values = list_values(value)
-        return values[int(random.integers(len(values)))]
+        values = value if isinstance(value, list) else list_values(value)
+        drawn = values[int(random.integers(len(values)))]
+        return draw_value(name, drawn, random) if _is_of_estimators(drawn) else drawn
     # Only for distributions: importing it takes most of a second.
     from scipy import stats
 
@@ -188,3 +226,8 @@ def draw_value(name: str, value: Any, random: "Generator") -> Any:
             f"search: parameter `{name}`: `randint` takes whole numbers, not [{low}, {high}]"
         )
     return int(stats.randint(int(low), int(high)).rvs(random_state=random))
+
+
+def draw_values(params: Mapping[str, Any], random: "Generator") -> dict[str, Any]:
+    """Each parameter with a value that is drawn at random; see `draw_value`."""
+    return {name: draw_value(name, value, random) for name, value in params.items()}

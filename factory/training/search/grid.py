@@ -1,21 +1,22 @@
 """`strategy: grid`."""
 
-import itertools
 import math
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
+from factory.base.findings import KeyPath
+from factory.base.nested_estimators import nested_at_any_depth, params_of
 from factory.base.rules import Broken, rule
 from factory.base.section import ListOf
 from factory.training.search.candidate import (
     RANGES,
     Candidate,
+    combinations,
     count_values,
     is_distribution,
-    list_values,
 )
 from factory.training.search.strategy import HyperparameterSet, SearchStrategy
 
@@ -34,7 +35,7 @@ class GridSearch(SearchStrategy):
     @rule
     def _countable(self) -> Broken:
         for index, candidate in enumerate(self.candidates):
-            for name, value in candidate.params.items():
+            for path, value in _values(candidate):
                 if is_distribution(value):
                     yield PydanticCustomError(
                         "space",
@@ -43,7 +44,7 @@ class GridSearch(SearchStrategy):
                         {
                             "kind": next(iter(value)),
                             "ranges": " or ".join(RANGES),
-                            "at": ("candidates", index, "params", name),
+                            "at": ("candidates", index, *path),
                         },
                     )
 
@@ -62,5 +63,13 @@ class GridSearch(SearchStrategy):
     def draw(self) -> Iterator[HyperparameterSet]:
         """See `SearchStrategy.draw`."""
         for candidate in self.candidates:
-            for values in itertools.product(*map(list_values, candidate.params.values())):
-                yield candidate.estimator, dict(zip(candidate.params, values, strict=True))
+            for params in combinations(candidate.params):
+                yield candidate.estimator, params
+
+
+def _values(candidate: Candidate) -> Iterator[tuple[KeyPath, Any]]:
+    """What is to be tried for each parameter, with its place in the candidate; nested ones included."""
+    yield from ((("params", name), value) for name, value in candidate.params.items())
+    for path, nested in nested_at_any_depth(candidate.params):
+        for name, value in params_of(nested).items():
+            yield ("params", *path, "params", name), value

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from factory.base.section import ListOf
-from factory.training.search.candidate import Candidate, draw_value
+from factory.training.search.candidate import Candidate, draw_values
 from factory.training.search.strategy import HyperparameterSet, SearchStrategy, different
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,4 @@ class RandomSearch(SearchStrategy):
         random = np.random.default_rng(self.seed)
         for draw in range(_DRAWS_PER_TRIAL * self.trials * len(self.candidates)):
             candidate = self.candidates[draw % len(self.candidates)]
-            yield (
-                candidate.estimator,
-                {name: draw_value(name, value, random) for name, value in candidate.params.items()},
-            )
+            yield candidate.estimator, draw_values(candidate.params, random)

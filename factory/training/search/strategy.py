@@ -10,8 +10,11 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_serializer, field_validator
 from pydantic_core import PydanticCustomError
 
+from factory.base.findings import KeyPath
+from factory.base.nested_estimators import flat_params, nested_at_any_depth, nested_paths
 from factory.base.rules import Broken, rule
-from factory.base.section import DottedPath, NotTrained, Section
+from factory.base.section import DottedPath, NotTrained, Section, Surroundings, check_path
+from factory.base.texts import did_you_mean
 from factory.base.values import Result
 from factory.kinds import SEARCH_STRATEGY, KindOf
 
@@ -44,16 +47,63 @@ class Trial(Result):
         return {name: _decode(value) for name, value in params.items()}
 
 
+def at_place(error: PydanticCustomError, at: KeyPath) -> PydanticCustomError:
+    """An error about what stands at a place below the section, for a rule."""
+    context = error.context or {}
+    return PydanticCustomError(
+        error.type, error.message_template, {**context, "at": (*at, *context.get("at", ()))}
+    )
+
+
+_NESTED_KEYS = ("estimator", "params")
+
+
+def _wrong_keys(nested: dict[str, Any], at: KeyPath) -> Broken:
+    for key in nested:
+        if key not in _NESTED_KEYS:
+            advice = did_you_mean(str(key), _NESTED_KEYS, "known here: estimator and params")
+            context = {"key": str(key), "at": (*at, key), "advice": advice, "on_key": True}
+            yield PydanticCustomError("unknown_key", "unknown key `{key}`", context)
+    params = nested.get("params", {})
+    if not isinstance(params, dict):
+        from factory.team.explain import describe
+
+        context = {
+            "found": describe(params),
+            "at": (*at, "params"),
+            "advice": "write `params: {name: value}`",
+        }
+        yield PydanticCustomError(
+            "wrong_type", "`params` must be a mapping, found {found}", context
+        )
+        return
+    for key in params:
+        if not isinstance(key, str):
+            context = {"key": str(key), "at": (*at, "params", key), "on_key": True}
+            yield PydanticCustomError("wrong_type", "`{key}` is no name of a parameter", context)
+
+
 class Estimator(Section):
     """An estimator by its dotted path, and its parameters as they are written."""
 
     estimator: DottedPath = Field(examples=["sklearn.linear_model.LogisticRegression"])
     """The estimator's class or function by dotted path, of a package that the platform allows in `python_packages`."""
     params: dict[str, Any] = Field(default_factory=dict)
-    """Its parameters by name; those that are left out have the library's defaults."""
+    """Its parameters by name; those that are left out have the library's defaults. Another estimator is
+    `{estimator: its path, params: {...}}`, and several are a mapping of such by name."""
 
     has_spaces: ClassVar[bool] = False
     """Whether a list holds values to try, and a mapping may be a range or a distribution."""
+
+    @rule
+    def _nested_are_allowed(self, surroundings: Surroundings | None) -> Broken:
+        for path, nested in nested_at_any_depth(self.params):
+            at = ("params", *path)
+            try:
+                check_path(nested["estimator"], surroundings)
+            except PydanticCustomError as error:
+                yield at_place(error, (*at, "estimator"))
+            yield from _wrong_keys(nested, at)
 
 
 class SearchStrategy(Section):
@@ -113,8 +163,13 @@ class SearchStrategy(Section):
 
     @property
     def estimators(self) -> tuple[str, ...]:
-        """The dotted paths of the estimators that it tries, sorted."""
+        """The dotted paths of the estimators that it tries, sorted; not of those within them."""
         return tuple(sorted({entry.estimator for entry in self.tried}))
+
+    @property
+    def nested_estimators(self) -> tuple[str, ...]:
+        """The dotted paths of the estimators within those that it tries, sorted."""
+        return tuple(sorted({path for entry in self.tried for path in nested_paths(entry.params)}))
 
     def written_values(self, parameter: str) -> Iterator[tuple[str, Any]]:
         """Each estimator with each value that is written for one of its parameters, in their order."""
@@ -161,8 +216,9 @@ def name_trials(trials: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
     trials with one name, their place in the sweep is added.
     """
     names = []
-    for estimator, params in trials:
-        alike = [other for path, other in trials if path == estimator]
+    flat = [(estimator, flat_params(params)) for estimator, params in trials]
+    for estimator, params in flat:
+        alike = [other for path, other in flat if path == estimator]
         shown = [
             f"{name}={_brief(value)}"
             for name, value in params.items()

@@ -4,12 +4,14 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from factory.base.errors import TerminalError
+from factory.base.section import Surroundings
 from factory.training.search.strategy import AnySearch, Trial
 from tests.plugins import installed
-from tests.training.models import regression
+from tests.training.models import model, one_trial, regression
 
 RIDGE = "sklearn.linear_model.Ridge"
 FOREST = "sklearn.ensemble.RandomForestRegressor"
+LOGISTIC = "sklearn.linear_model.LogisticRegression"
 
 
 def search(strategy, **section):
@@ -176,3 +178,106 @@ def test_a_plugin_adds_a_strategy(tmp_path):
         assert found.config_hash == regression(search={**section, "parallel_trials": 7}).config_hash
     with pytest.raises(ValidationError, match="halves"):
         regression(search=section)
+
+
+def svc(**params):
+    return {"estimator": "sklearn.svm.SVC", "params": params}
+
+
+BAGGING = "sklearn.ensemble.BaggingClassifier"
+VOTING = "sklearn.ensemble.VotingClassifier"
+
+
+def test_grid_tries_what_is_written_for_nested_estimators():
+    trials = grid(
+        (
+            BAGGING,
+            {"estimator": svc(C={"linspace": [1, 3, 3]}, kernel="rbf"), "n_estimators": [2, 4]},
+        )
+    )
+    assert [trial.name for trial in trials] == [
+        f"BaggingClassifier estimator__C={c} n_estimators={n}" for c in (1, 2, 3) for n in (2, 4)
+    ]
+    assert trials[5].params == {"estimator": svc(C=3, kernel="rbf"), "n_estimators": 4}
+
+
+def test_grid_tries_each_nested_estimator_of_a_list_and_each_of_several_by_name():
+    either = [None, svc(C=[1, 2]), {"estimator": LOGISTIC}]
+    assert [trial.params["estimator"] for trial in grid((BAGGING, {"estimator": either}))] == [
+        None,
+        svc(C=1),
+        svc(C=2),
+        {"estimator": LOGISTIC, "params": {}},
+    ]
+    named = {"one": svc(C=[1, 2]), "two": [svc(C=3), "drop"]}
+    section = search("grid", candidates=[{"estimator": VOTING, "params": {"estimators": named}}])
+    trials = section.expand()
+    assert section.most_trials == len(trials) == 4
+    assert trials[3].params == {"estimators": {"one": svc(C=2), "two": "drop"}}
+    assert Trial.from_json(trials[3].as_json()) == trials[3]
+
+
+def test_random_draws_within_nested_estimators():
+    nested = [svc(C={"loguniform": [0.1, 10]}), svc(gamma={"uniform": [0, 1]})]
+    trials = sampled({"estimator": nested}, 20)
+    drawn = [trial.params["estimator"]["params"] for trial in trials]
+    assert {tuple(params) for params in drawn} == {("C",), ("gamma",)}
+    assert len({repr(params) for params in drawn}) == 20
+    assert sampled({"estimator": nested}, 20) == trials
+
+
+def problems(strategy, params, context=None, **more):
+    key = "trials" if strategy == "list" else "candidates"
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(AnySearch).validate_python(
+            {"strategy": strategy, key: [{"estimator": BAGGING, "params": params}], **more},
+            context=context,
+        )
+    # pydantic also says that what is wrong is missing from its list.
+    found = [one for one in caught.value.errors() if one["type"] != "too_short"]
+    return [(one["type"], tuple(one["ctx"]["at"])) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "nested", "expected"),
+    [
+        ("grid", svc(C={"linspce": [0, 1, 3]}), ("space", ("params", "C", "linspce"))),
+        ("grid", svc(C=[]), ("space", ("params", "C"))),
+        ("grid", {"estimator": "SVC"}, ("dotted_path", ("estimator",))),
+        ("list", {"estimator": "sklearn._a.SVC"}, ("private", ("estimator",))),
+        ("list", {"estimator": LOGISTIC, "param": {}}, ("unknown_key", ("param",))),
+        ("list", {"estimator": LOGISTIC, "params": [1]}, ("wrong_type", ("params",))),
+        ("list", {"estimator": LOGISTIC, "params": {1: 1}}, ("wrong_type", ("params", 1))),
+    ],
+)
+def test_mistakes_in_nested_estimators_have_their_place(strategy, nested, expected):
+    kind, at = expected
+    assert problems(strategy, {"estimator": nested}) == [(kind, ("params", "estimator", *at))]
+    deeper = {"estimator": BAGGING, "params": {"estimator": nested}}
+    at = ("params", "estimator", "params", "estimator", *at)
+    assert problems(strategy, {"estimator": deeper}) == [(kind, at)]
+
+
+def test_packages_of_nested_estimators_must_be_allowed(tmp_path):
+    context = Surroundings(project=tmp_path, python_packages=("sklearn",))
+    nested = [{"estimator": "os.path.SVC"}, {"estimator": LOGISTIC}]
+    assert problems("grid", {"estimator": nested}, context) == [
+        ("package", ("params", "estimator", 0, "estimator"))
+    ]
+
+
+def test_distributions_of_nested_estimators_cannot_be_enumerated():
+    nested = svc(C={"uniform": [0, 1]})
+    assert problems("grid", {"estimator": nested}) == [
+        ("space", ("candidates", 0, "params", "estimator", "params", "C"))
+    ]
+
+
+def test_packages_of_nested_estimators_count_as_the_models_and_change_its_hash():
+    one, other = (
+        model(search=one_trial(BAGGING, estimator={"estimator": path}))
+        for path in ("xgboost.XGBClassifier", "lightgbm.LGBMClassifier")
+    )
+    assert one.packages == ("sklearn", "xgboost")
+    assert other.packages == ("sklearn", "lightgbm")
+    assert one.config_hash != other.config_hash
