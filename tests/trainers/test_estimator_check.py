@@ -235,6 +235,8 @@ def test_estimators_stand_where_they_are_taken_in_the_form_that_is_taken(path, p
 def test_a_text_for_an_estimator_is_told_how_to_be_one():
     [problem] = found(BAGGING, estimator=LOGISTIC)
     assert problem.suggestion == f"write `{{estimator: {LOGISTIC}}}`"
+    [problem] = found(BAGGING, estimator=[nested(), nested(C=2)])
+    assert problem.suggestion.endswith("use `strategy: grid`")
     [problem] = found(VOTING, estimators={"line": LOGISTIC})
     assert problem.suggestion == f"write `{{line: {{estimator: {LOGISTIC}}}, ...}}`"
     [problem] = found(VOTING)

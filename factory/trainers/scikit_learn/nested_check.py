@@ -69,10 +69,13 @@ def _look(
     elif isinstance(value, (list, dict)):
         message = f"`{name}` of {around} has estimators in a form that is not read"
         advice = f"write `{name}: {NAMED_EXAMPLE}`"
+        if constraint is not None and constraint.takes_objects:
+            advice = "a trial has one value; to try each of a list, use `strategy: grid`"
         yield Finding("params", at, message, advice)
 
 
 def _refused(what: str, value: Any, at: KeyPath, constraint: Constraint) -> Finding:
+    advice: str | None
     if is_nested(value) and constraint.accepts([]):
         advice = f"write each with a name: `{NAMED_EXAMPLE}`"
         return Finding("params", at, f"{what} takes several estimators, found one", advice)
@@ -109,7 +112,7 @@ def _wrong_names(
             message = f"`{name}` is a parameter of {factory.__name__}, and no estimator within it can be called so"
             yield Finding("params", (*at, name), message, "choose another name", on_key=True)
         elif not all(map(_is_part, value if has_spaces and isinstance(value, list) else [value])):
-            message = f"`{name}` of {factory.__name__} is no estimator"
+            message = f"`{name}` within {factory.__name__} is no estimator"
             yield Finding("params", (*at, name), message, f"write `{name}: {NESTED_EXAMPLE}`")
 
 
