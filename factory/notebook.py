@@ -234,7 +234,9 @@ def _tracking() -> "Iterator[Tracking]":
 
     before = mlflow.get_tracking_uri()
     try:
-        with foreground.tracking(_project(), Home.of(_project()), time.sleep) as variables:
+        with foreground.tracking(
+            _project(), Home.of(_project()), time.sleep, brief=True
+        ) as variables:
             yield Tracking(variables[_TRACKING_URI])
     finally:
         # Loading a model makes this server MLflow's own, which it notes in the variable, and which has ended now.

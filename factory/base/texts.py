@@ -93,6 +93,11 @@ def _escaped(sign: str) -> str:
     return sign.encode("unicode_escape").decode("ascii")
 
 
+def score_text(value: float) -> str:
+    """A score with as many digits as tell it from others: `0.7123`, `11,368.1`."""
+    return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def age(at: datetime | None, now: datetime) -> str:
     """How long ago something was, in its largest unit."""
     if at is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
+from factory.base.texts import score_text
 from factory.cli.champion_history import show_history
 from factory.cli.console import console, plain_table
 from factory.cli.options import ProjectOption
@@ -105,7 +106,11 @@ def _score(version: "Version") -> str:
         key=lambda name: (name != objective, name),
     )
     return next(
-        (f"{name.removeprefix(_TEST)} {version.record.metrics[name]:.4g}" for name in names), ""
+        (
+            f"{name.removeprefix(_TEST)} {score_text(version.record.metrics[name])}"
+            for name in names
+        ),
+        "",
     )
 
 

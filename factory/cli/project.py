@@ -193,7 +193,9 @@ def _address(project: Path, signals: StopSignals) -> Iterator[str]:
         return
     with (
         console.status("MLflow …") as status,
-        foreground.tracking(project.resolve(), Home.of(project), signals.pause) as variables,
+        foreground.tracking(
+            project.resolve(), Home.of(project), signals.pause, brief=True
+        ) as variables,
     ):
         status.stop()
         yield variables["MLFLOW_TRACKING_URI"]

@@ -1,12 +1,14 @@
 """`factory run`: one DAG in the foreground, after the datasets that it lacks."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
+import psutil
 import typer
 from rich.markup import escape
 
@@ -201,8 +203,12 @@ def _run_all(
 ) -> list[dict[str, Any]]:
     """Run the DAGs one after the other, showing their tasks; what each run came to."""
     logs = home.logs
-    log, report = logs / "run.log", logs / "run.jsonl"
+    # Of its own: two may run beside one another, where a factory is up.
+    log, report = logs / "run.log", logs / f"run-{os.getpid()}.jsonl"
     logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in logs.glob("run-*.jsonl"):
+        if not psutil.pid_exists(int(left.stem.rpartition("-")[2])):
+            left.unlink(missing_ok=True)
     report.write_text("", encoding="utf-8")
     outcomes: list[dict[str, Any]] = []
     with Progress() as progress, report.open(encoding="utf-8") as lines:
@@ -215,7 +221,10 @@ def _run_all(
             show()
 
         remove_what_killed_runs_left(project, home)
-        with in_foreground(home), foreground.tracking(project, home, pause) as variables:
+        with (
+            in_foreground(home),
+            foreground.tracking(project, home, pause, on_wait=console.print) as variables,
+        ):
             foreground.migrate(home, variables, log, pause)
             program = [sys.executable, "-P", "-m", "factory.airflow.run_dags", str(report)]
             command = [*program, json.dumps(params), *dag_ids]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from factory.base.errors import TerminalError
-from factory.cli.console import failed, failures_explained
+from factory.cli.console import console, failed, failures_explained
 from factory.cli.options import ProjectOption
 from factory.cli.project import FULL_NAME
 from factory.runtime.home import Home
@@ -166,6 +166,8 @@ def _registry(project: Path) -> Iterator[str | None]:
     with (
         failures_explained(),
         StopSignals() as signals,
-        foreground.tracking(project.resolve(), Home.of(project), signals.pause) as variables,
+        foreground.tracking(
+            project.resolve(), Home.of(project), signals.pause, stays=True, on_wait=console.print
+        ) as variables,
     ):
         yield variables["MLFLOW_TRACKING_URI"]

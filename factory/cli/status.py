@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from factory.base.texts import age, did_you_mean, one_of, shown
+from factory.base.texts import age, did_you_mean, one_of, score_text, shown
 from factory.cli.airflow_access import AirflowOption, running_airflow
 from factory.cli.console import console, failed, plain_table, state_text
 from factory.cli.options import ProjectOption
@@ -120,7 +120,7 @@ def _models(models: tuple["ModelStatus", ...], now: datetime, *, with_runs: bool
             one.name,
             "-" if one.champion is None else str(one.champion),
             newest,
-            "-" if one.score is None else f"{one.metric} {one.score:.4g}",
+            "-" if one.score is None else f"{one.metric} {score_text(one.score)}",
             Text(one.drift or "-", style=_DRIFT.get(one.drift, "")),
             *([_run(one.last_run, now, one.is_paused)] if with_runs else []),
         )
@@ -132,5 +132,6 @@ def _run(run: "RunFacts | None", now: datetime, is_paused: bool | None) -> Text:
         return Text("not in Airflow", style="red")
     if run is None:
         return Text("paused", style="yellow") if is_paused else Text("-")
-    said = Text.assemble(state_text(run.state), f" {age(run.ended or run.started, now)}")
+    at = run.ended or run.started
+    said = Text.assemble(state_text(run.state), f" {age(at, now)}" if at else "")
     return Text.assemble(("paused, ", "yellow"), said) if is_paused else said

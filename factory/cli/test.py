@@ -168,9 +168,9 @@ def _compare(case: "Case", outcome: "Outcome", place: Path, scratch: Path, *, up
         is_right = False
     else:
         found = compare(read_expected(case.expected, scratch), made, _keys(case))
-        is_right = found.is_equal
+        is_right = found.is_equal and not outcome.report.failures
         said = f"{len(made.rows)} rows as expected"
-        _say(case.full_name, said if is_right else _told(found), is_right=is_right)
+        _say(case.full_name, said if found.is_equal else _told(found), is_right=is_right)
         if found.rows:
             console.print(_table(found))
     for result in (*outcome.report.failures, *outcome.report.warnings):

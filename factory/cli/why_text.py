@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from factory.base.texts import one_of, shown
+from factory.base.texts import one_of, score_text, shown
 from factory.cli.console import plain_table
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _metrics(origin: "VersionOrigin") -> RenderableType:
             scores.append(gate.champion_metrics.get(name))
         scores.append(gate.baseline.get(name) if gate else None)
         style = "bold" if name == objective else ""
-        cells = ["-" if score is None else f"{score:.4g}" for score in scores]
+        cells = ["-" if score is None else score_text(score) for score in scores]
         table.add_row(name, *cells, style=style)
     return table
 

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from factory.base.errors import FactoryError
-from factory.base.texts import age, shown
+from factory.base.texts import age, score_text, shown
 from factory.page.dataset import dataset_page
 from factory.page.model import model_page
 from factory.page.overview import overview
@@ -119,5 +119,5 @@ def _templates() -> Environment:
     found = Environment(
         loader=PackageLoader("factory.page"), autoescape=True, undefined=StrictUndefined
     )
-    found.filters |= {"age": age, "shown": shown, "number": "{:,}".format}
+    found.filters |= {"age": age, "shown": shown, "number": "{:,}".format, "score": score_text}
     return found

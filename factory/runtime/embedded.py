@@ -72,6 +72,7 @@ class EmbeddedRuntime:
         on_event: OnEvent = _say_nothing,
         deadline: float = 240,
         components: tuple[str, ...] | None = None,
+        stays: bool = True,
     ) -> None:
         """Nothing is started yet.
 
@@ -86,6 +87,7 @@ class EmbeddedRuntime:
             on_event: Told about deaths afterwards, from another thread.
             deadline: Seconds until all components must be healthy.
             components: What to start; what the project wants when left out.
+            stays: Whether it runs until somebody stops it; others may then rely on it.
         """
         self.project = project.resolve()
         self.home = Home(home.resolve()) if home else Home.of(self.project)
@@ -97,6 +99,7 @@ class EmbeddedRuntime:
         self._on_event = on_event
         self._deadline = deadline
         self._components_wanted = components
+        self._stays = stays
         self._run = uuid.uuid4().hex
         self._lock = HomeLock(self.home.lock)
         self._components: dict[str, Component] = {}
@@ -152,7 +155,12 @@ class EmbeddedRuntime:
         self.home.remove_stale_pid_files()
         self.ports.check(serving=self.serves)
         self.home.prepare()
-        self._lock.announce(self.ports, serving=self.serves)
+        self._lock.announce(
+            self.ports,
+            serving=self.serves,
+            airflow="api-server" in self._wanted,
+            stays=self._stays,
+        )
         self._variables = variables(
             home=self.home,
             project=self.project,

@@ -31,8 +31,12 @@ class AlreadyRunningError(EmbeddedRuntimeError):
         airflow: str | None,
         mlflow: str | None,
         serving: str | None = None,
+        *,
+        stays: bool = True,
     ) -> None:
         self.pid = pid
+        self.stays = stays
+        """Whether it runs until somebody stops it, and not for one command alone."""
         self.mlflow = mlflow
         self.serving = serving
         where = f": Airflow {airflow}, MLflow {mlflow}" if airflow and mlflow else ""

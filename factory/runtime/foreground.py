@@ -19,33 +19,59 @@ from factory.runtime.variables import variables
 
 Pause = Callable[[float], None]
 
+_AGAIN = 0.5
+"""Seconds after which it is looked again whether another command has ended."""
+
 
 @contextmanager
-def tracking(project: Path, home: Home, pause: Pause) -> Iterator[Mapping[str, str]]:
+def tracking(
+    project: Path,
+    home: Home,
+    pause: Pause,
+    *,
+    brief: bool = False,
+    stays: bool = False,
+    on_wait: Callable[[str], None] = lambda _: None,
+) -> Iterator[Mapping[str, str]]:
     """The variables of a process that runs DAGs, while MLflow answers.
 
-    The MLflow of a factory that is up is used; otherwise one is started, and stopped on leaving.
+    The MLflow of a runtime that stays is used, such as that of a factory that is up; otherwise one is started, and
+    stopped on leaving. One that another command has started ends with that command: whoever may outlive it
+    waits for its end.
 
     Args:
         project: The project.
         home: Where everything is kept.
         pause: Waits that many seconds; may raise to end MLflow.
+        brief: Whether it is needed for a moment, so that any MLflow will do.
+        stays: Whether it is needed until somebody stops this process.
+        on_wait: Told whom is waited for, once.
 
     Raises:
         EmbeddedRuntimeError: MLflow does not start.
     """
-    runtime = EmbeddedRuntime(project, home.folder, pause=pause, components=("mlflow",))
-    try:
-        runtime.start()
-    except AlreadyRunningError as running:
-        runtime.stop()
-        if running.mlflow is None:
+    waits = False
+    while True:
+        runtime = EmbeddedRuntime(
+            project, home.folder, pause=pause, components=("mlflow",), stays=stays
+        )
+        try:
+            runtime.start()
+            break
+        except AlreadyRunningError as running:
+            runtime.stop()
+            if running.mlflow is not None and (running.stays or brief):
+                yield _variables(project, home, _ports(running.mlflow), running.serving)
+                return
+            if not waits:
+                waits = True
+                on_wait(
+                    f"Waiting for process {running.pid or '?'}, another command in this project."
+                )
+            pause(_AGAIN)
+        except BaseException:
+            runtime.stop()
             raise
-        yield _variables(project, home, _ports(running.mlflow), running.serving)
-        return
-    except BaseException:
-        runtime.stop()
-        raise
     try:
         yield _variables(project, home, runtime.ports)
     finally:

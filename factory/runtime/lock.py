@@ -47,13 +47,25 @@ class HomeLock:
                 holder.get("airflow"),
                 holder.get("mlflow"),
                 holder.get("serving"),
+                stays=bool(holder.get("stays")),
             ) from error
         self._file = file
         self._write("")
 
-    def announce(self, ports: Ports, *, serving: bool = False) -> None:
-        """Say where this runtime answers; `serving` is whether it has a server of models."""
-        said = {"pid": os.getpid(), "airflow": ports.airflow_url, "mlflow": ports.mlflow_url}
+    def announce(
+        self, ports: Ports, *, serving: bool = False, airflow: bool = True, stays: bool = True
+    ) -> None:
+        """Say where this runtime answers.
+
+        Args:
+            ports: Where its servers listen.
+            serving: Whether it has a server of models.
+            airflow: Whether it has an Airflow, and not MLflow alone.
+            stays: Whether it runs until somebody stops it, and not for one command alone.
+        """
+        said: dict[str, Any] = {"pid": os.getpid(), "mlflow": ports.mlflow_url, "stays": stays}
+        if airflow:
+            said["airflow"] = ports.airflow_url
         if serving:
             said["serving"] = ports.serving_url
         self._write(json.dumps(said))

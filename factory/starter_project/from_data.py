@@ -29,6 +29,8 @@ _DOUBTFUL = frozenset({
     "numbers_as_text", "dates_as_text", "dates_as_numbers", "missing_as_text", "missing_as_number", "spelling",
 })  # fmt: skip
 """Suspicions that are answered in the source or by a transform."""
+_CUTS = ("skip", "skip_footer", "comment")
+"""What is said of a file that leaves lines of it out."""
 _FEW = 50
 """With fewer rows the guard `min_rows` keeps a model out of production."""
 _TEST_ROWS = 5
@@ -88,11 +90,14 @@ def propose_team(file: Path, target: str | None, team: str | None, scratch: Path
     rows = _ingested(case, scratch)
     work, lake = scratch / "work", _lake(scratch)
     made = run_rows(case, rows, scratch, lake, {}, work)
-    assumed = {}
+    assumed = {
+        name: said.reason for name in _CUTS if (said := found.dialect.get(name)) and said.value
+    }
     text, model = found.yaml, None
     if target is not None:
         proposal = propose_model(found, made.rows, dataset, target)
-        model, assumed = proposal.name, dict(proposal.assumed)
+        model = proposal.name
+        assumed |= proposal.assumed
         text += f"models:\n{proposal.section}"
         _read(text, found.question, scratch)
         if made.rows.rows < _FEW:

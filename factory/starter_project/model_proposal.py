@@ -88,7 +88,7 @@ def propose_model(found: "Inspection", rows: "Rows", dataset: str, target: str) 
         name: f"holds {one.kind}" for name, one in facts.items() if one.is_nested and name != target
     }
     features = [name for name in rows.columns if name != target and name not in left_out]
-    telling = _telling(rows, features, target, task)
+    telling = _telling(rows, features, target, task) if features else {}
     left_out |= dict.fromkeys(
         telling, f"alone tells {target} almost perfectly: known only once the target is?"
     )
@@ -123,8 +123,15 @@ def propose_model(found: "Inspection", rows: "Rows", dataset: str, target: str) 
         "features": f"{len(features)} of {len(rows.columns) - 1} columns",
         **{f"not {shown(one)}": text for one, text in left_out.items()},
         "split": _split(rows.columns, features),
+        **_without_target(facts[target], target),
     }
     return ModelProposal(name, section, assumed)
+
+
+def _without_target(facts: "ColumnFacts", target: str) -> dict[str, str]:
+    if not facts.nulls:
+        return {}
+    return {"rows": f"{facts.nulls:,} of {facts.rows:,} have no {target}, and are left out"}
 
 
 def _facts(found: "Inspection", rows: "Rows") -> "Sequence[ColumnFacts]":

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, TypeVar
 
+from yaml import serialize
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from factory.base.texts import did_you_mean, in_quotes, one_of
@@ -98,6 +99,9 @@ class ForEach:
             name = self._filled(key, one, {})
             written = str(name.value)
             if written in seen:
+                if _written(one) == _written(seen[written]):
+                    self._fault(values, f"`{written}` would be made twice", "write each value once")
+                    return
                 advice = f"write {one_of(f'${{{each}}}' for each in one)} into the name"
                 self._fault(key, f"several of these would be called `{written}`", advice)
                 return
@@ -220,6 +224,10 @@ def _fill(node: ScalarNode, values: Values) -> Node:
     text.append(node.value[at:])
     origin += range(at, len(node.value))
     return FilledText(node, "".join(text), origin)
+
+
+def _written(values: Values) -> list[tuple[str, str]]:
+    return [(name, serialize(node)) for name, node in values.items()]
 
 
 def _stands_alone(node: ScalarNode, found: re.Match[str]) -> bool:

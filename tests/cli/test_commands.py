@@ -174,6 +174,7 @@ def test_run_that_fails_shows_the_cause_and_exits_with_1(project):
     assert done.returncode == 1
     assert "✗ marine.penguins check" in done.stdout
     assert "between(body_mass_g" in done.stdout
-    lines = (project / ".factory/logs/run.jsonl").read_text().splitlines()
+    [report] = (project / ".factory/logs").glob("run-*.jsonl")
+    lines = report.read_text().splitlines()
     last = [json.loads(line) for line in lines][-1]
     assert (last["dag_id"], last["state"], last["result"]) == ("marine.penguins", "failed", None)

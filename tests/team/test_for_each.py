@@ -164,7 +164,7 @@ def test_mistake_in_sql_is_shown_at_its_word(folder: Folder) -> None:
             "6:29: this has regoin, and the first has region",
         ),
         ("data/${region}", "data/${regio}", "7:31: `for_each` has no 'regio'"),
-        ("[north, south]", "[north, north]", "5:3: several of these would be called `north_sales`"),
+        ("${region}_sales", "sales", "5:3: several of these would be called `sales`"),
         (
             "[north, south]",
             "[[north], [south]]",
@@ -301,3 +301,9 @@ def test_environment_that_only_a_base_names_is_checked(folder: Folder) -> None:
     path: Path = folder.write("shop", f"{START}datasets: {{sales: {{extends: csv}}}}\n")
     assert [one.message for one in check_team(path)] == ["unknown key `chekcs` (environment prod)"]
     assert [one.name for one in base_paths(folder.configs)] == ["csv.yaml"]
+
+
+def test_value_that_stands_twice_is_named_where_the_values_are(folder: Folder) -> None:
+    text = START + REGIONS.split("models:", maxsplit=1)[0]
+    folder.write("shop", text.replace("[north, south]", "[north, south, north]"))
+    assert folder.problems("shop") == ["shop.yaml:6:15: `north_sales` would be made twice"]

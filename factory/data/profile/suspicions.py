@@ -110,7 +110,11 @@ def _identifies(column: ColumnFacts, values: Any) -> bool:
 def _of_shares(column: ColumnFacts) -> Iterator[tuple[Kind, str, str]]:
     if column.distinct == 1 and column.rows > 1:
         value = shown(column.top[0][0], 30)
-        yield "constant", f"is always '{value}'", "no model learns from it"
+        if column.nulls:
+            text = f"is '{value}' or empty ({percent(column.nulls / column.rows)} of the rows)"
+            yield "constant", text, "whether there is a value may tell what is to be predicted"
+        else:
+            yield "constant", f"is always '{value}'", "no model learns from it"
     elif column.top and column.values >= 200 and column.top[0][1] >= _MOST * column.values:
         value, count = column.top[0]
         text = f"{percent(count / column.values)} of its values are {in_quotes(value, 30)}"

@@ -67,8 +67,11 @@ def about_numbers(values: Sequence[str], writing: Writing) -> str:
     ):
         return 'write `thousands: ","`'
     if any(re.search(r"[$€£¥%]", value) for value in values):
+        if all(value.rstrip().endswith("%") for value in values):
+            return "take the sign away in a transform, such as `cast(replace(x, '%', '') as double) / 100`"
         return (
-            "take the sign away in a transform, such as `cast(replace(x, '%', '') as double) / 100`"
+            "take the signs away in a transform, such as `cast(regexp_replace(x, '[^0-9.-]', '', 'g') as double)` where "
+            "fractions have a point"
         )
     if all(re.fullmatch(INFINITE, value.lower()) for value in values):
         return "no model learns from infinite numbers: name them in `null_values`, or correct them"
