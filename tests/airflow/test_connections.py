@@ -1,5 +1,6 @@
 """Sources that go through Airflow connections."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 
@@ -71,3 +72,17 @@ def test_parameter_reaches_the_database_beside_the_query(warehouse):
     assert sum(len(chunk.rows) for chunk in chunks) == 2
     none = query_chunks("warehouse", "select :largest is null as n", 10, {"largest": None})
     assert [list(map(tuple, chunk.rows)) for chunk in none] == [[], [(1,)]]
+
+
+def test_postgresql_is_read_as_any_database(database, monkeypatch, tmp_path):
+    database.query(
+        "create table sales (id bigint, day date, sold numeric(8, 2))",
+        "insert into sales select n, date '2024-01-01' + n, n / 4.0 from generate_series(1, 10) as n",
+        "select 1",
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(database.connection))
+    query = "select id, day, sold from sales where day >= date '2024-01-08' - 2 order by id"
+    chunks = list(asked(query, 2))
+    assert [len(chunk.rows) for chunk in chunks if len(chunk.rows)] == [2, 2, 2]
+    rows = write_pieces(iter(chunks), "the query", tmp_path / "rows.parquet")
+    assert rows.columns == {"id": "BIGINT", "day": "DATE", "sold": "DECIMAL(38,2)"}
