@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # has compiled, as in some containers, each process takes twice as long to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install install-extras demo demo-pets up chaos steady test test-fast test-commands test-extras test-pets test-lowest test-nightly schema codes lint bench bench-serving bench-first-hour lock clean
+.PHONY: help install install-extras demo demo-pets up chaos steady test test-fast test-commands test-extras test-pets test-lowest test-nightly schema codes reference docs lint bench bench-serving bench-first-hour lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,7 +25,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-install-extras: $(VENV)/.extras ## Add the extras boosting, fastai, aws, kubernetes and pets from requirements-extras.lock
+install-extras: $(VENV)/.extras ## Add the extras boosting, fastai, aws, kubernetes, pets and docs from requirements-extras.lock
 
 # A superset of requirements.lock, in the same versions.
 $(VENV)/.extras: requirements-extras.lock $(VENV)/.installed
@@ -83,6 +83,13 @@ steady: install ## Run everything again and again, and name what grows meanwhile
 
 codes: install ## Write docs/codes.md from factory/team/codes.yaml
 	$(BIN)/python -c 'from factory.team.codes import page; print(page(), end="")' > docs/codes.md
+
+reference: install ## Write docs/kinds.md, which has every kind and its keys
+	$(BIN)/python -c 'from factory.team.kinds_page import page; print(page(), end="")' > docs/kinds.md
+
+docs: install-extras ## Build the site of the documentation, .factory/site; no network is needed to read it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "To read it: $(BIN)/python -m http.server --directory .factory/site --bind 127.0.0.1 8000"
 
 lint: install ## Check style and types
 	$(BIN)/ruff check .

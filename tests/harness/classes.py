@@ -53,6 +53,7 @@ OF_FILES = {
     "serving/test_service.py": "commands",
     "test_first_hour.py": "commands",
     "test_plugin_example.py": "commands",
+    "test_site.py": "extras",
     "test_wheel.py": "commands",
     "end_to_end/test_demo.py": "commands",
     "end_to_end/test_monitoring.py": "commands",
@@ -123,7 +124,17 @@ OF_MARKERS = {
 }
 """What a test needs that bears a marker."""
 
-EXTRAS = ("boto3", "catboost", "fastai", "imblearn", "kubernetes", "lightgbm", "moto", "xgboost")
+EXTRAS = (
+    "boto3",
+    "catboost",
+    "fastai",
+    "imblearn",
+    "kubernetes",
+    "lightgbm",
+    "mkdocs",
+    "moto",
+    "xgboost",
+)
 """A module of each extra, and of what only its tests need."""
 
 
