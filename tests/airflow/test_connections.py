@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 
@@ -86,3 +87,7 @@ def test_postgresql_is_read_as_any_database(database, monkeypatch, tmp_path):
     assert [len(chunk.rows) for chunk in chunks if len(chunk.rows)] == [2, 2, 2]
     rows = write_pieces(iter(chunks), "the query", tmp_path / "rows.parquet")
     assert rows.columns == {"id": "BIGINT", "day": "DATE", "sold": "DECIMAL(38,2)"}
+    newer = "select id from sales where cast(:largest as date) is null or day > :largest"
+    for largest, count in ((None, 10), (date(2024, 1, 9), 2)):
+        found = query_chunks("warehouse", newer, 100, {"largest": largest})
+        assert sum(len(chunk.rows) for chunk in found) == count
