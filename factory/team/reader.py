@@ -18,7 +18,7 @@ file, and at the line, that its value comes from. An environment
 that a file does not mention changes nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,9 +31,9 @@ from factory.base.findings import Finding, KeyPath
 from factory.base.section import Surroundings
 from factory.kinds import plugin_problems
 from factory.lake.storage.address import misspelt
-from factory.team.bases import EXTENDS, entries_with_bases, layers_of_bases
 from factory.team.environment import storage_address
-from factory.team.layers import EVERY, SECRET, Layer, Layers, merge
+from factory.team.file_problems import all_problems
+from factory.team.layers import EVERY, Layer, Layers
 from factory.team.limits import limited, limits_of, refused_connections, unlisted
 from factory.team.misplaced import misplaced_sections
 from factory.team.overlays import OVERLAYS, check_overlays, overlay_of, overlays_of_nothing
@@ -41,16 +41,22 @@ from factory.team.problems import Problem, ReadFailed
 from factory.team.secret_rules import check_secrets
 from factory.team.source_text import SourceText, read_text, unreadable
 from factory.team.team import PlatformConfig, TeamConfig, TeamLimits
+from factory.team.team_layers import (
+    merged,
+    team_layers,
+    trees_of_bases,
+    whole_value,
+    without_overlays,
+    written_value,
+)
 from factory.team.template_rules import check_dates, check_templates
-from factory.team.yaml_tree import MAX_PROBLEMS, YamlTree, parse, problem_at_node
+from factory.team.yaml_tree import MAX_PROBLEMS, YamlTree, parse
 
 if TYPE_CHECKING:
     from factory.team.dag_rules import DagRules
 
 DEFAULTS_FILE = "_defaults.yaml"
 _SUFFIXES = (".yaml", ".yml")
-DEFAULT_DAG = "default"
-"""Among `dags`: what is laid under each of the others, as in dag-factory's own files."""
 
 _INHERITED = {
     "defaults": ("defaults",),
@@ -135,7 +141,7 @@ class TeamFile:
         """The file and the defaults below it, which say where each value stands."""
         # Parsed again when it is needed, which is seldom: the nodes of 1,000 files are 100 MB.
         tree = parse(self.source)
-        return _team_layers(tree, self.platform, self.environment)[0]
+        return _layers_of(tree, self.platform, self.environment)[0]
 
 
 def team_paths(configs: Path) -> list[Path]:
@@ -176,11 +182,11 @@ def read_platform(configs: Path, environment: str | None) -> PlatformFile:
     tree = parse(read_text(path))
     own = (*overlay_of(tree, environment), Layer(tree, tree.value))
     layers = Layers(own, home=tree)
-    raw = _without_overlays(_merged(own))
+    raw = without_overlays(merged(own))
     findings = [*check_overlays(tree), *_check_storage(raw)]
     config, problems = _validate(PlatformConfig, raw, None, findings, layers)
     problems += map(layers.locate, check_secrets(raw))
-    problems = _all_problems([tree], problems)
+    problems = all_problems([tree], problems)
     if config is None or problems:
         raise ReadFailed(problems)
     return PlatformFile(path, environment, config, tree, tuple(_plugin_problems(config, layers)))
@@ -213,10 +219,10 @@ def read_team(
         raise ReadFailed([unreadable(path, message, f"rename it to {path.stem}.yaml")])
     source = source or read_text(path)
     tree = parse(source)
-    layers, about_bases = _team_layers(tree, platform, environment)
+    layers, about_bases = _layers_of(tree, platform, environment)
     has_templates = _has_templates(layers)
     limits = limits_of(platform.config, path.stem)
-    raw, findings = limited(_team_value(layers, platform), limits)
+    raw, findings = limited(whole_value(layers, platform.config), limits)
     surroundings = _surroundings(platform, limits, path.stem, environment)
     dags = raw.get("dags")
     findings += [
@@ -232,13 +238,13 @@ def read_team(
         **{finding.path[:2]: finding for finding in about_bases},
     }
     config, problems = _validate(TeamConfig, raw, surroundings, findings, layers, instead=instead)
-    problems += map(layers.locate, check_secrets(_written_value(layers)))
+    problems += map(layers.locate, check_secrets(written_value(layers)))
     if config is not None:
         problems += map(layers.locate, refused_connections(config, limits))
         if has_templates:
             about_dates = map(layers.locate, check_dates(config))
             problems += (problem for problem in about_dates if not problem.is_warning)
-    problems = _all_problems([tree, *_trees_of_bases(layers)], problems)
+    problems = all_problems([tree, *trees_of_bases(layers)], problems)
     if config is None or problems:
         raise ReadFailed(problems)
     return TeamFile(path, environment, config, platform, source)
@@ -316,96 +322,18 @@ def _packages(config: PlatformConfig, limits: TeamLimits | None) -> tuple[str, .
 
 def team_value(tree: YamlTree, platform: PlatformFile, environment: str | None) -> dict[str, Any]:
     """What a team's file says in an environment, the platform's defaults below it."""
-    return _team_value(_team_layers(tree, platform, environment)[0], platform)
+    return whole_value(_layers_of(tree, platform, environment)[0], platform.config)
 
 
 def platform_value(tree: YamlTree, environment: str | None) -> dict[str, Any]:
     """What `_defaults.yaml` says in an environment."""
-    return _without_overlays(_merged((*overlay_of(tree, environment), Layer(tree, tree.value))))
+    return without_overlays(merged((*overlay_of(tree, environment), Layer(tree, tree.value))))
 
 
-def _team_layers(
+def _layers_of(
     tree: YamlTree, platform: PlatformFile, environment: str | None
 ) -> tuple[Layers, list[Finding]]:
-    """The layers of a team, and what is wrong with the bases that it names."""
-    own = (*overlay_of(tree, environment), Layer(tree, tree.value))
-    bases: list[Layer] = []
-    findings: list[Finding] = []
-    for path, name in entries_with_bases(_without_overlays(_merged(own))):
-        found, finding = layers_of_bases(path, name, platform.path.parent, environment)
-        bases += found
-        findings += [finding] if finding else []
-    return Layers((*own, *_default_dags(own), *bases, *platform.inherited), home=tree), findings
-
-
-def _default_dags(own: Iterable[Layer]) -> Iterator[Layer]:
-    """What lies below each of the team's DAGs in dag-factory's format."""
-    for layer in own:
-        dags = layer.value.get("dags")
-        default = dags.get(DEFAULT_DAG) if isinstance(dags, dict) else None
-        if isinstance(default, dict):
-            prefix = (*layer.prefix, "dags", DEFAULT_DAG)
-            yield Layer(layer.tree, default, prefix, ("dags", EVERY))
-
-
-def _own_value(layers: Layers) -> dict[str, Any]:
-    """What the team's own file says, without the platform's defaults."""
-    own = [layer for layer in layers.layers if layer.tree is layers.home and not layer.mount]
-    return _without_overlays(_merged(own))
-
-
-def _written_value(layers: Layers) -> dict[str, Any]:
-    """What the team's own file says, and the bases that it names."""
-    value = _own_value(layers)
-    for path, _ in list(entries_with_bases(value)):
-        section, name = map(str, path)
-        below = _without_overlays(_merged(layer for layer in layers.layers if layer.mount == path))
-        entry = merge(below, value[section][name])
-        value[section] = {
-            **value[section],
-            name: {key: child for key, child in entry.items() if key != EXTENDS},
-        }
-    return value
-
-
-def _trees_of_bases(layers: Layers) -> Iterator[YamlTree]:
-    """The files of the bases that a team names, each once."""
-    trees = {layer.tree.source.file: layer.tree for layer in layers.layers if _is_of_base(layer)}
-    yield from trees.values()
-
-
-def _is_of_base(layer: Layer) -> bool:
-    return len(layer.mount) > 1 and EVERY not in layer.mount
-
-
-def _team_value(layers: Layers, platform: PlatformFile) -> dict[str, Any]:
-    value = _written_value(layers)
-    for section in ("defaults", "notify"):
-        if inherited := getattr(platform.config, section):
-            value[section] = merge(inherited, value.get(section, {}))
-    for section in ("datasets", "models"):
-        inherited = getattr(platform.config, section)
-        if inherited and isinstance(value.get(section), dict):
-            value[section] = {
-                name: merge(inherited, child) for name, child in value[section].items()
-            }
-    if isinstance(dags := value.get("dags"), dict) and isinstance(dags.get(DEFAULT_DAG), dict):
-        value["dags"] = {
-            name: merge(dags[DEFAULT_DAG], dag) for name, dag in dags.items() if name != DEFAULT_DAG
-        }
-    return value
-
-
-def _merged(layers: Iterable[Layer]) -> dict[str, Any]:
-    """Layers of one file, given the strongest first, as one mapping."""
-    value: dict[str, Any] = {}
-    for layer in reversed(tuple(layers)):
-        value = merge(value, layer.value)
-    return value
-
-
-def _without_overlays(value: dict[str, Any]) -> dict[str, Any]:
-    return {key: child for key, child in value.items() if key != OVERLAYS}
+    return team_layers(tree, platform.inherited, platform.path.parent, environment)
 
 
 def _check_storage(raw: dict[str, Any]) -> Iterator[Finding]:
@@ -446,49 +374,3 @@ def _validate(
         findings = [*findings, *explain(details, model, also_known=(OVERLAYS,), plugins=plugins)]
     findings = [finding for finding in findings if finding.path[:2] not in instead]
     return config, [layers.locate(finding) for finding in (*instead.values(), *findings)]
-
-
-_BREAKS_KEYS = ("F014", "F015")
-"""Codes of what makes a key of something that is none."""
-_FOLLOWING = ("F021", "F023")
-"""Codes of what is then missing on the same line."""
-_FOR_EACH, _EMPTY = "F017", "F033"
-"""Codes of entries that cannot be made, and of a team that has none."""
-
-
-def _all_problems(trees: Sequence[YamlTree], problems: list[Problem]) -> list[Problem]:
-    """Those of trees and those of their meaning.
-
-    What is already wrong as YAML is no news as a wrong type at the same place, and a secret that a kind of
-    the file knows is none as a secret of any file.
-    """
-    wrong = [problem for tree in trees for problem in (*tree.problems, *_reserved_keys(tree))]
-    # Those of the first are told with what it means.
-    for tree in trees[1:]:
-        wrong += [tree.problem(one.name, one.path, one.message) for one in check_overlays(tree)]
-    places = {problem.place for problem in wrong}
-    broken_lines = {problem.line for problem in wrong if problem.code in _BREAKS_KEYS}
-    makes_nothing = any(problem.code == _FOR_EACH for problem in wrong)
-    secrets: set[str] = set()
-    for problem in problems:
-        is_known = (
-            problem.place in (secrets if problem.code == SECRET else places)
-            or (problem.code in _FOLLOWING and problem.line in broken_lines)
-            or (problem.code == _EMPTY and makes_nothing)
-        )
-        if not is_known:
-            wrong.append(problem)
-        if problem.code == SECRET:
-            secrets.add(problem.place)
-    return wrong
-
-
-def _reserved_keys(tree: YamlTree) -> Iterator[Problem]:
-    if not tree.reserved_keys:
-        return
-    reserved = {id(key) for key in tree.reserved_keys}
-    for path, key in tree.every_key():
-        is_below_dags = path[0] == "dags" or (path[0] == OVERLAYS and path[2:3] == ("dags",))
-        if id(key) in reserved and not is_below_dags:
-            message = f"the key `{key.value}` starts with two underscores, which is reserved"
-            yield problem_at_node(tree.source, "reserved_key", key, message, "rename it")
