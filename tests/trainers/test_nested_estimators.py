@@ -18,12 +18,14 @@ TREES = {"estimator": "xgboost.XGBClassifier", "params": {"n_estimators": 5}}
 SVC = {"estimator": "sklearn.svm.SVC", "params": {"C": 10}}
 CLASSIFIERS: dict[str, dict[str, Any]] = {
     "sklearn.calibration.CalibratedClassifierCV": {"estimator": SVC, "cv": 2},
-    "sklearn.ensemble.VotingClassifier": {"estimators": {"trees": TREES, "line": LINE}},
+    "sklearn.ensemble.VotingClassifier": {"estimators": {"tree": TREE, "line": LINE}},
     "sklearn.ensemble.StackingClassifier": {
         "estimators": {"tree": TREE, "line": LINE},
         "final_estimator": LINE,
         "cv": 2,
     },
+}
+BOOSTED: dict[str, dict[str, Any]] = {
     "sklearn.ensemble.BaggingClassifier": {"estimator": TREES, "n_estimators": 3},
 }
 TWO_CLASSES = {
@@ -45,11 +47,12 @@ FURTHER: dict[str, dict[str, Any]] = {
         "steps": {"scale": {"estimator": "sklearn.preprocessing.StandardScaler"}, "line": LINE}
     },
 }
-CASES = {**CLASSIFIERS, **TWO_CLASSES, **REGRESSORS, **FURTHER}
+CASES = {**CLASSIFIERS, **BOOSTED, **TWO_CLASSES, **REGRESSORS, **FURTHER}
+EXTRAS = [pytest.param(one, marks=pytest.mark.extras) for one in BOOSTED]
 NIGHTLY = [pytest.param(one, marks=pytest.mark.nightly) for one in FURTHER]
 
 
-@pytest.mark.parametrize("estimator", [*CLASSIFIERS, *TWO_CLASSES, *REGRESSORS, *NIGHTLY])
+@pytest.mark.parametrize("estimator", [*CLASSIFIERS, *TWO_CLASSES, *REGRESSORS, *EXTRAS, *NIGHTLY])
 def test_model_of_several_estimators_is_registered_and_says_the_same(
     estimator: str, tmp_path: Path, mlflow_server: str
 ) -> None:
