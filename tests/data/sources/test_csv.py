@@ -145,7 +145,7 @@ def test_a_declared_decimal_keeps_all_digits(read_in):
         (["1,5", "2,5"], "0 % numbers, and stays text because of '1,5' (once), '2,5' (once): write `decimal: \",\"`"),
         (["1,234.5", "2,000,000"], 'write `thousands: ","`'),
         (["1,234", "2,345"], '`thousands: ","` if they are thousands, `decimal: ","` if they are fractions'),
-        (["$12.50", "$3"], "take the sign away in a transform"),
+        (["$12.50", "$3"], "take the signs away in a transform, such as `cast(regexp_replace"),
         (["12%", "50 %"], "take the sign away in a transform"),
         (["1"] * 9 + ["inf"], "no model learns from infinite numbers"),
         (["1", "NA", "NA"], "'x' is 33.33 % numbers, and stays text because of 'NA' (2 times): write `null_values"),
