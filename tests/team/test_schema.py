@@ -202,6 +202,8 @@ def unknown_keys() -> Iterator[Any]:
         file = output.parent / "configs" / "marine.yaml"
         if "unknown key" not in output.read_text() or not file.exists():
             continue
+        if output.parent.name.startswith("nested_estimators"):
+            continue  # what is in `params` is for the estimator to say
         try:
             yield pytest.param(loaded(file.read_text()), id=output.parent.name)
         except yaml.YAMLError:

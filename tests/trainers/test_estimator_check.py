@@ -255,6 +255,7 @@ def test_open_random_states_of_nested_estimators_become_the_seed():
     assert states == {"a": 7, "b": None, "c": 7}
 
 
+@pytest.mark.extras
 def test_boosted_trees_within_an_estimator_get_what_their_library_needs():
     parts = {"x": {"estimator": "xgboost.XGBClassifier"}, "l": nested("lightgbm.LGBMClassifier")}
     made = build(VOTING, {"estimators": parts}, 0, threads=3)

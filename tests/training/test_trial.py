@@ -149,5 +149,5 @@ def test_a_model_that_cannot_be_stored_is_refused_in_the_first_trial(function, t
         preprocessing=f"{__name__}.{function.__name__}",
         search=one_trial("sklearn.ensemble.HistGradientBoostingClassifier", max_iter=2),
     )
-    with pytest.raises(TerminalError, match=r"types that are not trusted: copy|cannot be stored: "):
+    with pytest.raises(TerminalError, match=r"types that are not trusted: copy|cannot be stored "):
         fitted(config, tmp_path)

@@ -26,18 +26,41 @@ def trusted_types(pipeline: TrainedModel, packages: Iterable[str]) -> list[str]:
         TerminalError: There are types of other packages, or skops cannot write the pipeline.
     """
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+        return _written(pipeline, packages, Path(folder) / "model.skops")
+
+
+def check_round_trip(pipeline: TrainedModel, packages: Iterable[str]) -> None:
+    """Write a pipeline, and read it back.
+
+    Raises:
+        TerminalError: See `trusted_types`; or what was written cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         file = Path(folder) / "model.skops"
+        trusted = _written(pipeline, packages, file)
         try:
-            skops.io.dump(pipeline, file)
-            unknown = skops.io.get_untrusted_types(file=file)
-        # Skops passes on whatever a type's own code raises.
+            skops.io.load(file, trusted=trusted)
+        # As above.
         except Exception as error:
-            raise TerminalError(
-                f"the model {pipeline[-1]} cannot be stored without pickle: {error}. "
-                "Use estimators and functions that are defined at the top level of a module"
-            ) from error
+            raise _unstorable(pipeline, error) from error
+
+
+def _written(pipeline: TrainedModel, packages: Iterable[str], file: Path) -> list[str]:
+    try:
+        skops.io.dump(pipeline, file)
+        unknown = skops.io.get_untrusted_types(file=file)
+    # Skops passes on whatever a type's own code raises.
+    except Exception as error:
+        raise _unstorable(pipeline, error) from error
     check_trust(unknown, packages)
     return list(unknown)
+
+
+def _unstorable(pipeline: TrainedModel, error: Exception) -> TerminalError:
+    return TerminalError(
+        f"the model {pipeline[-1]} cannot be stored without pickle: {error}. "
+        "Use estimators and functions that are defined at the top level of a module"
+    )
 
 
 def check_trust(unknown: Iterable[str], packages: Iterable[str]) -> None:

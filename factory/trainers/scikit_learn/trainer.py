@@ -145,9 +145,9 @@ class ScikitLearnTrainer(Trainer):
 
     def check_stored(self, model: TrainedModel, packages: Sequence[str]) -> None:
         """See `Trainer.check_stored`."""
-        from factory.trainers.scikit_learn.skops_types import trusted_types
+        from factory.trainers.scikit_learn.skops_types import check_round_trip
 
-        trusted_types(model, packages)
+        check_round_trip(model, packages)
 
     def log_model(self, model: TrainedModel, logged: LoggedModel) -> str:
         """See `Trainer.log_model`."""
