@@ -151,4 +151,5 @@ def past(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str) -> Iterat
             switching.rollback(past.name, number, by="ben", why="a trial", tracking=past.tracking)
         for rows in (250, 260, 270):
             past.publish(rows)
-        yield past
+    # Not within: this lives as long as the session, whose other tests draw.
+    yield past
