@@ -215,13 +215,13 @@ def test_airflows_api_shows_no_secret(spied: Spied, looked_for):
     for run in spied.runs.values():
         path = f"/dags/{run.dag_id}/dagRuns/{run.dag_run_id}"
         for what in ("/taskInstances", "/taskInstances/~/xcomEntries"):
-            told = shop.airflow._get(path + what)
+            told = shop.airflow.get(path + what)
             assert told["total_entries"] or what.endswith("xcomEntries")
             found += hits(path + what, json.dumps(told).encode(), looked_for)
         for task in shop.airflow.tasks(run.dag_id, run.dag_run_id):
             log = "\n".join(shop.airflow.log(task)) if task.try_number else ""
             found += hits(f"the log of {task.task_id}", log.encode(), looked_for)
-    events = json.dumps(shop.airflow._get("/assets/events")).encode()
+    events = json.dumps(shop.airflow.get("/assets/events")).encode()
     found += hits("events", events, looked_for)
     assert not found, "\n".join(found)
 
