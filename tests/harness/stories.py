@@ -14,7 +14,6 @@ from factory.runtime.airflow_records import DagRun
 from factory.runtime.signals import StopSignals
 from factory.scenarios.story import Story, make_project
 from tests.harness.airflow import Installation, running
-from tests.harness.project import REPOSITORY
 
 
 @dataclass
@@ -53,7 +52,7 @@ def told(
         environment: For this process, which reads the team files too, and for Airflow's.
         seconds: What a chapter may take.
     """
-    make_project(project, REPOSITORY / "dags", package=f"factory.scenarios.{scenario}")
+    make_project(project, package=f"factory.scenarios.{scenario}")
     story.prepare(project)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (environment or {}).items():
