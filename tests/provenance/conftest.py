@@ -1,6 +1,5 @@
 """A model with a past: three versions of it on real snapshots, gated, promoted, put back."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,7 +131,7 @@ class Past:
 
 
 @pytest.fixture(scope="session")
-def past(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str) -> Iterator[Past]:
+def past(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str) -> Past:
     """Version 1 approved by ana, 2 of another configuration refused, 3 by hand in production and out again."""
     with pytest.MonkeyPatch.context() as patch:
         # Plots take a fifth of a training's time.
@@ -152,4 +151,4 @@ def past(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str) -> Iterat
         for rows in (250, 260, 270):
             past.publish(rows)
     # Not within: this lives as long as the session, whose other tests draw.
-    yield past
+    return past
