@@ -19,9 +19,12 @@ REPOSITORY = Path(__file__).parents[2]
 
 def factory(*arguments: str, project: Path) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, as a person calls it."""
+    environ = {**os.environ, "COLUMNS": "200"}
+    # A model that another test has loaded leaves its server's address here.
+    environ.pop("MLFLOW_TRACKING_URI", None)
     return subprocess.run(
         [sys.executable, "-m", "factory", *arguments, "--project", str(project)],
-        env={**os.environ, "COLUMNS": "200"},
+        env=environ,
         capture_output=True,
         text=True,
         check=False,
