@@ -14,6 +14,10 @@ from factory.base.errors import FactoryError, TerminalError
 _MOST_FAILURES = 5
 """Looks that fail, one after the other, after which the task is to look itself, and to say what is wrong."""
 
+_SETTLED = 10.0
+"""Seconds after which it fires at the earliest. A scheduler that hears of the pause of a task only when this is at work
+again takes the task for lost, and lets it fail: Airflow 3.3.2 knows both by the same key."""
+
 _LOOKS = ThreadPoolExecutor(8, "look")
 """Threads of its own: a database that does not answer keeps no other triggers waiting."""
 
@@ -57,7 +61,7 @@ class SourceTrigger(BaseTrigger):  # type: ignore[misc]
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look every `poke_interval` seconds, in a thread."""
-        failures, told = 0, ""
+        failures, told, begun = 0, "", time.monotonic()
         while (left := self.until - time.time()) > 0 and failures < _MOST_FAILURES:
             # Not all datasets at the same moment.
             pause = self.poke_interval * random.uniform(0.8, 1.2)  # noqa: S311
@@ -76,6 +80,7 @@ class SourceTrigger(BaseTrigger):  # type: ignore[misc]
             if missing != told:
                 told = missing
                 self.log.info("%s", missing)
+        await asyncio.sleep(begun + _SETTLED - time.monotonic())
         yield TriggerEvent({"until": self.until})
 
     def _missing(self) -> str:

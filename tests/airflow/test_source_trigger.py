@@ -19,6 +19,11 @@ from tests.data.rows import lake_in
 SOURCE = {"type": "csv", "path": "data/*.csv", "wait": {"timeout": "1h", "poke_interval": "1s"}}
 
 
+@pytest.fixture(autouse=True)
+def _settled_at_once(monkeypatch):
+    monkeypatch.setattr(source_trigger, "_SETTLED", 0)
+
+
 @pytest.fixture
 def project(tmp_path):
     (tmp_path / "data").mkdir()
@@ -66,6 +71,16 @@ def test_trigger_fires_as_soon_as_there_is_a_file(project):
         return await asyncio.wait_for(event, 10)
 
     assert asyncio.run(waited()) == {"until": trigger.until}
+
+
+def test_trigger_does_not_fire_before_the_scheduler_has_heard_of_the_pause(project, monkeypatch):
+    monkeypatch.setattr(source_trigger, "_SETTLED", 0.5)
+    trigger = deferred(project)
+    trigger.poke_interval = 0.01
+    (project / "data" / "a.csv").write_text("id\n1\n")
+    begun = time.monotonic()
+    asyncio.run(event_of(trigger))
+    assert time.monotonic() - begun >= 0.5
 
 
 def test_look_that_takes_long_does_not_hold_up_the_triggerer(project, monkeypatch):
