@@ -136,9 +136,11 @@ def _of_dag(name: str, dag_id: str, around: Surroundings) -> Iterator[Reason]:
             command="factory validate",
         )
         return
+    run = airflow.last_runs([dag_id]).get(dag_id)
     if dag.is_paused:
         yield _paused(name, dag_id, airflow)
-    run = airflow.last_runs([dag_id]).get(dag_id)
+        if run is not None and run.state == "queued":
+            return  # until then
     if run is None and not dag.is_paused:
         yield Reason(
             what=f"{dag_id} has not run yet in this Airflow, or not lately.",
@@ -154,7 +156,8 @@ def _paused(name: str, dag_id: str, airflow: Airflow) -> Reason:
     by = airflow.paused_by(dag_id)
     since = "since Airflow met it" if by is None else f"since {_moment(by[0])}, by {by[1]}"
     return Reason(
-        what=f"{dag_id} is paused {since}: no event and no time starts it, and events that come are not kept.",
+        what=f"{dag_id} is paused {since}: no event and no time starts it. The first event afterwards brings "
+        "along those that came meanwhile.",
         command=f"factory unpause {name}",
     )
 
@@ -226,10 +229,16 @@ def _time(dag_id: str, around: Surroundings, *, only_by_hand: bool) -> Iterator[
         yield Reason(
             what=f"Its time comes next at {_moment(dag.next_run)}.", command=f"factory run {dag_id}"
         )
-    elif only_by_hand:
+    elif only_by_hand and _is_calm(dag_id, around):
         yield Reason(
             what="It has no schedule: only people start it.", command=f"factory run {dag_id}"
         )
+
+
+def _is_calm(dag_id: str, around: Surroundings) -> bool:
+    """Whether the last run, if there is one, has ended well: else another one would wait or fail likewise."""
+    run = None if around.airflow is None else around.airflow.last_runs([dag_id]).get(dag_id)
+    return run is None or run.state == "success"
 
 
 @dataclass(frozen=True)

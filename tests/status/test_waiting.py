@@ -59,12 +59,19 @@ def test_a_paused_dag_says_since_when_who_and_how_to_let_it_run(reasons):
     first, *_ = reasons(known=known, paused=(NOW, "ana"))
     assert first == (
         (
-            "marine.species.train is paused since 2026-11-27 12:00 UTC, by ana: no event and no time starts it, "
-            "and events that come are not kept."
+            "marine.species.train is paused since 2026-11-27 12:00 UTC, by ana: no event and no time starts it. "
+            "The first event afterwards brings along those that came meanwhile."
         ),
         "factory unpause marine.species",
     )
     assert "since Airflow met it" in reasons(known=known)[0][0]
+
+
+def test_a_run_that_is_queued_in_a_paused_dag_waits_for_that_alone(reasons):
+    known = {f"{reasons.team}.species.train": DagFacts(is_paused=True)}
+    commands = [command for _, command in reasons(known=known, runs=run_of(reasons, "queued"))]
+    assert commands[0] == "factory unpause marine.species"
+    assert not any("/runs/" in command for command in commands)
 
 
 def test_a_failed_run_names_its_task_and_its_error(reasons):
