@@ -130,7 +130,7 @@ def ingest(
         **({"incremental": str(note)} if note else {}),
         "reads": run.references if typed.references() else [],
         "reading": reading_of(typed, rows.columns) if typed.reads_texts else None,
-        "source": _named_in(source),
+        "source": _masked(typed.named()),
     }
 
 
@@ -240,16 +240,11 @@ def publish_rows(run: TaskRun, outlet_events: Any, **origin: Any) -> dict[str, A
     return {**event, "writes": [reference(event)]}
 
 
-_PLACES = ("path", "dataset", "connection", "function", "bucket")
-"""Keys of sources that say where rows come from. Addresses and queries may hold more than people should read."""
-
-
-def _named_in(source: dict[str, Any]) -> dict[str, str]:
-    """What kind a source is and where it reads, without what Airflow masks."""
+def _masked(named: dict[str, str]) -> dict[str, str]:
+    """What a source says of itself, without what Airflow masks."""
     from factory.airflow.masking import shown
 
-    named = {key: source[key] for key in ("type", *_PLACES) if source.get(key)}
-    return {key: shown(str(value)) for key, value in named.items()}
+    return {key: shown(value) for key, value in named.items()}
 
 
 def _source(run: TaskRun) -> dict[str, Any]:

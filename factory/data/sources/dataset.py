@@ -1,6 +1,6 @@
 """`source: {type: dataset}`."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from factory.base.errors import TerminalError
 from factory.base.section import Reference
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 class DatasetSource(Source):
     """Another dataset, of this team or one that another team shares."""
+
+    places: ClassVar[tuple[str, ...]] = ("dataset",)
 
     type: Literal["dataset"]
     dataset: Reference

@@ -72,6 +72,7 @@ class FileSource(Source):
     """Files of one format below the project's folder, or in an object store; columns are matched by name."""
 
     has_files: ClassVar[bool] = True
+    places: ClassVar[tuple[str, ...]] = ("path", "connection")
 
     path: FilesPath = Field(examples=["data/catches/*", "s3://bucket/catches/*"])
     """A file or a glob below one of the platform's `data_folders`, or in an object store."""

@@ -29,6 +29,8 @@ class HttpSource(CsvDialect, Source):
 
     reads_texts: ClassVar[bool] = True
 
+    places: ClassVar[tuple[str, ...]] = ("connection",)
+
     type: Literal["http"]
     url: PublicUrl = Field(examples=["https://example.org/catches.csv"])
     """The http(s) address of the file. A server of the workers' own network must be among the platform's

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from io import BytesIO
 from itertools import islice, takewhile
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
@@ -54,6 +54,8 @@ class ImagesSource(Source):
     They come from the project (`path`: a folder, a glob, or tar, tar.gz and zip archives), from an
     archive behind an address (`url`), or from an object store (`prefix`).
     """
+
+    places: ClassVar[tuple[str, ...]] = ("path", "prefix", "connection")
 
     type: Literal["images"]
     path: DataPath | None = Field(

@@ -1,7 +1,7 @@
 """`source: {type: python}`."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 class PythonSource(Source):
     """What a function returns: a pandas DataFrame, a pyarrow Table, or an iterable of either."""
+
+    places: ClassVar[tuple[str, ...]] = ("call",)
 
     type: Literal["python"]
     call: FunctionPath = Field(examples=["sklearn.datasets.load_wine", "our_package.landings.read"])

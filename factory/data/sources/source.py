@@ -159,6 +159,9 @@ class Source(Referring, ABC):
 
     reads_texts: ClassVar[bool] = False
     """Whether its values are texts without a type, so that the types of the last snapshot tell what they are."""
+    places: ClassVar[tuple[str, ...]] = ()
+    """Its fields that say where rows come from, kept with snapshots for people to read. Addresses of servers and queries
+    may hold more than that."""
     has_files: ClassVar[bool] = False
     """Whether it reads files that `incremental: {by: file}` can tell apart: it asks `IngestContext.new_files`."""
 
@@ -172,6 +175,11 @@ class Source(Referring, ABC):
             TerminalError: The source cannot be used as it is.
             FactoryError: It cannot be read now, such as when a server does not answer.
         """
+
+    def named(self) -> dict[str, str]:
+        """What kind it is, and where it reads."""
+        found = {name: getattr(self, name, None) for name in ("type", *self.places)}
+        return {name: str(value) for name, value in found.items() if value}
 
     def waiting(self) -> "Wait | None":
         """How long a run waits for something to read; None where it does not."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import closing
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 class SqlSource(Source):
     """The rows of a query, read in chunks through an Airflow connection."""
+
+    places: ClassVar[tuple[str, ...]] = ("connection",)
 
     type: Literal["sql"]
     connection: Text

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 import sqlalchemy
+from pydantic import TypeAdapter
 
 from factory.base.errors import TerminalError
 from factory.data.folders import DataFolders, FileOutsideError
@@ -17,7 +18,7 @@ from factory.data.sources.files import UnreadableFileError
 from factory.data.sources.json import JsonSource
 from factory.data.sources.parquet import ParquetSource
 from factory.data.sources.python import PythonSource
-from factory.data.sources.source import IngestContext, NoConnections
+from factory.data.sources.source import AnySource, IngestContext, NoConnections
 from factory.data.sources.sql import SqlSource
 from factory.data.sql import SqlError
 from factory.lake import publishing
@@ -325,3 +326,24 @@ def test_rows_are_counted_in_the_log(read_in, caplog):
     caplog.set_level(logging.INFO)
     read_in.csv("id\n1\n2\n")
     assert "read 2 rows of 1 columns (csv)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ({"type": "csv", "path": "data/a.csv"}, {"type": "csv", "path": "data/a.csv"}),
+        (
+            {"type": "sql", "connection": "crm", "query": "select 1"},
+            {"type": "sql", "connection": "crm"},
+        ),
+        ({"type": "http", "url": "https://example.org/a.csv?key=1"}, {"type": "http"}),
+        (
+            {"type": "python", "call": "sklearn.datasets.load_wine"},
+            {"type": "python", "call": "sklearn.datasets.load_wine"},
+        ),
+        ({"type": "dataset", "dataset": "catches"}, {"type": "dataset", "dataset": "catches"}),
+        ({"type": "images", "path": "data/photos"}, {"type": "images", "path": "data/photos"}),
+    ],
+)
+def test_a_source_names_where_it_reads_and_neither_address_nor_query(source, named):
+    assert TypeAdapter(AnySource).validate_python(source).named() == named
