@@ -28,7 +28,11 @@ _TRACKING_URI = "MLFLOW_TRACKING_URI"
 
 
 class NoProjectError(TerminalError):
-    """There is no project here, or nothing in it of a name."""
+    """There is no project here."""
+
+
+class UnknownNameError(TerminalError):
+    """The project has nothing of a name, or something of another kind."""
 
 
 @dataclass(frozen=True)
@@ -157,16 +161,17 @@ def _check(name: str) -> tuple[str, str]:
     team, dot, own = name.partition(".")
     if dot and NAME.fullmatch(team) and NAME.fullmatch(own):
         return team, own
-    raise NoProjectError(f"{name!r} names no dataset and no model: write `team.name`")
+    raise UnknownNameError(f"{name!r} names no dataset and no model: write `team.name`")
 
 
 def _is_model(name: str) -> bool:
     """Whether a name is a model's; else it is a dataset's.
 
     Raises:
-        NoProjectError: The project has neither.
+        UnknownNameError: The project has neither.
     """
     from factory.catalog.project import read_one
+    from factory.catalog.published import published
     from factory.team.environment import active_environment
 
     team, own = _check(name)
@@ -175,16 +180,14 @@ def _is_model(name: str) -> bool:
     if found is None:
         names = [path.stem for path in (project / "configs").glob("[!_.]*.yaml")]
         near = did_you_mean(team, names, f"there are {one_of(sorted(names))}")
-        raise NoProjectError(f"{project} has no team {team!r}: {near}")
-    config = found[1].team
-    if own in config.models:
+        raise UnknownNameError(f"{project} has no team {team!r}: {near}")
+    models, datasets = found[1].team.models, [one.name for one in published(found[1])]
+    if own in models:
         return True
-    outputs = [one.predict.output_of(model) for model, one in config.models.items() if one.predict]
-    datasets = [*config.datasets, *outputs]
     if own in datasets:
         return False
-    known = [f"{team}.{one}" for one in (*datasets, *config.models)]
-    raise NoProjectError(
+    known = [f"{team}.{one}" for one in (*datasets, *models)]
+    raise UnknownNameError(
         f"there is no {name}: {did_you_mean(name, known, f'there are {one_of(known)}')}"
     )
 
@@ -194,28 +197,20 @@ def _lake(name: str) -> "Iterator[Lake]":
     """The lake of the project, as its tasks reach it.
 
     Raises:
-        NoProjectError: The project has no such dataset.
+        UnknownNameError: The project has no such dataset.
     """
     from factory.documents.installation import Installation
     from factory.lake.table import Lake
+    from factory.runtime.lake_access import reaching
     from factory.team.environment import active_environment
     from factory.team.reader import read_platform
 
     if _is_model(name):
-        raise NoProjectError(f"{name} is a model, and has no rows: `factory.champion` loads it")
+        raise UnknownNameError(f"{name} is a model, and has no rows: `factory.champion` loads it")
     project = _project()
     platform = read_platform(project / "configs", active_environment())
     installation = Installation.of(platform.config, project)
-    if installation.storage_connection is None:
-        yield Lake(installation.storage)
-        return
-    from factory.runtime.foreground import airflow_home
-
-    # Airflow writes its settings into this folder as soon as it is imported.
-    os.environ.setdefault("AIRFLOW_HOME", str(airflow_home(project)))
-    from factory.airflow.storage_access import storage_access
-
-    with storage_access(installation.storage_connection):
+    with reaching(installation.of_team(name.partition(".")[0]), project):
         yield Lake(installation.storage)
 
 

@@ -8,7 +8,7 @@ import factory
 from factory.lake.publishing import publish
 from factory.lake.table import Lake
 from factory.lake.write import Write
-from factory.notebook import NoProjectError
+from factory.notebook import NoProjectError, UnknownNameError
 
 TEAM = """\
 version: 1
@@ -76,5 +76,5 @@ def test_project_is_found_by_its_variable(project, monkeypatch, tmp_path_factory
     ],
 )
 def test_what_is_not_there_gets_a_suggestion(project, name, said):
-    with pytest.raises(NoProjectError, match=said):
+    with pytest.raises(UnknownNameError, match=said):
         factory.read(name)

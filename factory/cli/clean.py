@@ -13,8 +13,9 @@ from factory.cli.airflow_access import PASSWORD, USER, airflow_client
 from factory.cli.console import console, failed, plain_table
 from factory.cli.options import ProjectOption
 from factory.cli.project import platform_of, registry_of
-from factory.cli.storage import check_storage, reaching
+from factory.cli.storage import check_storage
 from factory.runtime.home import Home
+from factory.runtime.lake_access import reaching
 from factory.runtime.recorded_runs import RecordedRuns
 
 if TYPE_CHECKING:

@@ -164,10 +164,11 @@ def _of_snapshot(home: Path, dataset: str) -> "Types | None":
     """The columns of the newest snapshot; None where there is none, or the lake cannot be reached."""
     from factory.base.errors import FactoryError
     from factory.cli.project import platform_of
-    from factory.cli.storage import check_storage, reaching
+    from factory.cli.storage import check_storage
     from factory.documents.installation import Installation
     from factory.lake.snapshot import NoSnapshotError
     from factory.lake.table import Lake
+    from factory.runtime.lake_access import reaching
 
     check_storage(home)
     installation = Installation.of(platform_of(home).config, home)

@@ -45,10 +45,11 @@ def _examine(home: Path, airflow_url: str | None) -> "list[Diagnosis]":
     from factory.catalog import read_all
     from factory.cli.main import without_pydantic_plugins
     from factory.cli.project import platform_of
-    from factory.cli.storage import check_storage, reaching
+    from factory.cli.storage import check_storage
     from factory.diagnosis.examination import examine
     from factory.diagnosis.finding import Examined
     from factory.documents.installation import Installation
+    from factory.runtime.lake_access import reaching
     from factory.runtime.lock import addresses_of
     from factory.team.environment import active_environment
 

@@ -118,9 +118,10 @@ def _project(
 ) -> tuple[Path, tuple[str, ...], tuple[str, ...], "Callable[[], AbstractContextManager[Lake]]"]:
     """What must be known of the project, and how its lake is reached."""
     from factory.cli.project import platform_of
-    from factory.cli.storage import check_storage, reaching
+    from factory.cli.storage import check_storage
     from factory.documents.installation import Installation
     from factory.lake.table import Lake
+    from factory.runtime.lake_access import reaching
 
     installation = Installation.of(platform_of(home).config, home)
 

@@ -155,8 +155,9 @@ def lake_of(project: Path, team: str) -> Iterator["Lake"]:
     Raises:
         EmbeddedRuntimeError: What its storage needs is not installed.
     """
-    from factory.cli.storage import check_storage, reaching
+    from factory.cli.storage import check_storage
     from factory.documents.installation import Installation
+    from factory.runtime.lake_access import reaching
 
     home = project.resolve()
     check_storage(home)

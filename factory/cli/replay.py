@@ -10,7 +10,8 @@ from factory.cli.asset_event import tell_readers
 from factory.cli.console import console, failed, failures_explained
 from factory.cli.options import ProjectOption
 from factory.cli.project import FULL_NAME, healthy_team, platform_of, registry_of
-from factory.cli.storage import check_storage, reaching
+from factory.cli.storage import check_storage
+from factory.runtime.lake_access import reaching
 
 if TYPE_CHECKING:
     from factory.team.reader import TeamFile

@@ -10,7 +10,8 @@ from factory.cli.asset_event import tell_readers
 from factory.cli.console import console, failures_explained
 from factory.cli.options import ProjectOption
 from factory.cli.project import full_name, platform_of
-from factory.cli.storage import check_storage, reaching
+from factory.cli.storage import check_storage
+from factory.runtime.lake_access import reaching
 
 
 def restore(

@@ -16,9 +16,10 @@ from factory.cli.console import console, errors, failed, failures_explained, pla
 from factory.cli.options import ProjectOption
 from factory.cli.project import dag_of, healthy_team, platform_of
 from factory.cli.sample import begin_sample, check_sample
-from factory.cli.storage import check_storage, reaching
+from factory.cli.storage import check_storage
 from factory.runtime import foreground
 from factory.runtime.home import Home
+from factory.runtime.lake_access import reaching
 from factory.runtime.recorded_runs import RecordedRuns, in_foreground
 from factory.runtime.signals import StopSignals
 

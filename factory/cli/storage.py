@@ -1,13 +1,7 @@
 """Whether this installation can reach the storage that the project names."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from factory.documents.installation import Installation
 
 
 def missing_extra(project: Path) -> str | None:
@@ -43,26 +37,3 @@ def check_storage(project: Path) -> None:
 
     if missing := missing_extra(project):
         raise EmbeddedRuntimeError(missing)
-
-
-@contextmanager
-def reaching(installation: "Installation", project: Path) -> Iterator[None]:
-    """Reach storage as tasks do; by a connection's credentials if the project names one.
-
-    The connection is looked for where tasks of `factory run` find it: in AIRFLOW_CONN_* variables.
-
-    Raises:
-        TerminalError: There is no such connection.
-    """
-    if installation.storage_connection is None:
-        yield
-        return
-    # Late: the runtime brings an HTTP client, which `factory validate` has no use for.
-    from factory.runtime.foreground import airflow_home
-
-    # Airflow writes its settings into this folder as soon as it is imported.
-    os.environ.setdefault("AIRFLOW_HOME", str(airflow_home(project)))
-    from factory.airflow.storage_access import storage_access
-
-    with storage_access(installation.storage_connection):
-        yield

@@ -117,10 +117,10 @@ def _show_dags(read: "Project", home: Path, teams: Sequence[str], *, build: bool
 
 
 def _build_failures(read: "Project", home: Path) -> dict[str, str]:
-    from factory.runtime.foreground import airflow_home
+    from factory.runtime.home import Home
 
     # Airflow writes its settings into this folder as soon as it is imported.
-    os.environ.setdefault("AIRFLOW_HOME", str(airflow_home(home)))
+    os.environ.setdefault("AIRFLOW_HOME", str(Home.of(home).foreground.airflow))
     with warnings.catch_warnings():
         # dag-factory imports Airflow's operators by names that are deprecated.
         warnings.simplefilter("ignore")

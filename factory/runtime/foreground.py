@@ -116,11 +116,6 @@ def migrate(home: Home, environ: Mapping[str, str], log: Path, pause: Pause) -> 
         raise EmbeddedRuntimeError(f"Airflow's database cannot be made: see {log}")
 
 
-def airflow_home(project: Path) -> Path:
-    """AIRFLOW_HOME of what runs here."""
-    return Home.of(project).foreground.airflow
-
-
 def _variables(
     project: Path, home: Home, ports: Ports, serving: str | None = None
 ) -> dict[str, str]:

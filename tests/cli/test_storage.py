@@ -7,10 +7,11 @@ from typer.testing import CliRunner
 
 from factory.base.errors import TerminalError
 from factory.cli.main import app
-from factory.cli.storage import check_storage, missing_extra, reaching
+from factory.cli.storage import check_storage, missing_extra
 from factory.documents.installation import Installation
 from factory.lake.storage import access
 from factory.runtime.errors import EmbeddedRuntimeError
+from factory.runtime.lake_access import reaching
 from tests.harness.s3 import S3Server
 
 TEAM = """\
