@@ -34,7 +34,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     AIRFLOW__LOGGING__SECRET_MASK_ADAPTER=factory.base.secrets.spellings \
     MLFLOW_DISABLE_TELEMETRY=true \
     DO_NOT_TRACK=true \
-    FACTORY_CONFIGS=/opt/factory/configs
+    FACTORY_CONFIGS=/opt/factory/configs \
+    FACTORY_PROJECT=/opt/factory
 WORKDIR /opt/factory
 COPY --chown=factory:factory dags ./dags
 COPY --chown=factory:factory configs ./configs

@@ -6,7 +6,7 @@ from factory.base.findings import KeyPath
 from factory.base.texts import one_of
 from factory.catalog.linking import Catalog
 from factory.catalog.published import Published
-from factory.catalog.sentence import Sentence, in_brief, of_checks, of_readers
+from factory.catalog.sentence import Sentence, in_brief, of_after, of_checks, of_readers
 from factory.data.dataset import Dataset
 from factory.models.predict import Predict
 
@@ -31,6 +31,7 @@ def of_published(catalog: Catalog, found: Published) -> Iterator[Sentence]:
     yield Sentence("What it is", f"a dataset of {found.team.team.owner}", ("owner",))
     if isinstance(section, Dataset):
         yield from _of_dataset(section, path)
+        yield from of_after(section.after, (*path, "after"))
     else:
         yield from _of_predictions(section, str(path[1]), path)
     yield Sentence(_MADE, _of_write(section), (*path, "write", "mode"))

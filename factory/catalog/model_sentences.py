@@ -8,7 +8,7 @@ from factory.base.nested_estimators import flat_params
 from factory.base.section import sections_below
 from factory.base.texts import one_of, shortened
 from factory.catalog.linking import Catalog
-from factory.catalog.sentence import Sentence, flow, in_brief, of_readers
+from factory.catalog.sentence import Sentence, flow, in_brief, of_after, of_readers
 from factory.models.promotion import Bounds, Margin, Promotion
 from factory.monitoring.sections import Monitor
 from factory.team.reader import TeamFile
@@ -38,6 +38,7 @@ def of_model(catalog: Catalog, file: TeamFile, name: str) -> Iterator[Sentence]:
     yield from _of_use(file, model, name)
     yield from _of_monitor(model.monitor, (*path, "monitor"))
     yield from _of_retraining(model, path)
+    yield from of_after(model.after, (*path, "after"))
     yield from of_readers(catalog, f"{file.name}.{name}", (*path, "predict"))
 
 

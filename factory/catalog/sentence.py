@@ -1,13 +1,13 @@
 """Sentences about a dataset or a model, each with the place in the team file that says so."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from factory.base.findings import KeyPath
 from factory.base.secrets import without_secrets
 from factory.base.section import Section
-from factory.base.texts import shortened
+from factory.base.texts import one_of, shortened
 from factory.catalog.linking import Catalog
 from factory.data.checks.check import Check
 
@@ -46,6 +46,12 @@ def flow(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "null" if value is None else " ".join(str(value).split())
+
+
+def of_after(tasks: Mapping[str, object], path: KeyPath) -> Iterator[Sentence]:
+    """What a section says of tasks of the team's own."""
+    if tasks:
+        yield Sentence("What follows", f"tasks of the team's own: {one_of(tasks)}", path)
 
 
 def of_checks(checks: Sequence[Check], path: KeyPath) -> Iterator[Sentence]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from factory.base.code import OWN_PACKAGE
 from factory.base.section import Section
 from factory.catalog import Project, read_all
 from factory.changes.contract_changes import ContractChange, contract_changes
@@ -274,8 +275,14 @@ def _what_is_trained(document: Document) -> str:
 def _rows(document: Document) -> Any:
     """What decides which rows are published."""
     tasks, shared = document["tasks"], _shared(document)
-    arguments = {name: task.get("op_kwargs") for name, task in tasks.items()}
+    arguments = {name: task.get("op_kwargs") for name, task in tasks.items() if _is_step(task)}
     return arguments, {key: shared.get(key) for key in ("reads", "columns", "write")}
+
+
+def _is_step(task: Document) -> bool:
+    """Whether a task is one of the factory's, and not of `after`."""
+    makes: str = task.get("operator") or task["decorator"]
+    return makes.partition(".")[0] == OWN_PACKAGE
 
 
 def _without_words(document: Document) -> Any:

@@ -15,6 +15,7 @@ from factory.data.sources.source import AnySource
 from factory.data.transforms.transform import AnyTransform
 from factory.lake.verification import Verify
 from factory.lake.write import Write
+from factory.team.after_tasks import OF_DATASETS, AfterTasks, check_names
 from factory.team.notify import DatasetNotify
 from factory.team.resources import Resources, check_resources
 from factory.team.schedule import Schedule, ScheduleField
@@ -59,10 +60,16 @@ class Dataset(Section):
     """What is created for a run and destroyed with it."""
     notify: DatasetNotify | None = None
     """Whom to tell what becomes of it."""
+    after: AfterTasks
+    """Tasks of your own, as in `dags`, that run once a snapshot has been published."""
 
     @rule
     def _resources_of_tasks(self) -> Broken:
         yield from check_resources(self.resources, self.tasks_with_rows)
+
+    @rule
+    def _names_of_after(self) -> Broken:
+        yield from check_names(self.after, OF_DATASETS)
 
     @rule
     def _only_new_rows(self) -> Broken:

@@ -10,7 +10,7 @@ from factory.documents.installation import Installation
 from factory.documents.maintenance import MAINTENANCE, maintenance_document
 from factory.documents.monitoring import monitoring_document, monitoring_id
 from factory.documents.prediction import prediction_document, prediction_id
-from factory.documents.schedules import asset, model_asset
+from factory.documents.schedules import asset_data
 from factory.documents.team_dag import notifiers
 from factory.documents.training import training_document, training_id
 from factory.team.own_assets import with_assets
@@ -78,15 +78,9 @@ def compile_platform(platform: PlatformConfig, installation: Installation) -> di
 
 
 def _own_document(team: TeamConfig, name: str, installation: Installation) -> OwnDag:
-    own = team.own_names
-
-    def asset_of(full_name: str) -> Document:
-        is_model = full_name in {f"{team.team}.{model}" for model in team.models}
-        made = model_asset(full_name) if is_model else asset(full_name, installation)
-        return made.as_data()
-
+    asset_of = asset_data(team, installation)
     return OwnDag(
-        with_assets(team.dags[name], team.team, own, asset_of),
+        with_assets(team.dags[name], team.team, team.own_names, asset_of),
         team.team,
         team.owner,
         notifiers("on_failure", team),

@@ -132,6 +132,21 @@ Tasks = tuple[Task | TaskGroup, ...]
 """The tasks of a DAG, in the order in which they are read."""
 
 
+@dataclass(frozen=True)
+class OwnTask:
+    """A task that a team has written itself, in dag-factory's format."""
+
+    name: str
+    written: Mapping[str, Any]
+    after: tuple[str, ...] = ()
+    """Tasks of the factory that it comes after, beside those that it names itself."""
+
+    def as_data(self) -> Document:
+        """What is written, with those tasks among its dependencies."""
+        own = self.written.get("dependencies", ())
+        return {**self.written, **_given(dependencies=(*self.after, *own))}
+
+
 def following(task: Task | TaskGroup, *after: str) -> Task | TaskGroup:
     """The task, after these too."""
     return replace(task, after=(*task.after, *after))
@@ -211,7 +226,7 @@ class Dag:
     on_failure: tuple[Mapping[str, Any], ...]
     """The notifiers that are told when a run fails."""
     params: Mapping[str, PythonObject]
-    tasks: Tasks
+    tasks: tuple[Task | TaskGroup | OwnTask, ...]
     timezone: str = "UTC"
     """Of its schedule, and of the dates of its runs."""
 

@@ -9,7 +9,14 @@ from factory.documents.dag import WAIT, Dag, Task, Tasks
 from factory.documents.installation import Installation
 from factory.documents.resources import with_resources
 from factory.documents.schedules import assets, schedule
-from factory.documents.team_dag import dump, notify, team_dag, transforms, with_workspace
+from factory.documents.team_dag import (
+    after_tasks,
+    dump,
+    notify,
+    team_dag,
+    transforms,
+    with_workspace,
+)
 from factory.team.team import TeamConfig
 
 
@@ -39,6 +46,7 @@ def dataset_document(team: TeamConfig, name: str, installation: Installation) ->
             write=dump(dataset.write),
         ),
         tasks=with_workspace(tasks, installation),
+        own=after_tasks(team, dataset, installation, ("publish",)),
     )
 
 

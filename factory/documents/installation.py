@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from factory.base.section import DATA_FOLDERS
+from factory.data.sample import VARIABLE as SAMPLE
 from factory.documents.dag import Shared
 from factory.lake.storage import address as storage
 from factory.team.environment import storage_address
@@ -38,6 +39,9 @@ class Installation:
 
     team_connections: Mapping[str, str] = field(default_factory=dict)
     """The Airflow connection by which a team's tasks reach storage, where it has one of its own."""
+
+    is_sample: bool = False
+    """Whether its runs are those of a sample, of which nobody outside is to hear."""
 
     def of_team(self, team: str) -> "Installation":
         """The installation as one team's tasks reach it."""
@@ -76,6 +80,7 @@ class Installation:
             prices=platform.prices,
             data_folders=platform.data_folders,
             internal_hosts=platform.internal_hosts,
+            is_sample=bool(environ.get(SAMPLE)),
             team_connections={
                 name: limits.storage_connection
                 for name, limits in platform.teams.items()

@@ -1,10 +1,10 @@
 """What starts a DAG: times, and the assets of datasets and models."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from factory.base.section import qualify
-from factory.documents.dag import Asset, PythonObject
+from factory.documents.dag import Asset, Document, PythonObject
 from factory.documents.installation import Installation
 from factory.lake.storage.address import dataset_uri
 from factory.team.schedule import Schedule
@@ -35,6 +35,17 @@ def assets(datasets: Iterable[str], installation: Installation) -> tuple[Asset, 
 def model_asset(model: str) -> Asset:
     """The asset of the model `team.model`: its champion."""
     return Asset(model, f"x-mlflow://models/{model}", "model")
+
+
+def asset_data(team: TeamConfig, installation: Installation) -> Callable[[str], Document]:
+    """What gives the asset of a full name that a team has written: of its own model, or of a dataset."""
+    models = {f"{team.team}.{name}" for name in team.models}
+
+    def data(name: str) -> Document:
+        found = model_asset(name) if name in models else asset(name, installation)
+        return found.as_data()
+
+    return data
 
 
 def drift_asset(model: str) -> Asset:

@@ -8,11 +8,14 @@ from typing import Any
 from factory.base.section import Section
 from factory.data.dataset import Dataset
 from factory.data.transforms.transform import Transform
-from factory.documents.dag import SETUP, TEARDOWN, Dag, PythonObject, Shared, Task, Tasks
+from factory.documents.dag import SETUP, TEARDOWN, Dag, OwnTask, PythonObject, Shared, Task, Tasks
 from factory.documents.installation import Installation
-from factory.documents.schedules import Start
+from factory.documents.schedules import Start, asset_data
 from factory.notifiers.message import Event
+from factory.team.after_tasks import as_dag
 from factory.team.notify import notifiers_of
+from factory.team.own_assets import with_assets
+from factory.team.own_entries import entries
 from factory.team.team import TeamConfig
 from factory.training.model import Model
 
@@ -31,6 +34,7 @@ def team_dag(
     tags: Sequence[str],
     shared: Shared,
     tasks: Tasks,
+    own: Sequence[OwnTask] = (),
     params: Sequence[str] = (),
 ) -> Dag:
     """A DAG about a dataset or model of a team.
@@ -44,6 +48,7 @@ def team_dag(
         tags: What it does; the team's name comes on top.
         shared: What all its tasks share.
         tasks: Its tasks.
+        own: Tasks that the team has written itself, after these.
         params: The functions of `factory.airflow.params` whose params a person may set for a run.
     """
     return Dag(
@@ -57,7 +62,37 @@ def team_dag(
         shared=shared,
         on_failure=notifiers("on_failure", team, about),
         params={name: PythonObject(f"factory.airflow.params.{name}") for name in params},
-        tasks=tasks,
+        tasks=(*tasks, *own),
+    )
+
+
+def after_tasks(
+    team: TeamConfig,
+    about: Dataset | Model,
+    installation: Installation,
+    follows: Sequence[str],
+    **options: Any,
+) -> tuple[OwnTask, ...]:
+    """The tasks of the section `after`; none in a sample, for what they do cannot be taken back.
+
+    Args:
+        team: The team.
+        about: The dataset or model that has the section.
+        installation: Where data lies.
+        follows: The tasks that come before the first of them.
+        options: What the first of them have unless they say otherwise.
+    """
+    if not about.after or installation.is_sample:
+        return ()
+    dag = with_assets(
+        as_dag(about.after), team.team, team.own_names, asset_data(team, installation)
+    )
+    tasks = entries(dag["tasks"], ("tasks",), "task_id").values()
+    return tuple(
+        OwnTask(task.name, task.written)
+        if task.dependencies
+        else OwnTask(task.name, {**options, **task.written}, tuple(follows))
+        for task in tasks
     )
 
 

@@ -11,6 +11,7 @@ from factory.documents.resources import with_resources
 from factory.documents.schedules import Start, assets, drift_asset, model_asset, or_when, schedule
 from factory.documents.team_dag import (
     OPEN_WORKSPACE,
+    after_tasks,
     dump,
     notify,
     team_dag,
@@ -59,6 +60,14 @@ def training_document(team: TeamConfig, name: str, installation: Installation) -
             price=_price(model, installation),
         ),
         tasks=with_workspace(tasks, installation, module="training"),
+        # One of the two is skipped.
+        own=after_tasks(
+            team,
+            model,
+            installation,
+            ("promote", "keep_champion"),
+            trigger_rule="none_failed_min_one_success",
+        ),
     )
 
 

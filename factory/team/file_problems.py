@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from factory.team.after_tasks import is_below_after
 from factory.team.layers import SECRET
 from factory.team.overlays import OVERLAYS, check_overlays
 from factory.team.problems import Problem
@@ -47,7 +48,8 @@ def _reserved_keys(tree: YamlTree) -> Iterator[Problem]:
         return
     reserved = {id(key) for key in tree.reserved_keys}
     for path, key in tree.every_key():
-        is_below_dags = path[0] == "dags" or (path[0] == OVERLAYS and path[2:3] == ("dags",))
-        if id(key) in reserved and not is_below_dags:
+        below = path[2:] if path[0] == OVERLAYS else path
+        is_dag_factorys = below[:1] == ("dags",) or is_below_after(below)
+        if id(key) in reserved and not is_dag_factorys:
             message = f"the key `{key.value}` starts with two underscores, which is reserved"
             yield problem_at_node(tree.source, "reserved_key", key, message, "rename it")

@@ -6,6 +6,7 @@ from typing import Any
 from factory.base.findings import Finding, KeyPath
 from factory.base.section import Section
 from factory.base.texts import one_of
+from factory.team.after_tasks import after_sections
 from factory.team.team import PlatformConfig, TeamConfig, TeamLimits
 
 WORKERS = ("queue", "pool")
@@ -37,6 +38,8 @@ def limited(
         return value, []
     findings = [*_elsewhere(value.get("defaults"), ("defaults",), workers)]
     limited = {**value, "defaults": {**_mapping(value.get("defaults")), **workers}}
+    for path, tasks in after_sections(value):
+        findings += _elsewhere_in_dags(tasks, (*path, "after"), workers)
     dags = value.get("dags")
     if isinstance(dags, dict):
         findings += _elsewhere_in_dags(dags, ("dags",), workers)

@@ -19,11 +19,11 @@ from factory.team.own_keys import (
 
 Schema = dict[str, Any]
 
-DAG, _TASK, _GROUP, _OPTIONS = "OwnDag", "OwnTask", "OwnTaskGroup", "OwnDefaultArgs"
+DAG, TASK, _GROUP, _OPTIONS = "OwnDag", "OwnTask", "OwnTaskGroup", "OwnDefaultArgs"
 
 
 def own_sections() -> dict[str, Schema]:
-    """The schemas of a DAG, named `DAG`, and of the sections below it."""
+    """The schemas of a DAG, named `DAG`, of its tasks, named `TASK`, and of the sections below it."""
     old = {name: _deprecated(f"Changes nothing: {why}.") for name, why in IGNORED.items()}
     refused = (
         "dag-factory finds a function in a file by it; name the function itself, in a package."
@@ -36,11 +36,11 @@ def own_sections() -> dict[str, Schema]:
     )
     for section in (dag, group):
         section["properties"]["default_args"]["$ref"] = _reference(_OPTIONS)
-    dag["properties"]["tasks"]["anyOf"] = _by_name_or_listed(_TASK, "task_id")
+    dag["properties"]["tasks"]["anyOf"] = _by_name_or_listed(TASK, "task_id")
     dag["properties"]["task_groups"]["anyOf"] = _by_name_or_listed(_GROUP, "group_name")
     return {
         DAG: dag,
-        _TASK: _section("A task: its operator's arguments, and what all tasks take.", TASK_KEYS),
+        TASK: _section("A task: its operator's arguments, and what all tasks take.", TASK_KEYS),
         _GROUP: group,
         _OPTIONS: _section("What tasks have unless they say otherwise.", DEFAULT_ARGS),
     }

@@ -20,7 +20,7 @@ that a file does not mention changes nothing.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,6 +31,7 @@ from factory.base.findings import Finding, KeyPath
 from factory.base.section import Surroundings
 from factory.kinds import plugin_problems
 from factory.lake.storage.address import misspelt
+from factory.team.after_tasks import looked_at_as_dags
 from factory.team.environment import storage_address
 from factory.team.file_problems import all_problems
 from factory.team.layers import EVERY, Layer, Layers
@@ -225,10 +226,12 @@ def read_team(
     raw, findings = limited(whole_value(layers, platform.config), limits)
     surroundings = _surroundings(platform, limits, path.stem, environment)
     dags = raw.get("dags")
+    check_dags = partial(_check_dags, surroundings=surroundings, own=own_names(raw))
     findings += [
         *unlisted(platform.config, path.stem),
         *check_overlays(tree),
-        *(_check_dags(dags, surroundings, own_names(raw)) if dags else ()),
+        *(check_dags(dags) if dags else ()),
+        *looked_at_as_dags(raw, check_dags),
         *(check_templates(raw) if has_templates else ()),
     ]
     instead = {

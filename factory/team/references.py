@@ -1,18 +1,21 @@
 """What a team's file refers to, and where it does: datasets, and in schedules its own models too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from factory.base.findings import KeyPath
 from factory.base.section import qualify
 from factory.data.checks.check import Check
 from factory.data.dataset import Dataset
 from factory.monitoring.sections import Monitor
+from factory.team.after_tasks import as_dag, in_section
 from factory.team.own_assets import asset_names, meant_name
 from factory.team.schedule import Inputs, Schedule
 from factory.team.team import TeamConfig
 from factory.training.model import Model
+
+Section = Literal["datasets", "models", "dags"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Reference:
     """A dataset or model of one team that refers to a dataset."""
 
     team: str
-    section: Literal["datasets", "models", "dags"]
+    section: Section
     name: str
     """The dataset, the model, or the DAG in dag-factory's format that refers."""
     dataset: str
@@ -55,6 +58,26 @@ def references_of_dags(team: TeamConfig) -> Iterator[Reference]:
             meant = meant_name(written, team.team, team.own_names)
             if meant is not None:
                 yield Reference(team.team, "dags", name, meant, ("dags", name, *path), "starts")
+    yield from _of_after(team)
+
+
+def own_tasks(team: TeamConfig) -> Iterator[tuple[tuple[Section, str], Mapping[str, Any]]]:
+    """The tasks of `after`, each section's with the way to its dataset or model."""
+    for name, dataset in team.datasets.items():
+        if dataset.after:
+            yield ("datasets", name), dataset.after
+    for name, model in team.models.items():
+        if model.after:
+            yield ("models", name), model.after
+
+
+def _of_after(team: TeamConfig) -> Iterator[Reference]:
+    for (section, name), tasks in own_tasks(team):
+        for path, written in asset_names(as_dag(tasks)):
+            meant = meant_name(written, team.team, team.own_names)
+            if meant is not None:
+                at = in_section((section, name), path)
+                yield Reference(team.team, section, name, meant, at, "starts")
 
 
 def _of_dataset(team: str, name: str, dataset: Dataset) -> Iterator[Reference]:

@@ -7,7 +7,7 @@ from factory.kinds import json_schema
 from factory.team.bases import EXTENDS
 from factory.team.for_each import FOR_EACH
 from factory.team.overlays import OVERLAYS
-from factory.team.own_schema import DAG, own_sections
+from factory.team.own_schema import DAG, TASK, own_sections
 from factory.team.reader import PlatformFile
 from factory.team.team import PlatformConfig, TeamConfig
 
@@ -51,6 +51,7 @@ def team_schema(platform: PlatformFile) -> Schema:
         schema["properties"][key]["additionalProperties"] = _written_once(
             section, schema["$defs"][section]
         )
+        schema["$defs"][section]["properties"]["after"]["additionalProperties"] = _reference(TASK)
     schema["$defs"] |= own_sections()
     schema["properties"]["dags"]["additionalProperties"] = _reference(DAG)
     return _finished(schema, "Team file")

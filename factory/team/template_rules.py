@@ -10,6 +10,7 @@ from factory.base.findings import Finding, KeyPath
 from factory.base.rules import UnknownFieldError
 from factory.base.section import texts_below
 from factory.base.texts import did_you_mean, one_of
+from factory.team.after_tasks import is_below_after
 from factory.team.team import TeamConfig
 
 OF_DATED_RUNS = {
@@ -37,7 +38,7 @@ NOTIFICATION = "notification"
 
 
 def check_templates(team: dict[str, Any]) -> Iterator[Finding]:
-    """What is wrong with the templates of a team file, outside `dags`, as it was read from YAML."""
+    """What is wrong with the templates of a team file, outside `dags` and `after`, as it was read from YAML."""
     for key, value in team.items():
         if key not in ("dags", "description"):
             yield from _check(value, (key,), _below(key, NAMES))
@@ -48,7 +49,7 @@ def _check(value: object, path: KeyPath, names: frozenset[str]) -> Iterator[Find
         yield from _check_text(value, path, names)
     elif isinstance(value, dict):
         for key, child in value.items():
-            if key != "description":
+            if key != "description" and not is_below_after((*path, key)):
                 yield from _check(child, (*path, key), _below(key, names))
     elif isinstance(value, list):
         for index, child in enumerate(value):
@@ -65,7 +66,8 @@ def check_dates(team: TeamConfig) -> Iterator[Finding]:
     A problem where an event of an asset, or only a person, starts runs; a warning where times do.
     """
     for path, text in texts_below(team):
-        if path[0] in ("dags", "description") or ("{{" not in text and "{%" not in text):
+        is_airflows = path[0] in ("dags", "description") or is_below_after(path)
+        if is_airflows or ("{{" not in text and "{%" not in text):
             continue
         try:
             names = _names_in(text) & OF_DATED_RUNS.keys()

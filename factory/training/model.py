@@ -28,6 +28,7 @@ from factory.models.predict import Predict
 from factory.models.promotion import Promotion, check_promotion
 from factory.models.retraining import RetrainWhen
 from factory.monitoring.sections import Monitor, check_monitor
+from factory.team.after_tasks import OF_TRAININGS, AfterTasks, check_names
 from factory.team.notify import Notify
 from factory.team.resources import Resources, check_resources
 from factory.team.schedule import InputsField, Schedule, ScheduleField
@@ -114,6 +115,12 @@ class Model(Section):
     """What is created for a training run and destroyed with it."""
     notify: Annotated[Notify | None, NotTrained()] = None
     """Whom to tell what becomes of it."""
+    after: Annotated[AfterTasks, NotTrained()]
+    """Tasks of your own, as in `dags`, that run once a version is registered and live, or kept back."""
+
+    @rule
+    def _names_of_after(self) -> Broken:
+        yield from check_names(self.after, OF_TRAININGS)
 
     @rule
     def _metrics_are_known(self, surroundings: Surroundings | None) -> Broken:

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+DEFAULTS = """\
+version: 1
+python_packages: [sklearn]
+operators: [airflow.providers.standard.operators.empty.EmptyOperator]
+"""
 SEA = """\
 version: 1
 team: sea
@@ -44,7 +49,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "200")
     folder = tmp_path / "project"
     (folder / "configs").mkdir(parents=True)
-    (folder / "configs" / "_defaults.yaml").write_text("version: 1\npython_packages: [sklearn]\n")
+    (folder / "configs" / "_defaults.yaml").write_text(DEFAULTS)
     (folder / "configs" / "sea.yaml").write_text(SEA)
     (folder / "configs" / "lab.yaml").write_text(LAB)
     (folder / "clean.sql").write_text("select * from source")

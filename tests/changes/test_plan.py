@@ -36,6 +36,8 @@ def test_nothing_changes_where_nothing_is_written_otherwise(project):
         ("configs/sea.yaml", "All catches.", "Every catch.", {"sea.catches": "cosmetic"}),
         ("configs/sea.yaml", "share_with: [lab]", "share_with: [lab]\n    schedule: '@daily'", {"sea.catches": "operation"}),
         ("configs/sea.yaml", "data/catches.csv", "data/landings.csv", {"sea.catches": "republish"}),
+        ("configs/sea.yaml", "share_with: [lab]", "share_with: [lab]\n    after: {tell: {operator: airflow.providers.standard.operators.empty.EmptyOperator}}", {"sea.catches": "operation"}),
+        ("configs/lab.yaml", "monitor: {}", "monitor: {}\n    after: {tell: {operator: airflow.providers.standard.operators.empty.EmptyOperator}}", {"lab.species.train": "operation"}),
         ("clean.sql", "*", "distinct *", {"sea.catches": "republish"}),
     ],
 )  # fmt: skip

@@ -4,6 +4,7 @@ The tests build on each other, as days in the life of one installation do.
 """
 
 import json
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +18,26 @@ from factory.runtime.airflow_records import AssetEvent, DagRun
 from tests.harness.airflow import Installation
 from tests.harness.project import flowers
 
-SEA = """\
+SEA = f"""\
 version: 1
 team: sea
 owner: sea@example.org
 datasets:
   catches:
-    source: {type: csv, path: data/catches.csv}
+    source: {{type: csv, path: data/catches.csv}}
     checks:
-      - {check: not_null, columns: [species]}
-      - {check: row_count, min: 50}
+      - {{check: not_null, columns: [species]}}
+      - {{check: row_count, min: 50}}
     share_with: [lab]
+    after:
+      count:
+        operator: airflow.providers.standard.operators.bash.BashOperator
+        bash_command: |
+          "{sys.executable}" -c "from factory import read; print(read('sea.catches').num_rows, 'rows are there')"
+      tell:
+        operator: airflow.providers.standard.operators.bash.BashOperator
+        bash_command: echo "version {{{{ ti.xcom_pull('publish')['version'] }}}} is out"
+        dependencies: [count]
 """
 
 LAB = """\
@@ -45,6 +55,10 @@ models:
         - {estimator: sklearn.linear_model.LogisticRegression, params: {C: [0.1, 1.0, 10.0]}}
         - {estimator: sklearn.tree.DecisionTreeClassifier, params: {max_depth: 2}}
     objective: {metric: f1_macro}
+    after:
+      tell:
+        operator: airflow.providers.standard.operators.bash.BashOperator
+        bash_command: echo "{{ ti.xcom_pull('register')['model'] }} is decided on"
 """
 
 PRODUCER = "sea.catches"
@@ -137,6 +151,17 @@ def test_winner_is_registered_with_its_data_and_can_be_loaded(lab: Lab, first: C
     assert mlflow_of(lab).get_model_version_by_alias("lab.species", "champion")
 
 
+def test_own_tasks_come_after_publication_and_after_the_decision(lab: Lab, first: Chain):
+    for run, said in (
+        (first.producer, {"count": "150 rows are there", "tell": "version 0 is out"}),
+        (first.training, {"tell": "lab.species is decided on"}),
+    ):
+        tasks = {task.task_id: task for task in lab.airflow.tasks(run.dag_id, run.dag_run_id)}
+        for name, line in said.items():
+            assert tasks[name].state == "success"
+            assert line in "\n".join(lab.airflow.log(tasks[name]))
+
+
 def test_tasks_lead_to_their_pages_in_mlflow_and_these_lead_back(lab: Lab, first: Chain):
     run, version = first.training, lab.version("lab.species", 1)
     address = f"{lab.runtime.ports.mlflow_url}/#"
@@ -182,7 +207,7 @@ def test_republishing_unchanged_content_emits_no_event(lab: Lab, unchanged):
     assert unchanged.state == "success"
     tasks = lab.airflow.tasks(PRODUCER, unchanged.dag_run_id)
     states = {task.task_id: task.state for task in tasks}
-    assert states["publish"] == "skipped"
+    assert (states["publish"], states["count"], states["tell"]) == ("skipped",) * 3
     assert states["close_workspace"] == "success"
     assert len(lab.produced()) == 1
 
