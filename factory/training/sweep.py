@@ -292,6 +292,9 @@ def final_test(
         if model.image_column is None:
             _save_importances(model, predict, features, target, Path(folder))
         tracking.log_files(sweep.parent_run_id, Path(folder), at="test")
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+        _save_columns(model, workspace, features, target, Path(folder))
+        tracking.log_files(sweep.parent_run_id, Path(folder), at="data")
     if training_rows_folder(workspace).is_dir():
         tracking.log_files(sweep.parent_run_id, training_rows_folder(workspace), at=ARTIFACTS)
     logger.info("On %d test rows: %s", len(target), scores.values)
@@ -308,6 +311,24 @@ def final_test(
 def digest_of(predictions: Predictions) -> str:
     """The SHA-256 of what is said of each row."""
     return sha256(repr(predictions.values.tolist()))
+
+
+def _save_columns(
+    model: Model,
+    workspace: Path,
+    features: "pd.DataFrame",
+    target: "NDArray[Any]",
+    folder: Path,
+) -> None:
+    from factory.training.column_plots import save_columns
+
+    trained_on, trained_target = read_part(workspace, "train")
+    parts = {
+        "train": trained_on.assign(**{model.target: trained_target}),
+        "test": features.assign(**{model.target: target}),
+    }
+    columns = [name for name in (model.target, *features.columns) if name != model.image_column]
+    save_columns(parts, columns, folder / "columns.png")
 
 
 def _save_importances(

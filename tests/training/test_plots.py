@@ -1,8 +1,10 @@
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.image import imread
 
 from factory.trainers.trainer import Predictions
+from factory.training.column_plots import save_columns
 from factory.training.importance import Importance
 from factory.training.plots import save_importances, save_plots
 from factory.training.sweep_plots import save_sweep
@@ -65,3 +67,32 @@ def test_feature_importance_is_drawn_however_many_there_are(tmp_path, features):
     save_importances(found, "f1_macro", tmp_path / "feature_importance.png")
     assert is_drawn(tmp_path / "feature_importance.png")
     assert imread(tmp_path / "feature_importance.png").shape[0] < 2000
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(np.arange(50.0), id="numbers"),
+        pytest.param(pd.array([1, None] * 25, dtype="Int64"), id="numbers and nulls"),
+        pytest.param([1.0, np.inf] * 25, id="infinite"),
+        pytest.param([np.inf] * 50, id="nothing finite"),
+        pytest.param([None] * 50, id="nothing"),
+        pytest.param([True, False] * 25, id="truth"),
+        pytest.param(["yes", "no"] * 25, id="words"),
+        pytest.param([f"customer {number}" for number in range(50)], id="names"),
+        pytest.param(pd.date_range("2024-01-01", periods=50, tz="Europe/Berlin"), id="times"),
+        pytest.param([{"a": 1}] * 50, id="mappings"),
+    ],
+)
+def test_columns_of_every_type_are_drawn(tmp_path, values):
+    rows = pd.DataFrame({"x": values, "y": [1, 2] * 25})
+    assert is_drawn(
+        save_columns({"train": rows, "test": rows[:3]}, ["y", "x"], tmp_path / "columns.png")
+    )
+
+
+def test_of_many_columns_and_rows_some_are_drawn(tmp_path):
+    rows = pd.DataFrame(np.zeros((100_001, 40)), columns=[f"c{number}" for number in range(40)])
+    empty = rows[:0]
+    file = save_columns({"train": rows, "test": empty}, list(rows.columns), tmp_path / "c.png")
+    assert imread(file).shape[0] < 3000
