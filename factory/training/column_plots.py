@@ -102,7 +102,8 @@ def _as_numbers(values: Column) -> NDArray[Any]:
         naive = values.dt.tz_localize(None) if values.dt.tz is not None else values
         values = naive.astype("datetime64[ns]").astype("int64")
     numbers: NDArray[Any] = values.to_numpy(dtype=float)
-    return numbers[np.isfinite(numbers)]
+    finite: NDArray[Any] = numbers[np.isfinite(numbers)]
+    return finite
 
 
 def _bars(axes: Axes, parts: Mapping[str, Column], together: Column) -> None:
