@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import (
 )
 
 from factory.airflow.masking import mask_environment
-from factory.airflow.pages import MlflowLink
+from factory.airflow.pages import MlflowLink, SnapshotLink
 from factory.airflow.run_failures import remember
 from factory.airflow.storage_access import storage_access
 from factory.airflow.task_run import TaskRun
@@ -151,6 +151,14 @@ class TrackedStepOperator(StepOperator):
 
     operator_extra_links = (MlflowLink(),)
     mlflow_page: str | None = None
+    """Set by its function."""
+
+
+class PublishStepOperator(StepOperator):
+    """A step that publishes a snapshot, to whose page a button on the task's page leads."""
+
+    operator_extra_links = (SnapshotLink(),)
+    snapshot_page: str | None = None
     """Set by its function."""
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 
-from factory.airflow.teams_page import PREFIX, TeamsPage
+from factory.airflow.pages import TEAMS
+from factory.airflow.teams_page import TeamsPage
 
 log = logging.getLogger(__name__)
 
@@ -160,11 +161,11 @@ class FactoryPlugin(AirflowPlugin):  # type: ignore[misc]
         mask_component_logs()
 
     fastapi_root_middlewares = _middlewares()
-    fastapi_apps = [{"app": TeamsPage(), "url_prefix": PREFIX, "name": "factory"}]  # noqa: RUF012 - as Airflow's class has it
+    fastapi_apps = [{"app": TeamsPage(), "url_prefix": TEAMS, "name": "factory"}]  # noqa: RUF012 - as Airflow's class has it
     external_views = [  # noqa: RUF012 - likewise
         {
             "name": "Teams",
-            "href": f"{PREFIX}/",
+            "href": f"{TEAMS}/",
             "destination": "nav",
             "url_route": "teams",
             "nav_top_level": True,

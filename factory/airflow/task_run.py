@@ -143,6 +143,12 @@ class TaskRun:
         """Let the button on the task's page lead to a page in MLflow; see `TrackedStepOperator`."""
         self._task.mlflow_page = url
 
+    def link_snapshot(self, version: int) -> None:
+        """Let the button lead to the page of a snapshot of the dataset; see `PublishStepOperator`."""
+        from factory.airflow.pages import snapshot_url
+
+        self._task.snapshot_page = snapshot_url(self.dataset, version)
+
     def result(self, task_id: str, key: str = "return_value") -> Any:
         """What another task of this run has returned, or pushed by a key; None if nothing."""
         if (task_id, key) not in self._results:

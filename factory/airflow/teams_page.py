@@ -9,9 +9,6 @@ from factory.team.environment import configs_folder
 if TYPE_CHECKING:
     import httpx
 
-PREFIX = "/factory"
-"""Where Airflow's API server answers with these pages."""
-
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -5,7 +5,7 @@ from typing import Any
 from factory.base.section import qualify
 from factory.data.dataset import Dataset
 from factory.data.load import Load
-from factory.documents.dag import WAIT, Dag, Task, Tasks
+from factory.documents.dag import PUBLISH, WAIT, Dag, Task, Tasks
 from factory.documents.installation import Installation
 from factory.documents.resources import with_resources
 from factory.documents.schedules import assets, schedule
@@ -89,7 +89,8 @@ def _tasks(
         statements = {"connection": dataset.load.connection, "statements": dataset.load.then}
         then("after_check", statements)
     told = notify("on_dataset", team, dataset)
-    then("publish", outlets=assets((full_name,), installation), options=told)
+    published = assets((full_name,), installation)
+    then("publish", type=PUBLISH, outlets=published, options=told)
     return tuple(made)
 
 

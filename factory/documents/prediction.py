@@ -1,7 +1,7 @@
 """A model's prediction document: predict, check, publish."""
 
 from factory.base.section import qualify
-from factory.documents.dag import Dag, Task, Tasks
+from factory.documents.dag import PUBLISH, Dag, Task, Tasks
 from factory.documents.installation import Installation
 from factory.documents.schedules import assets, model_asset, schedule
 from factory.documents.team_dag import dump, notify, team_dag, transforms, with_workspace
@@ -77,6 +77,7 @@ def _tasks(
             "publish",
             "prediction.publish",
             ("check",),
+            PUBLISH,
             outlets=assets((output,), installation),
             options=notify("on_dataset", team, model),
         ),

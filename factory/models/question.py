@@ -1,5 +1,6 @@
 """What somebody reads who is asked whether a version may go into production."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from factory.models.configuration import difference, recorded_section
@@ -9,6 +10,8 @@ from factory.models.tracking import Tracking
 
 if TYPE_CHECKING:
     from factory.lake.table import Lake
+
+SnapshotPage = Callable[[str, int], str]
 
 _MOST_LINES = 40
 """Lines of a difference that are shown."""
@@ -22,6 +25,7 @@ def approval_question(
     tracking: Tracking,
     lake: "Lake",
     page: str,
+    snapshot_page: SnapshotPage,
 ) -> str:
     """The question's text, as Markdown: scores, links, and how data and configuration differ.
 
@@ -32,6 +36,7 @@ def approval_question(
         tracking: The MLflow server.
         lake: Where the snapshots lie.
         page: Airflow's page of the run.
+        snapshot_page: The page of a version of a dataset.
 
     Raises:
         TrackingError: The MLflow server does not answer.
@@ -44,7 +49,7 @@ def approval_question(
     if champion is not None:
         if decision.says_the_same:
             parts.append(f"**It says the same as the champion of all {decision.rows} test rows.**")
-        parts.append(_data(challenger, champion, lake))
+        parts.append(_data(challenger, champion, lake, snapshot_page))
         parts.append(_configuration(challenger, champion, tracking))
     return "\n\n".join(parts)
 
@@ -71,21 +76,24 @@ def _links(challenger: Version, champion: Version | None, page: str, tracking: T
     return " · ".join(links)
 
 
-def _data(challenger: Version, champion: Version, lake: "Lake") -> str:
+def _data(challenger: Version, champion: Version, lake: "Lake", snapshot_page: SnapshotPage) -> str:
     before, now = champion.record.snapshots, challenger.record.snapshots
+
+    def told(name: str, versions: dict[str, int]) -> str:
+        if name not in versions:
+            return "-"
+        page = snapshot_page(name, versions[name])
+        return f"[{_snapshot(name, versions[name], lake)}]({page})"
+
     rows = (
-        f"| {name} | {_snapshot(name, before, lake)} | {_snapshot(name, now, lake)} |"
-        for name in sorted({*before, *now})
+        f"| {name} | {told(name, before)} | {told(name, now)} |" for name in sorted({*before, *now})
     )
     return "\n".join(["| trained on | champion | challenger |", "|---|---|---|", *rows])
 
 
-def _snapshot(name: str, versions: dict[str, int], lake: "Lake") -> str:
+def _snapshot(name: str, version: int, lake: "Lake") -> str:
     from factory.lake.snapshot import LakeError
 
-    if name not in versions:
-        return "-"
-    version = versions[name]
     try:
         rows = lake.snapshot(name, version).rows
     except LakeError:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from factory.base.errors import FactoryError
 from factory.base.texts import age, score_text, shown
 from factory.page.dataset import dataset_page
+from factory.page.document import document_page
 from factory.page.model import model_page
 from factory.page.overview import overview
 from factory.page.visit import NotThereError, Visit
@@ -40,6 +41,7 @@ def make_app() -> Starlette:
             Route("/", _shown("overview.html.jinja", overview)),
             Route("/datasets/{name}", _shown("dataset.html.jinja", dataset_page)),
             Route("/models/{name}", _shown("model.html.jinja", model_page)),
+            Route("/documents/{dag_id}", _shown("document.html.jinja", document_page)),
             Route("/dags/{dag_id}/{action}", _acted, methods=["POST"]),
             Route("/links.js", _script),
         ]

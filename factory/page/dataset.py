@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _ROWS = 10
 _VERSIONS = 20
 _LONGEST = 80
+_LONGEST_NUMBER = 19
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def dataset_page(visit: Visit, asked: Mapping[str, str]) -> DatasetPage:
     """See `DatasetPage`.
 
     Raises:
-        NotThereError: There is no such dataset, or this person may not see its DAG.
+        NotThereError: There is no such dataset or version, or this person may not see its DAG.
     """
     name = asked["name"]
     project = visit.project()
@@ -79,17 +80,32 @@ def dataset_page(visit: Visit, asked: Mapping[str, str]) -> DatasetPage:
             "may_run": visit.may(dag_id, "run"),
         }
         try:
-            origin = snapshot_origin(name, None, lake=lake)
+            origin = snapshot_origin(name, _version(asked), lake=lake)
             page |= {
                 "origin": origin,
                 "versions": lake.history(name)[:_VERSIONS],
                 "sample": _sample(lake, name, origin.version),
             }
-        except NoSnapshotError:
-            pass
+        except NoSnapshotError as error:
+            if asked.get("version"):
+                raise NotThereError(str(error)) from None
         except LakeError as error:
             page["problem"] = str(error)
     return DatasetPage(**page)
+
+
+def _version(asked: Mapping[str, str]) -> int | None:
+    """The version that is asked for; None for the newest.
+
+    Raises:
+        NotThereError: It is no number.
+    """
+    written = asked.get("version")
+    if not written:
+        return None
+    if not (written.isascii() and written.isdecimal() and len(written) < _LONGEST_NUMBER):
+        raise NotThereError(f"{shown(written)!r} is no version of a dataset")
+    return int(written)
 
 
 def _sample(lake: "Lake", name: str, version: int) -> Sample:

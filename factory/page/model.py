@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from factory.base.texts import did_you_mean
 from factory.catalog.graph import Graph
+from factory.documents.compile import dag_ids
 from factory.documents.training import training_id
 from factory.models.mlflow_pages import version_page
 from factory.page.visit import NotThereError, Visit
@@ -40,6 +41,8 @@ class ModelPage:
     description: str
     owner: str
     task: str
+    dags: Sequence[str]
+    """The ids of its DAGs that this person may see: of its training first."""
     made_of: Sequence[str]
     read_by: Sequence[tuple[str, str]]
     """By full name: `dataset` or `model`."""
@@ -101,6 +104,11 @@ def model_page(visit: Visit, asked: Mapping[str, str]) -> ModelPage:
         description=section.description,
         owner=file.team.owner,
         task=section.task,
+        dags=[
+            one
+            for one in dag_ids(file.team)
+            if one.startswith(f"{name}.") and visit.may(one, "read")
+        ],
         made_of=[read for read, made in graph.edges if made == name],
         read_by=[(one, graph.nodes[one]) for one in graph.below(name)],
         versions=_versions(name, tracking) if found.newest is not None else [],

@@ -177,7 +177,11 @@ def test_tasks_lead_to_their_pages_in_mlflow_and_these_lead_back(lab: Lab, first
     assert len(set(trials)) == TRIALS
     assert all(page.startswith(f"{runs}/") for page in trials)
     note = lab.tracking.client.get_run(version.record.mlflow_run_id).data.tags[MLFLOW_RUN_NOTE]
-    assert f"[The run in Airflow]({lab.runtime.ports.airflow_url}/dags/{CONSUMER}/runs/" in note
+    airflow = lab.runtime.ports.airflow_url
+    assert f"[The run in Airflow]({airflow}/dags/{CONSUMER}/runs/" in note
+    snapshot = f"{airflow}/factory/datasets/sea.catches?version=0"
+    assert f"[sea.catches version 0]({snapshot})" in note
+    assert lab.airflow.links(lab.task(first.producer, "publish")) == {"Snapshot": snapshot}
 
 
 def test_workspaces_are_gone_when_runs_have_ended(lab: Lab, first: Chain):

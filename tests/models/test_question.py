@@ -46,7 +46,12 @@ class Asked:
         )
         versions = (registry.version(name, number, tracking=self.tracking) for number in (2, 1))
         self.text = approval_question(
-            self.decision, *versions, tracking=self.tracking, lake=lake_in(folder), page=PAGE
+            self.decision,
+            *versions,
+            tracking=self.tracking,
+            lake=lake_in(folder),
+            page=PAGE,
+            snapshot_page=lambda name, number: f"{PAGE}/{name}/{number}",
         )
 
 
@@ -75,7 +80,8 @@ def test_it_leads_to_the_version_its_training_its_plots_and_the_run(changed):
 
 
 def test_it_shows_what_each_was_trained_on(changed):
-    assert "| marine.penguins | version 3 | version 3 |" in changed.text
+    version = f"[version 3]({PAGE}/marine.penguins/3)"
+    assert f"| marine.penguins | {version} | {version} |" in changed.text
 
 
 def test_it_shows_what_has_changed_in_the_configuration(changed):

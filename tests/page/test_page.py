@@ -1,5 +1,6 @@
 """The pages of teams: what they show, to whom, and what they do for whom."""
 
+import html
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def test_model_has_its_versions_and_what_went_into_production(pages: Pages) -> N
     promote(pages.tracking, model, 2)
     text = pages.get(f"/models/{model}").text
     assert "<polyline" in text
-    assert f'href="/datasets/{pages.team}.penguins">{pages.team}.penguins</a> 3' in text
+    assert f'/datasets/{pages.team}.penguins?version=3">{pages.team}.penguins 3</a>' in text
     assert "LogisticRegression" not in text  # these versions do not say what they are
     assert "champion</span>" in text
 
@@ -127,6 +128,35 @@ def test_rows_of_a_dataset_are_shown_as_text(pages: Pages, tmp_path: Path) -> No
     assert "&lt;script&gt;alert(1)" in text
     assert "<script>alert" not in text
     assert "2 bytes" in text
+
+
+def test_each_snapshot_of_a_dataset_has_a_page(pages: Pages, tmp_path: Path) -> None:
+    publish = Publisher(tmp_path)
+    pages.project = project_of(tmp_path, "marine")
+    publish("select 'before' as note")
+    publish("select 'after' as note")
+    first = pages.get("/datasets/marine.penguins?version=0").text
+    assert "before" in first
+    assert 'not the newest: <a href="?">1</a>' in first
+    assert '<a href="?version=0">0</a>' in pages.get("/datasets/marine.penguins").text
+    for version in ("7", "x", "-1", "9" * 40):
+        answer = pages.get(f"/datasets/marine.penguins?version={version}")
+        assert answer.status_code == 404
+        assert "version" in answer.text
+
+
+def test_document_of_each_dag_is_shown_to_those_who_may_see_the_dag(pages: Pages) -> None:
+    dag_id = f"{pages.team}.species.train"
+    assert (
+        f'href="/documents/{dag_id}">document</a>'
+        in pages.get(f"/models/{pages.team}.species").text
+    )
+    text = html.unescape(pages.get(f"/documents/{dag_id}").text)
+    assert f"{dag_id}:\n  description:" in text
+    assert "estimator: sklearn" in text
+    assert pages.get(f"/documents/{pages.team}.nothing").status_code == 404
+    pages.may = set()
+    assert pages.get(f"/documents/{dag_id}").status_code == 404
 
 
 def test_unknown_name_says_what_may_be_meant(pages: Pages) -> None:

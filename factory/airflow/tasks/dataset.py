@@ -230,6 +230,7 @@ def publish_rows(run: TaskRun, outlet_events: Any, **origin: Any) -> dict[str, A
         source=ingested.get("reading"),
         incremental=read_note(ingested["incremental"]) if "incremental" in ingested else None,
     )
+    run.link_snapshot(published.snapshot.version)
     if not published.changed:
         raise AirflowSkipException(
             f"{run.dataset}: the content is that of version {published.snapshot.version}; nothing "

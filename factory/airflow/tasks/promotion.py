@@ -68,6 +68,7 @@ def gate(*, run: TaskRun, promotion: dict[str, Any]) -> str:
 
 
 def _question(decision: Any, run: TaskRun, tracking: Any) -> str:
+    from factory.airflow.pages import snapshot_url
     from factory.models import registry
     from factory.models.question import approval_question
 
@@ -81,6 +82,7 @@ def _question(decision: Any, run: TaskRun, tracking: Any) -> str:
         tracking=tracking,
         lake=run.lake,
         page=run.page,
+        snapshot_page=snapshot_url,
     )
 
 

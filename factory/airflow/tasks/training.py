@@ -177,11 +177,15 @@ def close_workspace(*, run: TaskRun) -> None:
 
 def _say_why(run: TaskRun, mlflow_run_id: str) -> None:
     """Write into the MLflow run's note why it ran, and on what."""
+    from factory.airflow.pages import snapshot_url
     from factory.models.tracking import Tracking
 
     reason = run.result("retrain", "reason")
     rule = [f"`retrain_when` agrees: {reason}."] if reason else []
-    read = [f"* {name} version {version}" for name, version in run.versions.items()]
+    read = [
+        f"* [{name} version {version}]({snapshot_url(name, version)})"
+        for name, version in run.versions.items()
+    ]
     where = f"[The run in Airflow]({run.page})"
     text = "\n\n".join([run.why, *rule, "It reads:\n\n" + "\n".join(read), where])
     Tracking().write_section(mlflow_run_id, "Why it ran", text)
