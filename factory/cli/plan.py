@@ -101,12 +101,17 @@ def _timed(plan: "Plan", project: Path) -> "Plan":
     for name, value in _IMPATIENT.items():
         os.environ.setdefault(name, value)
     # Late: importing it takes more than a second.
-    from factory.models.sweep_times import seconds_per_fit
+    from factory.models.sweep_times import last_sweep
     from factory.models.tracking import Tracking, TrackingError
 
     tracking = Tracking(address)
+
+    def seconds_per_fit(model: str) -> float | None:
+        sweep = last_sweep(model, tracking)
+        return None if sweep is None else sweep.seconds_per_fit
+
     try:
-        return timed(plan, lambda model: seconds_per_fit(model, tracking))
+        return timed(plan, seconds_per_fit)
     except TrackingError as error:
         typer.echo(f"note: how long trainings take is unknown: {error}", err=True)
         return plan

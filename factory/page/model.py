@@ -15,6 +15,7 @@ from factory.status.gathering import ModelStatus, gather, objective_score
 if TYPE_CHECKING:
     from factory.models.champion_history import HistoryEntry
     from factory.models.registry import Version
+    from factory.models.sweep_times import SweepTimes
     from factory.models.tracking import Tracking
     from factory.monitoring.history import MeasuredWindow
 
@@ -46,6 +47,8 @@ class ModelPage:
     made_of: Sequence[str]
     read_by: Sequence[tuple[str, str]]
     """By full name: `dataset` or `model`."""
+    sweep: "SweepTimes | None"
+    """What the last sweep took."""
     versions: Sequence[VersionRow]
     history: "Sequence[HistoryEntry]"
     windows: "Sequence[MeasuredWindow]"
@@ -111,12 +114,19 @@ def model_page(visit: Visit, asked: Mapping[str, str]) -> ModelPage:
         ],
         made_of=[read for read, made in graph.edges if made == name],
         read_by=[(one, graph.nodes[one]) for one in graph.below(name)],
+        sweep=_sweep(name, tracking) if found.newest is not None else None,
         versions=_versions(name, tracking) if found.newest is not None else [],
         history=_history(name, tracking) if found.newest is not None else [],
         windows=_windows(name, found.champion, tracking) if section.monitor else [],
         may_edit=visit.may(dag_id, "edit"),
         may_run=visit.may(dag_id, "run"),
     )
+
+
+def _sweep(name: str, tracking: "Tracking") -> "SweepTimes | None":
+    from factory.models.sweep_times import last_sweep
+
+    return last_sweep(name, tracking)
 
 
 def _versions(name: str, tracking: "Tracking") -> list[VersionRow]:

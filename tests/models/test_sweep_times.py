@@ -2,7 +2,7 @@
 
 import pytest
 
-from factory.models.sweep_times import seconds_per_fit
+from factory.models.sweep_times import last_sweep
 
 
 def test_a_fit_takes_as_long_as_those_of_the_last_sweep_on_the_average(trained):
@@ -13,9 +13,11 @@ def test_a_fit_takes_as_long_as_those_of_the_last_sweep_on_the_average(trained):
     took = [
         run.data.metrics["fit_seconds"] for run in runs if "mlflow.parentRunId" in run.data.tags
     ]
-    found = seconds_per_fit(trained.name, trained.tracking)
-    assert found == pytest.approx(sum(took) / len(took))
+    found = last_sweep(trained.name, trained.tracking)
+    assert found is not None
+    assert (found.trials, found.cost_usd) == (len(took), None)
+    assert found.seconds_per_fit == pytest.approx(sum(took) / len(took))
 
 
 def test_of_a_model_without_a_sweep_it_is_unknown(trained):
-    assert seconds_per_fit("nobody.nothing", trained.tracking) is None
+    assert last_sweep("nobody.nothing", trained.tracking) is None

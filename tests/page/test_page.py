@@ -14,7 +14,7 @@ from factory.models.tracking import Tracking
 from factory.page.app import make_app
 from factory.page.visit import Visit
 from tests.lake.publisher import Publisher
-from tests.status.stand_in import project_of, promote, register
+from tests.status.stand_in import project_of, promote, register, sweep
 
 HERE = "http://teams.example"
 
@@ -113,8 +113,10 @@ def test_model_has_its_versions_and_what_went_into_production(pages: Pages) -> N
     for _ in range(2):
         register(pages.tracking, model, {f"{pages.team}.penguins": 3})
     promote(pages.tracking, model, 2)
+    sweep(pages.tracking, model, [100.0, 80.0], cost_usd=0.456)
     text = pages.get(f"/models/{model}").text
     assert "<polyline" in text
+    assert "2 trials, 3 minutes of fitting, 0.46 USD for jobs" in text
     assert f'/datasets/{pages.team}.penguins?version=3">{pages.team}.penguins 3</a>' in text
     assert "LogisticRegression" not in text  # these versions do not say what they are
     assert "champion</span>" in text

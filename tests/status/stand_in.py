@@ -111,3 +111,17 @@ def register(tracking: Tracking, model: str, snapshots: dict[str, int], **tags: 
 
 def promote(tracking: Tracking, model: str, number: int) -> None:
     set_alias(model, "champion", number, tracking=tracking)
+
+
+def sweep(tracking: Tracking, model: str, seconds: Sequence[float], cost_usd: float) -> None:
+    """A sweep that has ended, with so many seconds of each fit."""
+    client = tracking.client
+    experiment = client.create_experiment(model)
+    parent = client.create_run(experiment, tags={"role": "sweep"}).info.run_id
+    client.log_metric(parent, "cost_usd", cost_usd)
+    for one in seconds:
+        tags = {"role": "trial", "mlflow.parentRunId": parent}
+        trial = client.create_run(experiment, tags=tags).info.run_id
+        client.log_metric(trial, "fit_seconds", one)
+        client.set_terminated(trial)
+    client.set_terminated(parent)
