@@ -33,16 +33,19 @@ class AlreadyRunningError(EmbeddedRuntimeError):
         serving: str | None = None,
         *,
         stays: bool = True,
+        command: str | None = None,
     ) -> None:
         self.pid = pid
         self.stays = stays
         """Whether it runs until somebody stops it, and not for one command alone."""
         self.mlflow = mlflow
         self.serving = serving
-        where = f": Airflow {airflow}, MLflow {mlflow}" if airflow and mlflow else ""
+        there = {"Airflow": airflow, "MLflow": mlflow, "models": serving}
+        found = [f"{name} {address}" for name, address in there.items() if address]
+        where = f": {', '.join(found)}" if found else ""
         who = f"process {pid}" if pid else "another process"
         super().__init__(
-            f"a factory already runs in {home} ({who}){where}. Stop it first (Ctrl-C in its "
+            f"{f'`{command}`' if command else 'a factory'} already runs in {home} ({who}){where}. Stop it first (Ctrl-C in its "
             f"terminal{f', or `kill {pid}`' if pid else ''})"
         )
 

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import IO, Any
 from factory.runtime.errors import AlreadyRunningError, EmbeddedRuntimeError
 from factory.runtime.home import Home
 from factory.runtime.ports import Ports
+
+_COMMAND = "factory"
 
 
 class HomeLock:
@@ -48,6 +51,7 @@ class HomeLock:
                 holder.get("mlflow"),
                 holder.get("serving"),
                 stays=bool(holder.get("stays")),
+                command=holder.get("command"),
             ) from error
         self._file = file
         self._write("")
@@ -64,6 +68,9 @@ class HomeLock:
             stays: Whether it runs until somebody stops it, and not for one command alone.
         """
         said: dict[str, Any] = {"pid": os.getpid(), "mlflow": ports.mlflow_url, "stays": stays}
+        if (program := Path(sys.argv[0]).name) == _COMMAND:
+            # The options may hold what is nobody's business.
+            said["command"] = " ".join([program, *sys.argv[1:2]])
         if airflow:
             said["airflow"] = ports.airflow_url
         if serving:

@@ -92,6 +92,7 @@ def _model(file: Path, tree: "YamlTree", name: str, train_on: str | None) -> str
         raise UnfitFileError(
             f"{file}: the team has no dataset to learn from: name another team's by --train-on TEAM.DATASET"
         )
+    _check_dataset(file, tree, train_on)
     columns = _mapping(_mapping(datasets.get(train_on)).get("columns"))
     kinds = {name: str(kind).upper() for name, kind in columns.items()}
     target = next((name for name in reversed(kinds) if not kinds[name].startswith(_TIMES)), None)
@@ -103,6 +104,28 @@ def _model(file: Path, tree: "YamlTree", name: str, train_on: str | None) -> str
         target=flow(target or "target"),
         task="regression" if is_amount else "classification",
     )
+
+
+def _check_dataset(file: Path, tree: "YamlTree", name: str) -> None:
+    """Check that a team has a dataset, or predictions, of a name.
+
+    Raises:
+        UnfitFileError: It has not; names what may be meant.
+    """
+    from factory.team.reader import datasets_in
+
+    team, _, own = name.rpartition(".")
+    other = tree if team in ("", file.stem) else _tree(file.with_name(f"{team}.yaml"))
+    names = sorted(datasets_in(other.value))
+    if own not in names:
+        there = f"it has {one_of(names)}" if names else "it has none"
+        raise UnfitFileError(
+            f"--train-on {name}: the team {team or file.stem} has no dataset `{own}`: {did_you_mean(own, names, there)}"
+        )
+
+
+def _tree(file: Path) -> "YamlTree":
+    return _parsed(file, _text(file))
 
 
 def _mapping(value: object) -> dict[str, Any]:

@@ -280,7 +280,12 @@ def dag_rules(file: TeamFile) -> "DagRules":
 
 def own_names(raw: Mapping[str, Any]) -> frozenset[str]:
     """The names of a team's datasets, those of predictions among them, and of its models, as far as they can be read."""
-    return frozenset(_names(raw, "datasets") | _names(raw, "models") | {*_predictions(raw)})
+    return datasets_in(raw) | _names(raw, "models")
+
+
+def datasets_in(raw: Mapping[str, Any]) -> frozenset[str]:
+    """The names of a team's datasets, those of predictions among them, as far as they can be read."""
+    return frozenset(_names(raw, "datasets") | {*_predictions(raw)})
 
 
 def _predictions(raw: Mapping[str, Any]) -> Iterator[str]:

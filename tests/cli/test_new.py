@@ -98,7 +98,7 @@ def test_name_that_is_there_is_refused_with_its_line(project, what):
     [
         (TEAM.replace("datasets:\n", "datasets: {}\nx:\n"), "written in braces"),
         ("version: 1\n  team: shop\n", "Mend that first"),
-        (TEAM.partition("datasets:")[0] + "models: {a: 1}\n", "written in braces"),
+        (TEAM.replace("datasets:\n", "models: {a: 1}\ndatasets:\n"), "written in braces"),
     ],
 )
 def test_file_that_cannot_be_added_to_is_left_as_it_is(project, text, said):
@@ -113,6 +113,24 @@ def test_file_that_cannot_be_added_to_is_left_as_it_is(project, text, said):
 def test_model_without_a_dataset_asks_for_one(project):
     (project / "configs" / "shop.yaml").write_text(TEAM.partition("datasets:")[0])
     assert "--train-on TEAM.DATASET" in new("model", "payment").stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("order", "the team shop has no dataset `order`: did you mean `orders`?"),
+        ("lab.sales", "the team lab has no dataset `sales`: it has rows, sale_predictions"),
+        ("labs.rows", "configs/labs.yaml is not there: did you mean `lab`?"),
+    ],
+)
+def test_dataset_to_learn_from_must_be_there(project, name, said):
+    rows = "rows: {source: {type: csv, path: data/a.csv}}"
+    model = "sale: {predict: {input: rows}}"
+    (project / "configs" / "lab.yaml").write_text(f"datasets: {{{rows}}}\nmodels: {{{model}}}\n")
+    done = new("model", "payment", "--team", "shop", "--train-on", name)
+    assert done.exit_code == 1
+    assert said in " ".join(done.stderr.split())
+    assert new("model", "payment", "--team", "shop", "--train-on", "lab.rows").exit_code == 0
 
 
 def test_folder_without_a_project_is_left_empty(tmp_path, monkeypatch):

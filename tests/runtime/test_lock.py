@@ -64,6 +64,19 @@ def test_a_held_lock_names_the_holders_addresses(tmp_path: Path) -> None:
     second.release()
 
 
+def test_a_held_lock_names_the_command_that_holds_it(tmp_path, monkeypatch) -> None:
+    lock = HomeLock(tmp_path / "lock")
+    lock.acquire()
+    monkeypatch.setattr(sys, "argv", ["/venv/bin/factory", "serve", "--token-file", "secret"])
+    lock.announce(Ports(1, 2), airflow=False)
+    with pytest.raises(AlreadyRunningError) as refused:
+        HomeLock(tmp_path / "lock").acquire()
+    lock.release()
+    said = str(refused.value)
+    assert said.startswith(f"`factory serve` already runs in {tmp_path} (process ")
+    assert ": MLflow http://127.0.0.1:2. Stop it first" in said
+
+
 def test_home_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / ".factory").write_text("a file where the folder would be")
     with pytest.raises(
