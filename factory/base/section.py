@@ -247,8 +247,13 @@ def _check_name(value: str) -> str:
 
 
 def as_name(value: str) -> str:
-    """The name that is nearest to a text; empty where there is none."""
-    name = re.sub(r"[^a-z0-9_]+", "_", value.lower()).strip("_")[:63]
+    """The name that is nearest to a text, such as `grosse_2024` of `Größe (2024)`; empty where there is none."""
+    # Late: it is seldom asked for.
+    import unicodedata
+
+    letters = unicodedata.normalize("NFKD", value.casefold())
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:63]
     return name if NAME.fullmatch(name) else ""
 
 

@@ -119,7 +119,9 @@ def _init_with_data(folder: Path, data: Path, target: str | None, team: str | No
     if proposal.question is not None:
         _say_question(folder, proposal)
         return
-    what = "trains, tests and promotes it" if proposal.model else "publishes it"
+    what = "publishes it"
+    if proposal.model:
+        what = "trains and tests it" if proposal.is_small else "trains, tests and promotes it"
     _say_next(folder, f"factory run {runs}", what)
 
 

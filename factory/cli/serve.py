@@ -122,6 +122,11 @@ def serve(
             serve_folder(model_folder, host=host, port=port, settings=settings, callers=callers)
             return
         with _registry(project) as uri:
+            if uri is None:
+                raise failed(
+                    f"nothing has been trained in {project.resolve()}: `factory run TEAM.MODEL` trains and, if it is good "
+                    "enough, promotes a model. Where models lie in another MLflow, name it: MLFLOW_TRACKING_URI"
+                )
             serve_models(
                 wanted,
                 tracking=Tracking(uri),
@@ -149,7 +154,7 @@ def _prepare() -> None:
 
 @contextmanager
 def _registry(project: Path) -> Iterator[str | None]:
-    """The address that is set, or that of the project's MLflow, which is started unless it runs."""
+    """The address that is set, or that of the project's MLflow, which is started unless it runs; None before the first training."""
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
         yield uri
         return
@@ -157,7 +162,6 @@ def _registry(project: Path) -> Iterator[str | None]:
         yield running.mlflow
         return
     if not Home.of(project).mlflow_database.exists():
-        # Nothing has been trained here: whoever is asked says so.
         yield None
         return
     from factory.runtime import foreground

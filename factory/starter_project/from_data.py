@@ -59,6 +59,11 @@ class TeamProposal:
     """What may turn out to be otherwise: a line of the team's file, what was found there, and what to write."""
 
     @property
+    def is_small(self) -> bool:
+        """Whether so few rows may let no model go live."""
+        return self.rows < _FEW
+
+    @property
     def team_file(self) -> str:
         """The path of the team's file."""
         return f"configs/{self.team}.yaml"

@@ -118,6 +118,13 @@ def test_few_rows_are_said_to_be_few(folder):
     (folder / "few.csv").write_text("a,b\n1,x\n2,y\n3,x\n")
     said = init("--from", "few.csv", "--target", "b")
     assert "3 are few: no model goes live that has learned from fewer than 30" in said
+    assert "trains and tests it" in said
+
+
+def test_file_with_letters_of_other_languages_has_a_name_that_can_be_read(folder):
+    (folder / "Größe (neu) 2024.csv").write_text("a,b\n1,x\n2,y\n3,x\n")
+    init("--from", "Größe (neu) 2024.csv")
+    assert (folder / "shop" / "configs" / "grosse_neu_2024.yaml").exists()
 
 
 @pytest.mark.parametrize(("text", "said"), [("", "empty.csv is empty"), ("a,b\n", "no rows")])

@@ -271,7 +271,7 @@ def test_a_model_without_champion_is_waited_for(tmp_path, mlflow_server):
     [
         (("species",), "http://127.0.0.1:1", "write team.model, such as marine.species"),
         (("--host", "192.0.2.1"), "http://127.0.0.1:1", "choose another with --port"),
-        (("--project", "/"), "", "no MLflow server is named: set MLFLOW_TRACKING_URI"),
+        (("--project", "/"), "", "nothing has been trained in /: `factory run TEAM.MODEL` trains"),
     ],
 )
 def test_what_cannot_be_served_is_said_at_once(arguments, address, said):
