@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -218,7 +219,7 @@ class Tracking:
         tags: Mapping[str, str],
         params: Mapping[str, str],
         metrics: Mapping[str, float],
-        history: Sequence[Mapping[str, float]] = (),
+        history: Mapping[int, Mapping[str, float]] = MappingProxyType({}),
         started_at: int | None = None,
         status: Status = "FINISHED",
     ) -> str:
@@ -231,7 +232,7 @@ class Tracking:
             tags: The child's tags; those that MLflow needs are added.
             params: Hyperparameters.
             metrics: Metrics.
-            history: Metrics of each epoch, logged as `epoch_<name>` with the epoch, from 1, as step.
+            history: Metrics by step, such as an epoch.
             started_at: When it began, milliseconds since 1970; now, if left out.
             status: How it ended.
 
@@ -262,12 +263,12 @@ class Tracking:
 
         return created_once(create, find, asked=self.asked)
 
-    def _log_history(self, run_id: str, history: Sequence[Mapping[str, float]]) -> None:
+    def _log_history(self, run_id: str, history: Mapping[int, Mapping[str, float]]) -> None:
         now = get_current_time_millis()
         measured = [
-            Metric(f"epoch_{name}", value, now, step)
-            for step, epoch in enumerate(history, start=1)
-            for name, value in epoch.items()
+            Metric(name, value, now, step)
+            for step, values in history.items()
+            for name, value in values.items()
         ]
         with self.asked() as client:
             for start in range(0, len(measured), _MOST_METRICS):

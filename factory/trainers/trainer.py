@@ -33,6 +33,18 @@ Rows: TypeAlias = "tuple[pd.DataFrame, NDArray[Any]]"
 
 
 @dataclass(frozen=True)
+class Steps:
+    """What a training consists of, step after step."""
+
+    name: str = "epoch"
+    """What a step is, such as `epoch` or `iteration`."""
+    every: int = 1
+    """One of so many is told of: the last one of each group."""
+    best: int | None = None
+    """The step, from 1, whose model is used; None where it is the last one, or is not known."""
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A trained model, and what is to be told of its training."""
 
@@ -40,7 +52,9 @@ class Fitted:
     warnings: tuple[str, ...] = ()
     """What the library complained about."""
     history: tuple[Mapping[str, float], ...] = ()
-    """What was measured after each epoch, the first one first; empty for what has no epochs."""
+    """What was measured after each step, the first one first; empty for what has no steps."""
+    steps: Steps = Steps()
+    """What the steps of `history` are."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +134,6 @@ class Trainer(ABC):
     """Parameters that may name files of the project; see `project_file`."""
     suffix: ClassVar[str]
     """What the names of the files that `save` makes end in, such as `.joblib`."""
-    watches_validation: ClassVar[bool] = False
-    """Whether `fit` makes use of validation rows; those of others are not even read."""
 
     @classmethod
     @abstractmethod
@@ -177,6 +189,12 @@ class Trainer(ABC):
         return None
 
     @classmethod
+    def looks_at_validation(cls, estimator: str, params: Mapping[str, Any]) -> bool:
+        """Whether `fit` makes use of validation rows; for others they are not even read."""
+        del estimator, params
+        return False
+
+    @classmethod
     def check_installed(cls, estimator: str) -> None:
         """Refuse an estimator whose library is not there.
 
@@ -208,7 +226,7 @@ class Trainer(ABC):
             features: The training rows.
             target: The truth, one value a row.
             seed: What everything that is drawn at random starts from.
-            validation: Rows that are not learned from, to measure each epoch on.
+            validation: Rows that are not learned from, to measure each step on; see `looks_at_validation`.
 
         Raises:
             TerminalError: The estimator does not exist, or refuses its parameters or the rows.

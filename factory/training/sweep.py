@@ -218,7 +218,9 @@ def _log(
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         save_sweep(ranking, model, Path(folder) / "sweep.png")
         if winner.fit.history:
-            save_learning_curves(winner.fit.history, Path(folder) / "learning_curves.png")
+            save_learning_curves(
+                winner.fit.history, winner.fit.steps, Path(folder) / "learning_curves.png"
+            )
         (Path(folder) / "sweep.csv").write_text(_table(ranking), encoding="utf-8")
         tracking.log_files(sweep.parent_run_id, Path(folder), at="sweep")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import pyplot as plt
 
+from factory.trainers.trainer import Steps
 from factory.training.model import Model
 from factory.training.plots import panel, save
 from factory.training.trial import Evaluation
@@ -45,11 +46,12 @@ def save_sweep(ranking: Sequence[Evaluation], model: Model, file: Path) -> None:
     save(figure, file)
 
 
-def save_learning_curves(history: Sequence[Mapping[str, float]], file: Path) -> None:
-    """Draw what was measured after each epoch: the losses, and below them the metric.
+def save_learning_curves(history: Sequence[Mapping[str, float]], steps: Steps, file: Path) -> None:
+    """Draw what was measured after each step: the losses, and below them other metrics; a line at the best step.
 
     Args:
-        history: The epochs, the first one first; each holds the same names.
+        history: The steps, the first one first; each holds the same names.
+        steps: What they are.
         file: Where the plot is stored.
     """
     names = [name for name in history[0] if name != "seconds"]
@@ -58,12 +60,14 @@ def save_learning_curves(history: Sequence[Mapping[str, float]], file: Path) -> 
     figure, rows = plt.subplots(
         len(panels), sharex=True, squeeze=False, figsize=(8, 3 * len(panels)), layout="constrained"
     )
-    epochs = range(1, len(history) + 1)
+    numbers = [steps.every * number for number in range(1, len(history) + 1)]
     for axes, shown in zip(rows[:, 0], panels, strict=True):
         for name in shown:
-            axes.plot(epochs, [epoch[name] for epoch in history], marker=".", label=name)
+            axes.plot(numbers, [step[name] for step in history], marker=".", label=name)
+        if steps.best is not None:
+            axes.axvline(steps.best, color="0.5", linestyle="--", label=f"best: {steps.best}")
         axes.grid(visible=True, alpha=0.3)
         axes.legend()
-    rows[-1, 0].set_xlabel("epoch")
+    rows[-1, 0].set_xlabel(steps.name)
     rows[-1, 0].xaxis.get_major_locator().set_params(integer=True)
     save(figure, file)

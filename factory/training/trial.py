@@ -13,7 +13,7 @@ from factory.base.nested_estimators import flat_params
 from factory.base.values import Result
 from factory.models.training_run import TrainingRun
 from factory.trainers.dispatch import trainer_class
-from factory.trainers.trainer import Predictions, TrainedModel
+from factory.trainers.trainer import Predictions, Steps, TrainedModel
 from factory.training.metrics import Scores, score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
@@ -40,7 +40,9 @@ class Fit(Result):
     """Milliseconds since 1970, as MLflow counts."""
     warnings: tuple[str, ...]
     history: tuple[dict[str, float], ...] = ()
-    """What was measured after each epoch, the first one first."""
+    """What was measured after each step, the first one first."""
+    steps: Steps = Steps()
+    """What the steps of `history` are."""
     cost_usd: float | None = None
     """What its training job was billed; None where it was trained on a machine of our own."""
 
@@ -53,7 +55,8 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
     """
     trainer = model.trainer(trial.estimator, files=trial_files(workspace))
     features, target = read_part(workspace, "train")
-    validation = read_part(workspace, "validation") if trainer.watches_validation else None
+    looks = trainer.looks_at_validation(trial.estimator, trial.params)
+    validation = read_part(workspace, "validation") if looks else None
     started_at = time.time_ns() // 1_000_000
     start = time.perf_counter()
     try:
@@ -76,7 +79,8 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
         fit_seconds=seconds,
         started_at=started_at,
         warnings=fitted.warnings,
-        history=tuple(dict(epoch) for epoch in fitted.history),
+        history=tuple(dict(step) for step in fitted.history),
+        steps=fitted.steps,
     )
 
 
@@ -155,6 +159,7 @@ def evaluate(
     place = {**run.identity(), "airflow.map_index": str(fit.trial.index)}
     if attempt > 1:
         tracking.delete_child(sweep.experiment_id, sweep.parent_run_id, place)
+    best = fit.steps.best
     run_id = tracking.log_child(
         sweep.experiment_id,
         sweep.parent_run_id,
@@ -163,9 +168,10 @@ def evaluate(
         params={
             "estimator": fit.trial.estimator,
             **{name: as_text(value) for name, value in flat_params(fit.trial.params).items()},
+            **({} if best is None else {f"best_{fit.steps.name}": str(best)}),
         },
         metrics={**scores.values, **_spent(fit)},
-        history=fit.history,
+        history=_history(fit),
         started_at=fit.started_at,
         status="FAILED" if failure else "FINISHED",
     )
@@ -175,6 +181,16 @@ def evaluate(
         raise TerminalError(failure)
     logger.info("%s: %s", fit.trial.name, scores.values)
     return Evaluation(fit=fit, metrics=scores.values, mlflow_run_id=run_id)
+
+
+def _history(fit: Fit) -> dict[int, dict[str, float]]:
+    """What was measured, as metrics by the number of the step."""
+    return {
+        number * fit.steps.every: {
+            f"{fit.steps.name}_{name}": value for name, value in step.items()
+        }
+        for number, step in enumerate(fit.history, start=1)
+    }
 
 
 def _log_plots(

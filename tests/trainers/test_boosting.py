@@ -152,3 +152,33 @@ def test_what_is_written_wins_over_what_is_usual() -> None:
         "n_jobs": 4,
     }
     assert with_defaults("sklearn.svm.SVC", {"C": 1}, 2) == {"C": 1}
+
+
+STOPPING: dict[str, dict[str, Any]] = {
+    "catboost": {"iterations": 3000, "early_stopping_rounds": 10, "learning_rate": 0.3},
+    "lightgbm": {"n_estimators": 3000, "early_stopping_rounds": 10, "learning_rate": 0.3},
+    "xgboost": {"n_estimators": 3000, "early_stopping_rounds": 10, "learning_rate": 0.3},
+}
+
+
+@pytest.mark.parametrize("estimator", [*CLASSIFIERS, *REGRESSORS])
+def test_early_stopping_looks_at_the_validation_rows_and_its_best_iteration_is_kept(
+    estimator: str, tmp_path: Path, mlflow_server: str
+) -> None:
+    if (params := STOPPING.get(estimator.partition(".")[0])) is None:
+        pytest.skip("a forest does not stop early")
+    section, rows = (
+        (model(search=one_trial(estimator, **params)), penguins())
+        if estimator in CLASSIFIERS
+        else (regression(search=one_trial(estimator, **params)), diabetes())
+    )
+    training = Training(rows, section, tmp_path, mlflow_server)
+    record = training.all().record
+    [run] = training.tracking.client.search_runs(
+        [training.planned.sweep.experiment_id], "tags.role = 'trial'"
+    )
+    best = int(run.data.params["best_iteration"])
+    assert 1 <= best < 3000
+    assert any(name.startswith("iteration_valid_") for name in run.data.metrics)
+    ours, plain = said_again(training, record)
+    np.testing.assert_array_equal(ours, plain.ravel())

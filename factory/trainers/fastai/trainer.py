@@ -40,7 +40,6 @@ class FastaiTrainer(Trainer):
     serving_distributions: ClassVar[tuple[str, ...]] = ("fastai", "safetensors", "timm")
     file_params: ClassVar[tuple[str, ...]] = ("weights",)
     suffix: ClassVar[str] = ".safetensors"
-    watches_validation: ClassVar[bool] = True
 
     @classmethod
     def handles(cls, estimator: str) -> bool:
@@ -51,6 +50,12 @@ class FastaiTrainer(Trainer):
     def learns_from_images(cls, estimator: str) -> bool:
         """See `Trainer.learns_from_images`."""
         return estimator.startswith("fastai.vision.")
+
+    @classmethod
+    def looks_at_validation(cls, estimator: str, params: Mapping[str, Any]) -> bool:
+        """See `Trainer.looks_at_validation`: after each epoch."""
+        del estimator, params
+        return True
 
     @classmethod
     def check(

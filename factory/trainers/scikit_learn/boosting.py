@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from factory.base.objects import Component
+from factory.trainers.scikit_learn.early_stopping import fit_watching
 
 _ENCODED = frozenset(
     (("xgboost.sklearn", "XGBClassifier"), ("catboost.core", "CatBoostClassifier"))
@@ -76,12 +77,31 @@ class EncodedClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no
         self.estimator = estimator
 
     def fit(
-        self, features: Any, target: Any, sample_weight: Any = None, **options: Any
+        self,
+        features: Any,
+        target: Any,
+        sample_weight: Any = None,
+        validation: tuple[Any, Any] | None = None,
+        **options: Any,
     ) -> "EncodedClasses":
-        """Learn the classes, in their order, and train the classifier."""
+        """Learn the classes, in their order, and train the classifier.
+
+        Args:
+            features: The rows.
+            target: Their classes.
+            sample_weight: How much each row counts.
+            validation: Further rows and their classes, all of which are among those of `target`, to stop early by.
+            options: What the classifier's own `fit` takes.
+        """
         self.classes_, encoded = np.unique(np.asarray(target), return_inverse=True)
         # By name, because estimators around this one ask whether it takes weights.
-        self.estimator.fit(features, encoded, sample_weight=sample_weight, **options)
+        options["sample_weight"] = sample_weight
+        if validation is None:
+            self.estimator.fit(features, encoded, **options)
+            return self
+        rows, classes = validation
+        numbers = np.searchsorted(self.classes_, np.asarray(classes))
+        fit_watching(self.estimator, features, encoded, (rows, numbers), **options)
         return self
 
     def predict(self, features: Any) -> NDArray[Any]:

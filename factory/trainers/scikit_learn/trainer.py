@@ -18,6 +18,7 @@ from factory.trainers.trainer import (
     LoggedModel,
     Predictions,
     Rows,
+    Steps,
     TrainedModel,
     Trainer,
     WrittenEstimator,
@@ -27,6 +28,7 @@ from factory.training.tasks import TASKS
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
+    from sklearn.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,14 @@ class ScikitLearnTrainer(Trainer):
         return True
 
     @classmethod
+    def looks_at_validation(cls, estimator: str, params: Mapping[str, Any]) -> bool:
+        """See `Trainer.looks_at_validation`: where it stops early, and is not within another one."""
+        from factory.trainers.scikit_learn.early_stopping import stops_early
+
+        del estimator
+        return stops_early(params)
+
+    @classmethod
     def questions(cls, written: WrittenEstimator) -> Iterator[Question]:
         """See `Trainer.questions`."""
         yield Question(
@@ -71,7 +81,7 @@ class ScikitLearnTrainer(Trainer):
         features: "pd.DataFrame",
         target: "NDArray[Any]",
         seed: int,
-        validation: "Rows | None" = None,  # noqa: ARG002 - nothing here has epochs
+        validation: "Rows | None" = None,
     ) -> Fitted:
         """See `Trainer.fit`."""
         import numpy as np
@@ -90,7 +100,7 @@ class ScikitLearnTrainer(Trainer):
             # Some estimators of other libraries draw from numpy's global state instead of a `random_state`.
             np.random.seed(seed)
             try:
-                pipeline.fit(features, target)
+                history, steps = self._train(pipeline, features, target, validation)
             except (TypeError, ValueError) as error:
                 raise TerminalError(
                     f"{estimator} with {dict(params)} refuses to be trained: {error}"
@@ -98,7 +108,37 @@ class ScikitLearnTrainer(Trainer):
         texts = dict.fromkeys(f"{entry.category.__name__}: {entry.message}" for entry in caught)
         for text in texts:
             logger.warning("%s: %s", estimator, text)
-        return Fitted(pipeline, tuple(texts)[:_MOST_WARNINGS])
+        return Fitted(pipeline, tuple(texts)[:_MOST_WARNINGS], history, steps)
+
+    def _train(
+        self,
+        pipeline: "Pipeline",
+        features: "pd.DataFrame",
+        target: "NDArray[Any]",
+        validation: "Rows | None",
+    ) -> tuple[tuple[Mapping[str, float], ...], Steps]:
+        """Fit it, its estimator with a look at validation rows if there are some; what that has measured."""
+        if validation is None:
+            pipeline.fit(features, target)
+            return (), Steps()
+        from factory.trainers.scikit_learn.boosting import EncodedClasses
+        from factory.trainers.scikit_learn.early_stopping import fit_watching, measured
+
+        rows, truth = self._of_known_classes(validation, target)
+        preprocessing, estimator = pipeline[0], pipeline[-1]
+        prepared = preprocessing.fit_transform(features, target)
+        fit_watching(estimator, prepared, target, (preprocessing.transform(rows), truth))
+        return measured(estimator.estimator if isinstance(estimator, EncodedClasses) else estimator)
+
+    def _of_known_classes(self, validation: "Rows", target: "NDArray[Any]") -> "Rows":
+        """The validation rows without those of classes that the training rows have not."""
+        import numpy as np
+
+        features, truth = validation
+        if not TASKS[self.task].has_classes:
+            return validation
+        known = np.isin(truth, np.unique(target))
+        return features[known], truth[known]
 
     def save(self, model: TrainedModel, file: Path) -> None:
         """See `Trainer.save`."""

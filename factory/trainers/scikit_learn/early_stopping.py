@@ -1,0 +1,127 @@
+"""Estimators that stop when validation rows are predicted no better any more: XGBoost, LightGBM, CatBoost, histogram boosting.
+
+Whether they stop is said in their library's own words, such as `early_stopping_rounds`; which rows they look at then, is not.
+"""
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from factory.base.objects import Component
+from factory.trainers.trainer import Steps
+
+_WORDS = frozenset(
+    (
+        *("early_stopping", "early_stopping_round", "early_stopping_rounds", "n_iter_no_change"),
+        *("od_type", "od_pval", "od_wait", "use_best_model"),
+    )
+)
+"""Parameters by which libraries are told to stop early; LightGBM and CatBoost have several names for it."""
+VALIDATION = "validation"
+"""The argument of our own estimators around others, which hand the rows on."""
+_MOST_STEPS = 200
+_LEARNED_FROM = ("learn", "training")
+"""What libraries call the rows that are learned from."""
+
+
+def stops_early(params: Mapping[str, Any]) -> bool:
+    """Whether parameters ask for it: by a number, by true, or by the name of a method."""
+    asked = {name: params[name] for name in _WORDS & params.keys()}
+    return any(value and value != "auto" for value in asked.values())
+
+
+def fit_watching(
+    estimator: Component, features: Any, target: Any, validation: tuple[Any, Any], **options: Any
+) -> None:
+    """Train an estimator that looks at validation rows; one that takes none is trained without.
+
+    Args:
+        estimator: The estimator, not yet trained.
+        features: The rows, prepared.
+        target: The truth.
+        validation: Further rows, prepared likewise, and their truth.
+        options: What `fit` takes beside these.
+    """
+    with warnings.catch_warnings():
+        # LightGBM's other way of naming them takes no texts as classes.
+        warnings.filterwarnings("ignore", message="The argument 'eval_set' is deprecated")
+        estimator.fit(features, target, **options, **_arguments(estimator, *validation))
+
+
+def _arguments(estimator: Component, features: Any, target: Any) -> dict[str, Any]:
+    takes = inspect.signature(estimator.fit).parameters
+    if VALIDATION in takes:
+        return {VALIDATION: (features, target)}
+    if "X_val" in takes:  # scikit-learn
+        return {"X_val": features, "y_val": target}
+    if "eval_set" not in takes:
+        return {}
+    # XGBoost would print a line an iteration.
+    quiet = {"verbose": False} if _library(estimator) == "xgboost" else {}
+    return {"eval_set": [(features, target)], **quiet}
+
+
+def measured(estimator: Component) -> tuple[tuple[dict[str, float], ...], Steps]:
+    """What a trained estimator has measured after each iteration, at most 200 of them, and which one was best."""
+    curves = dict(_curves(estimator))
+    count = min(map(len, curves.values()), default=0)
+    every = -(-count // _MOST_STEPS) or 1
+    history = tuple(
+        {name: float(values[at]) for name, values in curves.items()}
+        for at in range(every - 1, count, every)
+    )
+    return history, Steps("iteration", every, _best(estimator))
+
+
+def _library(estimator: Component) -> str:
+    """The library that an estimator is of, or inherits from."""
+    packages = (one.__module__.partition(".")[0] for one in type(estimator).__mro__)
+    return next((package for package in packages if package in _LIBRARIES), "")
+
+
+def _curves(estimator: Component) -> Iterator[tuple[str, Sequence[float]]]:
+    """Each curve by its name, such as `valid_logloss`."""
+    if library := _LIBRARIES.get(_library(estimator)):
+        for rows, metrics in library.measured(estimator).items():
+            part = "train" if rows in _LEARNED_FROM else "valid"
+            for metric, values in metrics.items():
+                yield f"{part}_{metric}", values
+        return
+    for part, name in (("train", "train_score_"), ("valid", "validation_score_")):
+        scores = np.asarray(getattr(estimator, name, ()))
+        if scores.size:
+            # The first is that of the constant which boosting starts from.
+            yield f"{part}_score", scores[1:].tolist()
+
+
+def _best(estimator: Component) -> int | None:
+    """The iteration up to which the model is used, from 1; None where it was not told of."""
+    library = _LIBRARIES.get(_library(estimator))
+    best = library.best(estimator) if library else getattr(estimator, "n_iter_", None)
+    return None if best is None else int(best)
+
+
+@dataclass(frozen=True)
+class _Library:
+    """How a library's trained estimators tell what they have measured."""
+
+    measured: Callable[[Component], Mapping[str, Mapping[str, Sequence[float]]]]
+    """The values after each iteration, by rows and metric."""
+    best: Callable[[Component], int | None]
+    """The iteration up to which the model is used, from 1."""
+
+
+def _best_of_catboost(estimator: Component) -> int | None:
+    best: int | None = estimator.get_best_iteration()
+    return None if best is None else best + 1
+
+
+_LIBRARIES = {
+    "xgboost": _Library(lambda one: one.evals_result(), lambda one: one.best_iteration + 1),
+    "lightgbm": _Library(lambda one: one.evals_result_, lambda one: one.best_iteration_ or None),
+    "catboost": _Library(lambda one: one.get_evals_result(), _best_of_catboost),
+}
