@@ -1,6 +1,9 @@
 """MLflow: whether it answers, and whether it is of the version that tasks talk to."""
 
+import os
+from base64 import b64encode
 from collections.abc import Iterator
+from http import HTTPStatus
 from importlib.metadata import version
 
 from factory.diagnosis.finding import Diagnosis, Examined
@@ -8,6 +11,7 @@ from factory.diagnosis.finding import Diagnosis, Examined
 _SUBJECT = "MLflow"
 _SECONDS = 10.0
 _HOW = "start it, or set MLFLOW_TRACKING_URI to where it answers; `factory up` starts one"
+_WHO = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, here and where tasks run"
 
 
 def check_server(examined: Examined) -> Iterator[Diagnosis]:
@@ -23,13 +27,28 @@ def check_server(examined: Examined) -> Iterator[Diagnosis]:
         url = httpx.URL(examined.mlflow)
         # Without what may be a password.
         shown = str(url.copy_with(userinfo=b""))
-        answer = httpx.get(f"{str(url).rstrip('/')}/version", timeout=_SECONDS, trust_env=False)
+        address = f"{str(url).rstrip('/')}/version"
+        answer = httpx.get(address, timeout=_SECONDS, trust_env=False, headers=_login())
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:
+            text = f"{shown} wants to know who asks, and refuses this environment's user"
+            yield Diagnosis(_SUBJECT, "wrong", f"{text}: HTTP {answer.status_code}", _WHO)
+            return
         answer.raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         text = f"does not answer: {type(error).__name__}"
         yield Diagnosis(_SUBJECT, "wrong", text, _HOW)
         return
     yield _of_version(answer.text.strip(), shown)
+
+
+def _login() -> dict[str, str]:
+    """The header that says who asks, from the variables that MLflow's client reads; a name wins over a token."""
+    name, password, token = (
+        os.environ.get(f"MLFLOW_TRACKING_{key}") for key in ("USERNAME", "PASSWORD", "TOKEN")
+    )
+    if name and password:
+        return {"Authorization": f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"}
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _of_version(server: str, address: str) -> Diagnosis:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -74,12 +75,15 @@ def examined(project: Path) -> Examined:
 
 @pytest.fixture
 def served() -> Iterator[tuple[str, dict]]:
-    """A server that answers with what is in a mapping, by path: JSON, text, or a status."""
+    """A server that answers with what is in a mapping, by path: JSON, text, a status, or what a function of the
+    header `Authorization` gives."""
     answers: dict[str, object] = dict(ANSWERS)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             answer = answers.get(self.path, 404)
+            if callable(answer):
+                answer = answer(self.headers.get("Authorization"))
             is_status = isinstance(answer, int)
             content = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
             self.send_response(answer if is_status else 200)
@@ -181,6 +185,20 @@ def test_an_mlflow_that_does_not_answer_is_wrong_and_its_password_is_not_shown(e
     named = served[0].replace("//", "//anna:secret-word@")
     [one] = mlflow_server.check_server(replace(examined, mlflow=named))
     assert "secret-word" not in f"{one.found} {one.advice}"
+
+
+def test_an_mlflow_with_log_in_is_asked_with_the_users_name_or_token(examined, served, monkeypatch):
+    known = f"Basic {b64encode(b'airflow:secret-word').decode()}", "Bearer secret-token"
+    served[1]["/version"] = lambda who: mlflow_server.version("mlflow") if who in known else 401
+    with_log_in = replace(examined, mlflow=served[0])
+    [one] = mlflow_server.check_server(with_log_in)
+    assert (one.level, "HTTP 401" in one.found) == ("wrong", True)
+    assert "MLFLOW_TRACKING_USERNAME" in one.advice
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "secret-token")
+    assert [one.level for one in mlflow_server.check_server(with_log_in)] == ["ok"]
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "airflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret-word")
+    assert [one.level for one in mlflow_server.check_server(with_log_in)] == ["ok"]
 
 
 def test_no_mlflow_is_a_warning(examined):
