@@ -91,6 +91,7 @@ OF_FILES = {
     "data/transforms/test_images.py": "core",
     "lake/test_damage.py": "core",
     "lake/test_lake.py": "core",
+    "runtime/test_backup.py": "core",
     "runtime/test_compose.py": "core",
     "runtime/test_supervisor.py": "core",
     "airflow/test_dag_fuzz.py": "core",
