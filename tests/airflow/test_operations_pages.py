@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from airflow._shared.observability.metrics.metrics_registry import (
     YAML_REGISTRY_PATH,
     read_metrics_yaml,
@@ -138,3 +139,23 @@ def test_the_log_in_by_keycloak_has_what_fab_reads(monkeypatch):
     assert provider["name"] == "keycloak"
     assert provider["remote_app"]["api_base_url"].endswith("/protocol/")
     assert written.AUTH_TYPE == 4
+
+
+def settings_of_pages() -> list[Any]:
+    """The blocks of YAML of all pages, each a mapping of variables or a compose file."""
+    return [
+        pytest.param(block, id=f"{page.name}-{number}")
+        for page in sorted(PAGES.glob("*.md"))
+        for number, block in enumerate(
+            re.findall(r"^```yml\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE), 1
+        )
+    ]
+
+
+@pytest.mark.parametrize("block", settings_of_pages())
+def test_a_block_is_yaml_and_the_json_in_it_is_json(block):
+    written = yaml.safe_load(block)
+    assert isinstance(written, dict)
+    for name, value in written.items():
+        if str(value).startswith(("{", "[")) and isinstance(value, str):
+            assert json.loads(value), name
