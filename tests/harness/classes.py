@@ -96,6 +96,7 @@ OF_FILES = {
     "runtime/test_supervisor.py": "core",
     "airflow/test_dag_fuzz.py": "core",
     "training/backends/test_rules.py": "extras",
+    "trainers/test_all_estimators.py": "core",
     "trainers/test_boosting.py": "extras",
     "training/test_plots.py": "core",
     "lake/storage/test_clouds.py": "extras",

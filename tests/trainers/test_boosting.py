@@ -182,3 +182,9 @@ def test_early_stopping_looks_at_the_validation_rows_and_its_best_iteration_is_k
     assert any(name.startswith("iteration_valid_") for name in run.data.metrics)
     ours, plain = said_again(training, record)
     np.testing.assert_array_equal(ours, plain.ravel())
+
+
+def test_docs_name_the_estimators_that_are_tried() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "estimators.md").read_text()
+    names = {one.rpartition(".")[2] for one in (*CLASSIFIERS, *REGRESSORS, *FURTHER)}
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []

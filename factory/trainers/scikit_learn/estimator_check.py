@@ -124,12 +124,14 @@ def wrong_kind(path: str, estimator: Component, task: str) -> Iterator[Finding]:
     name, at = factory.__name__, ("estimator",)
     wanted = _CLASSIFIER if TASKS[task].has_classes else _REGRESSOR
     advice = f"name a {wanted}, such as {_EXAMPLES[wanted]}"
-    if not hasattr(estimator, "predict"):
+    kinds = _kinds(estimator)
+    # Those that stack others have it once they are fitted.
+    will_predict = wanted in kinds and hasattr(factory, "predict")
+    if not hasattr(estimator, "predict") and not will_predict:
         what = "prepares rows, and " if hasattr(factory, "transform") else ""
         message = f"{name} {what}has no `predict`, so that it cannot be trained for a {task}"
         yield Finding("estimator", at, message, advice)
         return
-    kinds = _kinds(estimator)
     if not kinds or wanted in kinds:
         return
     kind = kinds[0]

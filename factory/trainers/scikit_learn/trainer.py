@@ -101,9 +101,11 @@ class ScikitLearnTrainer(Trainer):
             np.random.seed(seed)
             try:
                 history, steps = self._train(pipeline, features, target, validation)
-            except (TypeError, ValueError) as error:
+            except (OSError, MemoryError):
+                raise  # another try may go well
+            except Exception as error:
                 raise TerminalError(
-                    f"{estimator} with {dict(params)} refuses to be trained: {error}"
+                    f"{estimator} with {dict(params)} refuses to be trained: {_words_of(error)}"
                 ) from error
         texts = dict.fromkeys(f"{entry.category.__name__}: {entry.message}" for entry in caught)
         for text in texts:
@@ -178,8 +180,12 @@ class ScikitLearnTrainer(Trainer):
                     if hasattr(estimator, "predict_proba")
                     else None
                 )
-        except (TypeError, ValueError) as error:
-            raise TerminalError(f"{model[-1]} cannot predict these rows: {error}") from error
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:
+            raise TerminalError(
+                f"{model[-1]} cannot predict these rows: {_words_of(error)}"
+            ) from error
         classes = getattr(model[-1], "classes_", None)
         return Predictions(values, probabilities, None if classes is None else np.asarray(classes))
 
@@ -229,6 +235,12 @@ class ScikitLearnTrainer(Trainer):
                 "which has no `fit` and `transform`: return a scikit-learn transformer"
             )
         return fix_random_states(transformer, seed) if _has_params(transformer) else transformer
+
+
+def _words_of(error: Exception) -> str:
+    """What a library says; with the kind of error, unless it is one that says what is wrong with values."""
+    is_of_values = isinstance(error, (TypeError, ValueError))
+    return str(error) if is_of_values else f"{type(error).__name__}: {error}"
 
 
 def _has_params(component: Component) -> bool:

@@ -1,0 +1,167 @@
+"""Every classifier and regressor that scikit-learn lists: trained, stored as a registry stores it, read back, asked.
+
+`pytest tests/trainers/test_all_estimators.py --rewrite-golden` writes the table in docs/estimators.md.
+"""
+
+import inspect
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+from sklearn.utils import all_estimators
+
+from factory.base.errors import TerminalError
+from factory.models.predictor import load_predictor
+from factory.training.model import Model
+from factory.training.split import read_part
+from tests.training.models import diabetes, model, one_trial, penguins, regression
+from tests.training.training import Training
+
+PAGE = Path(__file__).parents[2] / "docs" / "estimators.md"
+BEGIN, END = "<!-- scikit-learn's estimators -->\n", "<!-- end -->\n"
+
+INNER = {
+    "classification": {"estimator": "sklearn.linear_model.LogisticRegression"},
+    "regression": {"estimator": "sklearn.linear_model.Ridge"},
+}
+PARAMS: dict[str, dict[str, Any]] = {
+    "CCA": {"n_components": 1},
+    "PLSCanonical": {"n_components": 1},
+    "QuadraticDiscriminantAnalysis": {"reg_param": 0.1},
+    "SelfTrainingClassifier": {"estimator": INNER["classification"]},
+}
+"""What those need that cannot be trained by their own defaults on these rows."""
+TWO_CLASSES = ("FixedThresholdClassifier", "TunedThresholdClassifierCV")
+NO_NEGATIVE, SEVERAL = (
+    "negative numbers are refused, which the default preprocessing makes: see `preprocessing`",
+    "made for several targets",
+)
+WHY_NOT = {
+    "CategoricalNB": ("Negative values", NO_NEGATIVE),
+    "ComplementNB": ("Negative values", NO_NEGATIVE),
+    "MultinomialNB": ("Negative values", NO_NEGATIVE),
+    "IsotonicRegression": ("1 feature", "made for one feature: name it in `features`"),
+    "ClassifierChain": ("tuple index", SEVERAL),
+    "RegressorChain": ("tuple index", SEVERAL),
+    "MultiOutputClassifier": ("at least two dimensions", SEVERAL),
+    "MultiOutputRegressor": ("at least two dimensions", SEVERAL),
+    "MultiTaskElasticNet": ("mono-task", SEVERAL),
+    "MultiTaskElasticNetCV": ("mono-task", SEVERAL),
+    "MultiTaskLasso": ("mono-task", SEVERAL),
+    "MultiTaskLassoCV": ("mono-task", SEVERAL),
+}
+"""What the library says of those that cannot be trained, and what it comes to."""
+
+LISTED = [
+    pytest.param(task, f"{'.'.join(kind.__module__.split('.')[:2])}.{name}", id=name)
+    for task, listed in (("classification", "classifier"), ("regression", "regressor"))
+    for name, kind in all_estimators(type_filter=listed)
+]
+NAMES = [path for _, path in (one.values for one in LISTED)]
+
+
+def params_of(task: str, path: str) -> dict[str, Any]:
+    """What must be given: other estimators, where it is made of some."""
+    name = path.rpartition(".")[2]
+    module = __import__(path.rpartition(".")[0], fromlist=[name])
+    needed = (
+        key
+        for key, one in inspect.signature(getattr(module, name)).parameters.items()
+        if one.default is inspect.Parameter.empty and one.kind is one.POSITIONAL_OR_KEYWORD
+    )
+    inner = INNER[task]
+    made = {key: {"one": inner} if key == "estimators" else inner for key in needed}
+    return made | PARAMS.get(name, {})
+
+
+def rows_of(task: str, path: str):
+    if task == "regression":
+        return diabetes()
+    rows = penguins()
+    if path.endswith(TWO_CLASSES):
+        return rows.filter([one != "Gentoo" for one in rows["species"].to_pylist()])
+    return rows
+
+
+def section_of(task: str, path: str) -> Model:
+    search = one_trial(path, **params_of(task, path))
+    return model(search=search) if task == "classification" else regression(search=search)
+
+
+@pytest.mark.parametrize(("task", "path"), LISTED)
+def test_it_is_trained_stored_and_asked_or_is_known_not_to_be(task: str, path: str) -> None:
+    section, frame = section_of(task, path), rows_of(task, path).to_pandas().dropna()
+    features, target = frame.drop(columns=section.target), frame[section.target].to_numpy()
+    trainer = section.trainer(path)
+
+    def trained() -> Any:
+        return trainer.fit(path, params_of(task, path), features, target, 0).model
+
+    if (known := WHY_NOT.get(path.rpartition(".")[2])) is not None:
+        with pytest.raises(TerminalError, match=known[0]):
+            trained()
+        return
+    fitted = trained()
+    trainer.check_stored(fitted, section.packages)  # read back, it says the same
+    values = trainer.predict(fitted, features).values
+    assert len(values) == len(target)
+    if task == "classification":
+        assert set(values) <= set(target)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("task", "path"), [one for one in LISTED if one.id not in WHY_NOT])
+def test_it_is_registered_and_plain_mlflow_says_the_same(
+    task: str, path: str, tmp_path: Path, mlflow_server: str
+) -> None:
+    training = Training(rows_of(task, path), section_of(task, path), tmp_path, mlflow_server)
+    record = training.all().record
+    features, _ = read_part(training.workspace, "test")
+    ours = load_predictor(record, tracking=training.tracking).predict(features).values
+    plain = np.asarray(mlflow.pyfunc.load_model(record.uri).predict(features)).ravel()
+    np.testing.assert_array_equal(ours, plain)
+
+
+def table() -> str:
+    """The table of the docs."""
+    found: dict[str, list[str]] = defaultdict(list)
+    refused: dict[str, list[str]] = defaultdict(list)
+    for path in NAMES:
+        module, _, name = path.rpartition(".")
+        if name in WHY_NOT:
+            refused[WHY_NOT[name][1]].append(f"`{name}`")
+        else:
+            found[module].append(name)
+    yes = [f"| `{module}` | {', '.join(names)} |" for module, names in sorted(found.items())]
+    no = [f"| {', '.join(names)} | {why} |" for why, names in refused.items()]
+    return "\n".join(
+        [
+            "| module | estimators |",
+            "|---|---|",
+            *yes,
+            "",
+            "| not trained | why |",
+            "|---|---|",
+            *no,
+            "",
+        ]
+    )
+
+
+def test_docs_have_the_table_of_them(request: pytest.FixtureRequest) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    written, after = rest.split(END)
+    if request.config.option.rewrite_golden:
+        PAGE.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}", encoding="utf-8")
+    assert written.strip() == table().strip()
+
+
+def test_no_reason_is_left_of_an_estimator_that_is_not_there() -> None:
+    names = {path.rpartition(".")[2] for path in NAMES}
+    assert WHY_NOT.keys() | PARAMS.keys() | set(TWO_CLASSES) <= names
+    assert all(re.compile(said) for said, _ in WHY_NOT.values())
