@@ -93,6 +93,31 @@ def on_dag_run_failed(dag_run: Any) -> None:
     )
 
 
+class LateEvents:
+    """Sees to it that what was published last starts those who read it; see `factory.airflow.late_events`."""
+
+    @hookimpl  # type: ignore[untyped-decorator]
+    def on_dag_run_running(self, dag_run: Any) -> None:
+        """A run begins; Airflow has just forgotten what came after its events."""
+        _queue_late_events(dag_run)
+
+    @hookimpl  # type: ignore[untyped-decorator]
+    def on_dag_run_success(self, dag_run: Any) -> None:
+        """A run ended well; an event may have been on its way when it began."""
+        _queue_late_events(dag_run)
+
+    @hookimpl  # type: ignore[untyped-decorator]
+    def on_dag_run_failed(self, dag_run: Any) -> None:
+        """A run failed; likewise."""
+        _queue_late_events(dag_run)
+
+
+def _queue_late_events(dag_run: Any) -> None:
+    from factory.airflow.late_events import queue_late_events
+
+    queue_late_events(dag_run)
+
+
 class OpenLineageMasks:
     """Renews what OpenLineage's events hide, before its listener makes them of what a task does."""
 
@@ -171,4 +196,4 @@ class FactoryPlugin(AirflowPlugin):  # type: ignore[misc]
             "nav_top_level": True,
         }
     ]
-    listeners = [OpenLineageMasks(), sys.modules[__name__]]  # noqa: RUF012 - as Airflow's class has it
+    listeners = [LateEvents(), OpenLineageMasks(), sys.modules[__name__]]  # noqa: RUF012 - as Airflow's class has it

@@ -32,6 +32,7 @@ SHARING = frozenset(
         "end_to_end/test_deployment.py",
         "end_to_end/test_incremental.py",
         "end_to_end/test_isolation.py",
+        "end_to_end/test_late_events.py",
         "end_to_end/test_notification.py",
         "end_to_end/test_prediction.py",
         "end_to_end/test_promotion.py",
