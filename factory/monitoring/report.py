@@ -21,6 +21,7 @@ REPORT = "report.html"
 MEASUREMENT = "measurement.json"
 _MOST_PLOTS = 20
 _LONGEST_LABEL = 14
+_LONGEST_TITLE = 40
 
 
 def write_report(found: Measurement, windows: Sequence[MeasuredWindow], folder: Path) -> None:
@@ -64,8 +65,12 @@ def _plot(column: ColumnDrift) -> str:
     axes.set_xticks(places, labels, rotation=60, ha="right", fontsize=7)
     axes.tick_params(axis="y", labelsize=7)
     axes.set_ylabel("% of rows", fontsize=7)
-    axes.set_title(column.column + (" (drifted)" if column.drifted else ""), fontsize=9)
-    axes.legend(fontsize=7)
+    title = _shortened(column.column, _LONGEST_TITLE) + (" (drifted)" if column.drifted else "")
+    axes.set_title(title, fontsize=9, loc="left")
+    # Above the bars, which may be high anywhere.
+    axes.legend(
+        fontsize=7, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, borderpad=0
+    )
     content = io.BytesIO()
     # Without the version of matplotlib in it, equal windows make equal plots.
     figure.savefig(content, format="png", dpi=80, metadata={"Software": None})
@@ -73,5 +78,5 @@ def _plot(column: ColumnDrift) -> str:
     return base64.b64encode(content.getvalue()).decode()
 
 
-def _shortened(label: str) -> str:
-    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
+def _shortened(label: str, longest: int = _LONGEST_LABEL) -> str:
+    return label if len(label) <= longest else f"{label[: longest - 1]}…"
