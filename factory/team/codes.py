@@ -28,6 +28,8 @@ class Code:
     right: str
     """The same without it."""
     file: str = "team.yaml"
+    extra: str = ""
+    """The extra of this package without which there is nothing to find."""
     errors: tuple[str, ...] = ()
     """Types of pydantic's errors, beside `name`, that have this code."""
 

@@ -1,6 +1,7 @@
 """Every code means one thing, and its examples show it."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ models:
 """
 DEFAULTS = {
     "operators": "operators: ['*']\n",
-    "python_packages": "python_packages: [sklearn, fastai, harbour_models]\n",
+    "python_packages": "python_packages: [sklearn, lightgbm, fastai, harbour_models]\n",
 }
 CUSTOMERS = "datasets:\n  customers:\n    source: {type: csv, path: data/customers.csv}\n"
 FLEET = """\
@@ -33,7 +34,12 @@ environments: {prod: {owner: fleet@example.com}}
 """
 
 EXAMPLES = [
-    pytest.param(code, example, id=f"{code.id}-{kind}")
+    pytest.param(
+        code,
+        example,
+        id=f"{code.id}-{kind}",
+        marks=[pytest.mark.extras] if code.extra else [],
+    )
     for code in table().values()
     for kind, example in (("wrong", code.wrong), ("right", code.right))
     if example
@@ -88,6 +94,11 @@ def test_every_error_of_ours_has_a_code():
             if is_named and isinstance(first, ast.Constant) and "checks" not in path.parts:
                 unknown |= {first.value} if code_of(first.value) == REFUSED else set()
     assert unknown == set()
+
+
+def test_extras_that_examples_need_are_there():
+    known = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert {one.extra for one in table().values()} - {""} <= known["optional-dependencies"].keys()
 
 
 def test_a_name_has_one_code():
