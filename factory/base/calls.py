@@ -1,7 +1,7 @@
 """Whether functions that a team file names are there, and take the arguments that it gives them."""
 
 import inspect
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,9 @@ def ask_about_call(
     arguments: Collection[str],
     *,
     at: str = "call",
-    gets: str | None = None,
+    gets: str | Sequence[str] = (),
     adds: Collection[str] = (),
+    may_add: Collection[str] = (),
     takes_arguments: bool = True,
 ) -> Question:
     """Ask whether a function is there, and can be called in this way; its package's code is imported.
@@ -28,16 +29,18 @@ def ask_about_call(
         path: Its dotted path.
         arguments: The names of what `arguments` gives it.
         at: The key of the section that names it.
-        gets: What it is given first, for messages, such as `the rows`; None where that is nothing.
+        gets: What it is given first, for messages, such as `the rows`; several things in their order.
         adds: The names of what it is given besides.
+        may_add: The names of what it is given besides if it has parameters of these names.
         takes_arguments: Whether the section can have `arguments`.
     """
     argument = {
         "path": path,
         "arguments": list(arguments),
         "at": at,
-        "gets": gets,
+        "gets": [gets] if isinstance(gets, str) else list(gets),
         "adds": list(adds),
+        "may_add": list(may_add),
         "takes_arguments": takes_arguments,
     }
     return Question(f"{__name__}:answer", argument, as_findings, imports=(path,))
@@ -69,7 +72,7 @@ def not_there(error: NoSuchObjectError, path: str, at: KeyPath, name: str) -> Fi
 def _find(
     path: str,
     at: str,
-    gets: str | None,
+    gets: list[str],
     **given: Any,
 ) -> Iterator[Finding]:
     try:
@@ -87,12 +90,14 @@ def _find(
         return
     positional = [one.name for one in signature.values() if one.kind in _POSITIONAL]
     takes_more = any(one.kind is one.VAR_POSITIONAL for one in signature.values())
-    if gets and not positional and not takes_more:
-        message = f"`{path}` has no parameter that could take {gets}"
-        yield Finding("call", (at,), message, f"let its first parameter take {gets}")
+    if len(positional) < len(gets) and not takes_more:
+        place, what = len(positional), gets[len(positional)]
+        message = f"`{path}` has no parameter that could take {what}"
+        advice = f"let its {_ORDINALS[place]} parameter take {what}"
+        yield Finding("call", (at,), message, advice)
         return
-    first = positional[0] if gets and positional else None
-    yield from _Call(path, at, gets, first, signature, **given).find()
+    first = dict(zip(positional, gets, strict=False))
+    yield from _Call(path, at, first, signature, **given).find()
 
 
 @dataclass(frozen=True)
@@ -101,22 +106,22 @@ class _Call:
 
     path: str
     at: str
-    gets: str | None
-    first: str | None
-    """The parameter that takes what it gets."""
+    first: Mapping[str, str]
+    """The parameters that take what it gets, each with what that is."""
     signature: Mapping[str, inspect.Parameter]
     arguments: list[str]
     adds: list[str]
+    may_add: list[str]
     takes_arguments: bool
 
     def find(self) -> Iterator[Finding]:
         """What is wrong with it."""
         if not any(one.kind is one.VAR_KEYWORD for one in self.signature.values()):
             yield from self._unknown()
-        if self.first in self.arguments:
-            message = f"`{self.first}` of `{self.path}` is {self.gets}, which it is given first"
-            at = ("arguments", self.first)
-            yield Finding("call", at, message, "take it away", on_key=True)
+        for name in self.first.keys() & set(self.arguments):
+            what = self.first[name]
+            message = f"`{name}` of `{self.path}` is {what}, which it is given first"
+            yield Finding("call", ("arguments", name), message, "take it away", on_key=True)
         yield from self._missing()
 
     @property
@@ -124,13 +129,13 @@ class _Call:
         return [
             name
             for name, one in self.signature.items()
-            if one.kind in _NAMED and name != self.first
+            if one.kind in _NAMED and name not in self.first
         ]
 
     def _unknown(self) -> Iterator[Finding]:
-        known = [name for name in self._named if name not in self.adds]
+        known = [name for name in self._named if name not in (*self.adds, *self.may_add)]
         for name in self.arguments:
-            if name not in (self.first, *known):
+            if name not in (*self.first, *known):
                 otherwise = f"it takes {one_of(known)}" if known else "it takes none"
                 message = f"`{self.path}` has no parameter `{name}`"
                 advice = did_you_mean(name, known, otherwise)
@@ -141,7 +146,7 @@ class _Call:
                 yield Finding("call", (self.at,), message, f"add `{name}` to its parameters")
 
     def _missing(self) -> Iterator[Finding]:
-        given = (self.first, *self.arguments, *self.adds)
+        given = (*self.first, *self.arguments, *self.adds, *self.may_add)
         needed = [
             name
             for name, one in self.signature.items()
@@ -165,3 +170,4 @@ class _Call:
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_ORDINALS = ("first", "second")

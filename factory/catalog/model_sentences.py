@@ -54,6 +54,9 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
         yield Sentence(made, f"step {index + 1}: {in_brief(step)}", (*path, "transforms", index))
     yield Sentence(made, f"it predicts {model.target}", (*path, "target"))
     yield Sentence(made, f"the task is {model.task}", (*path, "task"))
+    if model.positive is not None:
+        text = f"the class that counts is {flow(model.positive)}"
+        yield Sentence(made, text, (*path, "positive"))
     features = one_of(model.features or ()) or "all columns but the target"
     yield Sentence(made, f"features: {features}", (*path, "features"))
     if model.preprocessing is not None:
@@ -108,6 +111,10 @@ def _of_winner(model: Model, path: KeyPath) -> Iterator[Sentence]:
     most = "highest" if model.goal == "maximize" else "lowest"
     text = f"the trial with the {most} {model.objective.metric} on the validation rows"
     yield Sentence(_WINS, text, (*path, "objective", "metric"))
+    for index, one in enumerate(model.metrics):
+        if one.name is not None:
+            text = f"{one.name} is {one.in_words}"
+            yield Sentence(_WINS, text, (*path, "metrics", index))
     text = "it is tested once, on the test rows"
     yield Sentence(_WINS, text, (*path, "split", "test"))
 

@@ -76,7 +76,7 @@ def gate(
         metrics=tested.metrics,
         champion_metrics=dict(scores),
         thresholds=tuple(
-            _threshold(key, bounds, tested.metrics) for key, bounds in promotion.require.items()
+            _threshold(key, bounds, tested) for key, bounds in promotion.require.items()
         ),
         margin=_margin(promotion, scores.get(metric)),
         gain=_gain(model, tested.metrics.get(metric), scores.get(metric)),
@@ -136,8 +136,14 @@ def _overlap(
     return tuple(guard.look(*known, champion.number))
 
 
-def _threshold(metric: str, bounds: Bounds, metrics: Mapping[str, float]) -> Threshold:
-    return Threshold(metric=metric, min=bounds.min, max=bounds.max, value=metrics.get(metric))
+def _threshold(metric: str, bounds: Bounds, tested: FinalTest) -> Threshold:
+    return Threshold(
+        metric=metric,
+        min=bounds.min,
+        max=bounds.max,
+        value=tested.metrics.get(metric),
+        why=tested.skipped.get(metric),
+    )
 
 
 def _margin(promotion: Promotion, champion_score: float | None) -> float | None:

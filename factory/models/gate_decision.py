@@ -20,6 +20,8 @@ class Threshold(Result):
     max: float | None
     value: float | None
     """None where the metric could not be computed for the test rows."""
+    why: str | None = None
+    """Why it could not."""
 
     @property
     def is_met(self) -> bool:
@@ -31,7 +33,8 @@ class Threshold(Result):
     def __str__(self) -> str:
         wanted = [f"at least {self.min:g}"] if self.min is not None else []
         wanted += [f"at most {self.max:g}"] if self.max is not None else []
-        found = "could not be computed" if self.value is None else f"is {self.value:.6g}"
+        why = f" ({self.why})" if self.why else ""
+        found = f"could not be computed{why}" if self.value is None else f"is {self.value:.6g}"
         return f"test {self.metric} {found}, `promotion.require` wants {' and '.join(wanted)}"
 
 

@@ -1,6 +1,6 @@
 """`promotion`: when a model may go live."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from factory.base.findings import Finding
 from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Seconds, Section, Surroundings, Text
-from factory.training.metrics import Metric, unknown_metric
+from factory.training.metrics import Metric, NamableMetrics
 
 PRODUCTION = "prod"
 """The environment in which an approval must name who approves."""
@@ -139,20 +139,20 @@ class Promotion(Section):
         return self.approval is not None and self.approval.required
 
 
-def check_promotion(promotion: Promotion, *, task: str, known: Mapping[str, Metric]) -> Broken:
+def check_promotion(promotion: Promotion, known: NamableMetrics) -> Broken:
     """The thresholds that are on no known metric, or cannot be met.
 
     Args:
         promotion: The section.
-        task: The model's task.
         known: The metrics that the model may name.
     """
     for name, bounds in promotion.require.items():
         at = ("promotion", "require", name)
-        if name not in known:
-            yield unknown_metric(name, task, known, at)
+        yield from known.check(name, at)
+        metric = known.find(name)
+        if metric is None:
             continue
-        lowest, highest = known[name].bounds
+        lowest, highest = metric.bounds
         if bounds.min is not None and bounds.min > highest:
             key, limit = "min", f"at most {highest:g}"
         elif bounds.max is not None and bounds.max < lowest:

@@ -176,16 +176,20 @@ def _quality(
     predictions = snapshots.get(watched.predictions or "")
     if monitor.truth is None or truth is None or predictions is None:
         return None
-    return measure_quality(
+    limits = monitor.quality or {}
+    found = measure_quality(
         model,
         monitor.truth,
-        monitor.quality or {},
+        limits,
         truth_snapshot=truth,
         predictions=predictions,
         model_version=version,
         lake=lake,
         scratch=scratch,
     )
+    for name in [name for name in limits if name in found.skipped]:
+        logger.warning("%s: no quality/%s: %s", watched.model, name, found.skipped[name])
+    return found
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ The words are those of Evidently and NannyML: a *reference* (what the model was 
 with the *current* rows, one window after the other.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -15,7 +14,7 @@ from factory.base.section import ListOf, Reference, Section, Text
 from factory.models.promotion import Bounds
 from factory.models.retraining import RetrainWhen
 from factory.team.schedule import ScheduleField
-from factory.training.metrics import Metric
+from factory.training.metrics import NamableMetrics
 
 Where = tuple[str | int, ...]
 
@@ -163,7 +162,7 @@ class Monitor(Section):
 def check_monitor(
     monitor: Monitor,
     *,
-    metrics: Mapping[str, Metric],
+    metrics: NamableMetrics,
     target: str,
     features: tuple[str, ...] | None,
     predictions: tuple[str, ...] | None,
@@ -210,28 +209,22 @@ def _check_training(trains_at: str | None, rules: RetrainWhen | None) -> Broken:
         )
 
 
-def _check_metrics(monitor: Monitor, known: Mapping[str, Metric]) -> Broken:
-    # Stored predictions carry the probability of the predicted class only.
-    computed = sorted(name for name in known if known[name].needs != "probabilities")
+def _check_metrics(monitor: Monitor, known: NamableMetrics) -> Broken:
     for name in monitor.quality or ():
-        if name in computed:
-            continue
-        why = (
-            "needs the probability of every class, and predictions carry only the highest"
-            if name in known
-            else "is not computed for this task"
-        )
-        yield PydanticCustomError(
-            "metric",
-            "{value} {why}: write one of {known}",
-            {
-                "value": repr(name),
-                "why": why,
-                "known": ", ".join(computed),
-                "at": ("monitor", "quality", name),
-                "choices": computed,
-            },
-        )
+        at = ("monitor", "quality", name)
+        yield from known.check(name, at)
+        metric = known.find(name)
+        # Stored predictions carry the probability of the predicted class only.
+        if metric is not None and metric.needs == "probabilities":
+            yield PydanticCustomError(
+                "metric",
+                "{value} needs the probability of every class, and predictions carry only the highest",
+                {
+                    "value": repr(name),
+                    "advice": "write a metric of the predicted classes, such as f1_macro",
+                    "at": at,
+                },
+            )
 
 
 def _check_column(column: str, target: str, features: tuple[str, ...] | None, at: Where) -> Broken:

@@ -1,22 +1,25 @@
 """Metrics: how good predictions are. The built-in ones are scikit-learn's, by its names.
 
-A plug-in adds one by an entry point of the group `ml_dag_factory.metric` whose value is a `Metric`. A
-team may then name it wherever a metric is named: as `objective`, among `metrics`, in
-`promotion.require`, in `monitor.quality`.
+Those are in `factory.training.scikit_learn_metrics`. A plug-in adds one by an entry point of the group
+`ml_dag_factory.metric` whose value is a `Metric`; a team defines its own in `metrics` of a model, see
+`factory.training.model_metrics`. It may then be named wherever a metric is named: as `objective`,
+among `metrics`, in `promotion.require`, in `monitor.quality`.
 """
 
 import importlib
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic_core import PydanticCustomError
 
 from factory import kinds
+from factory.base.rules import Broken
 from factory.base.section import Surroundings
+from factory.base.texts import did_you_mean, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +27,23 @@ if TYPE_CHECKING:
     from factory.trainers.trainer import Predictions
 
 Goal = Literal["maximize", "minimize"]
+Needs = Literal["values", "probabilities"]
+Class = bool | int | str
+"""One of the classes of a target."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a team may write for one of the `params` of a metric."""
+
+    expected: str
+    """In words, such as `a number from 0 to 1`."""
+    fits: Callable[[Any], bool]
+    """Whether a value may be written."""
+    default: float | str | None = None
+    """What it is where nobody writes it."""
+    is_required: bool = False
+    """Whether it must be written."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +51,7 @@ class Metric:
     """One number that says how good predictions are.
 
     `function` gets the true values first, one a row, and returns a float. What else it gets, `needs`
-    says: `predictions` is one predicted class or number a row; `probabilities` is one row x class
+    says: `values` is one predicted class or number a row; `probabilities` is one row x class
     matrix, and after it the classes in the order of its columns. It may raise ValueError or TypeError
     where the metric is undefined for the rows: the metric is then left out, and the log says why.
     """
@@ -44,17 +64,49 @@ class Metric:
     """Whether more or less of it is better."""
     function: str | Callable[..., float]
     """The function, or `module:function`, which is imported when it is first computed."""
-    needs: Literal["predictions", "probabilities"] = "predictions"
+    needs: Needs = "values"
     bounds: tuple[float, float] = (0, inf)
     """The lowest and the highest value that it can have: a threshold beyond them is a mistake."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments of the function."""
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    """Arguments of the function that a team may choose in `params`, by name."""
+    positive: Literal["unused", "optional", "required"] = "unused"
+    """Whether the function takes, as the argument `positive`, the class that counts: `positive` of the model."""
+    on_request: bool = False
+    """Whether it is computed only where a model names it; a plug-in's is in any case."""
 
     @property
     def summary(self) -> str:
         """What it is, in one line."""
         low, high = self.bounds
-        return f"{self.goal} for a {' or '.join(self.tasks)}; {low:g} to {high:g}"
+        parts = [f"{self.goal} for a {' or '.join(self.tasks)}; {low:g} to {high:g}"]
+        if self.positive == "required":
+            parts.append("needs `positive`")
+        for name, parameter in self.parameters.items():
+            default = "" if parameter.default is None else f" ({parameter.default} when left out)"
+            must = "needs " if parameter.is_required else ""
+            parts.append(f"{must}`{name}`, {parameter.expected}{default}")
+        return "; ".join(parts)
+
+    @property
+    def unwritten(self) -> tuple[str, ...]:
+        """The parameters that must be written, and are not yet."""
+        return tuple(
+            name
+            for name, parameter in self.parameters.items()
+            if parameter.is_required and name not in self.options
+        )
+
+    def named(self, name: str, params: Mapping[str, Any]) -> "Metric":
+        """The same under another name, and with parameters."""
+        return replace(self, name=name, options={**self.options, **params})
+
+    def of_class(self, positive: Class | None) -> "Metric":
+        """The same of the class that counts, if it makes a difference which that is."""
+        if self.positive == "unused" or positive is None:
+            return self
+        return replace(self, options={**self.options, "positive": positive})
 
     def compute(self, target: "NDArray[Any]", predictions: "Predictions") -> float:
         """Its value for some rows.
@@ -72,7 +124,9 @@ class Metric:
             if predictions.probabilities is None or predictions.classes is None:
                 raise ValueError("the estimator gives no probabilities (it has no `predict_proba`)")
             given = (predictions.probabilities, predictions.classes)
-        return float(_imported(self.function)(target, *given, **self.options))
+        defaults = {name: one.default for name, one in self.parameters.items()}
+        options = {**defaults, **self.options}
+        return float(_imported(self.function)(target, *given, **options))
 
 
 def _imported(function: str | Callable[..., float]) -> Callable[..., float]:
@@ -116,9 +170,20 @@ def score(metrics: Iterable[Metric], target: "NDArray[Any]", predictions: "Predi
     return Scores(values, skipped)
 
 
-def builtin_metrics(task: str) -> tuple[Metric, ...]:
-    """The metrics that are computed for every model of a task."""
-    return _of_task(kinds.builtin(kinds.METRIC), task)
+def builtin_metrics(task: str, positive: Class | None = None) -> tuple[Metric, ...]:
+    """The metrics that are computed for every model of a task.
+
+    Args:
+        task: The task of learning.
+        positive: The class that counts; without one, metrics that need it are left out.
+    """
+    return tuple(
+        kind.target.of_class(positive)
+        for kind in kinds.builtin(kinds.METRIC)
+        if task in kind.target.tasks
+        and not kind.target.on_request
+        and (positive is not None or kind.target.positive != "required")
+    )
 
 
 def find_metric(name: str) -> Metric:
@@ -131,110 +196,97 @@ def find_metric(name: str) -> Metric:
     return found
 
 
-def _of_task(found: Iterable[kinds.Kind], task: str) -> tuple[Metric, ...]:
-    return tuple(kind.target for kind in found if task in kind.target.tasks)
+@dataclass(frozen=True)
+class NamableMetrics:
+    """The metrics that a model may name, and what is wrong with a name that it has written."""
 
+    task: str
+    """The model's task."""
+    positive: Class | None
+    """Its class that counts, if it says one."""
+    defined: Mapping[str, Metric | None]
+    """What it defines itself, by name; None where something is wrong with that, which is said there."""
+    surroundings: Surroundings | None
+    """Where it is read, which says what plug-ins may be used. Without them (a section that comes back
+    from a document) it is those that are installed."""
 
-def known_metrics(
-    task: str, named: Iterable[str], surroundings: Surroundings | None
-) -> dict[str, Metric]:
-    """The metrics that a model of a task may name, by name.
+    def find(self, name: str) -> Metric | None:
+        """The metric of a name; None where the model may not name it, or its definition is wrong."""
+        metric = self.defined[name] if name in self.defined else self.find_kind(name)
+        return None if metric is None else metric.of_class(self.positive)
 
-    Args:
-        task: The model's task.
-        named: What it does name.
-        surroundings: Where it is read, which says what plug-ins may be used. Without them (a section
-            that comes back from a document) it is the plug-ins of the metrics that it names.
-    """
-    if surroundings is not None:
-        found = _of_task(kinds.kinds(kinds.METRIC, surroundings.plugins), task)
-    else:
-        found = (*builtin_metrics(task), *_installed(task, named))
-    return {metric.name: metric for metric in found}
+    def find_kind(self, name: str) -> Metric | None:
+        """The metric of a name that is built in, or a plug-in's."""
+        if name in kinds.METRIC.builtin or self.surroundings is None:
+            try:
+                found = find_metric(name)
+            except LookupError:
+                return None
+            return found if self.task in found.tasks else None
+        return next((one for one in self._kinds() if one.name == name), None)
 
+    def _kinds(self) -> Iterator[Metric]:
+        plugins = self.surroundings.plugins if self.surroundings is not None else ()
+        for kind in kinds.kinds(kinds.METRIC, plugins):
+            if self.task in kind.target.tasks:
+                yield kind.target
 
-def _installed(task: str, named: Iterable[str]) -> Iterable[Metric]:
-    for name in dict.fromkeys(named):
-        if name in kinds.METRIC.builtin:
-            continue
-        try:
-            metric = find_metric(name)
-        except LookupError:
-            continue
-        if task in metric.tasks:
-            yield metric
+    def check(self, name: str, at: tuple[str | int, ...]) -> Broken:
+        """What is wrong with a name.
 
+        Args:
+            name: The metric, as it is written.
+            at: Where it is written, below the model.
+        """
+        if name in self.defined:
+            return
+        metric = self.find_kind(name)
+        if metric is None:
+            yield self.unknown(name, at)
+            return
+        yield from self.check_class(metric, at)
+        if metric.unwritten:
+            example = ", ".join(f"{key}: ..." for key in metric.unwritten)
+            yield PydanticCustomError(
+                "metric",
+                "`{metric}` needs {missing}",
+                {
+                    "metric": name,
+                    "missing": one_of(f"`{key}`" for key in metric.unwritten),
+                    "advice": f"add `{{name: ..., metric: {name}, params: {{{example}}}}}` to "
+                    "`metrics`, and write that name here",
+                    "at": at,
+                },
+            )
 
-def unknown_metric(
-    name: str, task: str, known: Mapping[str, Metric], at: tuple[str | int, ...]
-) -> PydanticCustomError:
-    """The located error that a metric is none of those that are known.
+    def check_class(self, metric: Metric, at: tuple[str | int, ...]) -> Broken:
+        """Whether the model says which class counts, if the metric needs that."""
+        if metric.positive != "required" or self.positive is not None:
+            return
+        others = f"{metric.name}_macro"
+        instead = f", or write `{others}`" if others in kinds.METRIC.builtin else ""
+        yield PydanticCustomError(
+            "metric",
+            "`{metric}` needs `positive`: which of two classes counts",
+            {
+                "metric": metric.name,
+                "advice": f'add it to the model, such as `positive: "yes"`{instead}',
+                "at": at,
+            },
+        )
 
-    Args:
-        name: The metric, as it is written.
-        task: The model's task.
-        known: See `known_metrics`.
-        at: Where it is written, below the model.
-    """
-    return PydanticCustomError(
-        "metric",
-        "{value} is not computed for {task}: write one of {known}",
-        {
-            "value": repr(name),
-            "task": task,
-            "known": ", ".join(sorted(known)),
-            "at": at,
-            "choices": sorted(known),
-        },
-    )
-
-
-def _log_loss(
-    target: "NDArray[Any]", probabilities: "NDArray[Any]", classes: "NDArray[Any]"
-) -> float:
-    from sklearn import metrics
-
-    return float(metrics.log_loss(target, probabilities, labels=classes))
-
-
-def _roc_auc(
-    target: "NDArray[Any]", probabilities: "NDArray[Any]", classes: "NDArray[Any]"
-) -> float:
-    """The area under the ROC curve; of several classes, the mean of each one against the rest."""
-    import numpy as np
-    from sklearn import metrics
-
-    if len(np.unique(target)) < 2:
-        raise ValueError("these rows hold only one class")
-    if len(classes) == 2:
-        return float(metrics.roc_auc_score(target == classes[1], probabilities[:, 1]))
-    return float(metrics.roc_auc_score(target, probabilities, multi_class="ovr", labels=classes))
-
-
-def _share(name: str, function: str, **options: str | int) -> Metric:
-    """A metric of predicted classes that lies between 0 and 1, where 1 is the best."""
-    found = f"sklearn.metrics:{function}"
-    return Metric(name, ("classification",), "maximize", found, bounds=(0, 1), options=options)
-
-
-def _error(name: str) -> Metric:
-    """How far predicted numbers are off: 0 is the best."""
-    return Metric(name, ("regression",), "minimize", f"sklearn.metrics:{name}")
-
-
-ACCURACY = _share("accuracy", "accuracy_score")
-BALANCED_ACCURACY = _share("balanced_accuracy", "balanced_accuracy_score")
-F1_MACRO = _share("f1_macro", "f1_score", average="macro", zero_division=0)
-F1_WEIGHTED = _share("f1_weighted", "f1_score", average="weighted", zero_division=0)
-LOG_LOSS = Metric("log_loss", ("classification",), "minimize", _log_loss, "probabilities")
-PRECISION_MACRO = _share("precision_macro", "precision_score", average="macro", zero_division=0)
-RECALL_MACRO = _share("recall_macro", "recall_score", average="macro", zero_division=0)
-ROC_AUC = Metric(
-    "roc_auc", ("classification",), "maximize", _roc_auc, "probabilities", bounds=(0, 1)
-)
-MAX_ERROR = _error("max_error")
-MEAN_ABSOLUTE_ERROR = _error("mean_absolute_error")
-MEAN_ABSOLUTE_PERCENTAGE_ERROR = _error("mean_absolute_percentage_error")
-MEDIAN_ABSOLUTE_ERROR = _error("median_absolute_error")
-R2 = Metric("r2", ("regression",), "maximize", "sklearn.metrics:r2_score", bounds=(-inf, 1))
-ROOT_MEAN_SQUARED_ERROR = _error("root_mean_squared_error")
+    def unknown(self, name: str, at: tuple[str | int, ...]) -> PydanticCustomError:
+        """The error that a metric is none that the model may name."""
+        choices = sorted({*(metric.name for metric in self._kinds()), *self.defined})
+        return PydanticCustomError(
+            "metric",
+            "{value} is not computed for {task}",
+            {
+                "value": repr(name),
+                "task": self.task,
+                "at": at,
+                "advice": did_you_mean(
+                    name.removeprefix("neg_"), choices, "`factory kinds metric` lists what is"
+                ),
+            },
+        )

@@ -1,5 +1,6 @@
 """`models`: what a team trains."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,7 @@ from factory.base.section import (
     sections_below,
 )
 from factory.data.transforms.transform import AnyTransform
-from factory.kinds import BACKEND, DEPLOY_TARGET, METRIC, KindOf
+from factory.kinds import BACKEND, DEPLOY_TARGET, KindOf
 from factory.lake.verification import Verify
 from factory.models.predict import Predict
 from factory.models.promotion import Promotion, check_promotion
@@ -36,7 +37,13 @@ from factory.trainers.dispatch import trainer_class, usable_cpus
 from factory.trainers.trainer import IMAGE_COLUMN, Trainer, WrittenEstimator
 from factory.training.division import Method, Split
 from factory.training.guard.section import Guards
-from factory.training.metrics import Goal, Metric, find_metric, known_metrics, unknown_metric
+from factory.training.metrics import Class, Goal, Metric, NamableMetrics, builtin_metrics
+from factory.training.model_metrics import (
+    AnyModelMetric,
+    ModelMetric,
+    check_metrics,
+    namable_metrics,
+)
 from factory.training.search.strategy import AnySearch, Estimator
 from factory.training.tasks import TASKS, LearningTask, TaskName
 
@@ -56,7 +63,8 @@ class Objective(Section):
     """The metric that ranks trials; `goal` follows from the metric unless it is written."""
 
     metric: Text = Field(examples=["f1_macro", "root_mean_squared_error"])
-    """One of the task's metrics or of a plug-in's; `factory kinds metric` lists them."""
+    """One of the task's metrics, of a plug-in's, or of those that `metrics` defines; `factory kinds metric` lists
+    them."""
     goal: Goal | None = None
     """Whether the highest or the lowest value wins; follows from the metric when left out."""
 
@@ -77,6 +85,9 @@ class Model(Section):
     """What is done to the rows before they are divided; several datasets need one that brings them together."""
     target: Text
     """The column whose values are predicted."""
+    positive: Annotated[Class | None, AddedLater()] = Field(default=None, examples=["yes", 1])
+    """Of two classes the one that counts: for `precision`, `recall`, `f1` and what else asks for it. As the target
+    has it: text, a whole number, true or false."""
     features: ListOf[Text] | None = Field(default=None, min_length=1)
     """The columns to learn from; all but the target (and the split's column) when left out."""
     preprocessing: OwnFunctionPath | None = Field(
@@ -91,9 +102,11 @@ class Model(Section):
     """Which estimators and hyperparameters are tried."""
     objective: Objective
     """The metric by which the best trial is chosen, on the validation rows."""
-    metrics: Annotated[ListOf[Text], NotTrained(is_read=True)] = ()
-    """Metrics of plug-ins that are computed beside those of the task. What the objective, `promotion`
-    or `monitor` name is computed anyway."""
+    metrics: Annotated[ListOf[AnyModelMetric], NotTrained(is_read=True)] = Field(
+        default=(), examples=[["mean_squared_error"]]
+    )
+    """Metrics that are computed beside those of every model of the task, by name, with parameters, or functions of
+    your own. What the objective, `promotion` or `monitor` name is computed anyway."""
     trial_plots: Annotated[bool, NotTrained(is_read=True)] = False
     """Whether each trial has plots in MLflow, on the validation rows. The winner has them on the test rows anyway."""
     promotion: Annotated[Promotion, NotTrained()] = Promotion.unwritten()
@@ -124,12 +137,18 @@ class Model(Section):
 
     @rule
     def _metrics_are_known(self, surroundings: Surroundings | None) -> Broken:
-        known = known_metrics(self.task, (self.objective.metric, *self.metrics), surroundings)
-        named: dict[tuple[str | int, ...], str] = {("objective", "metric"): self.objective.metric}
-        named |= {("metrics", index): name for index, name in enumerate(self.metrics)}
-        for at, name in named.items():
-            if name not in known:
-                yield unknown_metric(name, self.task, known, at)
+        known = self._namable_metrics(surroundings)
+        yield from known.check(self.objective.metric, ("objective", "metric"))
+        yield from check_metrics(self.metrics, known)
+
+    @rule
+    def _positive_is_a_class(self) -> Broken:
+        if self.positive is not None and not self.learning_task.has_classes:
+            yield PydanticCustomError(
+                "together",
+                "`positive` is a class, and a {task} has none",
+                {"task": self.task, "advice": "take it away", "at": ("positive",), "on_key": True},
+            )
 
     @rule
     def _split_fits_the_task(self) -> Broken:
@@ -166,8 +185,7 @@ class Model(Section):
 
     @rule
     def _promotion_is_possible(self, surroundings: Surroundings | None) -> Broken:
-        known = known_metrics(self.task, self.promotion.require, surroundings)
-        yield from check_promotion(self.promotion, task=self.task, known=known)
+        yield from check_promotion(self.promotion, self._namable_metrics(surroundings))
 
     @rule
     def _deployment_fits_the_model(self) -> Broken:
@@ -182,7 +200,7 @@ class Model(Section):
         if self.monitor is not None:
             yield from check_monitor(
                 self.monitor,
-                metrics=known_metrics(self.task, self.monitor.quality or (), surroundings),
+                metrics=self._namable_metrics(surroundings),
                 target=self.target,
                 features=self.features,
                 predictions=self.predict.columns(self.learning_task) if self.predict else None,
@@ -226,7 +244,8 @@ class Model(Section):
 
     def doubts(self) -> Iterator[Finding]:
         """A goal, and thresholds, that are the opposite of what their metrics are for."""
-        metric = _metric(self.objective.metric)
+        known = self._namable_metrics()
+        metric = known.find(self.objective.metric)
         if metric is not None and self.objective.goal not in (None, metric.goal):
             yield Finding(
                 "goal_against_metric",
@@ -240,7 +259,7 @@ class Model(Section):
             (("monitor", "quality"), quality or {}),
         ):
             for name, bounds in limits.items():
-                if (bounded := _metric(name)) is not None:
+                if (bounded := known.find(name)) is not None:
                     yield from bounds.doubts_about(bounded, (*at, name))
 
     def questions(self) -> Iterator[Question]:
@@ -313,7 +332,26 @@ class Model(Section):
     @property
     def goal(self) -> Goal:
         """Whether more or less of the objective's metric is better."""
-        return self.objective.goal or find_metric(self.objective.metric).goal
+        return self.objective.goal or self.objective_metric.goal
+
+    @property
+    def objective_metric(self) -> Metric:
+        """The metric by which the best trial is chosen."""
+        return self.metric(self.objective.metric)
+
+    def metric(self, name: str) -> Metric:
+        """The metric that a name means in this model: one that it defines, a built-in one or a plug-in's.
+
+        Raises:
+            LookupError: There is none of that name.
+        """
+        found = self._namable_metrics().find(name)
+        if found is None:
+            raise LookupError(f"there is no metric {name!r}: is its plug-in installed here?")
+        return found
+
+    def _namable_metrics(self, surroundings: Surroundings | None = None) -> NamableMetrics:
+        return namable_metrics(self.metrics, self.task, self.positive, surroundings)
 
     @property
     def computed_metrics(self) -> tuple[Metric, ...]:
@@ -322,23 +360,34 @@ class Model(Section):
         Other metrics of plug-ins are left alone: a task has nothing but this section, and so it needs
         no plug-in that the section does not name.
         """
-        others = map(find_metric, self._metrics_of_plugins)
-        return (*self.learning_task.metrics, *others)
+        usual = builtin_metrics(self.task, self.positive)
+        others = dict.fromkeys(
+            one.metric if one.name is None else one.name for one in self._further_metrics
+        )
+        return (*usual, *(self.metric(str(name)) for name in others))
 
     @property
-    def _named_metrics(self) -> tuple[str, ...]:
+    def _further_metrics(self) -> tuple[ModelMetric, ...]:
+        """What it computes beside the metrics of every model of its task, once each."""
         quality = self.monitor.quality if self.monitor is not None else None
-        named = (self.objective.metric, *self.metrics, *self.promotion.require, *(quality or ()))
-        return tuple(dict.fromkeys(named))
-
-    @property
-    def _metrics_of_plugins(self) -> tuple[str, ...]:
-        return tuple(name for name in self._named_metrics if name not in METRIC.builtin)
+        known = {metric.name for metric in builtin_metrics(self.task, self.positive)}
+        known |= {one.name for one in self.metrics if one.name is not None}
+        written = [one for one in self.metrics if one.name is not None or one.metric not in known]
+        first, *others = (
+            [ModelMetric(metric=name)] if name not in known else []
+            for name in (self.objective.metric, *self.promotion.require, *(quality or ()))
+        )
+        found = [*first, *written, *itertools.chain(*others)]
+        return tuple(one for at, one in enumerate(found) if one not in found[:at])
 
     @property
     def config_hash(self) -> str:
         """Twelve hexadecimal digits that change when the trained model could change."""
         text = self.model_dump_json(exclude=_not_trained(self))
+        # What an objective of that name is decides which trial wins.
+        text += "".join(
+            one.model_dump_json() for one in self.metrics if one.name == self.objective.metric
+        )
         return sha256(text)[:12]
 
     def as_trained(self, *also: str) -> dict[str, Any]:
@@ -353,7 +402,7 @@ class Model(Section):
             if not mark.is_read and name not in also
         }
         # What the keys that are left out name must be computed too.
-        whole = self.model_copy(update={"metrics": self._metrics_of_plugins})
+        whole = self.model_copy(update={"metrics": self._further_metrics})
         return whole.model_dump(mode="json", exclude_defaults=True, exclude=left_out)
 
     @property
@@ -386,13 +435,6 @@ class Model(Section):
             own = self.predict.transforms is None
             reads = self.train_on.datasets[1:] if own else ()
         return tuple(dict.fromkeys((self.predict.input, *reads)))
-
-
-def _metric(name: str) -> Metric | None:
-    try:
-        return find_metric(name)
-    except LookupError:
-        return None  # said as a problem
 
 
 def _marks(section: type[Section]) -> dict[str, NotTrained]:

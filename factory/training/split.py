@@ -1,5 +1,6 @@
 """Divide rows into train, validation and test, once for all trials of a run, and store the parts."""
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from factory.base.errors import TerminalError
 from factory.base.files import whole_file
+from factory.base.texts import one_of
 from factory.base.values import Result
 from factory.data.columns import TEXT, is_numeric, learnable, require_columns
 from factory.data.images.frames import BYTES, as_frame, bytes_schema, with_bytes
@@ -83,6 +85,7 @@ def split(
     given, order = _in_content_order(prepared, known, model)
     prepared = prepared.take(order)
     division, findings = _divide(given, model)
+    _check_positive(given.target, division, model)
     findings += _look(prepared, given, division, model)
     for finding in findings:
         logger.warning("%s", finding)
@@ -215,6 +218,34 @@ def _divide(given: Divided, model: Model) -> tuple[Division, list[GuardFinding]]
     if model.guard.rare_classes.action == "train":
         division["train"] = np.concatenate([division["train"], np.flatnonzero(is_rare)])
     return division, findings
+
+
+def _check_positive(target: NDArray[Any], division: Division, model: Model) -> None:
+    """Refuse a class that counts which is none of two.
+
+    Raises:
+        TerminalError: It is no class of the target, or there are more than two.
+    """
+    positive = model.positive
+    if positive is None:
+        return
+    classes = np.unique(target[np.concatenate(list(division.values()))]).tolist()
+    shown = one_of((_as_yaml(one) for one in classes), most=10)
+    if not any(type(one) is type(positive) and one == positive for one in classes):
+        raise TerminalError(
+            f"positive: {model.target!r} has no class {_as_yaml(positive)}: write one of {shown}"
+        )
+    if len(classes) > 2:
+        raise TerminalError(
+            f"positive: {model.target!r} has {len(classes)} classes ({shown}), and `positive` is for "
+            "two: take it away, and name averages such as f1_macro, or make two classes of them in "
+            "a transform"
+        )
+
+
+def _as_yaml(value: object) -> str:
+    """A class as a team file has it."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _look(

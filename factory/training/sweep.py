@@ -25,7 +25,7 @@ from factory.trainers.trainer import Predictions, WrittenEstimator
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS
 from factory.training.guard.scores import ScoreGuard, Winner, baseline
-from factory.training.metrics import find_metric, score
+from factory.training.metrics import score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
 from factory.training.split import DividedRows, read_part, training_rows_folder
@@ -246,6 +246,8 @@ class FinalTest(Result):
     rows: int
     baseline: dict[str, float] = Field(default_factory=dict)
     """The metrics of a model that looks at no feature, on the same rows."""
+    skipped: dict[str, str] = Field(default_factory=dict)
+    """Metrics that cannot be computed for these rows, and why."""
     findings: tuple[GuardFinding, ...] = ()
     """What makes the metrics unbelievable."""
     said: str = ""
@@ -255,7 +257,13 @@ class FinalTest(Result):
 
 
 def final_test(
-    selection: Selection, model: Model, workspace: Path, *, tracking: Tracking, sweep: Sweep
+    selection: Selection,
+    model: Model,
+    workspace: Path,
+    *,
+    tracking: Tracking,
+    run: TrainingRun,
+    sweep: Sweep,
 ) -> FinalTest:
     """Measure the winner on the test rows; metrics and plots go to the parent run.
 
@@ -264,6 +272,7 @@ def final_test(
         model: The model's section of the team file.
         workspace: The run's scratch folder.
         tracking: The MLflow server.
+        run: Which training run this is.
         sweep: Where the training run is tracked.
 
     Raises:
@@ -277,7 +286,7 @@ def final_test(
     predictions = predict(features)
     scores = score(model.computed_metrics, target, predictions)
     for name, why in scores.skipped.items():
-        logger.warning("No test_%s: %s", name, why)
+        logger.warning("%s: no test_%s: %s", run.model, name, why)
     dummy = _baseline(model, workspace, target)
     findings = _look(model, predictions.values, scores.values, dummy)
     for finding in findings:
@@ -304,6 +313,7 @@ def final_test(
         metrics=scores.values,
         rows=len(target),
         baseline=dummy,
+        skipped=scores.skipped,
         findings=tuple(findings),
         said=digest_of(predictions),
         measured_at=measured_at,
@@ -343,7 +353,7 @@ def _save_importances(
     from factory.training.importance import as_csv, importances
     from factory.training.plots import save_importances
 
-    metric = find_metric(model.objective.metric)
+    metric = model.objective_metric
     found = importances(
         predict, features, target, metric=metric, goal=model.goal, seed=model.split.seed
     )

@@ -153,8 +153,8 @@ def evaluate(
     predictions = trainer.predict(fitted, features)
     scores = score(model.computed_metrics, target, predictions)
     for name, why in scores.skipped.items():
-        logger.warning("%s: no %s: %s", fit.trial.name, name, why)
-    failure = _failure(fit, model, scores)
+        logger.warning("%s, %s: no %s: %s", run.model, fit.trial.name, name, why)
+    failure = _failure(fit, model, scores, run.model)
 
     place = {**run.identity(), "airflow.map_index": str(fit.trial.index)}
     if attempt > 1:
@@ -208,14 +208,14 @@ def _log_plots(
         tracking.log_files(run_id, Path(folder), at="validation")
 
 
-def _failure(fit: Fit, model: Model, scores: Scores) -> str | None:
+def _failure(fit: Fit, model: Model, scores: Scores, name: str) -> str | None:
     metric = model.objective.metric
     if metric in scores.values:
         return None
     others = ", ".join(sorted(scores.values)) or "none"
     return (
-        f"trial {fit.trial.index} ({fit.trial.name}): the objective {metric!r} cannot be computed: "
-        f"{scores.skipped[metric]}. Metrics that can be, and that `objective.metric` may name: "
+        f"{name}, trial {fit.trial.index} ({fit.trial.name}): the objective {metric!r} cannot be "
+        f"computed: {scores.skipped[metric]}. Metrics that can be, and that `objective.metric` may name: "
         f"{others}"
     )
 

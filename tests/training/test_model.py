@@ -125,7 +125,7 @@ def test_a_metric_of_a_plugin_that_only_promotion_names_is_computed_in_training(
     ("changes", "message"),
     [
         ({"metrics": ["acme_cost"], "task": "regression"}, "'f1_macro' is not computed for reg"),
-        ({"metrics": ["acme_costs"]}, "'acme_costs' is not computed for classification.*acme_cost"),
+        ({"metrics": ["acme_costs"]}, "'acme_costs' is not computed for classification"),
         ({"promotion": {"require": {"acme_cost": {"max": -1}}}}, "acme_cost is at least 0"),
     ],
 )

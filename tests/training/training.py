@@ -80,6 +80,7 @@ class Training:
             self.model,
             self.workspace,
             tracking=self.tracking,
+            run=self.run,
             sweep=self.planned.sweep,
         )
         return FinalTest.from_json(found.as_json())

@@ -126,6 +126,7 @@ def test(*, run: TaskRun) -> dict[str, Any]:
         run.model,
         run.folder,
         tracking=Tracking(),
+        run=run.training_run,
         sweep=_sweep(run),
     ).as_json()
 
