@@ -233,3 +233,34 @@ def test_an_unfinished_part_is_never_seen(tmp_path, monkeypatch):
 def test_what_cannot_be_divided_is_terminal_and_says_why(tmp_path, rows, config, message):
     with pytest.raises(TerminalError, match=message):
         split(rows, config, tmp_path)
+
+
+def answers(classes: list) -> pa.Table:
+    return pa.table({"x": range(10 * len(classes)), "answer": classes * 10})
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive"), [(["no", "yes"], "yes"), ([0, 1], 1), ([False, True], False)]
+)
+def test_class_that_counts_is_one_of_two(tmp_path, classes, positive):
+    split(answers(classes), model(target="answer", positive=positive), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("classes", "positive", "message"),
+    [
+        (["no", "yes"], "ja", '\'answer\' has no class "ja": write one of "no", "yes"'),
+        (["0", "1"], 1, '\'answer\' has no class 1: write one of "0", "1"'),
+        ([0, 1], True, "'answer' has no class true: write one of 0, 1"),
+        ([False, True], 1, "'answer' has no class 1: write one of false, true"),
+        (
+            ["a", "b", "c"],
+            "a",
+            '\'answer\' has 3 classes ("a", "b", "c"), and `positive` is for two',
+        ),
+    ],
+)
+def test_class_that_counts_and_is_none_of_two_is_refused(tmp_path, classes, positive, message):
+    with pytest.raises(TerminalError) as refused:
+        split(answers(classes), model(target="answer", positive=positive), tmp_path)
+    assert str(refused.value).startswith(f"positive: {message}")
