@@ -13,6 +13,8 @@ def nothing(): ...
 def create(name): ...
 def destroy(created, name): ...
 def forgetful(name): ...
+def metric(truth, said): ...
+def of_classes(truth, said, classes): ...
 LIMIT = 3
 """
 
@@ -66,6 +68,15 @@ def said(*arguments, **more):
         ]),
         (([], "clean", {"gets": "the features", "at": "preprocessing", "takes_arguments": False}), [
             ("preprocessing", "clean` needs `limit`", "give what it needs a default, or take it away"),
+        ]),
+        (([], "metric", {"gets": ("the truth", "the values")}), []),
+        (([], "metric", {"gets": ("the truth", "the values"), "may_add": ("classes",)}), []),
+        (([], "of_classes", {"gets": ("the truth", "the values"), "may_add": ("classes",)}), []),
+        ((["said"], "metric", {"gets": ("the truth", "the values")}), [
+            ("arguments.said", "`said` of `shop_code.metric` is the values, which it is given first", "take it away"),
+        ]),
+        (([], "create", {"gets": ("the truth", "the values")}), [
+            ("call", "create` has no parameter that could take the values", "let its second parameter take the values"),
         ]),
         (([], "LIMIT", {}), [("call", "LIMIT`: 'int' object", "")]),
     ],

@@ -39,6 +39,8 @@ models:
     task: classification
     train_on: sea.catches
     target: species
+    positive: "Gadus morhua"
+    metrics: [{name: f2, metric: fbeta, params: {beta: 2}}]
     search:
       strategy: random
       trials: 12
@@ -98,6 +100,8 @@ def line(text: str, part: str) -> int:
             "How the winner is chosen: the trial with the highest f1_macro on the validation rows",
             "objective",
         ),
+        ("What it is made of: the class that counts is Gadus morhua", "positive"),
+        ("How the winner is chosen: f2 is fbeta with beta 2", "f2"),
         ("What must hold before it goes live: the guard leakage: warn", "guard"),
         (
             "What must hold before it goes live: f1_macro on the test rows is at least 0.6",

@@ -293,6 +293,30 @@ def test_metric_outside_its_limits_is_a_breach(world):
     assert text.endswith("is below 0.8 (on 344 rows with truth)")
 
 
+def test_functions_of_a_team_are_limited_and_one_that_fails_is_told(
+    world, tmp_path, monkeypatch, caplog
+):
+    (tmp_path / "sea_costs.py").write_text(
+        "def wrong(truth, said):\n    return (truth != said).sum()\n"
+        "def broken(truth, said):\n    return {}['price']\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    own = [
+        {"name": name, "call": f"sea_costs.{name}", "goal": "minimize"}
+        for name in ("wrong", "broken")
+    ]
+    section = world.model.model_dump(mode="json", exclude_defaults=True)
+    world.model = Model.model_validate(section | {"metrics": own})
+    predictions = world.predict(without_truth(birds()))
+    truth = world.publish(TRUTH, truth_of(birds(), wrong=150))
+    limits = {"wrong": {"max": 100}, "broken": {"max": 1}}
+    found = world.measure(predictions, truth, **{**QUALITY, "quality": limits})
+    (text,) = found.findings
+    assert text.startswith("wrong 1")
+    assert text.endswith("is above 100 (on 344 rows with truth)")
+    assert f"{world.name}: no quality/broken: `sea_costs.broken` raised KeyError" in caplog.text
+
+
 def test_too_few_rows_with_truth_do_not_count(world):
     predictions = world.predict(without_truth(birds()))
     truth = world.publish(TRUTH, truth_of(birds().slice(0, 60), wrong=60))

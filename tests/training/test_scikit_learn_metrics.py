@@ -1,6 +1,8 @@
 """scikit-learn's metrics have its values, and all of them are there that score classes or numbers."""
 
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -297,3 +299,31 @@ def test_every_value_is_within_the_bounds_of_its_metric():
             warnings.simplefilter("ignore")
             value = of(name, **{key: params[key] for key in kind.unwritten}).compute(target, said)
         assert kind.bounds[0] <= value <= kind.bounds[1], name
+
+
+def test_the_docs_list_what_is_computed_for_every_model_and_what_on_request():
+    page = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
+    rows = [line.split("|")[1:4] for line in page.splitlines() if line.startswith("| ")]
+    told = {
+        task.strip(): [set(re.findall(r"`(\w+)`", cell)) for cell in cells]
+        for task, *cells in rows[:4]
+    }
+    kinds = [find_metric(name) for name in METRIC.builtin]
+
+    def named(task: str, *, on_request: bool, needs_class: bool) -> set[str]:
+        return {
+            one.name
+            for one in kinds
+            if task in one.tasks
+            and one.on_request == on_request
+            and (one.positive == "required") == needs_class
+        }
+
+    for row, task, needs_class in (
+        ("classification", "classification", False),
+        ("the same, with `positive`", "classification", True),
+        ("regression", "regression", False),
+    ):
+        assert told[row] == [
+            named(task, on_request=asked, needs_class=needs_class) for asked in (False, True)
+        ]
