@@ -1,5 +1,6 @@
 """What the answers about SQL and types mean for datasets and models, in words and at their places."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from factory.base.texts import closest, did_you_mean, either, one_of
 from factory.catalog.contracts import needed_columns, own_columns
 from factory.catalog.linking import Catalog
 from factory.data.checks.check import Check
-from factory.data.column_types import Types, is_text
+from factory.data.column_types import Types, class_type, is_text
 from factory.data.dataset import Dataset
 from factory.data.transforms.transform import Transform
 from factory.data.written_sql import WrittenSql
 from factory.models.predict import Predict
 from factory.team.reader import TeamFile
+from factory.training.metrics import Class
 from factory.training.model import Model
 
 _SHOWN = 20
@@ -145,6 +147,8 @@ class AboutModel:
             message = f"`{model.target}` is {kind}, and a {model.task} predicts numbers"
             advice = "name another target, write `task: classification`, or cast it in a transform"
             yield Finding("column_type", (*path, "target"), message, advice)
+        if kind is not None and model.positive is not None:
+            yield from _no_class(model.positive, model.target, kind, (*path, "positive"))
 
     def _of_prediction(
         self,
@@ -286,6 +290,23 @@ def _unfit(checks: Sequence[Check], columns: Types, path: KeyPath) -> Iterator[F
     for index, check in enumerate(checks):
         for finding in check.unfit(columns):
             yield finding.below((*path, index))
+
+
+def _no_class(positive: Class, target: str, kind: str, at: KeyPath) -> Iterator[Finding]:
+    """Whether a class that counts is of another type than the target, whose classes it is none of."""
+    expected = _CLASSES.get(class_type(kind) or "")
+    if expected is None or type(positive) is expected[0]:
+        return
+    message = f"`{target}` is {kind}, which has no class {json.dumps(positive, ensure_ascii=False)}"
+    yield Finding("column_type", at, message, f"write {expected[1]}")
+
+
+_CLASSES: Mapping[str, tuple[type, str]] = {
+    "BIGINT": (int, "a whole number"),
+    "BOOLEAN": (bool, "true or false"),
+    "VARCHAR": (str, "the text, in quotes"),
+}
+"""What a class that counts is, and how it is written, by the type of the classes."""
 
 
 def _no_column(path: KeyPath, column: str, columns: Iterable[str], whose: str) -> Finding:
