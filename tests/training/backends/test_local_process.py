@@ -18,6 +18,7 @@ from factory.training.backends.backend import JobFailedError, JobRefusedError, T
 from factory.training.split import read_part
 from factory.training.trial import fit, load_fitted
 from tests.training.backends.run import LOCAL, SLOW, TREE, Run, a_run
+from tests.training.models import model, one_trial
 
 WAIT = 60.0
 
@@ -63,6 +64,28 @@ def test_job_trains_the_very_model_that_the_task_would(tmp_path):
     assert np.array_equal(theirs, ours)
     assert fitted.trial == run.trials[0]
     assert len(name) <= 63
+
+
+def test_metric_of_a_team_is_computed_for_what_a_job_has_trained(tmp_path, monkeypatch):
+    (tmp_path / "birds_told.py").write_text(
+        "def told(truth, said):\n    return (truth == said).sum()\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    told = {"name": "told", "call": "birds_told.told", "goal": "maximize"}
+    config = model(
+        search=one_trial(TREE, max_depth=3), metrics=[told], objective={"metric": "told"}
+    )
+    run = Run(tmp_path / "workspace", LOCAL, "file:///lake", config)
+    run.prepare()
+    jobs = run.jobs()
+    name = jobs.begin()
+    assert run.backend.wait(name, WAIT)
+    fitted = jobs.finish(name)
+    features, target = read_part(run.workspace, "validation")
+    trained = load_fitted(fitted, run.model, run.workspace)
+    said = run.model.trainer(TREE).predict(trained, features)
+    right = run.model.objective_metric.compute(target, said)
+    assert right == pytest.approx(trained.score(features, target) * len(target))
 
 
 def test_job_outlives_the_process_that_started_it_and_is_taken_over(slow, tmp_path):
