@@ -188,3 +188,21 @@ def test_docs_name_the_estimators_that_are_tried() -> None:
     page = (Path(__file__).parents[2] / "docs" / "estimators.md").read_text()
     names = {one.rpartition(".")[2] for one in (*CLASSIFIERS, *REGRESSORS, *FURTHER)}
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("estimator", "params"),
+    [
+        ("catboost.CatBoostRegressor", {"depth": 99}),
+        ("lightgbm.LGBMRegressor", {"num_leaves": -1}),
+        ("xgboost.XGBRegressor", {"max_depth": -3}),
+    ],
+)
+def test_values_that_a_library_refuses_are_not_tried_again(
+    estimator: str, params: dict[str, Any]
+) -> None:
+    frame = diabetes().to_pandas()
+    with pytest.raises(TerminalError, match="refuses to be trained"):
+        regression().trainer(estimator).fit(
+            estimator, params, frame[["bmi"]], frame["target"].to_numpy(), seed=0
+        )

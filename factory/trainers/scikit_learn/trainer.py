@@ -101,9 +101,9 @@ class ScikitLearnTrainer(Trainer):
             np.random.seed(seed)
             try:
                 history, steps = self._train(pipeline, features, target, validation)
-            except (OSError, MemoryError):
-                raise  # another try may go well
             except Exception as error:
+                if not _is_refusal(error):
+                    raise  # another try may go well
                 raise TerminalError(
                     f"{estimator} with {dict(params)} refuses to be trained: {_words_of(error)}"
                 ) from error
@@ -180,9 +180,9 @@ class ScikitLearnTrainer(Trainer):
                     if hasattr(estimator, "predict_proba")
                     else None
                 )
-        except (OSError, MemoryError):
-            raise
         except Exception as error:
+            if not _is_refusal(error):
+                raise
             raise TerminalError(
                 f"{model[-1]} cannot predict these rows: {_words_of(error)}"
             ) from error
@@ -235,6 +235,18 @@ class ScikitLearnTrainer(Trainer):
                 "which has no `fit` and `transform`: return a scikit-learn transformer"
             )
         return fix_random_states(transformer, seed) if _has_params(transformer) else transformer
+
+
+_REFUSALS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
+"""What Python raises where values do not fit; they do not fit the next time either."""
+_WITH_OWN_ERRORS = ("catboost", "lightgbm")
+"""Libraries that raise errors of their own instead."""
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether an error is about rows or parameters, which would be refused once more."""
+    package = type(error).__module__.partition(".")[0].lstrip("_")
+    return isinstance(error, _REFUSALS) or package in _WITH_OWN_ERRORS
 
 
 def _words_of(error: Exception) -> str:
