@@ -26,6 +26,11 @@ _DROPPED = (
 )
 """Keys of Airflow's DAGs that dag-factory does not hand on."""
 
+_OF_THE_PLATFORM = {
+    "access_control": "Airflow takes the DAGs of all teams away where a role in it does not exist",
+}
+"""Keys that dag-factory hands on, and that are not for team files, with the reason."""
+
 _INSTEAD = {
     "schedule_interval": "write `schedule`, as Airflow 3 names it",
     "timetable": "write it below `schedule`: schedule: {__type__: package.module.Timetable, …}",
@@ -71,6 +76,10 @@ def _check_dag(dag: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _unknown(key: str) -> Finding:
+    if key in _OF_THE_PLATFORM:
+        message = f"`{key}` is not for team files: {_OF_THE_PLATFORM[key]}"
+        advice = "leave it out, and let the platform grant access by a cluster policy"
+        return Finding("unknown_key", (key,), message, advice, on_key=True)
     if key in _DROPPED:
         message = f"`{key}` changes nothing: dag-factory does not hand it on to Airflow"
         return Finding("unknown_key", (key,), message, "leave it out", on_key=True)

@@ -158,11 +158,6 @@ _FUNCTION = ("fleet.alarms.ring", {"callback": "fleet.alarms.ring", "loud": True
 _ONE_MADE = {TYPE: "datetime.datetime", "year": 2024, "month": 1, "day": 31}
 
 DAG_KEYS: Mapping[str, Key] = {
-    "access_control": Key(
-        _MAPPING.or_none(),
-        "What roles of Airflow may do with the DAG.",
-        ({"Viewer": {"DAGs": ["can_read"]}},),
-    ),
     "catchup": Key(
         _TRUTH, "Whether runs that were missed since `start_date` are made up.", (False,)
     ),

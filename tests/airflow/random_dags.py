@@ -62,7 +62,6 @@ class RandomDags:
     def _keys_of_dag(self) -> dict[str, Callable[[], Any]]:
         one = self._one
         return {
-            "access_control": lambda: one({"Admin": {"DAGs": ["can_read"]}}, None),
             "catchup": lambda: one(True, False),
             "dag_display_name": lambda: one("Tidy", "Täglich ☂"),
             "dagrun_timeout": lambda: one(*_SPANS),

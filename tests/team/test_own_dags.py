@@ -44,6 +44,7 @@ def at(problem: Problem) -> str:
     ("line", "place", "said", "advice"),
     [
         ('schedul: "@daily"', "schedul", "no key `schedul`", "did you mean `schedule`?"),
+        ("access_control: {Nobody: {DAGs: [can_read]}}", "access_control", "all teams", "policy"),
         ("schedule_interval: 0 1 * * *", "schedule_interval", "no key", "write `schedule`"),
         ("timetable: {__type__: airflow.sdk.Asset}", "timetable", "no key", "below `schedule`"),
         ("retries: 3", "retries", "no key `retries`", "write it below `default_args`"),
