@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from factory.base.nested_estimators import flat_params, is_named, is_nested, params_of
-from factory.base.objects import Component, build_estimator
+from factory.base.objects import Component, build_estimator, import_object
 from factory.trainers.scikit_learn.boosting import as_used, with_defaults
+from factory.trainers.scikit_learn.value_check import constraints_of
 
 
 def build(path: str, params: Mapping[str, Any], seed: int, threads: int | None) -> Component:
@@ -21,9 +22,23 @@ def build(path: str, params: Mapping[str, Any], seed: int, threads: int | None) 
         TerminalError: One of them does not exist, or does not accept a parameter.
     """
     made = {name: _made(value, seed, threads) for name, value in params.items()}
-    return build_estimator(
-        path, with_defaults(path, made, threads), seed, given=flat_params(params)
-    )
+    values = _with_tuples(path, with_defaults(path, made, threads))
+    return build_estimator(path, values, seed, given=flat_params(params))
+
+
+def _with_tuples(path: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters with tuples for the lists that the class takes in no other form."""
+    constraints = constraints_of(import_object(path)) if _has_lists(params) else {}
+    return {
+        name: tuple(value)
+        if name in constraints and constraints[name].wants_tuple(value)
+        else value
+        for name, value in params.items()
+    }
+
+
+def _has_lists(params: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, list) for value in params.values())
 
 
 def _made(value: Any, seed: int, threads: int | None) -> Any:

@@ -50,6 +50,9 @@ def find_values(factory: type, params: Mapping[str, Any], *, has_spaces: bool) -
             continue
         constraint = constraints[name]
         refused = [written for written in found if not constraint.accepts(written.value)]
+        if refused and has_spaces and isinstance(value, list) and constraint.accepts(value):
+            yield _one_value(factory, name, value)
+            continue
         if refused and refused[0].comes_from:
             fractions = [one for one in found if _has_fraction(one)]
             if set(map(id, fractions)) <= set(map(id, refused)) and fractions:
@@ -59,6 +62,11 @@ def find_values(factory: type, params: Mapping[str, Any], *, has_spaces: bool) -
         else:
             for written in refused:
                 yield _refused(factory, name, written, constraint, has_spaces=has_spaces)
+
+
+def _one_value(factory: type, name: str, value: list[Any]) -> Finding:
+    message = f"`{name}` of {factory.__name__} takes a list, and each item of this one would be tried by itself"
+    return Finding("params", ("params", name), message, f"write `{name}: [{value}]` for one value")
 
 
 def _has_fraction(written: Written) -> bool:
@@ -74,7 +82,15 @@ class Constraint:
     """scikit-learn's constraints, of which one must be met."""
 
     def accepts(self, value: object) -> bool:
-        """Whether a value meets it."""
+        """Whether a value meets it; a list does where it would as a tuple, which it becomes."""
+        return self._accepts(value) or self.wants_tuple(value)
+
+    def wants_tuple(self, value: object) -> bool:
+        """Whether a value is a list that is only taken as a tuple, of which YAML has none."""
+        is_list = isinstance(value, list)
+        return is_list and not self._accepts(value) and self._accepts(tuple(value))  # type: ignore[arg-type]
+
+    def _accepts(self, value: object) -> bool:
         return any(part.is_satisfied_by(value) for part in self.parts)
 
     @property
@@ -263,6 +279,7 @@ _CONSTRAINTS = {
 _TYPES = {
     "dict": "a mapping",
     "list": "a list",
+    "tuple": "a list",
     "str": "text",
     "bool": "true or false",
     "int": "a whole number",
