@@ -16,17 +16,19 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     PlainSerializer,
     Strict,
     StringConstraints,
+    TypeAdapter,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from factory.base.code import (
     LIBRARY_FUNCTIONS,
@@ -183,6 +185,53 @@ def build_sections() -> None:
 
 ListOf = Annotated[tuple[Item, ...], Strict(strict=False)]
 """A list in the file, a tuple once read; use it for every list of a section."""
+
+
+@dataclass(frozen=True)
+class ListOr:
+    """Lets a field hold a list, as its type says, or a value of another type that is no list.
+
+    Of a union pydantic tells what is wrong for each member; here it is told for the one that is meant.
+    """
+
+    other: Any
+    """The type of what is no list."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """A list is read, and written, as the field's type has it."""
+        listed = handler(source)
+        return core_schema.with_info_wrap_validator_function(
+            self._read,
+            listed,
+            serialization=core_schema.wrap_serializer_function_ser_schema(_write, schema=listed),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The list, or the other."""
+        return {"anyOf": [handler(core), handler(_adapter(self.other).core_schema)]}
+
+    def _read(
+        self, value: Any, handler: core_schema.ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        if isinstance(value, (list, tuple)):
+            return handler(value)
+        # A ValidationError that a validator raises becomes part of the outer one.
+        return _adapter(self.other).validate_python(value, context=info.context)
+
+
+@cache
+def _adapter(other: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(other)
+
+
+def _write(value: Any, handler: core_schema.SerializerFunctionWrapHandler) -> Any:
+    if isinstance(value, Section):
+        return value.model_dump(mode="json", exclude_defaults=True)
+    return handler(value) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True)

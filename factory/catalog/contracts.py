@@ -13,6 +13,7 @@ from factory.data.dataset import Dataset
 from factory.models.predict import Predict
 from factory.team.problems import Problem
 from factory.team.reader import TeamFile
+from factory.trainers.column_steps import named_columns
 from factory.training.model import Model
 
 
@@ -84,6 +85,9 @@ def needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
         yield ("features", index), feature
     if model.image_column is not None and model.features is None:
         yield ("train_on",), model.image_column
+    # Where features are written, a column that is none of them is found without the dataset.
+    for place, column in named_columns(model.entries) if model.features is None else ():
+        yield ("preprocessing", *place), column
     if model.split.column is not None:
         yield ("split", "column"), model.split.column
     for index, column in enumerate(model.split.key):

@@ -13,6 +13,6 @@ def check_costs(team: TeamFile) -> Iterator[Problem]:
         if model.backend is None or model.backend.priced_as is None:
             continue
         price = prices.get(model.backend.priced_as)
-        if problem := model.backend.cost_problem(model.search.most_trials, price):
+        if problem := model.backend.cost_problem(model.most_trials, price):
             at = ("models", name, "backend", "max_cost")
             yield team.problem("cost", at, problem.message, problem.advice)

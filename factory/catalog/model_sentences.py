@@ -12,6 +12,7 @@ from factory.catalog.sentence import Sentence, flow, in_brief, of_after, of_read
 from factory.models.promotion import Bounds, Margin, Promotion
 from factory.monitoring.sections import Monitor
 from factory.team.reader import TeamFile
+from factory.trainers.column_steps import ColumnSteps
 from factory.training.model import Model
 from factory.training.search.candidate import is_space, outermost
 from factory.training.search.strategy import Estimator
@@ -59,7 +60,10 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
         yield Sentence(made, text, (*path, "positive"))
     features = one_of(model.features or ()) or "all columns but the target"
     yield Sentence(made, f"features: {features}", (*path, "features"))
-    if model.preprocessing is not None:
+    for index, entry in enumerate(model.entries):
+        text = f"{entry.columns_in_words}: {_done_by(entry)}"
+        yield Sentence(made, text, (*path, "preprocessing", index))
+    if isinstance(model.preprocessing, str):
         text = f"{model.preprocessing} prepares the features"
         yield Sentence(made, text, (*path, "preprocessing"))
     for part in ("test", "validation"):
@@ -71,9 +75,16 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
     yield Sentence(made, text, (*path, "split", "method"))
 
 
+def _done_by(entry: ColumnSteps) -> str:
+    """What an entry of `preprocessing` does to its columns."""
+    if isinstance(entry.steps, str):
+        return {"drop": "left out", "passthrough": "as they are"}[entry.steps]
+    return ", then ".join(step.transformer.rpartition(".")[2] for step in entry.steps)
+
+
 def _of_search(model: Model, path: KeyPath) -> Iterator[Sentence]:
     tries, search = "What the sweep tries", model.search
-    text = f"{search.most_trials} trials, by the strategy {search.strategy}"
+    text = f"{model.most_trials} trials, by the strategy {search.strategy}"
     yield Sentence(tries, text, (*path, "strategy"))
     for at, one in sections_below(search, path):
         if isinstance(one, Estimator):

@@ -325,7 +325,7 @@ def _trials(dag_id: str, before: State, now: State, effect: Effect) -> Trials | 
     if dag_id != training_id(team, rest.partition(".")[0]):
         return None
     counts = [
-        section.search.most_trials if isinstance(section, Model) else None
+        section.most_trials if isinstance(section, Model) else None
         for section in (before.section(dag_id), now.section(dag_id))
     ]
     return Trials(*counts) if effect == "retrain" or counts[0] != counts[1] else None

@@ -129,7 +129,7 @@ def _recorded(version: Version, tracking: Tracking) -> tuple[Model, Trial]:
         )
     model = Model.model_validate(section)
     name = version.tags.get("trial", "")
-    for trial in model.search.expand():
+    for trial in model.expand():
         if trial.name == name:
             return model, trial
     raise TerminalError(

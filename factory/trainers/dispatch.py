@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
+from factory.base.findings import Question, as_findings
+from factory.base.nested_estimators import NestedEstimator, nested_paths
 from factory.base.rules import Broken
 from factory.base.section import Surroundings
 from factory.kinds import TRAINER, find, kinds, package_of
-from factory.trainers.trainer import Trainer
+from factory.trainers.trainer import Trainer, WrittenEstimator
 
 if TYPE_CHECKING:
     from factory.models.record import ModelRecord
@@ -77,6 +79,27 @@ def check_estimator(
         return
     trainer = trainer_class(estimator, surroundings)
     yield from trainer.check(estimator, params, context, spaces=spaces)
+
+
+def step_question(
+    step: NestedEstimator, task: str, *, has_spaces: bool = False, is_exhaustive: bool = True
+) -> Question:
+    """Ask whether a transformer is one, and takes its parameters; findings are told from the step.
+
+    Args:
+        step: The step as `Step.nested` has it.
+        task: What the model does.
+        has_spaces: See `WrittenEstimator`.
+        is_exhaustive: See `WrittenEstimator`.
+    """
+    path, params = step["estimator"], step["params"]
+    written = WrittenEstimator(path, params, task, has_spaces, is_exhaustive)
+    return Question(
+        "factory.trainers.scikit_learn.step_check:answer",
+        written.as_json(),
+        as_findings,
+        imports=(path, *nested_paths(params)),
+    )
 
 
 def _forbidden_package(estimator: str, surroundings: Surroundings) -> str | None:

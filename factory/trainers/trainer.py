@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from factory.trainers.column_steps import Preprocessing
+
 IMAGE_COLUMN = "image"
 """The column that estimators for images learn from where no feature is named."""
 
@@ -111,9 +113,9 @@ class Trainer(ABC):
 
     task: str
     """What the models do, such as `classification`; see `factory.training.tasks`."""
-    preprocessing: str | None = None
-    """A function `(features: DataFrame) -> transformer`, for trainers that take one; None is the
-    trainer's own way."""
+    preprocessing: "Preprocessing | None" = None
+    """How the rows are prepared, for trainers that take that: a function `(features: DataFrame) -> transformer`, or columns
+    with the transformers for them, in which nothing is to be tried any more. None is the trainer's own way."""
     threads: int | None = 1
     """How many processors a native library may take; None leaves it to the process."""
     files: Path | None = None
@@ -129,7 +131,7 @@ class Trainer(ABC):
     """What a container image that serves a model must install besides `factory` and the packages of
     the model's record."""
     takes_preprocessing: ClassVar[bool] = False
-    """Whether a team's function may prepare the rows."""
+    """Whether the rows may be prepared by a team's function, or by scikit-learn's transformers."""
     file_params: ClassVar[tuple[str, ...]] = ()
     """Parameters that may name files of the project; see `project_file`."""
     suffix: ClassVar[str]

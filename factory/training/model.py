@@ -1,7 +1,7 @@
 """`models`: what a team trains."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,12 +11,12 @@ from pydantic_core import PydanticCustomError
 from factory.base.calls import ask_about_call
 from factory.base.digests import sha256
 from factory.base.findings import Finding, Question
+from factory.base.nested_estimators import NestedEstimator
 from factory.base.rules import Broken, rule
 from factory.base.section import (
     AddedLater,
     ListOf,
     NotTrained,
-    OwnFunctionPath,
     Section,
     Surroundings,
     Text,
@@ -33,7 +33,17 @@ from factory.team.after_tasks import OF_TRAININGS, AfterTasks, check_names
 from factory.team.notify import Notify
 from factory.team.resources import Resources, check_resources
 from factory.team.schedule import InputsField, Schedule, ScheduleField
-from factory.trainers.dispatch import trainer_class, usable_cpus
+from factory.trainers.column_steps import (
+    Entries,
+    Preprocessing,
+    check_columns,
+    check_entries,
+    named_steps,
+    paths_of,
+    with_values,
+)
+from factory.trainers.dispatch import step_question, trainer_class, usable_cpus
+from factory.trainers.nested_rules import at_place
 from factory.trainers.trainer import IMAGE_COLUMN, Trainer, WrittenEstimator
 from factory.training.division import Method, Split
 from factory.training.guard.section import Guards
@@ -44,7 +54,9 @@ from factory.training.model_metrics import (
     check_metrics,
     namable_metrics,
 )
-from factory.training.search.strategy import AnySearch, Estimator
+from factory.training.search.candidate import check_spaces, places
+from factory.training.search.grid import check_countable
+from factory.training.search.strategy import AnySearch, Estimator, Trial
 from factory.training.tasks import TASKS, LearningTask, TaskName
 
 if TYPE_CHECKING:
@@ -90,10 +102,15 @@ class Model(Section):
     has it: text, a whole number, true or false."""
     features: ListOf[Text] | None = Field(default=None, min_length=1)
     """The columns to learn from; all but the target (and the split's column) when left out."""
-    preprocessing: OwnFunctionPath | None = Field(
-        default=None, examples=["our_package.features.prepare"]
+    preprocessing: Preprocessing | None = Field(
+        default=None,
+        examples=[
+            [{"columns": "numbers", "steps": ["sklearn.preprocessing.PowerTransformer"]}],
+            "our_package.features.prepare",
+        ],
     )
-    """A function `(features: DataFrame) -> transformer` that replaces the default preprocessing."""
+    """Columns with scikit-learn's transformers for them, in their order; what none of them takes is prepared as by default.
+    Or a function `(features: DataFrame) -> transformer` that replaces the default preprocessing."""
     split: Split = Split.unwritten()
     """How rows are divided into those for training, for validation and for the test."""
     guard: Guards = Guards.unwritten()
@@ -242,6 +259,41 @@ class Model(Section):
                 {"titles": " and ".join(titles), "at": ("preprocessing",)},
             )
 
+    @rule
+    def _preprocessing_is_a_whole(self) -> Broken:
+        for error in check_entries(self.entries):
+            yield at_place(error, ("preprocessing",))
+
+    @rule
+    def _preprocessing_names_features(self) -> Broken:
+        others = {
+            **dict.fromkeys(self.split.columns, "what `split` looks at"),
+            self.target: "the target",
+        }
+        for error in check_columns(self.entries, self.features, others):
+            yield at_place(error, ("preprocessing",))
+
+    @rule
+    def _preprocessing_can_be_tried(self) -> Broken:
+        errors = []
+        for place, step in named_steps(self.entries).values() if self._has_spaces else ():
+            values = list(places(step.params))
+            countable = check_countable(values) if self.search.tries_all else ()
+            errors += [
+                at_place(error, ("preprocessing", *place))
+                for error in (*check_spaces(values), *countable)
+            ]
+        yield from errors
+        limit = self.search.max_trials
+        # Nothing can be counted that is no range.
+        if not errors and self.search.most_trials <= limit < self.most_trials:
+            yield PydanticCustomError(
+                "max_trials",
+                "`search` and what `preprocessing` has to be tried make {trials} trials, more than "
+                "`max_trials` ({limit}): raise `search.max_trials`, shorten the lists, or use `strategy: random`",
+                {"trials": self.most_trials, "limit": limit, "at": ("preprocessing",)},
+            )
+
     def doubts(self) -> Iterator[Finding]:
         """A goal, and thresholds, that are the opposite of what their metrics are for."""
         known = self._namable_metrics()
@@ -272,7 +324,12 @@ class Model(Section):
                 )
                 for question in trainer_class(one.estimator).questions(written):
                     yield question.below(path)
-        if self.preprocessing is not None:
+        for place, step in named_steps(self.entries).values():
+            question = step_question(
+                step.nested, self.task, has_spaces=self._has_spaces, is_exhaustive=is_exhaustive
+            )
+            yield question.below(("preprocessing", *place))
+        if isinstance(self.preprocessing, str):
             yield ask_about_call(
                 self.preprocessing,
                 (),
@@ -288,7 +345,40 @@ class Model(Section):
             return self.schedule
         return Schedule(all=self.train_on.all, any=self.train_on.any)
 
-    def trainer(self, estimator: str, *, files: Path | None = None) -> Trainer:
+    def expand(self) -> tuple[Trial, ...]:
+        """The trials of its search, with what `preprocessing` has to be tried.
+
+        Raises:
+            TerminalError: The values cannot be drawn.
+        """
+        return self.search.expand(self._nested_steps)
+
+    @property
+    def most_trials(self) -> int:
+        """How many trials a training makes; fewer where some of them are the same."""
+        return self.search.with_steps(self._nested_steps).most_trials
+
+    @property
+    def entries(self) -> Entries:
+        """The entries of `preprocessing`; none where it is no list."""
+        return self.preprocessing if isinstance(self.preprocessing, tuple) else ()
+
+    @property
+    def _nested_steps(self) -> dict[str, NestedEstimator]:
+        return {name: step.nested for name, (_, step) in named_steps(self.entries).items()}
+
+    @property
+    def _has_spaces(self) -> bool:
+        """Whether lists and ranges in the parameters of its transformers are values to try."""
+        return any(one.has_spaces for one in self.search.tried)
+
+    def trainer(
+        self,
+        estimator: str,
+        *,
+        files: Path | None = None,
+        steps: Mapping[str, NestedEstimator] | None = None,
+    ) -> Trainer:
         """The trainer of one of its estimators; a sweep may mix those of several libraries.
 
         Trials that run at the same time share the processors.
@@ -296,6 +386,7 @@ class Model(Section):
         Args:
             estimator: The estimator's dotted path.
             files: Where copies of the project's files lie that parameters name.
+            steps: The transformers of a trial, for a trainer that fits one.
 
         Raises:
             TerminalError: The estimator's library is an extra that is not installed.
@@ -305,7 +396,7 @@ class Model(Section):
         return found(
             self.task,
             threads=max(1, usable_cpus() // self.search.parallel_trials),
-            preprocessing=self.preprocessing,
+            preprocessing=with_values(self.entries, steps or {}) or self.preprocessing,
             files=files,
         )
 
@@ -325,8 +416,10 @@ class Model(Section):
     @property
     def packages(self) -> tuple[str, ...]:
         """The top-level packages whose code it names, of whose types a trained model may consist."""
-        search, preprocessing = self.search, self.preprocessing
-        paths = [*search.estimators, *search.nested_estimators, *filter(None, (preprocessing,))]
+        search = self.search
+        paths = [*search.estimators, *search.nested_estimators, *paths_of(self.entries)]
+        if isinstance(self.preprocessing, str):
+            paths.append(self.preprocessing)
         return tuple(dict.fromkeys(path.partition(".")[0] for path in paths))
 
     @property

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from factory.base.errors import TerminalError
-from factory.base.nested_estimators import flat_params
 from factory.base.values import Result
 from factory.models import logged_model, registry
 from factory.models.creation import created_once
@@ -88,7 +87,7 @@ def register(
             sweep.experiment_id,
             sweep.parent_run_id,
             model=run.model,
-            params={name: as_text(value) for name, value in flat_params(trial.params).items()},
+            params={name: as_text(value) for name, value in trial.all_params.items()},
         )
         facts = ModelFacts(
             task=model.task,

@@ -20,7 +20,8 @@ from factory.lake.snapshot import Snapshot
 from factory.models.tracking import CONFIGURATION, Tracking
 from factory.models.training_run import TrainingRun
 from factory.team.codes import code_of, is_warning
-from factory.trainers.dispatch import trainer_class
+from factory.trainers.column_steps import step_params
+from factory.trainers.dispatch import step_question, trainer_class
 from factory.trainers.trainer import Predictions, WrittenEstimator
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS
@@ -68,7 +69,7 @@ def plan_trials(
         TrackingError: The MLflow server does not answer.
         TerminalError: The experiment was deleted, or more trials than may fail cannot be trained.
     """
-    trials = model.search.expand()
+    trials = model.expand()
     refuse_wrong(trials, model)
     experiment_id = tracking.ensure_experiment(run.model)
     parent = tracking.start_parent(experiment_id, run, snapshots)
@@ -105,7 +106,10 @@ def refuse_wrong(trials: Sequence[Trial], model: Model) -> None:
     refused: set[int] = set()
     for trial in trials:
         written = WrittenEstimator(trial.estimator, trial.params, model.task)
-        for question in trainer_class(trial.estimator).questions(written):
+        for question in (
+            *trainer_class(trial.estimator).questions(written),
+            *(step_question(step, model.task) for step in trial.preprocessing.values()),
+        ):
             for finding in question.tell(answer_here(question.function, question.argument)):
                 said = ": ".join(filter(None, (finding.message, finding.suggestion)))
                 if is_warning(code_of(finding.name)):
@@ -233,9 +237,8 @@ def _table(ranking: Sequence[Evaluation]) -> str:
     for place, one in enumerate(ranking, start=1):
         values = [one.metrics.get(name, "") for name in metrics]
         trial = one.fit.trial
-        writer.writerow(
-            [place, trial.index, trial.name, as_text(trial.params), *values, one.fit.fit_seconds]
-        )
+        params = as_text({**trial.params, **step_params(trial.preprocessing)})
+        writer.writerow([place, trial.index, trial.name, params, *values, one.fit.fit_seconds])
     return text.getvalue()
 
 

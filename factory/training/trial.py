@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY, copy_file
-from factory.base.nested_estimators import flat_params
 from factory.base.values import Result
 from factory.models.training_run import TrainingRun
 from factory.trainers.dispatch import trainer_class
@@ -53,7 +52,9 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
     Raises:
         TerminalError: The estimator does not exist, or refuses its parameters or the rows.
     """
-    trainer = model.trainer(trial.estimator, files=trial_files(workspace))
+    trainer = model.trainer(
+        trial.estimator, files=trial_files(workspace), steps=trial.preprocessing
+    )
     features, target = read_part(workspace, "train")
     looks = trainer.looks_at_validation(trial.estimator, trial.params)
     validation = read_part(workspace, "validation") if looks else None
@@ -167,7 +168,7 @@ def evaluate(
         tags={**run.tags(), **place, "role": "trial", **_warning_tags(fit)},
         params={
             "estimator": fit.trial.estimator,
-            **{name: as_text(value) for name, value in flat_params(fit.trial.params).items()},
+            **{name: as_text(value) for name, value in fit.trial.all_params.items()},
             **({} if best is None else {f"best_{fit.steps.name}": str(best)}),
         },
         metrics={**scores.values, **_spent(fit)},

@@ -87,6 +87,11 @@ def answer(argument: Mapping[str, Any]) -> Reply:
 def find(written: WrittenEstimator) -> Iterator[Finding]:
     """What is wrong with an estimator and its parameters, and with those within it, as they are written."""
     yield from _find(written)
+    yield from find_nested(written)
+
+
+def find_nested(written: WrittenEstimator) -> Iterator[Finding]:
+    """What is wrong with estimators within the parameters of another, or of a transformer."""
     for path, nested in nested_at_any_depth(written.params):
         one = replace(written, path=nested["estimator"], params=params_of(nested))
         yield from (found.below(("params", *path)) for found in _find(one, is_nested=True))
@@ -103,7 +108,21 @@ def _find(written: WrittenEstimator, *, is_nested: bool = False) -> Iterator[Fin
         return
     # One within another may do without `predict`, and a classifier may be made of regressors.
     found = [] if is_nested else list(wrong_kind(written.path, factory, written.task))
-    found += _names(written, factory)
+    yield from found
+    yield from find_params(written, factory, combinations=not found)
+
+
+def find_params(
+    written: WrittenEstimator, factory: type, *, combinations: bool = True
+) -> Iterator[Finding]:
+    """What is wrong with the parameters of a class; those of estimators within them are left out.
+
+    Args:
+        written: The estimator, or the transformer.
+        factory: Its class.
+        combinations: Whether to look at values together where each by itself is right.
+    """
+    found = list(_names(written, factory))
     wrong = {finding.path[1] for finding in found if finding.path[:1] == ("params",)}
     known = {name: value for name, value in written.params.items() if name not in wrong}
     nested = {name: value for name, value in known.items() if has_nested(value)}
@@ -111,7 +130,7 @@ def _find(written: WrittenEstimator, *, is_nested: bool = False) -> Iterator[Fin
     found += find_misplaced(factory, nested, has_spaces=written.has_spaces)
     found += find_values(factory, plain, has_spaces=written.has_spaces)
     yield from found
-    if not found:
+    if combinations and not found:
         yield from find_combinations(factory, written)
 
 

@@ -34,10 +34,7 @@ def default_preprocessing(features: pd.DataFrame) -> ColumnTransformer:
     Raises:
         TerminalError: No column has a value.
     """
-    empty = [name for name in features.columns if features[name].isna().all()]
-    if empty:
-        logger.warning("Left out columns without any value: %s", ", ".join(map(str, empty)))
-    used = features.drop(columns=empty)
+    used = features.drop(columns=without_values(features))
     numbers = list(used.select_dtypes("number").columns)
     times = list(used.select_dtypes("datetime").columns)
     texts = [name for name in used if name not in numbers and name not in times]
@@ -66,6 +63,14 @@ def default_preprocessing(features: pd.DataFrame) -> ColumnTransformer:
         )
     # Dense, because several estimators (trees with histograms, naive Bayes) take nothing else.
     return ColumnTransformer(filled, sparse_threshold=0)
+
+
+def without_values(features: pd.DataFrame) -> list[str]:
+    """The columns without any value, of which a word is logged."""
+    empty = [name for name in features.columns if features[name].isna().all()]
+    if empty:
+        logger.warning("Left out columns without any value: %s", ", ".join(map(str, empty)))
+    return empty
 
 
 def _median() -> SimpleImputer:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
+
+    from factory.trainers.column_steps import Step
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +95,9 @@ class ScikitLearnTrainer(Trainer):
 
         unfitted = build(estimator, params, seed, self.threads)
         self._check_kind(estimator, unfitted)
-        pipeline = Pipeline(
-            [("preprocessing", self._transformer(features, seed)), ("estimator", as_used(unfitted))]
-        )
+        used = as_used(unfitted)
+        transformer = self._transformer(features, seed, used)
+        pipeline = Pipeline([("preprocessing", transformer), ("estimator", used)])
         with self._limited(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
             # Some estimators of other libraries draw from numpy's global state instead of a `random_state`.
@@ -104,9 +107,10 @@ class ScikitLearnTrainer(Trainer):
             except Exception as error:
                 if not _is_refusal(error):
                     raise  # another try may go well
-                raise TerminalError(
-                    f"{estimator} with {dict(params)} refuses to be trained: {_words_of(error)}"
-                ) from error
+                what = f"{estimator} with {dict(params)} refuses to be trained"
+                if self._steps_refuse(transformer):
+                    what = "preprocessing refuses the rows"
+                raise TerminalError(f"{what}: {_words_of(error)}") from error
         texts = dict.fromkeys(f"{entry.category.__name__}: {entry.message}" for entry in caught)
         for text in texts:
             logger.warning("%s: %s", estimator, text)
@@ -222,11 +226,16 @@ class ScikitLearnTrainer(Trainer):
         for finding in wrong_kind(path, estimator, self.task):
             raise TerminalError(f"{finding.message}: {finding.suggestion}")
 
-    def _transformer(self, features: "pd.DataFrame", seed: int) -> Component:
+    def _transformer(self, features: "pd.DataFrame", seed: int, estimator: Component) -> Component:
         if self.preprocessing is None:
             from factory.trainers.scikit_learn.preprocessing import default_preprocessing
 
             return default_preprocessing(features)
+        if not isinstance(self.preprocessing, str):
+            from factory.trainers.scikit_learn.prepared_columns import prepared_columns
+
+            make_step = partial(self._step, seed=seed)
+            return prepared_columns(features, self.preprocessing, make_step, estimator)
         make = import_object(self.preprocessing)
         transformer = make(features)
         if not (hasattr(transformer, "fit") and hasattr(transformer, "transform")):
@@ -235,6 +244,24 @@ class ScikitLearnTrainer(Trainer):
                 "which has no `fit` and `transform`: return a scikit-learn transformer"
             )
         return fix_random_states(transformer, seed) if _has_params(transformer) else transformer
+
+    def _steps_refuse(self, transformer: Component) -> bool:
+        """Whether it was a step of `preprocessing` that could not be fitted."""
+        from sklearn.exceptions import NotFittedError
+        from sklearn.utils.validation import check_is_fitted
+
+        if self.preprocessing is None or isinstance(self.preprocessing, str):
+            return False
+        try:
+            check_is_fitted(transformer)
+        except NotFittedError:
+            return True
+        return False
+
+    def _step(self, step: "Step", *, seed: int) -> Component:
+        from factory.trainers.scikit_learn.nested import build
+
+        return build(step.transformer, step.params, seed, self.threads)
 
 
 _REFUSALS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)

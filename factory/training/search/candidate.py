@@ -2,19 +2,21 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeGuard
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
+from factory.base.findings import KeyPath
 from factory.base.nested_estimators import is_named, is_nested, nested_at_any_depth, params_of
 from factory.base.rules import Broken, rule
 from factory.base.section import Surroundings
 from factory.base.texts import closest
 from factory.trainers.dispatch import check_estimator
-from factory.training.search.strategy import Estimator, at_place
+from factory.trainers.nested_rules import at_place
+from factory.training.search.strategy import Estimator
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -116,12 +118,25 @@ class Candidate(Estimator):
 
     @rule
     def _nested_spaces(self) -> Broken:
-        for path, nested in nested_at_any_depth(self.params):
-            for name, value in params_of(nested).items():
-                try:
-                    _check_values(value)
-                except PydanticCustomError as error:
-                    yield at_place(error, ("params", *path, "params", name))
+        own = {("params", name) for name in self.params}
+        yield from check_spaces((at, value) for at, value in places(self.params) if at not in own)
+
+
+def places(params: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
+    """What is to be tried for each parameter, with its place in the section; those of nested estimators included."""
+    yield from ((("params", name), value) for name, value in params.items())
+    for path, nested in nested_at_any_depth(params):
+        for name, value in params_of(nested).items():
+            yield ("params", *path, "params", name), value
+
+
+def check_spaces(values: Iterable[tuple[KeyPath, Any]]) -> Broken:
+    """What is to be tried and cannot be, such as an empty list, of values with their places."""
+    for at, value in values:
+        try:
+            _check_values(value)
+        except PydanticCustomError as error:
+            yield at_place(error, at)
 
 
 def count_values(value: object) -> int:

@@ -1,22 +1,23 @@
 """`strategy: grid`."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.findings import KeyPath
-from factory.base.nested_estimators import nested_at_any_depth, params_of
 from factory.base.rules import Broken, rule
 from factory.base.section import ListOf
+from factory.trainers.nested_rules import at_place
 from factory.training.search.candidate import (
     RANGES,
     Candidate,
     combinations,
     count_values,
     is_distribution,
+    places,
 )
 from factory.training.search.strategy import HyperparameterSet, SearchStrategy
 
@@ -35,18 +36,8 @@ class GridSearch(SearchStrategy):
     @rule
     def _countable(self) -> Broken:
         for index, candidate in enumerate(self.candidates):
-            for path, value in _values(candidate):
-                if is_distribution(value):
-                    yield PydanticCustomError(
-                        "space",
-                        "`{kind}` can be sampled but not enumerated: use `strategy: random`, or "
-                        "{ranges}",
-                        {
-                            "kind": next(iter(value)),
-                            "ranges": " or ".join(RANGES),
-                            "at": ("candidates", index, *path),
-                        },
-                    )
+            for error in check_countable(places(candidate.params)):
+                yield at_place(error, ("candidates", index))
 
     @property
     def tried(self) -> tuple[Candidate, ...]:
@@ -67,9 +58,12 @@ class GridSearch(SearchStrategy):
                 yield candidate.estimator, params
 
 
-def _values(candidate: Candidate) -> Iterator[tuple[KeyPath, Any]]:
-    """What is to be tried for each parameter, with its place in the candidate; nested ones included."""
-    yield from ((("params", name), value) for name, value in candidate.params.items())
-    for path, nested in nested_at_any_depth(candidate.params):
-        for name, value in params_of(nested).items():
-            yield ("params", *path, "params", name), value
+def check_countable(values: Iterable[tuple[KeyPath, Any]]) -> Broken:
+    """Distributions, which no grid can go through, among values with their places."""
+    for at, value in values:
+        if is_distribution(value):
+            yield PydanticCustomError(
+                "space",
+                "`{kind}` can be sampled but not enumerated: use `strategy: random`, or {ranges}",
+                {"kind": next(iter(value)), "ranges": " or ".join(RANGES), "at": at},
+            )

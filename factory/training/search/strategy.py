@@ -4,19 +4,20 @@ import json
 import logging
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, field_serializer, field_validator
 from pydantic_core import PydanticCustomError
 
-from factory.base.findings import KeyPath
-from factory.base.nested_estimators import flat_params, nested_at_any_depth, nested_paths
+from factory.base.nested_estimators import NestedEstimator, flat_params, nested_paths
 from factory.base.rules import Broken, rule
-from factory.base.section import DottedPath, NotTrained, Section, Surroundings, check_path
-from factory.base.texts import did_you_mean
+from factory.base.section import DottedPath, NotTrained, Section, Surroundings
 from factory.base.values import Result
 from factory.kinds import SEARCH_STRATEGY, KindOf
+from factory.trainers.column_steps import PREFIX, step_params
+from factory.trainers.dispatch import trainer_class
+from factory.trainers.nested_rules import check_nested
 
 logger = logging.getLogger(__name__)
 
@@ -36,51 +37,23 @@ class Trial(Result):
     """What a person calls it: the estimator and the parameters that vary. Unique in the sweep."""
     estimator: str
     params: dict[str, Any]
+    preprocessing: dict[str, NestedEstimator] = Field(default_factory=dict)
+    """The transformers of `preprocessing` with their parameters, by the names of `column_steps.named_steps`; none where
+    it is no list."""
 
-    @field_serializer("params")
+    @property
+    def all_params(self) -> dict[str, Any]:
+        """Its parameters by the names that MLflow shows: `estimator__C`, `preprocessing__pca__n_components`."""
+        return {**flat_params(self.params), **step_params(self.preprocessing)}
+
+    @field_serializer("params", "preprocessing")
     def _write(self, params: dict[str, Any]) -> dict[str, Any]:
         return {name: _encode(value) for name, value in params.items()}
 
-    @field_validator("params", mode="before")
+    @field_validator("params", "preprocessing", mode="before")
     @classmethod
     def _read(cls, params: dict[str, Any]) -> dict[str, Any]:
         return {name: _decode(value) for name, value in params.items()}
-
-
-def at_place(error: PydanticCustomError, at: KeyPath) -> PydanticCustomError:
-    """An error about what stands at a place below the section, for a rule."""
-    context = error.context or {}
-    return PydanticCustomError(
-        error.type, error.message_template, {**context, "at": (*at, *context.get("at", ()))}
-    )
-
-
-_NESTED_KEYS = ("estimator", "params")
-
-
-def _wrong_keys(nested: dict[str, Any], at: KeyPath) -> Broken:
-    for key in nested:
-        if key not in _NESTED_KEYS:
-            advice = did_you_mean(str(key), _NESTED_KEYS, "known here: estimator and params")
-            context = {"key": str(key), "at": (*at, key), "advice": advice, "on_key": True}
-            yield PydanticCustomError("unknown_key", "unknown key `{key}`", context)
-    params = nested.get("params", {})
-    if not isinstance(params, dict):
-        from factory.team.explain import describe
-
-        context = {
-            "found": describe(params),
-            "at": (*at, "params"),
-            "advice": "write `params: {name: value}`",
-        }
-        yield PydanticCustomError(
-            "wrong_type", "`params` must be a mapping, found {found}", context
-        )
-        return
-    for key in params:
-        if not isinstance(key, str):
-            context = {"key": str(key), "at": (*at, "params", key), "on_key": True}
-            yield PydanticCustomError("wrong_type", "`{key}` is no name of a parameter", context)
 
 
 class Estimator(Section):
@@ -97,13 +70,7 @@ class Estimator(Section):
 
     @rule
     def _nested_are_allowed(self, surroundings: Surroundings | None) -> Broken:
-        for path, nested in nested_at_any_depth(self.params):
-            at = ("params", *path)
-            try:
-                check_path(nested["estimator"], surroundings)
-            except PydanticCustomError as error:
-                yield at_place(error, (*at, "estimator"))
-            yield from _wrong_keys(nested, at)
+        yield from check_nested(self.params, surroundings)
 
 
 class SearchStrategy(Section):
@@ -145,21 +112,39 @@ class SearchStrategy(Section):
             TerminalError: The values cannot be drawn.
         """
 
-    def expand(self) -> tuple[Trial, ...]:
+    def expand(self, steps: Mapping[str, NestedEstimator] | None = None) -> tuple[Trial, ...]:
         """The trials: the sets that it draws, none of them twice.
+
+        Args:
+            steps: The transformers of `preprocessing` by their names, with what is to be tried for their parameters.
 
         Raises:
             TerminalError: The values cannot be drawn.
         """
-        drawn = list(self.draw())
-        trials = list(different(drawn))
+        drawn = list(self.with_steps(steps or {}).draw())
+        trials = [_trial(*one, steps or {}) for one in different(drawn)]
         if len(trials) < len(drawn):
             logger.warning("Left out %d trials that are there twice", len(drawn) - len(trials))
-        names = name_trials(trials)
+        names = name_trials([(trial.estimator, trial.all_params) for trial in trials])
         return tuple(
-            Trial(index=index, name=name, estimator=estimator, params=params)
-            for index, (name, (estimator, params)) in enumerate(zip(names, trials, strict=True))
+            trial.model_copy(update={"index": index, "name": name})
+            for index, (trial, name) in enumerate(zip(trials, names, strict=True))
         )
+
+    def with_steps(self, steps: Mapping[str, NestedEstimator]) -> Self:
+        """The search with transformers among the parameters of each estimator that takes them.
+
+        Args:
+            steps: As for `expand`.
+        """
+        more = {f"{PREFIX}{name}": step for name, step in steps.items()}
+        changed = {
+            name: tuple(_with_params(one, more) for one in value)
+            for name in type(self).model_fields
+            if isinstance(value := getattr(self, name), tuple)
+            and all(isinstance(one, Estimator) for one in value)
+        }
+        return self.model_copy(update=changed) if steps else self
 
     @property
     def estimators(self) -> tuple[str, ...]:
@@ -196,6 +181,19 @@ class SearchStrategy(Section):
                     "or_at": or_at,
                 },
             )
+
+
+def _with_params(one: Estimator, more: Mapping[str, Any]) -> Estimator:
+    if not trainer_class(one.estimator).takes_preprocessing:
+        return one
+    return one.model_copy(update={"params": {**one.params, **more}})
+
+
+def _trial(estimator: str, params: dict[str, Any], steps: Mapping[str, Any]) -> Trial:
+    """A trial without a name of its own, the transformers' parameters taken from among the estimator's."""
+    own = dict(params)
+    drawn = {name: own.pop(f"{PREFIX}{name}") for name in steps if f"{PREFIX}{name}" in own}
+    return Trial(index=0, name="", estimator=estimator, params=own, preprocessing=drawn)
 
 
 def different(drawn: Iterable[HyperparameterSet]) -> Iterator[HyperparameterSet]:

@@ -1,0 +1,439 @@
+"""`preprocessing` as a list: which columns get which of scikit-learn's transformers, in their order."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationInfo,
+)
+from pydantic_core import PydanticCustomError
+
+from factory.base.findings import KeyPath
+from factory.base.nested_estimators import NestedEstimator, flat_params, nested_paths
+from factory.base.rules import Broken, rule
+from factory.base.section import (
+    DottedPath,
+    ListOf,
+    ListOr,
+    OwnFunctionPath,
+    Section,
+    Surroundings,
+    Text,
+    also_written,
+)
+from factory.base.texts import closest, did_you_mean, either, one_of, shortened
+from factory.trainers.nested_rules import check_nested
+
+KINDS = ("numbers", "texts", "times", "booleans", "rest")
+"""What stands for all columns of a kind; `rest` for all that no entry has taken."""
+NO_STEPS = ("drop", "passthrough")
+"""scikit-learn's words for columns that are left out, or left as they are."""
+PREFIX = "preprocessing__"
+"""What the names of the steps' parameters begin with, where they stand beside an estimator's."""
+
+_EXAMPLE = "[{columns: numbers, steps: [sklearn.preprocessing.PowerTransformer]}]"
+_TAKEN = (
+    "default",
+    "force_int_remainder_cols",
+    "n_jobs",
+    "remainder",
+    "sparse_threshold",
+    "transformer_weights",
+    "transformers",
+    "verbose",
+    "verbose_feature_names_out",
+)
+"""Names that no entry can have: those of a ColumnTransformer's own parameters, and ours for what no entry takes."""
+_LONGEST_NAME = 40
+
+
+def _check_regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise PydanticCustomError(
+            "pattern", "not a regular expression: {why}", {"why": str(error)}
+        ) from None
+    return value
+
+
+class ByRegex(Section):
+    """Columns by their names."""
+
+    regex: Annotated[Text, AfterValidator(_check_regex)] = Field(examples=["^note"])
+    """A regular expression of which a column's name must contain a match."""
+
+
+def _read_columns(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, ByRegex) or (isinstance(value, dict) and list(value) == ["regex"]):
+        return ByRegex.model_validate(value, context=info.context)
+    if isinstance(value, str) and value in KINDS:
+        return value
+    is_word = isinstance(value, str)
+    raise PydanticCustomError(
+        "preprocessing",
+        "`columns` must be a list of names, {kinds}, found {found}",
+        {
+            "found": _described(value),
+            "kinds": either((*KINDS, "{regex: ...}")),
+            "suggestion": (closest(str(value), KINDS, likeness=0.75) or "") if is_word else "",
+            "advice": f"write `[{value}]` for the column of this name"
+            if is_word
+            else 'write `{regex: "^note"}` for the columns whose names begin with note',
+        },
+    )
+
+
+def _described(value: object) -> str:
+    # Late, because the team file's room reads models.
+    from factory.team.explain import describe
+
+    return describe(value)
+
+
+def _read_no_steps(value: object) -> object:
+    if value in NO_STEPS:
+        return value
+    advice = "write `steps: [sklearn.preprocessing.StandardScaler]`"
+    if isinstance(value, str) and "." in value:
+        advice = f"write `steps: [{value}]`"
+    if isinstance(value, dict) and "transformer" in value:
+        advice = "write it as a list: `steps: [{transformer: ...}]`"
+    raise PydanticCustomError(
+        "preprocessing",
+        "`steps` must be a list of transformers, drop or passthrough, found {found}",
+        {
+            "found": _described(value),
+            "suggestion": (closest(value, NO_STEPS) or "") if isinstance(value, str) else "",
+            "advice": advice,
+        },
+    )
+
+
+def _read_step(value: object) -> object:
+    return {"transformer": value} if isinstance(value, str) else value
+
+
+class Step(Section):
+    """A transformer by its dotted path, or with parameters."""
+
+    transformer: DottedPath = Field(examples=["sklearn.preprocessing.PowerTransformer"])
+    """The transformer's class by dotted path, of a package that the platform allows in `python_packages`."""
+    params: dict[str, Any] = Field(default_factory=dict, examples=[{"n_quantiles": 100}])
+    """Its parameters by name. What is to be tried for them is written as in `search`: lists and ranges with the
+    strategies that have candidates, one value each with `strategy: list`."""
+
+    @rule
+    def _nested_are_allowed(self, surroundings: Surroundings | None) -> Broken:
+        yield from check_nested(self.params, surroundings)
+
+    @property
+    def nested(self) -> NestedEstimator:
+        """The step in the form of an estimator within the parameters of another."""
+        return {"estimator": self.transformer, "params": self.params}
+
+
+AnyStep = Annotated[Step, BeforeValidator(_read_step), also_written({"type": "string"})]
+
+if TYPE_CHECKING:
+    Columns = tuple[str, ...] | str | ByRegex
+    Steps = tuple[Step, ...] | str
+else:
+    # The plain schema is for JSON schemas; what is read is decided by the functions.
+    _Word = Annotated[
+        Any, PlainValidator(_read_columns, json_schema_input_type=ByRegex | Literal[KINDS])
+    ]
+    _NoSteps = Annotated[
+        Any, PlainValidator(_read_no_steps, json_schema_input_type=Literal[NO_STEPS])
+    ]
+    Columns = Annotated[ListOf[Text], Field(min_length=1), ListOr(_Word)]
+    Steps = Annotated[ListOf[AnyStep], Field(min_length=1), ListOr(_NoSteps)]
+
+
+class ColumnSteps(Section):
+    """Some columns, and what is done to them, one transformer after the other."""
+
+    columns: Columns | None = Field(
+        default=None, examples=[["income", "age"], "numbers", {"regex": "^note"}]
+    )
+    """Names of columns, `numbers`, `texts`, `times`, `booleans`, `rest`, or `{regex: ...}`, of those that no entry before
+    has taken. Without it, the steps get all that came out of the entries before."""
+    steps: Steps = Field(
+        examples=[["sklearn.preprocessing.PowerTransformer"], "drop", "passthrough"]
+    )
+    """Transformers, each a dotted path or `{transformer: its path, params: {...}}`; `drop` leaves the columns out,
+    `passthrough` leaves them as they are."""
+
+    @rule
+    def _whole_matrix_has_transformers(self) -> Broken:
+        if self.columns is None and isinstance(self.steps, str):
+            yield PydanticCustomError(
+                "preprocessing",
+                "an entry without `columns` is about all that came out of those before it, and `{steps}` is nothing to do there",
+                {"steps": self.steps, "at": ("steps",), "advice": "add `columns`"},
+            )
+
+    @property
+    def transformers(self) -> tuple[Step, ...]:
+        """Its transformers; none where the columns are dropped or passed through."""
+        return () if isinstance(self.steps, str) else self.steps
+
+    @property
+    def columns_in_words(self) -> str:
+        """Which columns it takes, for people."""
+        if isinstance(self.columns, ByRegex):
+            return f"columns that match {self.columns.regex}"
+        if self.columns == "rest":
+            return "all other columns"
+        if isinstance(self.columns, str):
+            return self.columns
+        return shortened(", ".join(self.columns or ("all that came out before",)))
+
+
+Entries = tuple[ColumnSteps, ...]
+
+
+def check_entries(entries: Entries) -> Broken:
+    """What is wrong with the order of entries, and with columns that two of them name.
+
+    Returns:
+        Errors with their places below the list in `at`.
+    """
+    named: dict[str, int] = {}
+    whole: int | None = None
+    for index, entry in enumerate(entries):
+        if entry.columns is None:
+            whole = index if whole is None else whole
+        elif whole is not None:
+            yield PydanticCustomError(
+                "preprocessing",
+                "entries for columns come before those without `columns`, which get all that came out",
+                {"at": (index, "columns"), "advice": f"move it before item {whole + 1}"},
+            )
+        for place, column, before in _repeated(entry, index, named):
+            yield PydanticCustomError(
+                "preprocessing",
+                "item {before} has taken {column} already: a column is prepared once",
+                {
+                    "before": before + 1,
+                    "column": column,
+                    "at": place,
+                    "advice": "take it away here",
+                },
+            )
+
+
+def _repeated(
+    entry: ColumnSteps, index: int, named: dict[str, int]
+) -> Iterator[tuple[KeyPath, str, int]]:
+    """The columns of an entry that are named already, and its own put to those that are."""
+    if isinstance(entry.columns, tuple):
+        for number, column in enumerate(entry.columns):
+            if column in named:
+                yield (index, "columns", number), column, named[column]
+            named.setdefault(column, index)
+    elif entry.columns is not None and not isinstance(entry.columns, ByRegex):
+        if entry.columns in named:
+            yield (index, "columns"), entry.columns, named[entry.columns]
+        named.setdefault(entry.columns, index)
+
+
+def check_columns(
+    entries: Entries, features: Sequence[str] | None, others: Mapping[str, str]
+) -> Broken:
+    """What is wrong with columns that entries name.
+
+    Args:
+        entries: The list.
+        features: The columns that the model learns from, where they are written.
+        others: Columns that are no features, each with what it is.
+
+    Returns:
+        Errors with their places below the list in `at`.
+    """
+    for place, column in named_columns(entries):
+        if features is not None and column not in features:
+            advice = did_you_mean(column, features, "add it to `features`, or take it away here")
+            message = "{column} is none of the `features` of the model"
+            yield PydanticCustomError(
+                "preprocessing", message, {"column": column, "at": place, "advice": advice}
+            )
+        elif features is None and column in others:
+            yield PydanticCustomError(
+                "preprocessing",
+                "{column} is {what}, and no feature",
+                {
+                    "column": column,
+                    "what": others[column],
+                    "at": place,
+                    "advice": "take it away here",
+                },
+            )
+    for index, entry in enumerate(entries if features is not None else ()):
+        if isinstance(entry.columns, ByRegex) and not _matching(entry.columns, features or ()):
+            yield PydanticCustomError(
+                "preprocessing",
+                "no feature's name matches {regex}",
+                {
+                    "regex": entry.columns.regex,
+                    "at": (index, "columns", "regex"),
+                    "advice": f"the features are {one_of(features or (), 12)}",
+                },
+            )
+
+
+def named_columns(entries: Entries) -> Iterator[tuple[KeyPath, str]]:
+    """The columns that entries name one by one, with their places below the list."""
+    for index, entry in enumerate(entries):
+        if isinstance(entry.columns, tuple):
+            for number, column in enumerate(entry.columns):
+                yield (index, "columns", number), column
+
+
+def _matching(by: ByRegex, columns: Iterable[str]) -> list[str]:
+    return [column for column in columns if re.search(by.regex, column)]
+
+
+def taken(entry: ColumnSteps, kinds: Mapping[str, str]) -> list[str]:
+    """The columns that an entry takes.
+
+    Args:
+        entry: One with `columns`.
+        kinds: The columns that no entry before has taken, each with its kind.
+    """
+    if entry.columns is None:
+        return []
+    if isinstance(entry.columns, ByRegex):
+        return _matching(entry.columns, kinds)
+    if isinstance(entry.columns, tuple):
+        return [column for column in entry.columns if column in kinds]
+    return [column for column, kind in kinds.items() if entry.columns in (kind, "rest")]
+
+
+def entry_names(entries: Entries) -> list[str]:
+    """A name for each entry, by which scikit-learn and MLflow show it: `numbers`, `income_age`; unique."""
+    seen = {*_TAKEN}
+    return [_unique(_name(entry), seen) for entry in entries]
+
+
+def _name(entry: ColumnSteps) -> str:
+    if isinstance(entry.columns, ByRegex):
+        text = entry.columns.regex
+    elif isinstance(entry.columns, str):
+        text = entry.columns
+    else:
+        text = "_".join(entry.columns or ("all",))
+    return re.sub(r"[\W_]+", "_", text).strip("_")[:_LONGEST_NAME].rstrip("_") or "columns"
+
+
+def _unique(name: str, seen: set[str]) -> str:
+    """The name, with a number where it is among those that were seen, to which it is added."""
+    found, number = name, 2
+    while found in seen:
+        found, number = f"{name}_{number}", number + 1
+    seen.add(found)
+    return found
+
+
+def unique_names(names: Iterable[str], seen: Collection[str] = ()) -> list[str]:
+    """The names in their order, with numbers at those that were there before."""
+    known = set(seen)
+    return [_unique(name, known) for name in names]
+
+
+def transformer_names(entry: ColumnSteps) -> list[str]:
+    """A name for each transformer of an entry, as scikit-learn's `make_pipeline` has it: `simpleimputer`."""
+    return unique_names(step.transformer.rpartition(".")[2].lower() for step in entry.transformers)
+
+
+def named_steps(entries: Entries) -> dict[str, tuple[KeyPath, Step]]:
+    """Each transformer by a name such as `numbers__simpleimputer`, with its place below the list.
+
+    That of an entry without columns is its own: `pca`.
+    """
+    found: dict[str, tuple[KeyPath, Step]] = {}
+    seen: set[str] = set()
+    for index, (entry, name) in enumerate(zip(entries, entry_names(entries), strict=True)):
+        for number, (step, own) in enumerate(
+            zip(entry.transformers, transformer_names(entry), strict=True)
+        ):
+            whole = _unique(own if entry.columns is None else f"{name}__{own}", seen)
+            found[whole] = ((index, "steps", number), step)
+    return found
+
+
+def with_values(entries: Entries, values: Mapping[str, NestedEstimator]) -> Entries:
+    """The entries with the parameters of a trial in place of what is to be tried.
+
+    Args:
+        entries: The list.
+        values: The steps of the trial by the names of `named_steps`.
+    """
+    chosen = {
+        place: values[name]["params"]
+        for name, (place, _) in named_steps(entries).items()
+        if name in values
+    }
+    return tuple(
+        entry
+        if isinstance(entry.steps, str)
+        else entry.model_copy(
+            update={
+                "steps": tuple(
+                    step.model_copy(
+                        update={"params": chosen.get((index, "steps", number), step.params)}
+                    )
+                    for number, step in enumerate(entry.steps)
+                )
+            }
+        )
+        for index, entry in enumerate(entries)
+    )
+
+
+def step_params(steps: Mapping[str, NestedEstimator]) -> dict[str, Any]:
+    """Steps, by the names of `named_steps`, as parameters with names such as `preprocessing__pca__n_components`.
+
+    Which transformer it is stands under `transformer` after the step's name.
+    """
+    found: dict[str, Any] = {}
+    for name, step in steps.items():
+        found[f"{PREFIX}{name}__transformer"] = step["estimator"]
+        found |= flat_params(step["params"], f"{PREFIX}{name}__")
+    return found
+
+
+def paths_of(entries: Entries) -> tuple[str, ...]:
+    """The dotted paths of all transformers, and of estimators within their parameters, sorted."""
+    steps = [step for entry in entries for step in entry.transformers]
+    nested = {path for step in steps for path in nested_paths(step.params)}
+    return tuple(sorted({step.transformer for step in steps} | nested))
+
+
+def _read_function(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, str):
+        return _function().validate_python(value, context=info.context)
+    raise PydanticCustomError(
+        "preprocessing",
+        "`preprocessing` must be a function's dotted path, or a list of columns with their steps",
+        {"advice": f"write `preprocessing: {_EXAMPLE}`"},
+    )
+
+
+@cache
+def _function() -> TypeAdapter[str]:
+    return TypeAdapter(OwnFunctionPath)
+
+
+if TYPE_CHECKING:
+    Preprocessing = str | Entries
+else:
+    _Function = Annotated[Any, PlainValidator(_read_function, json_schema_input_type=str)]
+    Preprocessing = Annotated[ListOf[ColumnSteps], Field(min_length=1), ListOr(_Function)]
