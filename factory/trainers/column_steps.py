@@ -31,8 +31,8 @@ from factory.base.section import (
 from factory.base.texts import closest, did_you_mean, either, one_of, shortened
 from factory.trainers.nested_rules import check_nested
 
-KINDS = ("numbers", "texts", "times", "booleans", "rest")
-"""What stands for all columns of a kind; `rest` for all that no entry has taken."""
+KINDS = ("numbers", "booleans", "texts", "times", "rest")
+"""What stands for all columns of a kind; `booleans` are numbers too, and `rest` is all that no entry has taken."""
 NO_STEPS = ("drop", "passthrough")
 """scikit-learn's words for columns that are left out, or left as they are."""
 PREFIX = "preprocessing__"
@@ -163,7 +163,7 @@ class ColumnSteps(Section):
     columns: Columns | None = Field(
         default=None, examples=[["income", "age"], "numbers", {"regex": "^note"}]
     )
-    """Names of columns, `numbers`, `texts`, `times`, `booleans`, `rest`, or `{regex: ...}`, of those that no entry before
+    """Names of columns, `numbers`, `booleans`, `texts`, `times`, `rest`, or `{regex: ...}`, of those that no entry before
     has taken. Without it, the steps get all that came out of the entries before."""
     steps: Steps = Field(
         examples=[["sklearn.preprocessing.PowerTransformer"], "drop", "passthrough"]
@@ -301,12 +301,12 @@ def _matching(by: ByRegex, columns: Iterable[str]) -> list[str]:
     return [column for column in columns if re.search(by.regex, column)]
 
 
-def taken(entry: ColumnSteps, kinds: Mapping[str, str]) -> list[str]:
+def taken(entry: ColumnSteps, kinds: Mapping[str, Collection[str]]) -> list[str]:
     """The columns that an entry takes.
 
     Args:
         entry: One with `columns`.
-        kinds: The columns that no entry before has taken, each with its kind.
+        kinds: The columns that no entry before has taken, each with the words that mean it.
     """
     if entry.columns is None:
         return []
@@ -314,7 +314,7 @@ def taken(entry: ColumnSteps, kinds: Mapping[str, str]) -> list[str]:
         return _matching(entry.columns, kinds)
     if isinstance(entry.columns, tuple):
         return [column for column in entry.columns if column in kinds]
-    return [column for column, kind in kinds.items() if entry.columns in (kind, "rest")]
+    return [column for column, words in kinds.items() if entry.columns in words]
 
 
 def entry_names(entries: Entries) -> list[str]:

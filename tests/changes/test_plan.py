@@ -38,6 +38,7 @@ def test_nothing_changes_where_nothing_is_written_otherwise(project):
         ("configs/sea.yaml", "data/catches.csv", "data/landings.csv", {"sea.catches": "republish"}),
         ("configs/sea.yaml", "share_with: [lab]", "share_with: [lab]\n    after: {tell: {operator: airflow.providers.standard.operators.empty.EmptyOperator}}", {"sea.catches": "operation"}),
         ("configs/lab.yaml", "monitor: {}", "monitor: {}\n    after: {tell: {operator: airflow.providers.standard.operators.empty.EmptyOperator}}", {"lab.species.train": "operation"}),
+        ("configs/lab.yaml", "monitor: {}", "monitor: {}\n    preprocessing: [{columns: numbers, steps: [sklearn.preprocessing.PowerTransformer]}]", {"lab.species.train": "retrain"}),
         ("clean.sql", "*", "distinct *", {"sea.catches": "republish"}),
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Anything with the scikit-learn API: a pipeline of preprocessing and estimator."""
 
 import logging
+import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -97,6 +98,7 @@ class ScikitLearnTrainer(Trainer):
         self._check_kind(estimator, unfitted)
         used = as_used(unfitted)
         transformer = self._transformer(features, seed, used)
+        has_steps = isinstance(self.preprocessing, tuple)
         pipeline = Pipeline([("preprocessing", transformer), ("estimator", used)])
         with self._limited(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
@@ -108,7 +110,7 @@ class ScikitLearnTrainer(Trainer):
                 if not _is_refusal(error):
                     raise  # another try may go well
                 what = f"{estimator} with {dict(params)} refuses to be trained"
-                if self._steps_refuse(transformer):
+                if has_steps and not _passed_through(error, used):
                     what = "preprocessing refuses the rows"
                 raise TerminalError(f"{what}: {_words_of(error)}") from error
         texts = dict.fromkeys(f"{entry.category.__name__}: {entry.message}" for entry in caught)
@@ -245,19 +247,6 @@ class ScikitLearnTrainer(Trainer):
             )
         return fix_random_states(transformer, seed) if _has_params(transformer) else transformer
 
-    def _steps_refuse(self, transformer: Component) -> bool:
-        """Whether it was a step of `preprocessing` that could not be fitted."""
-        from sklearn.exceptions import NotFittedError
-        from sklearn.utils.validation import check_is_fitted
-
-        if self.preprocessing is None or isinstance(self.preprocessing, str):
-            return False
-        try:
-            check_is_fitted(transformer)
-        except NotFittedError:
-            return True
-        return False
-
     def _step(self, step: "Step", *, seed: int) -> Component:
         from factory.trainers.scikit_learn.nested import build
 
@@ -280,6 +269,12 @@ def _words_of(error: Exception) -> str:
     """What a library says; with the kind of error, unless it is one that says what is wrong with values."""
     is_of_values = isinstance(error, (TypeError, ValueError))
     return str(error) if is_of_values else f"{type(error).__name__}: {error}"
+
+
+def _passed_through(error: Exception, estimator: Component) -> bool:
+    """Whether an error came out of an estimator's own methods."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(frame.f_locals.get("self") is estimator for frame in frames)
 
 
 def _has_params(component: Component) -> bool:
