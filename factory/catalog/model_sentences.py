@@ -1,6 +1,6 @@
 """What a model is, in sentences: from the rows that it learns from to what starts a retraining."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from factory.base.findings import KeyPath
@@ -12,7 +12,7 @@ from factory.catalog.sentence import Sentence, flow, in_brief, of_after, of_read
 from factory.models.promotion import Bounds, Margin, Promotion
 from factory.monitoring.sections import Monitor
 from factory.team.reader import TeamFile
-from factory.trainers.column_steps import ColumnSteps
+from factory.trainers.column_steps import ColumnSteps, Step
 from factory.training.model import Model
 from factory.training.search.candidate import is_space, outermost
 from factory.training.search.strategy import Estimator
@@ -61,7 +61,7 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
     features = one_of(model.features or ()) or "all columns but the target"
     yield Sentence(made, f"features: {features}", (*path, "features"))
     for index, entry in enumerate(model.entries):
-        text = f"{entry.columns_in_words}: {_done_by(entry)}"
+        text = f"{entry.columns_in_words}: {_done_by(entry, has_spaces=model.has_spaces)}"
         yield Sentence(made, text, (*path, "preprocessing", index))
     if isinstance(model.preprocessing, str):
         text = f"{model.preprocessing} prepares the features"
@@ -75,11 +75,25 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
     yield Sentence(made, text, (*path, "split", "method"))
 
 
-def _done_by(entry: ColumnSteps) -> str:
+def _done_by(entry: ColumnSteps, *, has_spaces: bool) -> str:
     """What an entry of `preprocessing` does to its columns."""
     if isinstance(entry.steps, str):
         return {"drop": "left out", "passthrough": "as they are"}[entry.steps]
-    return ", then ".join(step.transformer.rpartition(".")[2] for step in entry.steps)
+    return ", then ".join(_transformer(step, has_spaces=has_spaces) for step in entry.steps)
+
+
+def _transformer(step: Step, *, has_spaces: bool) -> str:
+    name = step.transformer.rpartition(".")[2]
+    params = _params(step.params, has_spaces=has_spaces)
+    return f"{name} ({params})" if params else name
+
+
+def _params(params: Mapping[str, Any], *, has_spaces: bool) -> str:
+    """Parameters, each with what is tried for it."""
+    flat = flat_params(params)
+    return "; ".join(
+        f"{key} {_values(value, has_spaces=has_spaces)}" for key, value in flat.items()
+    )
 
 
 def _of_search(model: Model, path: KeyPath) -> Iterator[Sentence]:
@@ -88,11 +102,9 @@ def _of_search(model: Model, path: KeyPath) -> Iterator[Sentence]:
     yield Sentence(tries, text, (*path, "strategy"))
     for at, one in sections_below(search, path):
         if isinstance(one, Estimator):
-            ranges = [
-                f"{key} {_values(value, one)}" for key, value in flat_params(one.params).items()
-            ]
+            ranges = _params(one.params, has_spaces=one.has_spaces)
             name = one.estimator.rpartition(".")[2]
-            yield Sentence(tries, f"{name}: {'; '.join(ranges) or 'as it is by default'}", at)
+            yield Sentence(tries, f"{name}: {ranges or 'as it is by default'}", at)
     text = f"{search.parallel_trials} trials at the same time"
     yield Sentence(tries, text, (*path, "parallel_trials"))
     if search.max_failed_trials:
@@ -103,9 +115,9 @@ def _of_search(model: Model, path: KeyPath) -> Iterator[Sentence]:
         yield Sentence(tries, text, (*path[:-1], "backend"))
 
 
-def _values(value: Any, estimator: Estimator) -> str:
+def _values(value: Any, *, has_spaces: bool) -> str:
     """What is tried for a parameter."""
-    if not estimator.has_spaces:
+    if not has_spaces:
         return shortened(flow(value), _LONGEST_VALUE)
     if is_space(value):
         ((kind, numbers),) = value.items()

@@ -276,7 +276,7 @@ class Model(Section):
     @rule
     def _preprocessing_can_be_tried(self) -> Broken:
         errors = []
-        for place, step in named_steps(self.entries).values() if self._has_spaces else ():
+        for place, step in named_steps(self.entries).values() if self.has_spaces else ():
             values = list(places(step.params))
             countable = check_countable(values) if self.search.tries_all else ()
             errors += [
@@ -326,7 +326,7 @@ class Model(Section):
                     yield question.below(path)
         for place, step in named_steps(self.entries).values():
             question = step_question(
-                step.nested, self.task, has_spaces=self._has_spaces, is_exhaustive=is_exhaustive
+                step.nested, self.task, has_spaces=self.has_spaces, is_exhaustive=is_exhaustive
             )
             yield question.below(("preprocessing", *place))
         if isinstance(self.preprocessing, str):
@@ -368,7 +368,7 @@ class Model(Section):
         return {name: step.nested for name, (_, step) in named_steps(self.entries).items()}
 
     @property
-    def _has_spaces(self) -> bool:
+    def has_spaces(self) -> bool:
         """Whether lists and ranges in the parameters of its transformers are values to try."""
         return any(one.has_spaces for one in self.search.tried)
 

@@ -126,17 +126,27 @@ def test_large_numbers_are_identifiers_if_their_name_says_so(tmp_path):
 
 
 SENTENCES = [f"the {each}th parcel came late and was wet" for each in range(ROWS)]
+FEW_SENTENCES = [SENTENCES[each % 60] for each in range(ROWS)]
+STRICT = {"free_text": {"distinct": 30}}
+
+
+def test_sentences_that_are_read_word_by_word_are_no_finding(tmp_path):
+    assert findings(tmp_path, remark=SENTENCES, changes={"guard": STRICT}) == {}
 
 
 def test_sentences_are_not_one_hot_encoded_without_a_word(tmp_path):
-    found = findings(tmp_path, remark=SENTENCES)
-    assert found["free_text"].text.startswith("'remark' (400 different texts of 8 words)")
+    found = findings(tmp_path, remark=FEW_SENTENCES, changes={"guard": STRICT})
+    assert found["free_text"].text.startswith("'remark' (60 different texts of 8 words)")
     assert "identifiers" not in found
 
 
-def test_sentences_are_no_finding_where_the_team_prepares_them_itself(tmp_path):
-    changes = {"preprocessing": "acme.prepare"}
-    assert "free_text" not in findings(tmp_path, remark=SENTENCES, changes=changes)
+@pytest.mark.parametrize(
+    "preprocessing",
+    ["acme.prepare", [{"columns": ["remark"], "steps": "drop"}]],
+)
+def test_sentences_are_no_finding_where_the_team_prepares_them_itself(tmp_path, preprocessing):
+    changes = {"preprocessing": preprocessing, "guard": STRICT}
+    assert "free_text" not in findings(tmp_path, remark=FEW_SENTENCES, changes=changes)
 
 
 def repeated(times: int) -> Sequence[str]:

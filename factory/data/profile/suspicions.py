@@ -168,7 +168,7 @@ def _of_text(
         yield (
             "free_text",
             told,
-            "leave it out of `features`, or let a `preprocessing` of yours read it",
+            "by default a model learns from its words: leave it out of `features`, or say in `preprocessing` how it is read",
         )
 
 

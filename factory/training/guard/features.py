@@ -216,7 +216,10 @@ class Identifiers(FeatureGuard):
 
 
 class FreeText(FeatureGuard):
-    """A feature of sentences, each of which the default preprocessing takes for a category of its own."""
+    """A feature of sentences, each of which the default preprocessing takes for a category of its own.
+
+    By default it finds none: from these limits on, the default preprocessing looks at words.
+    """
 
     NAME: ClassVar[str] = "free_text"
 
@@ -234,11 +237,13 @@ class FreeText(FeatureGuard):
             if columns.table.schema.field(name).type not in _texts():
                 continue
             values = columns.table.column(name).drop_null().to_pandas()
+            if are_sentences(values):
+                continue  # read word by word, see `factory.trainers.scikit_learn.preprocessing`
             if are_sentences(values, distinct=self.distinct, least_words=self.words):
                 told = f"{values.nunique()} different texts of {words(values):.0f} words"
                 found.append(f"{name!r} ({told})")
         if found:
             yield self.found(
                 f"{one_of(found, _NAMED)} hold sentences, and each is a category of its own to the default "
-                "preprocessing: leave them out of `features`, or let a `preprocessing` of yours read them"
+                "preprocessing: leave them out of `features`, or name a TfidfVectorizer for them in `preprocessing`"
             )
