@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 import yaml
@@ -45,8 +46,24 @@ def platform_blocks() -> list:
     ]
 
 
+PREPROCESSING = """\
+datasets: {people: {source: {type: csv, path: data/people.csv}}}
+models:
+  late:
+    task: classification
+    train_on: people
+    target: late
+    search:
+      {strategy: random, trials: 4, candidates: [{estimator: sklearn.linear_model.LogisticRegression}]}
+    objective: {metric: accuracy}
+"""
+"""The model in which blocks stand that are about `preprocessing` alone."""
+
+
 def as_project(block: str, folder: Path) -> str:
     """Write a block as a team file, the parts that it leaves out added; the team's name."""
+    if block.startswith("preprocessing:"):
+        block = PREPROCESSING + indent(block, "    ")
     content = yaml.safe_load(block)
     team = content.get("team", "harbour")
     head = {"version": 1, "team": team, "owner": f"{team}@example.org"}

@@ -208,6 +208,7 @@ def check_entries(entries: Entries) -> Broken:
     """
     named: dict[str, int] = {}
     whole: int | None = None
+    rest: int | None = None
     for index, entry in enumerate(entries):
         if entry.columns is None:
             whole = index if whole is None else whole
@@ -217,6 +218,14 @@ def check_entries(entries: Entries) -> Broken:
                 "entries for columns come before those without `columns`, which get all that came out",
                 {"at": (index, "columns"), "advice": f"move it before item {whole + 1}"},
             )
+        elif rest is not None:
+            yield PydanticCustomError(
+                "preprocessing",
+                "no column is left below `columns: rest`",
+                {"at": (index, "columns"), "advice": f"move it before item {rest + 1}"},
+            )
+        if entry.columns == "rest" and rest is None:
+            rest = index
         for place, column, before in _repeated(entry, index, named):
             yield PydanticCustomError(
                 "preprocessing",

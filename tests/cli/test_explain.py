@@ -41,6 +41,13 @@ models:
     target: species
     positive: "Gadus morhua"
     metrics: [{name: f2, metric: fbeta, params: {beta: 2}}]
+    preprocessing:
+      - {columns: [length, girth], steps: [sklearn.preprocessing.PowerTransformer]}
+      - {columns: {regex: "^note"}, steps: drop}
+      - columns: rest
+        steps:
+          - {transformer: sklearn.impute.SimpleImputer, params: {add_indicator: [true, false]}}
+          - sklearn.preprocessing.StandardScaler
     search:
       strategy: random
       trials: 12
@@ -95,6 +102,15 @@ def line(text: str, part: str) -> int:
         (
             "What the sweep tries: LogisticRegression: C between 0.1 and 10 (loguniform); max_iter 100, 200; penalty l2",
             "estimator",
+        ),
+        (
+            "What it is made of: length, girth: PowerTransformer",
+            "columns: [length, girth]",
+        ),
+        ("What it is made of: columns that match ^note: left out", "regex"),
+        (
+            "What it is made of: all other columns: SimpleImputer (add_indicator true, false), then StandardScaler",
+            "columns: rest",
         ),
         (
             "How the winner is chosen: the trial with the highest f1_macro on the validation rows",

@@ -1,12 +1,15 @@
 """`preprocessing` as a list gives what the same Pipeline, written by hand, gives."""
 
 import logging
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 import skops.io
+import yaml
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
@@ -293,6 +296,32 @@ def test_a_model_that_is_stored_and_read_back_predicts_the_same(recipe, tmp_path
     assert np.array_equal(again.predict_proba(ALL), found.predict_proba(ALL))
 
 
+PAGE = (Path(__file__).parents[2] / "docs/preprocessing.md").read_text()
+OF_PAGE = [
+    yaml.safe_load(block)["preprocessing"]
+    for block in re.findall(r"^```yaml\n(preprocessing:\n.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+]
+
+
+def test_the_page_about_preprocessing_has_recipes():
+    assert len(OF_PAGE) >= 14
+
+
+@pytest.mark.parametrize("preprocessing", OF_PAGE)
+def test_what_the_page_about_preprocessing_shows_can_be_trained_and_stored(preprocessing):
+    # Without gaps in numbers, since some of it passes them through to estimators that take none.
+    table = ALL.drop(columns=["remark"]).fillna({"age": 40, "member": 0})
+    table["height"] = table["income"] ** 2
+    candidates = [{"estimator": LOGISTIC}, {"estimator": BOOSTING, "params": {"max_iter": 3}}]
+    search = {"strategy": "random", "trials": 2, "candidates": candidates}
+    config = model(preprocessing=preprocessing, search=search)
+    for trial in config.expand():
+        trainer = config.trainer(trial.estimator, steps=trial.preprocessing)
+        found = trainer.fit(trial.estimator, trial.params, table, TARGET, seed=0).model
+        trainer.check_stored(found, config.packages)
+        assert len(trainer.predict(found, table).values) == ROWS
+
+
 def test_one_row_gets_the_answer_that_it_gets_among_others():
     entries = [
         {"columns": "booleans", "steps": [IMPUTER]},
@@ -340,6 +369,15 @@ def test_an_entry_that_takes_nothing_is_told(caplog):
     caplog.set_level(logging.WARNING)
     fitted([{"columns": {"regex": "^xyz"}, "steps": "drop"}, {"columns": "texts", "steps": "drop"}])
     assert "no column is left for columns that match ^xyz" in caplog.text
+
+
+def test_a_named_column_that_is_taken_already_is_told(caplog):
+    entries = [
+        {"columns": "numbers", "steps": [IMPUTER]},
+        {"columns": ["member", "city"], "steps": "drop"},
+    ]
+    fitted(entries)
+    assert "preprocessing: an entry above has taken member already" in caplog.text
 
 
 def test_each_column_of_texts_has_a_vocabulary_of_its_own():

@@ -72,11 +72,9 @@ def _blocks(
         if entry.columns is None:
             continue
         found = taken(entry, left)
+        _tell_lost(entry, found, empty)
         left = {column: words for column, words in left.items() if column not in found}
         if not found:
-            logger.log(
-                _level(entry), "preprocessing: no column is left for %s", entry.columns_in_words
-            )
             continue
         for block in _of_entry(name, entry, found, make):
             [unique] = unique_names([block[0]], names)
@@ -87,9 +85,14 @@ def _blocks(
         yield "default", default_preprocessing(features[list(left)]), list(left)
 
 
-def _level(entry: ColumnSteps) -> int:
-    """How loud to say that an entry takes nothing: `rest` is there in case that something is left."""
-    return logging.INFO if entry.columns == "rest" else logging.WARNING
+def _tell_lost(entry: ColumnSteps, found: list[str], empty: list[str]) -> None:
+    """Say what an entry names and does not get; `rest` is there in case that something is left."""
+    if isinstance(entry.columns, tuple):
+        lost = [name for name in entry.columns if name not in (*found, *empty)]
+        if lost:
+            logger.warning("preprocessing: an entry above has taken %s already", one_of(lost, 12))
+    elif not found and entry.columns != "rest":
+        logger.warning("preprocessing: no column is left for %s", entry.columns_in_words)
 
 
 def _require(named: Sequence[str], columns: list[str]) -> None:

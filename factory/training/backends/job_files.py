@@ -17,6 +17,7 @@ from factory.base.digests import sha256, sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.files import copy_file, write_json
 from factory.base.values import Result
+from factory.trainers.column_steps import PREFIX
 from factory.training.backends.job_layout import FIT, SETTINGS, SPLIT, JobLayout
 from factory.training.division import Part
 from factory.training.model import Model
@@ -99,6 +100,8 @@ def hyperparameters(trial: Trial) -> dict[str, str]:
         "name": trial.name,
         "estimator": trial.estimator,
         "params": json.dumps(described["params"]),
+        # One for each transformer, since a text must not be long.
+        **{f"{PREFIX}{name}": json.dumps(one) for name, one in described["preprocessing"].items()},
     }
     for name, text in texts.items():
         if len(text) > _LONGEST_VALUE:
@@ -122,6 +125,11 @@ def read_trial(given: Mapping[str, str]) -> Trial:
                 "name": given["name"],
                 "estimator": given["estimator"],
                 "params": json.loads(given["params"]),
+                "preprocessing": {
+                    name.removeprefix(PREFIX): json.loads(text)
+                    for name, text in given.items()
+                    if name.startswith(PREFIX)
+                },
             }
         )
     except (KeyError, ValueError) as error:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from factory.training.backends.job_files import hyperparameters
+from factory.training.backends.job_files import hyperparameters, read_trial
 from factory.training.backends.job_layout import BASE_VARIABLE, JobLayout
 from tests.training.backends.run import LOCAL, SLOW, TREE, a_run
+from tests.training.models import model, one_trial
 
 FACTORY_TRAIN = [sys.executable, "-m", "factory.training.backends.entry_point"]
 
@@ -68,6 +69,25 @@ def test_missing_input_is_named(tmp_path):
     done = train(layout)
     assert done.returncode == 2
     assert "hyperparameters.json cannot be read" in layout.failure.read_text()
+
+
+def test_a_job_reads_the_trial_that_it_was_given_its_transformers_included():
+    tfidf = "sklearn.feature_extraction.text.TfidfVectorizer"
+    entry = {
+        "columns": ["note"],
+        "steps": [{"transformer": tfidf, "params": {"ngram_range": [1, 2], "max_df": 0.5}}],
+    }
+    for preprocessing in (None, [entry, {"columns": "rest", "steps": "drop"}]):
+        config = model(preprocessing=preprocessing, search=one_trial(TREE, max_depth=2))
+        [trial] = config.expand()
+        assert read_trial(hyperparameters(trial)) == trial
+    assert set(hyperparameters(trial)) == {
+        "index",
+        "name",
+        "estimator",
+        "params",
+        "preprocessing__note__tfidfvectorizer",
+    }
 
 
 def test_reason_is_no_longer_than_sagemaker_keeps(tmp_path):
