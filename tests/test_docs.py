@@ -28,9 +28,28 @@ OTHERS = {
 }
 
 
+PREPROCESSING = """\
+datasets: {people: {source: {type: csv, path: data/people.csv}}}
+models:
+  late:
+    task: classification
+    train_on: people
+    target: late
+    search:
+      {strategy: random, trials: 4, candidates: [{estimator: sklearn.linear_model.LogisticRegression}]}
+    objective: {metric: accuracy}
+"""
+"""The model in which blocks stand that are about `preprocessing` alone."""
+
+
+def _whole(block: str) -> str:
+    is_part = block.startswith("preprocessing:")
+    return PREPROCESSING + indent(block, "    ") if is_part else block
+
+
 def blocks() -> list:
     return [
-        pytest.param(block, id=f"{page.name}-{number}")
+        pytest.param(_whole(block), id=f"{page.name}-{number}")
         for page in PAGES
         for number, block in enumerate(BLOCK.findall(page.read_text()), 1)
     ]
@@ -46,24 +65,8 @@ def platform_blocks() -> list:
     ]
 
 
-PREPROCESSING = """\
-datasets: {people: {source: {type: csv, path: data/people.csv}}}
-models:
-  late:
-    task: classification
-    train_on: people
-    target: late
-    search:
-      {strategy: random, trials: 4, candidates: [{estimator: sklearn.linear_model.LogisticRegression}]}
-    objective: {metric: accuracy}
-"""
-"""The model in which blocks stand that are about `preprocessing` alone."""
-
-
 def as_project(block: str, folder: Path) -> str:
     """Write a block as a team file, the parts that it leaves out added; the team's name."""
-    if block.startswith("preprocessing:"):
-        block = PREPROCESSING + indent(block, "    ")
     content = yaml.safe_load(block)
     team = content.get("team", "harbour")
     head = {"version": 1, "team": team, "owner": f"{team}@example.org"}

@@ -6,7 +6,6 @@ from typing import Any
 from factory.base.nested_estimators import flat_params, is_named, is_nested, params_of
 from factory.base.objects import Component, build_estimator, import_object
 from factory.trainers.scikit_learn.boosting import as_used, with_defaults
-from factory.trainers.scikit_learn.value_check import constraints_of
 
 
 def build(path: str, params: Mapping[str, Any], seed: int, threads: int | None) -> Component:
@@ -28,17 +27,18 @@ def build(path: str, params: Mapping[str, Any], seed: int, threads: int | None) 
 
 def _with_tuples(path: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters with tuples for the lists that the class takes in no other form."""
-    constraints = constraints_of(import_object(path)) if _has_lists(params) else {}
+    if not any(isinstance(value, list) for value in params.values()):
+        return dict(params)
+    # Late, because a fit seldom needs it, and it takes a sixth of a second.
+    from factory.trainers.scikit_learn.value_check import constraints_of
+
+    constraints = constraints_of(import_object(path))
     return {
         name: tuple(value)
         if name in constraints and constraints[name].wants_tuple(value)
         else value
         for name, value in params.items()
     }
-
-
-def _has_lists(params: Mapping[str, Any]) -> bool:
-    return any(isinstance(value, list) for value in params.values())
 
 
 def _made(value: Any, seed: int, threads: int | None) -> Any:
