@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from factory.base.findings import KeyPath
-from factory.base.nested_estimators import NestedEstimator, flat_params, nested_paths
+from factory.base.nested_estimators import NestedEstimator
 from factory.base.rules import Broken, rule
 from factory.base.section import (
     DottedPath,
@@ -35,23 +35,8 @@ KINDS = ("numbers", "booleans", "texts", "times", "rest")
 """What stands for all columns of a kind; `booleans` are numbers too, and `rest` is all that no entry has taken."""
 NO_STEPS = ("drop", "passthrough")
 """scikit-learn's words for columns that are left out, or left as they are."""
-PREFIX = "preprocessing__"
-"""What the names of the steps' parameters begin with, where they stand beside an estimator's."""
 
 _EXAMPLE = "[{columns: numbers, steps: [sklearn.preprocessing.PowerTransformer]}]"
-_TAKEN = (
-    "default",
-    "force_int_remainder_cols",
-    "n_jobs",
-    "remainder",
-    "sparse_threshold",
-    "transformer_weights",
-    "transformers",
-    "verbose",
-    "verbose_feature_names_out",
-)
-"""Names that no entry can have: those of a ColumnTransformer's own parameters, and ours for what no entry takes."""
-_LONGEST_NAME = 40
 
 
 def _check_regex(value: str) -> str:
@@ -246,12 +231,13 @@ def _repeated(
     if isinstance(entry.columns, tuple):
         for number, column in enumerate(entry.columns):
             if column in named:
-                yield (index, "columns", number), column, named[column]
+                yield (index, "columns", number), repr(column), named[column]
             named.setdefault(column, index)
-    elif entry.columns is not None and not isinstance(entry.columns, ByRegex):
-        if entry.columns in named:
-            yield (index, "columns"), entry.columns, named[entry.columns]
-        named.setdefault(entry.columns, index)
+    elif isinstance(entry.columns, str):
+        word = f"all {entry.columns}"
+        if word in named:
+            yield (index, "columns"), word, named[word]
+        named.setdefault(word, index)
 
 
 def check_columns(
@@ -272,14 +258,14 @@ def check_columns(
             advice = did_you_mean(column, features, "add it to `features`, or take it away here")
             message = "{column} is none of the `features` of the model"
             yield PydanticCustomError(
-                "preprocessing", message, {"column": column, "at": place, "advice": advice}
+                "preprocessing", message, {"column": repr(column), "at": place, "advice": advice}
             )
         elif features is None and column in others:
             yield PydanticCustomError(
                 "preprocessing",
                 "{column} is {what}, and no feature",
                 {
-                    "column": column,
+                    "column": repr(column),
                     "what": others[column],
                     "at": place,
                     "advice": "take it away here",
@@ -291,7 +277,7 @@ def check_columns(
                 "preprocessing",
                 "no feature's name matches {regex}",
                 {
-                    "regex": entry.columns.regex,
+                    "regex": repr(entry.columns.regex),
                     "at": (index, "columns", "regex"),
                     "advice": f"the features are {one_of(features or (), 12)}",
                 },
@@ -324,106 +310,6 @@ def taken(entry: ColumnSteps, kinds: Mapping[str, Collection[str]]) -> list[str]
     if isinstance(entry.columns, tuple):
         return [column for column in entry.columns if column in kinds]
     return [column for column, words in kinds.items() if entry.columns in words]
-
-
-def entry_names(entries: Entries) -> list[str]:
-    """A name for each entry, by which scikit-learn and MLflow show it: `numbers`, `income_age`; unique."""
-    seen = {*_TAKEN}
-    return [_unique(_name(entry), seen) for entry in entries]
-
-
-def _name(entry: ColumnSteps) -> str:
-    if isinstance(entry.columns, ByRegex):
-        text = entry.columns.regex
-    elif isinstance(entry.columns, str):
-        text = entry.columns
-    else:
-        text = "_".join(entry.columns or ("all",))
-    return re.sub(r"[\W_]+", "_", text).strip("_")[:_LONGEST_NAME].rstrip("_") or "columns"
-
-
-def _unique(name: str, seen: set[str]) -> str:
-    """The name, with a number where it is among those that were seen, to which it is added."""
-    found, number = name, 2
-    while found in seen:
-        found, number = f"{name}_{number}", number + 1
-    seen.add(found)
-    return found
-
-
-def unique_names(names: Iterable[str], seen: Collection[str] = ()) -> list[str]:
-    """The names in their order, with numbers at those that were there before."""
-    known = set(seen)
-    return [_unique(name, known) for name in names]
-
-
-def transformer_names(entry: ColumnSteps) -> list[str]:
-    """A name for each transformer of an entry, as scikit-learn's `make_pipeline` has it: `simpleimputer`."""
-    return unique_names(step.transformer.rpartition(".")[2].lower() for step in entry.transformers)
-
-
-def named_steps(entries: Entries) -> dict[str, tuple[KeyPath, Step]]:
-    """Each transformer by a name such as `numbers__simpleimputer`, with its place below the list.
-
-    That of an entry without columns is its own: `pca`.
-    """
-    found: dict[str, tuple[KeyPath, Step]] = {}
-    seen: set[str] = set()
-    for index, (entry, name) in enumerate(zip(entries, entry_names(entries), strict=True)):
-        for number, (step, own) in enumerate(
-            zip(entry.transformers, transformer_names(entry), strict=True)
-        ):
-            whole = _unique(own if entry.columns is None else f"{name}__{own}", seen)
-            found[whole] = ((index, "steps", number), step)
-    return found
-
-
-def with_values(entries: Entries, values: Mapping[str, NestedEstimator]) -> Entries:
-    """The entries with the parameters of a trial in place of what is to be tried.
-
-    Args:
-        entries: The list.
-        values: The steps of the trial by the names of `named_steps`.
-    """
-    chosen = {
-        place: values[name]["params"]
-        for name, (place, _) in named_steps(entries).items()
-        if name in values
-    }
-    return tuple(
-        entry
-        if isinstance(entry.steps, str)
-        else entry.model_copy(
-            update={
-                "steps": tuple(
-                    step.model_copy(
-                        update={"params": chosen.get((index, "steps", number), step.params)}
-                    )
-                    for number, step in enumerate(entry.steps)
-                )
-            }
-        )
-        for index, entry in enumerate(entries)
-    )
-
-
-def step_params(steps: Mapping[str, NestedEstimator]) -> dict[str, Any]:
-    """Steps, by the names of `named_steps`, as parameters with names such as `preprocessing__pca__n_components`.
-
-    Which transformer it is stands under `transformer` after the step's name.
-    """
-    found: dict[str, Any] = {}
-    for name, step in steps.items():
-        found[f"{PREFIX}{name}__transformer"] = step["estimator"]
-        found |= flat_params(step["params"], f"{PREFIX}{name}__")
-    return found
-
-
-def paths_of(entries: Entries) -> tuple[str, ...]:
-    """The dotted paths of all transformers, and of estimators within their parameters, sorted."""
-    steps = [step for entry in entries for step in entry.transformers]
-    nested = {path for step in steps for path in nested_paths(step.params)}
-    return tuple(sorted({step.transformer for step in steps} | nested))
 
 
 def _read_function(value: object, info: ValidationInfo) -> object:

@@ -33,17 +33,10 @@ from factory.team.after_tasks import OF_TRAININGS, AfterTasks, check_names
 from factory.team.notify import Notify
 from factory.team.resources import Resources, check_resources
 from factory.team.schedule import InputsField, Schedule, ScheduleField
-from factory.trainers.column_steps import (
-    Entries,
-    Preprocessing,
-    check_columns,
-    check_entries,
-    named_steps,
-    paths_of,
-    with_values,
-)
+from factory.trainers.column_steps import Entries, Preprocessing, check_columns, check_entries
 from factory.trainers.dispatch import step_question, trainer_class, usable_cpus
 from factory.trainers.nested_rules import at_place
+from factory.trainers.step_names import named_steps, paths_of, with_values
 from factory.trainers.trainer import IMAGE_COLUMN, Trainer, WrittenEstimator
 from factory.training.division import Method, Split
 from factory.training.guard.section import Guards

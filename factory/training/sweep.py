@@ -20,8 +20,8 @@ from factory.lake.snapshot import Snapshot
 from factory.models.tracking import CONFIGURATION, Tracking
 from factory.models.training_run import TrainingRun
 from factory.team.codes import code_of, is_warning
-from factory.trainers.column_steps import step_params
 from factory.trainers.dispatch import step_question, trainer_class
+from factory.trainers.step_names import step_params
 from factory.trainers.trainer import Predictions, WrittenEstimator
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS

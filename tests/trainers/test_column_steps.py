@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from factory.base.errors import TerminalError
-from factory.trainers.column_steps import Entries, entry_names, named_steps
+from factory.trainers.column_steps import Entries
+from factory.trainers.step_names import entry_names, named_steps
 from factory.training.model import Model
 from factory.training.sweep import refuse_wrong
 from tests.training.models import model, one_trial

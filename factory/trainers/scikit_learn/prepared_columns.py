@@ -12,18 +12,10 @@ from sklearn.utils import get_tags
 from factory.base.errors import TerminalError
 from factory.base.objects import Component
 from factory.base.texts import did_you_mean, one_of
-from factory.trainers.column_steps import (
-    ColumnSteps,
-    Entries,
-    Step,
-    entry_names,
-    named_columns,
-    taken,
-    transformer_names,
-    unique_names,
-)
+from factory.trainers.column_steps import ColumnSteps, Entries, Step, named_columns, taken
 from factory.trainers.scikit_learn.adapters import Dense, TextColumn
 from factory.trainers.scikit_learn.preprocessing import default_preprocessing, without_values
+from factory.trainers.step_names import entry_names, transformer_names, unique_names
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 from factory.base.errors import TerminalError
 from factory.base.texts import one_of
 from factory.data.roles import are_sentences
-from factory.trainers.column_steps import unique_names
 from factory.trainers.scikit_learn.adapters import TextColumn
+from factory.trainers.step_names import unique_names
 
 logger = logging.getLogger(__name__)
 

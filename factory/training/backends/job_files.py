@@ -17,7 +17,7 @@ from factory.base.digests import sha256, sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.files import copy_file, write_json
 from factory.base.values import Result
-from factory.trainers.column_steps import PREFIX
+from factory.trainers.step_names import PREFIX
 from factory.training.backends.job_layout import FIT, SETTINGS, SPLIT, JobLayout
 from factory.training.division import Part
 from factory.training.model import Model

@@ -15,9 +15,9 @@ from factory.base.rules import Broken, rule
 from factory.base.section import DottedPath, NotTrained, Section, Surroundings
 from factory.base.values import Result
 from factory.kinds import SEARCH_STRATEGY, KindOf
-from factory.trainers.column_steps import PREFIX, step_params
 from factory.trainers.dispatch import trainer_class
 from factory.trainers.nested_rules import check_nested
+from factory.trainers.step_names import PREFIX, step_params
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Trial(Result):
     estimator: str
     params: dict[str, Any]
     preprocessing: dict[str, NestedEstimator] = Field(default_factory=dict)
-    """The transformers of `preprocessing` with their parameters, by the names of `column_steps.named_steps`; none where
+    """The transformers of `preprocessing` with their parameters, by the names of `step_names.named_steps`; none where
     it is no list."""
 
     @property
@@ -190,9 +190,14 @@ def _with_params(one: Estimator, more: Mapping[str, Any]) -> Estimator:
 
 
 def _trial(estimator: str, params: dict[str, Any], steps: Mapping[str, Any]) -> Trial:
-    """A trial without a name of its own, the transformers' parameters taken from among the estimator's."""
+    """A trial without a name of its own, the transformers' parameters taken from among the estimator's.
+
+    Of a strategy that draws from other fields than lists of estimators, they are as they are written.
+    """
     own = dict(params)
     drawn = {name: own.pop(f"{PREFIX}{name}") for name in steps if f"{PREFIX}{name}" in own}
+    if not drawn and trainer_class(estimator).takes_preprocessing:
+        drawn = dict(steps)
     return Trial(index=0, name="", estimator=estimator, params=own, preprocessing=drawn)
 
 
