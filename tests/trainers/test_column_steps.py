@@ -1,5 +1,7 @@
 """`preprocessing` as a list: what may be written, what it becomes, and which trials it makes."""
 
+from typing import Literal
+
 import pytest
 from pydantic import ValidationError
 
@@ -7,6 +9,7 @@ from factory.base.errors import TerminalError
 from factory.trainers.column_steps import Entries
 from factory.trainers.step_names import entry_names, named_steps
 from factory.training.model import Model
+from factory.training.search.strategy import Estimator, SearchStrategy
 from factory.training.sweep import refuse_wrong
 from tests.training.models import model, one_trial
 
@@ -148,6 +151,28 @@ def test_a_sweep_without_a_list_draws_what_it_always_drew():
     config = model(search=search)
     assert config.expand() == config.search.expand()
     assert not any(one.preprocessing for one in config.expand())
+
+
+class Halves(SearchStrategy):
+    """A strategy of a plug-in, whose estimator stands in no list."""
+
+    strategy: Literal["halves"] = "halves"
+
+    @property
+    def most_trials(self):
+        return 2
+
+    @property
+    def tried(self):
+        return (Estimator(estimator=LOGISTIC),)
+
+    def draw(self):
+        yield from ((LOGISTIC, {"C": value}) for value in (1.0, 0.5))
+
+
+def test_trials_of_a_strategy_without_lists_have_the_steps_as_they_are_written():
+    steps = {"pca": {"estimator": PCA, "params": {"n_components": 2}}}
+    assert [one.preprocessing for one in Halves().expand(steps)] == [steps, steps]
 
 
 def test_a_listed_trial_has_lists_as_values():

@@ -77,7 +77,8 @@ class SearchStrategy(Section):
     """Which hyperparameter sets a model tries.
 
     A strategy is a subclass with `strategy: Literal["its_name"]`, a docstring that says which sets it
-    tries, and the fields that a team may write. It has `tried`, `most_trials` and `draw`.
+    tries, and the fields that a team may write. It has `tried`, `most_trials` and `draw`. What is to be tried for the
+    transformers of `preprocessing` is put among the parameters of the `Estimator`s that its fields list.
     """
 
     limited: ClassVar[tuple[str, str]] = ("the search makes", "max_trials")
@@ -137,6 +138,8 @@ class SearchStrategy(Section):
         Args:
             steps: As for `expand`.
         """
+        if not steps:
+            return self
         more = {f"{PREFIX}{name}": step for name, step in steps.items()}
         changed = {
             name: tuple(_with_params(one, more) for one in value)
@@ -144,7 +147,7 @@ class SearchStrategy(Section):
             if isinstance(value := getattr(self, name), tuple)
             and all(isinstance(one, Estimator) for one in value)
         }
-        return self.model_copy(update=changed) if steps else self
+        return self.model_copy(update=changed)
 
     @property
     def estimators(self) -> tuple[str, ...]:
