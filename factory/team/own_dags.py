@@ -78,8 +78,8 @@ def _check_dag(dag: Mapping[str, Any]) -> Iterator[Finding]:
 def _unknown(key: str) -> Finding:
     if key in _OF_THE_PLATFORM:
         message = f"`{key}` is not for team files: {_OF_THE_PLATFORM[key]}"
-        advice = "leave it out, and let the platform grant access by a cluster policy"
-        return Finding("unknown_key", (key,), message, advice, on_key=True)
+        instead = "leave it out, and let the platform grant access by a cluster policy"
+        return Finding("unknown_key", (key,), message, instead, on_key=True)
     if key in _DROPPED:
         message = f"`{key}` changes nothing: dag-factory does not hand it on to Airflow"
         return Finding("unknown_key", (key,), message, "leave it out", on_key=True)
