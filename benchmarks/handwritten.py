@@ -12,7 +12,12 @@ from datetime import datetime, timedelta, timezone
 from airflow.sdk import DAG, Asset, task_group
 
 from factory.airflow import params
-from factory.airflow.operators import BranchStepOperator, StepOperator, TrackedStepOperator
+from factory.airflow.operators import (
+    BranchStepOperator,
+    PublishStepOperator,
+    StepOperator,
+    TrackedStepOperator,
+)
 from factory.airflow.tasks import dataset, promotion, training, workspace
 """
 
