@@ -23,7 +23,7 @@ _LEVELS = 10
 """Up to how many different whole numbers are taken for classes."""
 _SAMPLE = 20_000
 """Rows by which features are found that tell the target too well."""
-_LEFT_OUT = frozenset({"identifier", "free_text", "constant", "empty", "copy", "nearly_constant"})
+_LEFT_OUT = frozenset({"identifier", "constant", "empty", "copy", "nearly_constant"})
 """Suspicions about a column that keep it out of the features."""
 
 _SEARCH = {
@@ -122,6 +122,11 @@ def propose_model(found: "Inspection", rows: "Rows", dataset: str, target: str) 
         "metric": f"{metric}: {metric_why}",
         "features": f"{len(features)} of {len(rows.columns) - 1} columns",
         **{f"not {shown(one)}": text for one, text in left_out.items()},
+        **{
+            f"words of {shown(one.column)}": f"{one.text}: how often each comes is learned from"
+            for one in found.suspicions
+            if one.kind == "free_text" and one.column in features
+        },
         "split": _split(rows.columns, features),
         **_without_target(facts[target], target),
     }

@@ -10,9 +10,15 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+from pandas.api.types import (
+    is_bool_dtype,
+    is_datetime64_any_dtype,
+    is_numeric_dtype,
+    is_string_dtype,
+)
 
 from factory.base.texts import shortened
+from factory.data.roles import are_sentences
 from factory.training.plots import save
 
 _MOST_COLUMNS = 24
@@ -79,6 +85,9 @@ def _draw(axes: Axes, parts: Mapping[str, Column]) -> None:
         is_numeric_dtype(together) and not is_bool_dtype(together)
     ):
         _histogram(axes, known, together)
+    elif is_string_dtype(together) and are_sentences(together):
+        _bars(axes, {name: _words(values) for name, values in known.items()}, _words(together))
+        axes.set_ylabel("rows with the word", fontsize=7)
     else:
         _bars(axes, known, together)
 
@@ -107,6 +116,7 @@ def _as_numbers(values: Column) -> NDArray[Any]:
 
 
 def _bars(axes: Axes, parts: Mapping[str, Column], together: Column) -> None:
+    """The most frequent values; a row may have several, at as many places of the same index."""
     counts = together.astype(str).value_counts()
     if len(counts) > _MOST_VALUES and counts.iloc[0] == 1:
         _say(axes, "no value occurs twice")
@@ -115,13 +125,19 @@ def _bars(axes: Axes, parts: Mapping[str, Column], together: Column) -> None:
     places = np.arange(len(frequent))[::-1]
     height = 0.8 / len(parts)
     for number, values in enumerate(parts.values()):
-        shares = values.astype(str).value_counts(normalize=True).reindex(frequent, fill_value=0)
+        rows = max(values.index.nunique(), 1)
+        shares = values.astype(str).value_counts().reindex(frequent, fill_value=0) / rows
         axes.barh(places - number * height, shares, height=height, alpha=0.7)
     middle = height * (len(parts) - 1) / 2
     axes.set_yticks(places - middle, [shortened(value, _LONGEST_VALUE) for value in frequent])
     others = len(counts) - len(frequent)
     if others > 0:
         axes.set_xlabel(f"and {others:,} other values", fontsize=7)
+
+
+def _words(values: Column) -> Column:
+    """The words of each text, each once."""
+    return values.str.lower().str.findall(r"\w+").map(set).explode().dropna()
 
 
 def _say(axes: Axes, words: str) -> None:
