@@ -7,6 +7,7 @@ whenever its asset is published twice during a run: what was published last woul
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,16 @@ def queue_late_events(dag_run: Any) -> None:
         log.info(
             "%s: an event of asset %s at %s starts a run of its own", dag_run.dag_id, asset_id, at
         )
-        session.add(
-            AssetDagRunQueue(asset_id=asset_id, target_dag_id=dag_run.dag_id, created_at=at)
-        )
+        entry = {"asset_id": asset_id, "target_dag_id": dag_run.dag_id, "created_at": at}
+        session.execute(_insert_unless_there(AssetDagRunQueue, session, entry))
+
+
+def _insert_unless_there(table: Any, session: Any, row: Mapping[str, Any]) -> Any:
+    """A statement that does nothing where an event has come meanwhile: an error would end the scheduler's transaction."""
+    from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+    name = session.get_bind().dialect.name
+    if name == "mysql":
+        return mysql.insert(table).values(**row).prefix_with("IGNORE")
+    insert = postgresql.insert if name == "postgresql" else sqlite.insert
+    return insert(table).values(**row).on_conflict_do_nothing()
