@@ -9,6 +9,7 @@ from factory.base.section import sections_below
 from factory.base.texts import one_of, shortened
 from factory.catalog.linking import Catalog
 from factory.catalog.sentence import Sentence, flow, in_brief, of_after, of_readers
+from factory.models.costs import COSTS
 from factory.models.promotion import Bounds, Margin, Promotion
 from factory.monitoring.sections import Monitor
 from factory.team.reader import TeamFile
@@ -159,7 +160,8 @@ def _of_guards(model: Model, path: KeyPath) -> Iterator[Sentence]:
 
 def _of_promotion(promotion: Promotion, path: KeyPath) -> Iterator[Sentence]:
     for metric, bounds in promotion.require.items():
-        text = f"{metric} on the test rows is {_bounds(bounds)}"
+        where = "" if metric in COSTS else " on the test rows"
+        text = f"{metric}{where} is {_bounds(bounds)}"
         yield Sentence(_LIVE, text, (*path, "require", metric))
     yield Sentence(_LIVE, _beats(promotion.beat_champion), (*path, "beat_champion"))
     if promotion.dry_run:

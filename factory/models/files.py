@@ -29,6 +29,12 @@ def digest(folder: Path) -> str:
     return sha256_of_folder(folder, without=_NOT_THE_MODEL)
 
 
+def megabytes(folder: Path) -> float:
+    """The size of all of a model's files, in units of a million bytes."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return sum(file.stat().st_size for file in files if file.name not in _NOT_THE_MODEL) / 1e6
+
+
 def verify(folder: Path, expected: str, what: str) -> None:
     """Refuse files that are not those of which the digest was taken.
 

@@ -3,16 +3,19 @@
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from factory.base.errors import TerminalError
 from factory.models import registry, switching
+from factory.models.costs import COSTS, LATENCY, latency_p95_ms
 from factory.models.files import artifact
 from factory.models.gate_decision import ApprovalAnswer, GateDecision, PromotionOutcome, Threshold
-from factory.models.predictor import load_predictor
-from factory.models.promotion import Bounds, Margin, Promotion
+from factory.models.predictor import Predictor, load_predictor
+from factory.models.promotion import Margin, Promotion
 from factory.models.registry import Version
 from factory.models.tracking import GATE_DECISION, Tracking
 from factory.training.guard.finding import GuardFinding
@@ -23,6 +26,23 @@ from factory.training.split import DividedRows, read_part, read_test_rows
 from factory.training.sweep import FinalTest, digest_of
 
 logger = logging.getLogger(__name__)
+
+_NOT_LOGGED = "its training run in MLflow has no such metric"
+
+
+@dataclass(frozen=True)
+class _Challenger:
+    """The version that is decided on; read back from the registry once it is asked."""
+
+    name: str
+    version: int
+    tracking: Tracking
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        found = registry.version(self.name, self.version, tracking=self.tracking)
+        # Whoever asks it about single rows sets the number of threads once.
+        return load_predictor(found.record, tracking=self.tracking, limit_threads=False)
 
 
 def gate(
@@ -57,6 +77,7 @@ def gate(
         TrackingError: The MLflow server does not answer.
     """
     champion = registry.champion(name, tracking=tracking)
+    challenger = _Challenger(name, version, tracking)
     scores: Mapping[str, float] = {}
     failure: str | None = None
     said = ""
@@ -65,6 +86,7 @@ def gate(
         scores, said, failure = _score(champion, model, workspace, tracking)
         overlap = _overlap(champion, split, model, workspace, tracking)
     metric = model.objective.metric
+    costs = _costs(promotion, challenger, workspace, mlflow_run_id, tracking)
     draft = GateDecision(
         model=name,
         version=version,
@@ -75,9 +97,7 @@ def gate(
         goal=model.goal,
         metrics=tested.metrics,
         champion_metrics=dict(scores),
-        thresholds=tuple(
-            _threshold(key, bounds, tested) for key, bounds in promotion.require.items()
-        ),
+        thresholds=_thresholds(promotion, tested, costs),
         margin=_margin(promotion, scores.get(metric)),
         gain=_gain(model, tested.metrics.get(metric), scores.get(metric)),
         rows=tested.rows,
@@ -136,14 +156,40 @@ def _overlap(
     return tuple(guard.look(*known, champion.number))
 
 
-def _threshold(metric: str, bounds: Bounds, tested: FinalTest) -> Threshold:
-    return Threshold(
-        metric=metric,
-        min=bounds.min,
-        max=bounds.max,
-        value=tested.metrics.get(metric),
-        why=tested.skipped.get(metric),
+def _thresholds(
+    promotion: Promotion, tested: FinalTest, costs: Mapping[str, float]
+) -> tuple[Threshold, ...]:
+    return tuple(
+        Threshold(
+            metric=name,
+            min=bounds.min,
+            max=bounds.max,
+            value=(costs if name in COSTS else tested.metrics).get(name),
+            why=_NOT_LOGGED if name in COSTS and name not in costs else tested.skipped.get(name),
+        )
+        for name, bounds in promotion.require.items()
     )
+
+
+def _costs(
+    promotion: Promotion,
+    challenger: "_Challenger",
+    workspace: Path,
+    mlflow_run_id: str,
+    tracking: Tracking,
+) -> dict[str, float]:
+    """The challenger's costs that have a limit; those that its training run has, and the latency, measured now."""
+    limited = [name for name in promotion.require if name in COSTS]
+    if not limited:
+        return {}
+    with tracking.asked() as client:
+        logged = client.get_run(mlflow_run_id).data.metrics
+    found = {name: logged[name] for name in limited if name in logged and name != LATENCY}
+    if LATENCY in limited:
+        features, _ = read_part(workspace, "test")
+        found[LATENCY] = latency_p95_ms(challenger.predictor.predict, features)
+        tracking.log(mlflow_run_id, metrics={LATENCY: found[LATENCY]})
+    return found
 
 
 def _margin(promotion: Promotion, champion_score: float | None) -> float | None:

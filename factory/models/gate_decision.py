@@ -7,19 +7,21 @@ from typing import Literal
 from pydantic import Field
 
 from factory.base.values import Result
+from factory.models.costs import COSTS
 from factory.training.guard.finding import GuardFinding
 
 GateVerdict = Literal["promote", "approve", "keep"]
 
 
 class Threshold(Result):
-    """A metric of the challenger, and what it has to keep to."""
+    """A metric or a cost of the challenger, and what it has to keep to."""
 
     metric: str
+    """Or one of `COSTS`."""
     min: float | None
     max: float | None
     value: float | None
-    """None where the metric could not be computed for the test rows."""
+    """None where the metric could not be computed for the test rows, or the cost is not known."""
     why: str | None = None
     """Why it could not."""
 
@@ -31,11 +33,21 @@ class Threshold(Result):
         return self.value is not None and low <= self.value <= high
 
     def __str__(self) -> str:
-        wanted = [f"at least {self.min:g}"] if self.min is not None else []
-        wanted += [f"at most {self.max:g}"] if self.max is not None else []
         why = f" ({self.why})" if self.why else ""
         found = f"could not be computed{why}" if self.value is None else f"is {self.value:.6g}"
-        return f"test {self.metric} {found}, `promotion.require` wants {' and '.join(wanted)}"
+        return f"{self.title} {found}, `promotion.require` wants {self.wanted}"
+
+    @property
+    def title(self) -> str:
+        """The metric, which is that of the test rows, or the cost."""
+        return self.metric if self.metric in COSTS else f"test {self.metric}"
+
+    @property
+    def wanted(self) -> str:
+        """The bounds in words."""
+        wanted = [f"at least {self.min:g}"] if self.min is not None else []
+        wanted += [f"at most {self.max:g}"] if self.max is not None else []
+        return " and ".join(wanted)
 
 
 class GateDecision(Result):
@@ -71,7 +83,7 @@ class GateDecision(Result):
     """Whether the challenger says of each test row what the champion says."""
 
     def table(self) -> str:
-        """Champion, challenger and baseline side by side, and below them the findings, in Markdown."""
+        """Champion, challenger and baseline side by side, below them thresholds and findings, in Markdown."""
         champion = "none" if self.champion is None else f"version {self.champion}"
         lines = [
             f"| test metric | champion ({champion}) | challenger (version {self.version}) | no features |",
@@ -84,7 +96,17 @@ class GateDecision(Result):
             for name in (self.metric, *sorted(set(self.metrics) - {self.metric}))
         ]
         findings = [f"* **{finding.action}** {finding}" for finding in self.findings]
-        return "\n".join([*lines, *([""] if findings else []), *findings])
+        parts = (lines, self._required(), findings)
+        return "\n\n".join("\n".join(part) for part in parts if part)
+
+    def _required(self) -> list[str]:
+        if not self.thresholds:
+            return []
+        lines = [
+            f"* {'met' if one.is_met else '**missed**'}: {one.title} {_number(one.value)}, {one.wanted}"
+            for one in self.thresholds
+        ]
+        return ["What `promotion.require` wants:", "", *lines]
 
     def tags(self) -> dict[str, str]:
         """The decision as tags of the version and of the training run."""

@@ -9,6 +9,8 @@ from pydantic_core import PydanticCustomError
 from factory.base.findings import Finding
 from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Seconds, Section, Surroundings, Text
+from factory.base.texts import closest
+from factory.models.costs import COSTS
 from factory.training.metrics import Metric, NamableMetrics
 
 PRODUCTION = "prod"
@@ -120,9 +122,11 @@ class Promotion(Section):
     """
 
     require: dict[str, Bounds] = Field(
-        default_factory=dict, examples=[{"f1_macro": {"min": 0.9}, "log_loss": {"max": 0.3}}]
+        default_factory=dict,
+        examples=[{"f1_macro": {"min": 0.9}, "log_loss": {"max": 0.3}, "model_mb": {"max": 50}}],
     )
-    """Thresholds for metrics on the test rows."""
+    """Thresholds for metrics on the test rows, and for costs, by `max`: `latency_p95_ms` (of predictions of one row, in
+    milliseconds), `model_mb` (of the stored model), `fit_seconds` (of the winner)."""
     beat_champion: bool | Margin = Field(
         default=True, examples=[True, {"absolute": 0.01}, {"relative": 0.02}]
     )
@@ -132,6 +136,11 @@ class Promotion(Section):
     """Decide and say so, and promote nothing."""
     approval: Approval | None = None
     """Somebody says yes before a version goes live; nobody is asked when left out."""
+
+    @property
+    def required_metrics(self) -> dict[str, Bounds]:
+        """The thresholds for metrics; without those for costs."""
+        return {name: bounds for name, bounds in self.require.items() if name not in COSTS}
 
     @property
     def needs_approval(self) -> bool:
@@ -148,6 +157,16 @@ def check_promotion(promotion: Promotion, known: NamableMetrics) -> Broken:
     """
     for name, bounds in promotion.require.items():
         at = ("promotion", "require", name)
+        if name in COSTS:
+            yield from _check_cost(name, bounds, known, at)
+            continue
+        if (meant := _meant_cost(name, known)) is not None:
+            yield PydanticCustomError(
+                "metric",
+                "{name} is neither a metric nor a cost",
+                {"name": repr(name), "advice": f"did you mean `{meant}`?", "at": at},
+            )
+            continue
         yield from known.check(name, at)
         metric = known.find(name)
         if metric is None:
@@ -173,3 +192,33 @@ def check_promotion(promotion: Promotion, known: NamableMetrics) -> Broken:
                 "at": (*at, key),
             },
         )
+
+
+def _check_cost(
+    name: str, bounds: Bounds, known: NamableMetrics, at: tuple[str | int, ...]
+) -> Broken:
+    if known.find_kind(name) is not None:
+        yield PydanticCustomError(
+            "name_taken",
+            "`{name}` is both a cost and a metric of a plug-in",
+            {"name": name, "advice": "give the plug-in's metric another name", "at": at},
+        )
+    if bounds.min is not None:
+        yield PydanticCustomError(
+            "bounds",
+            "of `{name}` less is better, and `min` would refuse good models",
+            {"name": name, "advice": "write `max`", "at": (*at, "min"), "on_key": True},
+        )
+    if bounds.max is not None and bounds.max <= 0:
+        yield PydanticCustomError(
+            "bounds",
+            "`max` {bound} can never be met: {name} is above 0",
+            {"name": name, "bound": f"{bounds.max:g}", "at": (*at, "max")},
+        )
+
+
+def _meant_cost(name: str, known: NamableMetrics) -> str | None:
+    """The cost that was probably meant by what is no metric."""
+    if name in known.defined or known.find_kind(name) is not None:
+        return None
+    return closest(name, COSTS, likeness=0.75)

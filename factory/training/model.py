@@ -300,7 +300,7 @@ class Model(Section):
             )
         quality = self.monitor.quality if self.monitor is not None else None
         for at, limits in (
-            (("promotion", "require"), self.promotion.require),
+            (("promotion", "require"), self.promotion.required_metrics),
             (("monitor", "quality"), quality or {}),
         ):
             for name, bounds in limits.items():
@@ -461,7 +461,11 @@ class Model(Section):
         written = [one for one in self.metrics if one.name is not None or one.metric not in known]
         first, *others = (
             [ModelMetric(metric=name)] if name not in known else []
-            for name in (self.objective.metric, *self.promotion.require, *(quality or ()))
+            for name in (
+                self.objective.metric,
+                *self.promotion.required_metrics,
+                *(quality or ()),
+            )
         )
         found = [*first, *written, *itertools.chain(*others)]
         return tuple(one for at, one in enumerate(found) if one not in found[:at])

@@ -26,6 +26,7 @@ from factory.base.section import (
 )
 from factory.base.texts import closest, did_you_mean, one_of
 from factory.kinds import METRIC
+from factory.models.costs import COSTS
 from factory.training.metrics import Class, Goal, Metric, NamableMetrics, Needs
 
 if TYPE_CHECKING:
@@ -289,6 +290,8 @@ def _check_name(
         what = "is a metric already"
     elif name in _OF_TRIALS:
         what = "is what MLflow shows of each trial anyway"
+    elif name in COSTS:
+        what = "is a cost that `promotion.require` may limit"
     else:
         return
     yield PydanticCustomError(

@@ -11,8 +11,9 @@ import pandas as pd
 from factory.base.errors import TerminalError
 from factory.base.values import Result
 from factory.models import logged_model, registry
+from factory.models.costs import FIT, SIZE
 from factory.models.creation import created_once
-from factory.models.files import digest, downloaded, read_example
+from factory.models.files import digest, downloaded, megabytes, read_example
 from factory.models.record import ModelFacts, ModelRecord
 from factory.models.registry import CHALLENGER
 from factory.models.replay import record_example
@@ -98,9 +99,15 @@ def register(
             snapshots=dict(run.snapshots),
             metrics=metrics,
         )
-        facts = _log_verified(selection, model, workspace, model_id, facts, run.model, tracking)
+        facts, size = _log_verified(
+            selection, model, workspace, model_id, facts, run.model, tracking
+        )
         logged_model.link(
-            tracking, model_id, sweep.parent_run_id, metrics=metrics, at=test.measured_at
+            tracking,
+            model_id,
+            sweep.parent_run_id,
+            metrics={**metrics, SIZE: size, FIT: selection.winner.fit.fit_seconds},
+            at=test.measured_at,
         )
         tags = {
             **run.tags(),
@@ -148,8 +155,8 @@ def _log_verified(
     facts: ModelFacts,
     model_name: str,
     tracking: Tracking,
-) -> ModelFacts:
-    """Store the model, read it back, and add to the facts what its files say."""
+) -> tuple[ModelFacts, float]:
+    """Store the model, read it back, and add to the facts what its files say; and their megabytes."""
     fit = selection.winner.fit
     trainer = model.trainer(fit.trial.estimator)
     fitted = load_fitted(fit, model, workspace)
@@ -167,6 +174,7 @@ def _log_verified(
         read_back = trainer.load_logged(folder, facts.packages)
         example = record_example(folder, trainer, read_back, read_example(folder))
         facts = facts.model_copy(update={"example": example})
+        size = megabytes(folder)
     there = trainer.predict(read_back, rows).values
     agree = np.array_equal(here, there) if here.dtype.kind != "f" else np.allclose(here, there)
     if not agree:
@@ -176,7 +184,7 @@ def _log_verified(
             f"predicts otherwise for {np.sum(here != there)} of {len(rows)} rows; it is not "
             "registered"
         )
-    return signed(facts, model_name)
+    return signed(facts, model_name), size
 
 
 def _description(selection: Selection, test: FinalTest, run: TrainingRun) -> str:

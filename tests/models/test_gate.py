@@ -10,73 +10,12 @@ import pytest
 
 from factory.base.errors import TerminalError
 from factory.models import registry, switching
-from factory.models.gate import gate, keep, promote
+from factory.models.gate import keep, promote
 from factory.models.gate_decision import ApprovalAnswer, GateDecision
 from factory.models.promotion import Promotion
 from factory.training import plots
+from tests.models.life import GOOD, POOR, Life
 from tests.training.models import diabetes, model, one_trial, penguins, regression
-from tests.training.training import Training
-
-GOOD = one_trial("sklearn.linear_model.LogisticRegression")
-POOR = one_trial("sklearn.tree.DecisionTreeClassifier", max_depth=1)
-
-
-class Life:
-    """Trainings of one model, one after the other."""
-
-    def __init__(self, folder, uri, name=None):
-        self.folder, self.uri = folder, uri
-        self.name = name
-        self.run = 0
-
-    def train(self, section, rows=None) -> None:
-        """Train up to the new version, whose workspace stays."""
-        self.run += 1
-        self.training = Training(
-            penguins() if rows is None else rows,
-            section,
-            self.folder / str(self.run),
-            self.uri,
-            run_id=f"manual__{self.run}",
-            **({"name": self.name} if self.name else {}),
-        )
-        self.name = self.training.name
-        self.tracking = self.training.tracking
-        self.training.plan()
-        selection = self.training.select([self.training.evaluate(0)])
-        self.tested = self.training.test(selection)
-        self.version = self.training.register(selection, self.tested).record
-
-    def decide(self, **rules) -> GateDecision:
-        found = gate(
-            self.training.split,
-            self.tested,
-            self.training.model,
-            Promotion.model_validate(rules),
-            self.training.workspace,
-            name=self.name,
-            version=self.version.version,
-            mlflow_run_id=self.version.mlflow_run_id,
-            tracking=self.tracking,
-        )
-        return GateDecision.from_json(found.as_json())
-
-    def promote(self, decision, answer=None):
-        return promote(decision, answer, by="the run", tracking=self.tracking)
-
-    @property
-    def champion(self) -> int | None:
-        found = registry.champion(self.name, tracking=self.tracking)
-        return found.number if found else None
-
-    @property
-    def note(self) -> str:
-        run = self.tracking.client.get_run(self.version.mlflow_run_id)
-        return run.data.tags["mlflow.note.content"]
-
-    @property
-    def tags(self) -> dict[str, str]:
-        return registry.version(self.name, self.version.version, tracking=self.tracking).tags
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -370,6 +309,45 @@ def test_model_that_says_the_same_of_every_row_does_not_go_live(tmp_path, mlflow
     assert decision.baseline["accuracy"] == decision.metrics["accuracy"]
     run = life.tracking.client.get_run(life.version.mlflow_run_id)
     assert run.data.metrics["baseline_test_accuracy"] == decision.baseline["accuracy"]
+
+
+def unbelieved(life: Life, section, rows) -> GateDecision:
+    """What is decided of a first version, which is `keep`."""
+    life.train(section, rows)
+    decision = life.decide()
+    assert (decision.champion, decision.verdict) == (None, "keep")
+    assert [each.guard for each in decision.findings] == ["worse_than_baseline"]
+    assert decision.reason.startswith("nobody can believe the scores of version 1: `guard.worse")
+    return decision
+
+
+def test_first_version_that_ranks_classes_by_chance_does_not_go_live(tmp_path, mlflow_server):
+    # One probability for all rows ranks them in no order: the area is 0.5 whatever the rows are.
+    config = model(
+        search=one_trial("sklearn.dummy.DummyClassifier", strategy="prior"),
+        objective={"metric": "roc_auc_ovr"},
+        guard={"constant_prediction": "off"},
+    )
+    decision = unbelieved(Life(tmp_path, mlflow_server), config, penguins())
+    assert decision.metrics["roc_auc_ovr"] == decision.baseline["roc_auc_ovr"] == 0.5
+    assert "test roc_auc_ovr 0.5 is no better than the 0.5 of a model" in decision.reason
+
+
+def test_first_version_that_is_further_off_than_the_mean_does_not_go_live(tmp_path, mlflow_server):
+    rows = diabetes()
+    target = rows.column("target").to_numpy()
+    # R2 of a constant is minus the square of its distance from the mean, in standard deviations.
+    constant = float(target.mean() + 1.45**0.5 * target.std())
+    config = regression(
+        search=one_trial(
+            "sklearn.dummy.DummyRegressor", strategy="constant", constant=round(constant)
+        ),
+        objective={"metric": "r2"},
+        guard={"constant_prediction": "off"},
+    )
+    decision = unbelieved(Life(tmp_path, mlflow_server), config, rows)
+    assert decision.metrics["r2"] == pytest.approx(-1.45, abs=0.5)
+    assert -0.1 < decision.baseline["r2"] <= 0
 
 
 def test_rows_that_the_champion_has_learned_from_are_told_with_the_comparison(
