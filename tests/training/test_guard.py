@@ -268,6 +268,16 @@ def test_model_that_is_no_better_than_no_features_is_found(goal, own, other, is_
     assert bool(found) is is_found
 
 
+def test_model_without_a_score_is_found_and_one_without_a_baseline_is_not():
+    values = np.array([1.0, 2.0])
+    (found,) = WorseThanBaseline().look(Winner(values, "m", "maximize", {}, {"m": 0.5}))
+    assert (found.action, found.text.partition(",")[0]) == (
+        "halt",
+        "m cannot be computed for the test rows",
+    )
+    assert list(WorseThanBaseline().look(Winner(values, "m", "maximize", {"m": 0.5}, {}))) == []
+
+
 def test_rows_that_were_learned_from_are_known_again(tmp_path):
     hashes = np.random.default_rng(0).integers(0, 2**64, 300_000, dtype=np.uint64)
     TrainingRows.of(["x", "y"], hashes[:200_000]).save(tmp_path / "rows.npz")

@@ -55,17 +55,24 @@ class ConstantPrediction(ScoreGuard):
 
 
 class WorseThanBaseline(ScoreGuard):
-    """A model that is no better than one that looks at no feature."""
+    """A model that is no better than one that looks at no feature, or of which nobody knows whether it is."""
 
     NAME: ClassVar[str] = "worse_than_baseline"
 
     action: Action = "halt"
 
     def look(self, winner: Winner) -> Iterator[GuardFinding]:
-        """A finding if the baseline is as good, in the objective's metric, or better."""
+        """A finding if the baseline is as good, in the objective's metric, or better, or the model has no score."""
         metric = winner.metric
         own, other = winner.scores.get(metric), winner.baseline.get(metric)
-        if own is None or other is None:
+        if own is None:
+            yield self.found(
+                f"{metric} cannot be computed for the test rows, so nobody knows whether it is better than a "
+                "model that looks at no feature: bring more test rows, or write another "
+                "`objective.metric`"
+            )
+            return
+        if other is None:
             return
         if own <= other if winner.goal == "maximize" else own >= other:
             yield self.found(
