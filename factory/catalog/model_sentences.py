@@ -164,6 +164,15 @@ def _of_promotion(promotion: Promotion, path: KeyPath) -> Iterator[Sentence]:
         text = f"{metric}{where} is {_bounds(bounds)}"
         yield Sentence(_LIVE, text, (*path, "require", metric))
     yield Sentence(_LIVE, _beats(promotion.beat_champion), (*path, "beat_champion"))
+    if promotion.confidence is not None:
+        text = f"that is so with a confidence of {promotion.confidence:.4g}, by a bootstrap of the test rows"
+        yield Sentence(_LIVE, text, (*path, "confidence"))
+    if (slices := promotion.slices) is not None:
+        text = (
+            f"in no slice of the test rows by {one_of(slices.columns)} is it worse than the champion by more "
+            f"than {slices.max_loss:g}; slices of fewer than {slices.min_rows} rows are left out"
+        )
+        yield Sentence(_LIVE, text, (*path, "slices"))
     if promotion.dry_run:
         text = "it is only said what would happen: nothing goes live"
         yield Sentence(_LIVE, text, (*path, "dry_run"))

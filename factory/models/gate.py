@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +11,22 @@ from typing import Any
 
 from factory.base.errors import TerminalError
 from factory.models import registry, switching
+from factory.models.comparison import Comparison, check_slices, gain_interval, slice_scores
 from factory.models.costs import COSTS, LATENCY, latency_p95_ms
 from factory.models.files import artifact
-from factory.models.gate_decision import ApprovalAnswer, GateDecision, PromotionOutcome, Threshold
+from factory.models.gate_decision import (
+    ApprovalAnswer,
+    GainInterval,
+    GateDecision,
+    PromotionOutcome,
+    SliceScores,
+    Threshold,
+)
 from factory.models.predictor import Predictor, load_predictor
 from factory.models.promotion import Margin, Promotion
 from factory.models.registry import Version
 from factory.models.tracking import GATE_DECISION, Tracking
+from factory.trainers.trainer import Predictions
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS, FILE, TrainingRows
 from factory.training.metrics import score
@@ -74,17 +83,19 @@ def gate(
         tracking: The MLflow server.
 
     Raises:
+        TerminalError: `promotion.slices` names a column that the test rows do not have.
         TrackingError: The MLflow server does not answer.
     """
     champion = registry.champion(name, tracking=tracking)
     challenger = _Challenger(name, version, tracking)
-    scores: Mapping[str, float] = {}
-    failure: str | None = None
-    said = ""
+    if promotion.slices is not None:
+        check_slices(promotion.slices, split.features)
+    scored = _Champion()
     overlap: tuple[GuardFinding, ...] = ()
     if champion is not None and champion.number != version:
-        scores, said, failure = _score(champion, model, workspace, tracking)
+        scored = _score(champion, model, workspace, tracking)
         overlap = _overlap(champion, split, model, workspace, tracking)
+    interval, slices = _compared(promotion, split, model, challenger, scored, workspace)
     metric = model.objective.metric
     costs = _costs(promotion, challenger, workspace, mlflow_run_id, tracking)
     draft = GateDecision(
@@ -96,17 +107,21 @@ def gate(
         metric=metric,
         goal=model.goal,
         metrics=tested.metrics,
-        champion_metrics=dict(scores),
+        champion_metrics=dict(scored.scores),
         thresholds=_thresholds(promotion, tested, costs),
-        margin=_margin(promotion, scores.get(metric)),
-        gain=_gain(model, tested.metrics.get(metric), scores.get(metric)),
+        margin=_margin(promotion, scored.scores.get(metric)),
+        gain=_gain(model, tested.metrics.get(metric), scored.scores.get(metric)),
         rows=tested.rows,
         mlflow_run_id=mlflow_run_id,
         baseline=tested.baseline,
         findings=(*split.findings, *tested.findings, *overlap),
-        says_the_same=bool(said) and said == tested.said,
+        says_the_same=scored.predictions is not None
+        and digest_of(scored.predictions) == tested.said,
+        interval=interval,
+        slices=slices,
     )
-    is_better, reason = _judge(draft, failure)
+    is_needed = draft.margin is not None or promotion.slices is not None
+    is_better, reason = _judge(draft, scored.failure if is_needed else None)
     decision = draft.model_copy(update=_verdict(promotion, reason, is_better=is_better))
     _write_decision(decision, tracking)
     return decision
@@ -118,20 +133,56 @@ def _gain(model: Model, own: float | None, champion: float | None) -> float | No
     return own - champion if model.goal == "maximize" else champion - own
 
 
-def _score(
-    champion: Version, model: Model, workspace: Path, tracking: Tracking
-) -> tuple[Mapping[str, float], str, str | None]:
-    """The champion's metrics on the test rows, and a digest of what it says; or why there is no comparison."""
+@dataclass(frozen=True, eq=False)
+class _Champion:
+    """How the version in production does on the test rows; empty where there is none."""
+
+    scores: Mapping[str, float] = field(default_factory=dict)
+    predictions: Predictions | None = None
+    """None where it cannot predict these rows."""
+    failure: str | None = None
+    """Why there is no comparison."""
+
+
+def _score(champion: Version, model: Model, workspace: Path, tracking: Tracking) -> _Champion:
     features, target = read_part(workspace, "test")
     try:
         predictions = load_predictor(champion.record, tracking=tracking).predict(features)
         scores = score(model.computed_metrics, target, predictions)
     except (TerminalError, TypeError, ValueError) as error:
-        return {}, "", str(error)
-    metric, said = model.objective.metric, digest_of(predictions)
-    if metric in scores.values:
-        return scores.values, said, None
-    return scores.values, said, f"{metric} cannot be computed for it: {scores.skipped[metric]}"
+        return _Champion(failure=str(error))
+    metric = model.objective.metric
+    failure = None
+    if metric not in scores.values:
+        failure = f"{metric} cannot be computed for it: {scores.skipped[metric]}"
+    return _Champion(scores.values, predictions, failure)
+
+
+def _compared(
+    promotion: Promotion,
+    split: DividedRows,
+    model: Model,
+    challenger: "_Challenger",
+    champion: _Champion,
+    workspace: Path,
+) -> tuple[GainInterval | None, SliceScores | None]:
+    """How sure the gain is, and how it is in slices, where rules ask for it and there is a champion to compare with."""
+    confidence, slices = promotion.confidence, promotion.slices
+    is_asked = confidence is not None or slices is not None
+    if not is_asked or champion.predictions is None or champion.failure is not None:
+        return None, None
+    features, target = read_part(workspace, "test")
+    comparison = Comparison(
+        model.objective_metric,
+        model.goal,
+        target,
+        challenger=challenger.predictor.predict(features),
+        champion=champion.predictions,
+    )
+    return (
+        None if confidence is None else gain_interval(comparison, confidence, seed=split.seed),
+        None if slices is None else slice_scores(comparison, slices, features),
+    )
 
 
 def _overlap(
@@ -217,20 +268,34 @@ def _judge(draft: GateDecision, failure: str | None) -> tuple[bool, str]:
         return False, f"version {draft.version} misses a threshold: {'; '.join(missed)}"
     if draft.champion is None:
         return True, f"version {draft.version} is the first: there is no champion to beat"
-    if draft.margin is None:
-        return True, f"version {draft.version} meets all thresholds and need not beat the champion"
     if failure is not None:
         return False, (
             f"the champion, version {draft.champion}, cannot be scored on the test rows, so nobody "
             f"knows whether version {draft.version} is better ({failure}). To promote it all the "
             f"same: factory rollback {draft.model} --to {draft.version}"
         )
-    return _compare(draft)
+    is_better, reason = _compare(draft)
+    if is_better and draft.slices is not None and draft.slices.too_bad:
+        return False, _too_bad(draft.slices, draft)
+    return is_better, reason
+
+
+def _too_bad(slices: SliceScores, draft: GateDecision) -> str:
+    worst = slices.worst[0]
+    others = f" and {slices.too_bad - 1} more" if slices.too_bad > 1 else ""
+    where = "a slice" if slices.too_bad == 1 else "slices"
+    return (
+        f"version {draft.version} is worse than the champion in {where} of the test rows by more than "
+        f"{slices.max_loss:g}, see `promotion.slices`: {worst}{others} (test {draft.metric} "
+        f"{worst.challenger:.6g} against {worst.champion:.6g} of version {draft.champion} on {worst.rows} rows)"
+    )
 
 
 def _compare(draft: GateDecision) -> tuple[bool, str]:
+    if draft.margin is None:
+        return True, f"version {draft.version} meets all thresholds and need not beat the champion"
     own, other = draft.metrics.get(draft.metric), draft.champion_metrics[draft.metric]
-    if own is None or draft.gain is None or draft.margin is None:
+    if own is None or draft.gain is None:
         return False, f"version {draft.version} has no test {draft.metric} to compare"
     better = "higher" if draft.goal == "maximize" else "lower"
     scores = (
@@ -247,6 +312,11 @@ def _compare(draft: GateDecision) -> tuple[bool, str]:
         return False, (
             f"version {draft.version} beats the champion by {draft.gain:.6g} only, and "
             f"`promotion.beat_champion` asks for {draft.margin:.6g}: {scores}"
+        )
+    if draft.interval is not None and not draft.interval.is_above_zero:
+        return False, (
+            f"version {draft.version} beats the champion by {draft.gain:.6g}, which may be chance: "
+            f"{draft.interval}; {scores}"
         )
     return True, f"version {draft.version} beats the champion by {draft.gain:.6g}: {scores}"
 

@@ -50,6 +50,75 @@ class Threshold(Result):
         return " and ".join(wanted)
 
 
+class GainInterval(Result):
+    """Between which values the challenger's gain lies, by a paired bootstrap of the test rows."""
+
+    confidence: float
+    low: float | None
+    """None where the metric could be computed for too few resamples."""
+    high: float | None
+    resamples: int
+    """For how many the metric could be computed."""
+    rows: int
+    """How many test rows they were drawn from."""
+
+    @property
+    def is_above_zero(self) -> bool:
+        """Whether the challenger is better with this confidence."""
+        return self.low is not None and self.low > 0
+
+    def __str__(self) -> str:
+        drawn = f"{self.resamples:,} resamples of {self.rows:,} test rows"
+        if self.low is None or self.high is None:
+            return f"there is no interval of the difference: the metric could be computed for {drawn} only"
+        return (
+            f"with a confidence of {self.confidence:.4g} the difference lies between {self.low:.4g} and "
+            f"{self.high:.4g} ({drawn})"
+        )
+
+
+class SliceScore(Result):
+    """The test rows that have one value in a column, and how both versions do on them."""
+
+    column: str
+    value: str
+    rows: int
+    champion: float
+    """The champion's score in the objective's metric."""
+    challenger: float
+    loss: float
+    """By how much the challenger is worse; negative where it is better."""
+
+    def __str__(self) -> str:
+        return f"{self.column} = {self.value}"
+
+
+class SliceScores(Result):
+    """Challenger and champion on slices of the test rows."""
+
+    max_loss: float
+    min_rows: int
+    compared: int
+    """How many slices both were scored on."""
+    worst: tuple[SliceScore, ...]
+    """Those with the greatest loss, the worst one first."""
+    too_bad: int
+    """In how many the loss is more than `max_loss`."""
+    too_small: int
+    """How many have fewer than `min_rows` rows."""
+    undefined: int
+    """In how many the metric could not be computed for both."""
+
+    @property
+    def left_out(self) -> str:
+        """What was not compared, in words; empty if all was."""
+        small = f"{self.too_small} of fewer than {self.min_rows} rows" if self.too_small else ""
+        unknown = (
+            f"{self.undefined} in which the metric cannot be computed" if self.undefined else ""
+        )
+        return " and ".join(filter(None, (small, unknown)))
+
+
 class GateDecision(Result):
     """What becomes of a challenger, and all that this was decided on."""
 
@@ -81,9 +150,13 @@ class GateDecision(Result):
     """What makes the scores unbelievable."""
     says_the_same: bool = False
     """Whether the challenger says of each test row what the champion says."""
+    interval: GainInterval | None = None
+    """Of the gain; None where no confidence is asked for, or there is nothing to compare."""
+    slices: SliceScores | None = None
+    """None where no slices are asked for, or there is nothing to compare."""
 
     def table(self) -> str:
-        """Champion, challenger and baseline side by side, below them thresholds and findings, in Markdown."""
+        """Champion, challenger and baseline side by side, below them what else counted, in Markdown."""
         champion = "none" if self.champion is None else f"version {self.champion}"
         lines = [
             f"| test metric | champion ({champion}) | challenger (version {self.version}) | no features |",
@@ -96,7 +169,8 @@ class GateDecision(Result):
             for name in (self.metric, *sorted(set(self.metrics) - {self.metric}))
         ]
         findings = [f"* **{finding.action}** {finding}" for finding in self.findings]
-        parts = (lines, self._required(), findings)
+        gain = [] if self.interval is None else [self._gain_in_words(self.interval)]
+        parts = (lines, gain, self._required(), self._sliced(), findings)
         return "\n\n".join("\n".join(part) for part in parts if part)
 
     def _required(self) -> list[str]:
@@ -107,6 +181,25 @@ class GateDecision(Result):
             for one in self.thresholds
         ]
         return ["What `promotion.require` wants:", "", *lines]
+
+    def _gain_in_words(self, interval: GainInterval) -> str:
+        return f"Difference in {self.metric}, above 0 where the challenger is better: {_number(self.gain)}; {interval}."
+
+    def _sliced(self) -> list[str]:
+        if self.slices is None:
+            return []
+        found = self.slices
+        left_out = f"; left out: {found.left_out}" if found.left_out else ""
+        told = f"{found.too_bad} of {found.compared} slices are worse by more than {found.max_loss:g}{left_out}."
+        if not found.worst:
+            return [told]
+        rows = [
+            f"| {_cell(str(one))} | {one.rows} | {_number(one.champion)} | {_number(one.challenger)} "
+            f"| {_number(one.loss)} |"
+            for one in found.worst
+        ]
+        head = f"| worst slices by {self.metric} | rows | champion | challenger | worse by |"
+        return [told, "", head, "|---|---|---|---|---|", *rows]
 
     def tags(self) -> dict[str, str]:
         """The decision as tags of the version and of the training run."""
@@ -119,6 +212,8 @@ class GateDecision(Result):
             "gate_score": _text(self.metrics.get(self.metric)),
             "gate_champion_score": _text(self.champion_metrics.get(self.metric)),
             "gate_margin": _text(self.margin),
+            "gate_interval": "" if self.interval is None else str(self.interval),
+            "gate_slices_too_bad": "" if self.slices is None else str(self.slices.too_bad),
             "gate_thresholds": json.dumps(thresholds) if thresholds else "",
             "gate_findings": "\n".join(map(str, self.findings)),
         }
@@ -170,6 +265,11 @@ def _duration(seconds: int) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.6g}"
+
+
+def _cell(text: str) -> str:
+    """A text in a cell of a table in Markdown."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _text(value: float | None) -> str:

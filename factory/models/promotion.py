@@ -78,6 +78,17 @@ class Margin(Section):
             )
 
 
+class Slices(Section):
+    """Slices of the test rows, one for each value of each column, in which the champion must not be better by much."""
+
+    columns: ListOf[Text] = Field(min_length=1, examples=[["region"]])
+    """Features whose values make the slices, each column by itself."""
+    max_loss: float = Field(default=0.0, ge=0)
+    """By how much the objective's metric may be worse than the champion's in a slice."""
+    min_rows: int = Field(default=30, ge=1)
+    """Slices of fewer test rows are left out."""
+
+
 class Approval(Section):
     """Somebody says yes before a model goes live, in Airflow's page or through its API."""
 
@@ -132,10 +143,29 @@ class Promotion(Section):
     )
     """`true`: be better in the objective's metric. `{absolute: …}` or `{relative: …}`: by at least so much. `false`:
     the thresholds alone decide."""
+    confidence: float | None = Field(default=None, ge=0.5, lt=1, examples=[0.95])
+    """How sure it must be that the champion is beaten: the interval of the difference, by a paired bootstrap of the
+    test rows, must lie above 0. Only the scores on all test rows are compared when left out."""
+    slices: Slices | None = None
+    """Slices of the test rows in which it must not be much worse than the champion; none when left out."""
     dry_run: bool = False
     """Decide and say so, and promote nothing."""
     approval: Approval | None = None
     """Somebody says yes before a version goes live; nobody is asked when left out."""
+
+    @rule
+    def _confident_of_something(self) -> Broken:
+        if self.confidence is not None and self.beat_champion is False:
+            yield PydanticCustomError(
+                "together",
+                "`confidence` says how sure it must be that the champion is beaten, and with "
+                "`beat_champion: false` it need not be",
+                {
+                    "advice": "take one of them away",
+                    "at": ("confidence",),
+                    "on_key": True,
+                },
+            )
 
     @property
     def required_metrics(self) -> dict[str, Bounds]:

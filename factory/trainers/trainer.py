@@ -70,6 +70,12 @@ class Predictions:
     classes: "NDArray[Any] | None" = None
     """The classes that the model knows; None for a regression."""
 
+    def of_rows(self, places: "NDArray[Any]") -> "Predictions":
+        """What it says about some of the rows, by their places; one may be there several times."""
+        probabilities = self.probabilities
+        chosen = None if probabilities is None else probabilities[places]
+        return Predictions(self.values[places], chosen, self.classes)
+
 
 @dataclass(frozen=True)
 class LoggedModel:

@@ -22,6 +22,7 @@ from factory.base.section import (
     Text,
     sections_below,
 )
+from factory.base.texts import one_of
 from factory.data.transforms.transform import AnyTransform
 from factory.kinds import BACKEND, DEPLOY_TARGET, KindOf
 from factory.lake.verification import Verify
@@ -196,6 +197,39 @@ class Model(Section):
     @rule
     def _promotion_is_possible(self, surroundings: Surroundings | None) -> Broken:
         yield from check_promotion(self.promotion, self._namable_metrics(surroundings))
+
+    @rule
+    def _slices_are_of_features(self) -> Broken:
+        """What is known without the datasets: test rows have the features, and nothing else."""
+        slices = self.promotion.slices
+        if slices is None:
+            return
+        if self.image_column is not None:
+            yield PydanticCustomError(
+                "together",
+                "`slices` are made by columns, and this model learns from images alone",
+                {"advice": "take it away", "at": ("promotion", "slices"), "on_key": True},
+            )
+            return
+        for index, column in enumerate(slices.columns):
+            if self.features is None and column not in (self.target, *self.split.columns):
+                continue
+            if self.features is not None and column in self.features:
+                continue
+            others = (
+                f"name one of {one_of(self.features)}, or add it" if self.features else "add it"
+            )
+            yield PydanticCustomError(
+                "features",
+                "{column} is no feature, and test rows have nothing else to make slices by",
+                {
+                    "column": repr(column),
+                    "advice": "name a feature"
+                    if column == self.target
+                    else f"{others} to `features`",
+                    "at": ("promotion", "slices", "columns", index),
+                },
+            )
 
     @rule
     def _deployment_fits_the_model(self) -> Broken:

@@ -57,8 +57,10 @@ models:
     objective: {metric: f1_macro}
     guard: {leakage: warn}
     promotion:
-      require: {f1_macro: {min: 0.6}}
+      require: {f1_macro: {min: 0.6}, model_mb: {max: 50}}
       beat_champion: {relative: 0.02}
+      confidence: 0.95
+      slices: {columns: [port, gear], max_loss: 0.05}
       approval: {assignees: [anna], response_timeout: 12h}
     retrain_when: {rows_added: 1000, drift: true}
     predict: {input: sea.catches, keep: [port], schedule: species}
@@ -126,6 +128,15 @@ def line(text: str, part: str) -> int:
         (
             "What must hold before it goes live: it beats the champion by at least 2.00% of its score",
             "beat_champion",
+        ),
+        ("What must hold before it goes live: model_mb is at most 50", "require"),
+        (
+            "What must hold before it goes live: that is so with a confidence of 0.95, by a bootstrap of the test rows",
+            "confidence",
+        ),
+        (
+            "What must hold before it goes live: in no slice of the test rows by port, gear is it worse than the champion by more than 0.05; slices of fewer than 30 rows are left out",
+            "slices",
         ),
         ("Who is asked: anna", "approval"),
         ("Who is asked: where nobody answers within 12 hours, the champion stays", "approval"),

@@ -16,6 +16,15 @@ from tests.training.training import Training
 PAGE = "http://airflow.example/dags/ecology.species.train/runs/manual__2"
 
 
+RULES = Promotion.model_validate(
+    {
+        "beat_champion": False,
+        "require": {"model_mb": {"max": 50}},
+        "slices": {"columns": ["sex"], "max_loss": 1, "min_rows": 20},
+    }
+)
+
+
 class Asked:
     """A champion, and another version that somebody is asked about."""
 
@@ -37,7 +46,7 @@ class Asked:
             self.challenger.split,
             tested,
             second,
-            Promotion(beat_champion=False),
+            RULES,
             folder / "b",
             name=name,
             version=2,
@@ -64,6 +73,14 @@ def changed(tmp_path_factory, mlflow_server) -> Asked:
 
 def test_it_shows_the_scores_of_both(changed):
     assert "| test metric | champion (version 1) | challenger (version 2) |" in changed.text
+
+
+def test_it_shows_thresholds_and_slices(changed):
+    assert "What `promotion.require` wants:\n\n* met: model_mb 0." in changed.text
+    assert (
+        "0 of 2 slices are worse by more than 1; left out: 1 of fewer than 20 rows." in changed.text
+    )
+    assert "| sex = female | " in changed.text
 
 
 def test_it_leads_to_the_version_its_training_its_plots_and_the_run(changed):

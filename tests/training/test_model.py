@@ -82,6 +82,14 @@ def test_the_configuration_hash_follows_what_decides_the_model():
     assert model(metrics=["accuracy"]).config_hash == plain
     assert model(verify="full").config_hash == plain
     assert model(promotion={"require": {"accuracy": {"min": 0.5}}}).config_hash == plain
+    rules = {
+        "require": {"model_mb": {"max": 5}},
+        "confidence": 0.9,
+        "slices": {"columns": ["sex"]},
+    }
+    assert model(promotion=rules).config_hash == plain
+    # A cost is no metric, which would be computed for each trial.
+    assert model(promotion=rules).as_trained() == model().as_trained()
     assert model(split={"seed": 1}).config_hash != plain
     parallel = {**model().search.model_dump(), "parallel_trials": 9}
     assert model(search=parallel).config_hash == plain
