@@ -88,10 +88,9 @@ def needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
     # Where features are written, a column that is none of them is found without the dataset.
     for place, column in named_columns(model.entries) if model.features is None else ():
         yield ("preprocessing", *place), column
-    slices = model.promotion.slices
-    if slices is not None and model.features is None:
-        for index, column in enumerate(slices.columns):
-            yield ("promotion", "slices", "columns", index), column
+    for key, columns in model.promotion.grouped_by.items() if model.features is None else ():
+        for index, column in enumerate(columns):
+            yield ("promotion", key, "columns", index), column
     if model.split.column is not None:
         yield ("split", "column"), model.split.column
     for index, column in enumerate(model.split.key):

@@ -10,6 +10,7 @@ from factory.base.texts import one_of, shortened
 from factory.catalog.linking import Catalog
 from factory.catalog.sentence import Sentence, flow, in_brief, of_after, of_readers
 from factory.models.costs import COSTS
+from factory.models.fairness import FairnessLimit
 from factory.models.promotion import Bounds, Margin, Promotion
 from factory.monitoring.sections import Monitor
 from factory.team.reader import TeamFile
@@ -173,6 +174,10 @@ def _of_promotion(promotion: Promotion, path: KeyPath) -> Iterator[Sentence]:
             f"than {slices.max_loss:g}; slices of fewer than {slices.min_rows} rows are left out"
         )
         yield Sentence(_LIVE, text, (*path, "slices"))
+    if (fairness := promotion.fairness) is not None:
+        for name, limit in fairness.require.items():
+            text = f"{name} by {one_of(fairness.columns)} on the test rows is {_bounds(limit)}"
+            yield Sentence(_LIVE, text, (*path, "fairness", "require", name))
     if promotion.dry_run:
         text = "it is only said what would happen: nothing goes live"
         yield Sentence(_LIVE, text, (*path, "dry_run"))
@@ -190,7 +195,7 @@ def _of_promotion(promotion: Promotion, path: KeyPath) -> Iterator[Sentence]:
     yield Sentence(asked, text, (*path, "response_timeout"))
 
 
-def _bounds(bounds: Bounds) -> str:
+def _bounds(bounds: Bounds | FairnessLimit) -> str:
     parts = (("at least", bounds.min), ("at most", bounds.max))
     return " and ".join(f"{word} {value:g}" for word, value in parts if value is not None)
 

@@ -100,17 +100,21 @@ def gain_interval(
     )
 
 
-def check_slices(slices: Slices, columns: Sequence[str]) -> None:
-    """Refuse slices by columns that the test rows do not have.
+def check_groups(named: Sequence[str], columns: Sequence[str]) -> None:
+    """Refuse groups of test rows by columns that they do not have.
+
+    Args:
+        named: The columns that make the groups.
+        columns: The columns of the test rows.
 
     Raises:
         TerminalError: Says which one, and what to write.
     """
-    for column in slices.columns:
+    for column in named:
         if column not in columns:
             advice = did_you_mean(column, columns, f"they have {one_of(columns)}")
             raise TerminalError(
-                f"promotion.slices.columns: the test rows have no column {column!r}, only the features: {advice}"
+                f"promotion: the test rows have no column {column!r}, only the features: {advice}"
             )
 
 
@@ -119,7 +123,7 @@ def slice_scores(comparison: Comparison, slices: Slices, features: "pd.DataFrame
 
     Args:
         comparison: Both versions.
-        slices: Which slices, see `check_slices`.
+        slices: Which slices, see `check_groups`.
         features: The test rows.
     """
     too_small = undefined = 0

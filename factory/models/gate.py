@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,8 +11,9 @@ from typing import Any
 
 from factory.base.errors import TerminalError
 from factory.models import registry, switching
-from factory.models.comparison import Comparison, check_slices, gain_interval, slice_scores
+from factory.models.comparison import Comparison, check_groups, gain_interval, slice_scores
 from factory.models.costs import COSTS, LATENCY, latency_p95_ms
+from factory.models.fairness import measured
 from factory.models.files import artifact
 from factory.models.gate_decision import (
     ApprovalAnswer,
@@ -83,13 +84,14 @@ def gate(
         tracking: The MLflow server.
 
     Raises:
-        TerminalError: `promotion.slices` names a column that the test rows do not have.
+        TerminalError: `promotion.slices` or `fairness` names a column that the test rows do not have.
         TrackingError: The MLflow server does not answer.
     """
     champion = registry.champion(name, tracking=tracking)
     challenger = _Challenger(name, version, tracking)
-    if promotion.slices is not None:
-        check_slices(promotion.slices, split.features)
+    for rules in (promotion.slices, promotion.fairness):
+        if rules is not None:
+            check_groups(rules.columns, split.features)
     scored = _Champion()
     overlap: tuple[GuardFinding, ...] = ()
     if champion is not None and champion.number != version:
@@ -108,7 +110,10 @@ def gate(
         goal=model.goal,
         metrics=tested.metrics,
         champion_metrics=dict(scored.scores),
-        thresholds=_thresholds(promotion, tested, costs),
+        thresholds=(
+            *_thresholds(promotion, tested, costs),
+            *_fairness(promotion, model, challenger, workspace),
+        ),
         margin=_margin(promotion, scored.scores.get(metric)),
         gain=_gain(model, tested.metrics.get(metric), scored.scores.get(metric)),
         rows=tested.rows,
@@ -145,6 +150,7 @@ class _Champion:
 
 
 def _score(champion: Version, model: Model, workspace: Path, tracking: Tracking) -> _Champion:
+    """How the champion does on the test rows, or why there is no comparison."""
     features, target = read_part(workspace, "test")
     try:
         predictions = load_predictor(champion.record, tracking=tracking).predict(features)
@@ -241,6 +247,26 @@ def _costs(
         found[LATENCY] = latency_p95_ms(challenger.predictor.predict, features)
         tracking.log(mlflow_run_id, metrics={LATENCY: found[LATENCY]})
     return found
+
+
+def _fairness(
+    promotion: Promotion, model: Model, challenger: "_Challenger", workspace: Path
+) -> Iterator[Threshold]:
+    """How differently the challenger treats groups of the test rows, where that has limits."""
+    if promotion.fairness is None or model.positive is None:
+        return
+    features, target = read_part(workspace, "test")
+    said = challenger.predictor.predict(features).values
+    for found in measured(promotion.fairness, features, target, said, model.positive):
+        limit = promotion.fairness.require[found.name]
+        yield Threshold(
+            metric=f"{found.name} by {found.column}",
+            min=limit.min,
+            max=limit.max,
+            value=found.value,
+            why=found.why,
+            rule="fairness",
+        )
 
 
 def _margin(promotion: Promotion, champion_score: float | None) -> float | None:

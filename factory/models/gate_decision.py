@@ -24,6 +24,8 @@ class Threshold(Result):
     """None where the metric could not be computed for the test rows, or the cost is not known."""
     why: str | None = None
     """Why it could not."""
+    rule: Literal["require", "fairness"] = "require"
+    """Where in `promotion` it is written."""
 
     @property
     def is_met(self) -> bool:
@@ -35,7 +37,7 @@ class Threshold(Result):
     def __str__(self) -> str:
         why = f" ({self.why})" if self.why else ""
         found = f"could not be computed{why}" if self.value is None else f"is {self.value:.6g}"
-        return f"{self.title} {found}, `promotion.require` wants {self.wanted}"
+        return f"{self.title} {found}, `promotion.{self.rule}` wants {self.wanted}"
 
     @property
     def title(self) -> str:
@@ -180,7 +182,7 @@ class GateDecision(Result):
             f"* {'met' if one.is_met else '**missed**'}: {one.title} {_number(one.value)}, {one.wanted}"
             for one in self.thresholds
         ]
-        return ["What `promotion.require` wants:", "", *lines]
+        return ["Thresholds:", "", *lines]
 
     def _gain_in_words(self, interval: GainInterval) -> str:
         return f"Difference in {self.metric}, above 0 where the challenger is better: {_number(self.gain)}; {interval}."

@@ -11,6 +11,7 @@ from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Seconds, Section, Surroundings, Text
 from factory.base.texts import closest
 from factory.models.costs import COSTS
+from factory.models.fairness import Fairness
 from factory.training.metrics import Metric, NamableMetrics
 
 PRODUCTION = "prod"
@@ -148,6 +149,8 @@ class Promotion(Section):
     test rows, must lie above 0. Only the scores on all test rows are compared when left out."""
     slices: Slices | None = None
     """Slices of the test rows in which it must not be much worse than the champion; none when left out."""
+    fairness: Fairness | None = None
+    """Limits of how differently groups of test rows are treated; none when left out."""
     dry_run: bool = False
     """Decide and say so, and promote nothing."""
     approval: Approval | None = None
@@ -171,6 +174,12 @@ class Promotion(Section):
     def required_metrics(self) -> dict[str, Bounds]:
         """The thresholds for metrics; without those for costs."""
         return {name: bounds for name, bounds in self.require.items() if name not in COSTS}
+
+    @property
+    def grouped_by(self) -> dict[str, tuple[str, ...]]:
+        """The columns whose values make groups of test rows, by the key that names them."""
+        found = {"slices": self.slices, "fairness": self.fairness}
+        return {key: rules.columns for key, rules in found.items() if rules is not None}
 
     @property
     def needs_approval(self) -> bool:

@@ -199,35 +199,50 @@ class Model(Section):
         yield from check_promotion(self.promotion, self._namable_metrics(surroundings))
 
     @rule
-    def _slices_are_of_features(self) -> Broken:
+    def _groups_are_of_features(self) -> Broken:
         """What is known without the datasets: test rows have the features, and nothing else."""
-        slices = self.promotion.slices
-        if slices is None:
-            return
-        if self.image_column is not None:
+        for key, columns in self.promotion.grouped_by.items():
+            if self.image_column is not None:
+                yield PydanticCustomError(
+                    "together",
+                    "groups of rows are made by columns, and this model learns from images alone",
+                    {"advice": "take it away", "at": ("promotion", key), "on_key": True},
+                )
+                continue
+            for index, column in enumerate(columns):
+                if (advice := self._feature_instead_of(column)) is not None:
+                    yield PydanticCustomError(
+                        "features",
+                        "{column} is no feature, and test rows have nothing else to make groups by",
+                        {
+                            "column": repr(column),
+                            "advice": advice,
+                            "at": ("promotion", key, "columns", index),
+                        },
+                    )
+
+    def _feature_instead_of(self, column: str) -> str | None:
+        """What to write where a column is named that is no feature; None where it is one, or may be."""
+        if column == self.target:
+            return "name a feature"
+        if self.features is None:
+            return "add it to `features`" if column in self.split.columns else None
+        if column in self.features:
+            return None
+        return f"name one of {one_of(self.features)}, or add it to `features`"
+
+    @rule
+    def _fairness_is_of_classes(self) -> Broken:
+        if self.promotion.fairness is not None and self.positive is None:
             yield PydanticCustomError(
                 "together",
-                "`slices` are made by columns, and this model learns from images alone",
-                {"advice": "take it away", "at": ("promotion", "slices"), "on_key": True},
-            )
-            return
-        for index, column in enumerate(slices.columns):
-            if self.features is None and column not in (self.target, *self.split.columns):
-                continue
-            if self.features is not None and column in self.features:
-                continue
-            others = (
-                f"name one of {one_of(self.features)}, or add it" if self.features else "add it"
-            )
-            yield PydanticCustomError(
-                "features",
-                "{column} is no feature, and test rows have nothing else to make slices by",
+                "`fairness` needs `positive`: which of two classes counts",
                 {
-                    "column": repr(column),
-                    "advice": "name a feature"
-                    if column == self.target
-                    else f"{others} to `features`",
-                    "at": ("promotion", "slices", "columns", index),
+                    "advice": 'add it to the model, such as `positive: "yes"`'
+                    if self.learning_task.has_classes
+                    else f"take it away: a {self.task} has no classes",
+                    "at": ("promotion", "fairness"),
+                    "on_key": True,
                 },
             )
 

@@ -130,6 +130,7 @@ OF_MARKERS = {
 EXTRAS = (
     "boto3",
     "catboost",
+    "fairlearn",
     "fastai",
     "imblearn",
     "kubernetes",

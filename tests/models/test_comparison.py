@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binom
 
 from factory.base.errors import TerminalError
-from factory.models.comparison import Comparison, check_slices, gain_interval, slice_scores
+from factory.models.comparison import Comparison, check_groups, gain_interval, slice_scores
 from factory.models.gate_decision import GateDecision
 from factory.models.promotion import Slices
 from factory.trainers.trainer import Predictions
@@ -199,7 +199,7 @@ def test_ten_worst_of_many_slices_are_told():
 
 def test_column_that_test_rows_do_not_have_ends_the_gate_with_what_they_have():
     with pytest.raises(TerminalError, match="no column 'regoin', only the features: did you mean"):
-        check_slices(Slices(columns=("regoin",)), ["region", "age"])
+        check_groups(["regoin"], ["region", "age"])
 
 
 # In the gate

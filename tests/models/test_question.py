@@ -76,7 +76,7 @@ def test_it_shows_the_scores_of_both(changed):
 
 
 def test_it_shows_thresholds_and_slices(changed):
-    assert "What `promotion.require` wants:\n\n* met: model_mb 0." in changed.text
+    assert "Thresholds:\n\n* met: model_mb 0." in changed.text
     assert (
         "0 of 2 slices are worse by more than 1; left out: 1 of fewer than 20 rows." in changed.text
     )
