@@ -15,6 +15,7 @@ from factory.models.promotion import Bounds, Margin, Promotion
 from factory.monitoring.sections import Monitor
 from factory.team.reader import TeamFile
 from factory.trainers.column_steps import ColumnSteps, Step
+from factory.training.division import Folds
 from factory.training.model import Model
 from factory.training.search.candidate import is_space, outermost
 from factory.training.search.strategy import Estimator
@@ -69,9 +70,8 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
         text = f"{model.preprocessing} prepares the features"
         yield Sentence(made, text, (*path, "preprocessing"))
     for part in ("test", "validation"):
-        share = getattr(model.split, part)
-        shown = f"{share:.0%} of the rows" if isinstance(share, float) else f"the last {share}"
-        yield Sentence(made, f"{part} rows: {shown}", (*path, "split", part))
+        text = _of_share(part, getattr(model.split, part))
+        yield Sentence(made, text, (*path, "split", part))
     by = f" by {one_of(model.split.columns)}" if model.split.columns else ""
     text = f"rows are divided by the method {model.split_method}{by}"
     yield Sentence(made, text, (*path, "split", "method"))
@@ -96,6 +96,13 @@ def _params(params: Mapping[str, Any], *, has_spaces: bool) -> str:
     return "; ".join(
         f"{key} {_values(value, has_spaces=has_spaces)}" for key, value in flat.items()
     )
+
+
+def _of_share(part: str, share: float | str | Folds) -> str:
+    if isinstance(share, Folds):
+        return f"{share.in_words}, of the rows that are not for the test"
+    shown = f"{share:.0%} of the rows" if isinstance(share, float) else f"the last {share}"
+    return f"{part} rows: {shown}"
 
 
 def _of_search(model: Model, path: KeyPath) -> Iterator[Sentence]:
@@ -134,8 +141,11 @@ def _values(value: Any, *, has_spaces: bool) -> str:
 
 def _of_winner(model: Model, path: KeyPath) -> Iterator[Sentence]:
     most = "highest" if model.goal == "maximize" else "lowest"
-    text = f"the trial with the {most} {model.objective.metric} on the validation rows"
+    text = f"the trial with the {most} {model.objective.metric} {model.measured_on}"
     yield Sentence(_WINS, text, (*path, "objective", "metric"))
+    if model.search.choose == "one_standard_error":
+        text = "or the one written first of those within one standard error of it"
+        yield Sentence(_WINS, text, (*path, "search", "choose"))
     for index, one in enumerate(model.metrics):
         if one.name is not None:
             text = f"{one.name} is {one.in_words}"

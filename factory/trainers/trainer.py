@@ -46,6 +46,11 @@ class Steps:
     """The step, from 1, whose model is used; None where it is the last one, or is not known."""
 
 
+def mean_step(best: Sequence[int]) -> int:
+    """The number of steps for a training on all rows, of the best step of each fold."""
+    return max(1, round(sum(best) / len(best)))
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A trained model, and what is to be told of its training."""
@@ -201,6 +206,33 @@ class Trainer(ABC):
         """Whether `fit` makes use of validation rows; for others they are not even read."""
         del estimator, params
         return False
+
+    @classmethod
+    def refuses_folds(cls, estimator: str, params: Mapping[str, Any]) -> str | None:
+        """Why an estimator cannot be chosen by folds, and what to write instead; None where it can.
+
+        Args:
+            estimator: Its dotted path.
+            params: Values by name, or what is to be tried for them.
+        """
+        del estimator, params
+        return None
+
+    def params_after_folds(
+        self, estimator: str, params: Mapping[str, Any], best: Sequence[int]
+    ) -> Mapping[str, Any]:
+        """The parameters for the training on all rows, where there are no validation rows to stop early by.
+
+        Args:
+            estimator: Its dotted path.
+            params: Its hyperparameters, by which each fold was trained.
+            best: The best step of each fold that has told of one.
+
+        Raises:
+            TerminalError: It is not known how to train so many steps.
+        """
+        del estimator, best
+        return params
 
     @classmethod
     def check_installed(cls, estimator: str) -> None:

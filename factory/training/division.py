@@ -1,11 +1,12 @@
 """`split`: how rows are divided into train, validation and test. The section, and what it does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError, PydanticKnownError
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError
 
 from factory.base.errors import TerminalError
 from factory.base.rules import Broken, rule
@@ -31,7 +32,7 @@ Part = Literal["train", "validation", "test"]
 """One of the three into which rows are divided; a file in the workspace."""
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 Division = dict[Part, "Indices"]
-"""The numbers of the rows of each part."""
+"""The numbers of the rows of each part; with folds, there is no part for validation."""
 
 Method = Literal["random", "stratified", "time", "group", "hash"]
 
@@ -52,19 +53,51 @@ def _read_share(value: object) -> object:
     )
 
 
+_SHARE_SCHEMA: tuple[dict[str, Any], ...] = (
+    {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    {"type": "string", "pattern": DURATION_PATTERN},
+)
 Share = Annotated[
     float | str,
     BeforeValidator(_read_share),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-                {"type": "string", "pattern": DURATION_PATTERN},
-            ]
-        }
-    ),
+    WithJsonSchema({"anyOf": list(_SHARE_SCHEMA)}),
 ]
 """A fraction of all rows, or a period of time."""
+
+
+class Folds(Section):
+    """Cross-validation: each trial is trained once for each fold, on the other rows, and measured on the fold."""
+
+    folds: int = Field(ge=2, le=20, examples=[5])
+    """Into how many folds the rows are divided that are not for the test."""
+    repeats: int = Field(default=1, ge=1, le=10)
+    """With `random` and `stratified`: how many times they are divided, each time in another way."""
+
+    @property
+    def trainings(self) -> int:
+        """How many times a trial is trained and measured."""
+        return self.folds * self.repeats
+
+    @property
+    def in_words(self) -> str:
+        """Such as `5 folds, 3 times`."""
+        return f"{self.folds} folds" + (f", {self.repeats} times" if self.repeats > 1 else "")
+
+
+class _ShareOrFolds:
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        *_, folds = handler(core)["anyOf"]
+        return {"anyOf": [*_SHARE_SCHEMA, folds]}
+
+
+def _read_validation(value: object) -> object:
+    return value if isinstance(value, Mapping | Folds) else _read_share(value)
+
+
+Validation = Annotated[float | str | Folds, _ShareOrFolds(), BeforeValidator(_read_validation)]
+"""A share of the rows, or folds."""
 
 
 class Split(Section):
@@ -77,8 +110,9 @@ class Split(Section):
 
     test: Share = 0.2
     """The share of the test rows: a fraction of all rows, or, with `method: time`, the last so many days."""
-    validation: Share = 0.2
-    """The share of the validation rows, in the same words."""
+    validation: Validation = Field(default=0.2, examples=[0.2, {"folds": 5}])
+    """The share of the validation rows, in the same words; or `{folds: 5}`, which chooses by cross-validation: the rows
+    that are not for the test are divided into folds."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Decides how rows are divided, and what training draws at random: the same snapshot and seed give the same parts."""
     method: Method | None = None
@@ -123,26 +157,47 @@ class Split(Section):
         for name, methods in _BELONGS_TO.items():
             if getattr(self, name) and self.method not in methods:
                 yield _misplaced(f"`{name}`", name, methods)
+        if self.folds is not None and self.folds.repeats > 1 and self.method not in _BY_CHANCE:
+            yield _misplaced("`repeats`", ("validation", "repeats"), _BY_CHANCE)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the division looks at."""
         return (self.column,) if self.column is not None else self.key
 
+    @property
+    def folds(self) -> Folds | None:
+        """The folds by which trials are measured; None where they are on validation rows."""
+        return self.validation if isinstance(self.validation, Folds) else None
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts that rows are divided into; with folds, those of the folds are all in `train`."""
+        return PARTS if self.folds is None else ("train", "test")
+
+    @property
+    def places(self) -> int:
+        """In how many places a class, or a group, must be: each part, or the test and each fold."""
+        return len(PARTS) if self.folds is None else self.folds.folds + 1
+
+
+# Where no method is written, it is one of these two.
+_BY_CHANCE: tuple[str | None, ...] = ("random", "stratified", None)
 _BELONGS_TO: dict[str, tuple[str | None, ...]] = {
     "key": ("hash",),
     "gap": ("time",),
-    # Where no method is written, it is one of these two.
-    "duplicates": ("random", "stratified", None),
+    "duplicates": _BY_CHANCE,
 }
 """The methods that a key is for."""
 
 
-def _misplaced(what: str, at: str, methods: tuple[str | None, ...]) -> PydanticCustomError:
+def _misplaced(
+    what: str, at: str | tuple[str, ...], methods: tuple[str | None, ...]
+) -> PydanticCustomError:
     named = " or ".join(f"`method: {method}`" for method in methods if method)
+    place = (at,) if isinstance(at, str) else at
     return PydanticCustomError(
-        "split", "{what} belongs to {methods} only", {"what": what, "methods": named, "at": (at,)}
+        "split", "{what} belongs to {methods} only", {"what": what, "methods": named, "at": place}
     )
 
 
@@ -184,12 +239,14 @@ def divide(split: Split, method: Method, given: Divided) -> Division:
     Raises:
         TerminalError: The rows cannot be divided so; says what to write instead.
     """
-    division = _METHODS[method](split, given)
-    for part in PARTS:
-        if len(division[part]) == 0:
+    found = _METHODS[method](split, given)
+    division = {part: found[part] for part in split.parts}
+    asked = split.validation if split.folds is None else split.folds.in_words
+    for part, rows in division.items():
+        if len(rows) == 0:
             raise TerminalError(
                 f"split: {given.rows} rows are too few: none would be left for {part} "
-                f"(test {split.test}, validation {split.validation})"
+                f"(test {split.test}, validation {asked})"
             )
     return division
 
@@ -230,9 +287,11 @@ def _between(unit: "Indices", at: int) -> int:
     return at
 
 
-def _fraction(share: float | str) -> float:
+def _fraction(share: float | str | Folds) -> float:
     if isinstance(share, float):
         return share
+    if isinstance(share, Folds):
+        return 0.0  # the rows of the folds are in `train`
     raise TypeError("a period is not a fraction")  # validated: only with `method: time`
 
 
@@ -247,15 +306,17 @@ def _stratified(split: Split, given: Divided) -> Division:
     # A unit is of the class of its first row.
     labels, codes = np.unique(given.target[first], return_inverse=True)
     part_of = np.full(len(first), PARTS.index("train"))
+    least = 1 if split.folds is None else 0
     for code, count in enumerate(np.bincount(codes)):
-        if count < len(PARTS):
+        if count < split.places:
             raise TerminalError(
-                f"split: `method: stratified` needs 3 different rows of each class, and there are "
-                f"{count} of {labels[code]}: see `guard.rare_classes`, or use `method: random`"
+                f"split: `method: stratified` needs {split.places} different rows of each class, and "
+                f"there are {count} of {labels[code]}: see `guard.rare_classes`, or use `method: random`"
             )
         members = random.permutation(np.flatnonzero(codes == code))
-        test = int(np.clip(round(count * _fraction(split.test)), 1, count - 2))
-        validation = int(np.clip(round(count * _fraction(split.validation)), 1, count - test - 1))
+        test = int(np.clip(round(count * _fraction(split.test)), 1, count - split.places + 1))
+        share = round(count * _fraction(split.validation))
+        validation = int(np.clip(share, least, count - test - 1))
         part_of[members[:test]] = PARTS.index("test")
         part_of[members[test : test + validation]] = PARTS.index("validation")
     return {part: np.flatnonzero(part_of[unit] == at) for at, part in enumerate(PARTS)}
@@ -284,10 +345,12 @@ def _time(split: Split, given: Divided) -> Division:
     times = values[order]
     _check_moments(times, split)
     test = _border(times, len(times), split.test, len(times))
-    validation_end = _before(times, test, split.gap)
+    validation_end = end_before(times, test, split.gap)
+    if isinstance(split.validation, Folds):
+        return {"train": order[:validation_end], "test": order[test:]}
     validation = _border(times, validation_end, split.validation, len(times))
     return {
-        "train": order[: _before(times, validation, split.gap)],
+        "train": order[: end_before(times, validation, split.gap)],
         "validation": order[validation:validation_end],
         "test": order[test:],
     }
@@ -297,7 +360,7 @@ def _check_moments(times: "Values", split: Split) -> None:
     import numpy as np
 
     moments = len(np.unique(times))
-    if moments < len(PARTS):
+    if moments < split.places:
         raise TerminalError(
             f"split: `method: time` keeps rows of one moment together, and {split.column!r} has {moments} different "
             "values: name a column that tells more moments apart, or use another method"
@@ -318,7 +381,7 @@ def _border(times: "Values", end: int, share: float | str, rows: int) -> int:
     return int(np.searchsorted(times, times[end - 1] - period, side="right"))
 
 
-def _before(times: "Values", border: int, gap: int) -> int:
+def end_before(times: "Values", border: int, gap: int) -> int:
     """The end of the rows that lie `gap` seconds before a border, or longer."""
     import numpy as np
 
@@ -334,17 +397,17 @@ def _group(split: Split, given: Divided) -> Division:
 
     (values,) = given.columns
     groups, codes = np.unique(np.asarray(values), return_inverse=True)
-    if len(groups) < len(PARTS):
+    if len(groups) < split.places:
         raise TerminalError(
-            f"split: `method: group` needs 3 groups or more in {split.column!r}, "
+            f"split: `method: group` needs {split.places} groups or more in {split.column!r}, "
             f"and there are {len(groups)}"
         )
     order = np.random.default_rng(split.seed).permutation(len(groups))
     filled = np.cumsum(np.bincount(codes)[order]) / len(codes)
     found = np.searchsorted(filled, _fraction(split.test))
-    test = int(np.clip(found + 1, 1, len(groups) - 2))
+    test = int(np.clip(found + 1, 1, len(groups) - split.places + 1))
     both = np.searchsorted(filled, filled[test - 1] + _fraction(split.validation)) + 1
-    validation = int(np.clip(both, test + 1, len(groups) - 1))
+    validation = int(np.clip(both, test + 1, len(groups) - 1)) if split.folds is None else test
     chosen: Division = {
         "test": order[:test],
         "validation": order[test:validation],
@@ -356,15 +419,8 @@ def _group(split: Split, given: Divided) -> Division:
 def _hash(split: Split, given: Divided) -> Division:
     """Each row's key decides, and nothing else; so a row stays where it is as others come and go."""
     import numpy as np
-    import pandas as pd
 
-    key: Values = given.content
-    if given.columns:
-        # As texts: 7 and 7.0 are the same customer when a column's type changes.
-        names = pd.DataFrame({str(at): _as_text(each) for at, each in enumerate(given.columns)})
-        key = pd.util.hash_pandas_object(names, index=False).to_numpy(np.uint64)
-    seeded = pd.util.hash_array(key ^ np.uint64(_spread(split.seed)))
-    place = seeded / np.float64(2**64)
+    place = hashed_place(split, given)
     test, validation = _fraction(split.test), _fraction(split.validation)
     is_test = place < test
     is_validation = ~is_test & (place < test + validation)
@@ -373,6 +429,21 @@ def _hash(split: Split, given: Divided) -> Division:
         "validation": np.flatnonzero(is_validation),
         "test": np.flatnonzero(is_test),
     }
+
+
+def hashed_place(split: Split, given: Divided) -> "NDArray[np.float64]":
+    """A number from 0 to 1 for each row, by its key and the seed; the lowest are test rows."""
+    import numpy as np
+    import pandas as pd
+
+    key: Values = given.content
+    if given.columns:
+        # As texts: 7 and 7.0 are the same customer when a column's type changes.
+        names = pd.DataFrame({str(at): _as_text(each) for at, each in enumerate(given.columns)})
+        key = pd.util.hash_pandas_object(names, index=False).to_numpy(np.uint64)
+    seeded = pd.util.hash_array(key ^ np.uint64(_spread(split.seed)))
+    place: NDArray[np.float64] = seeded / np.float64(2**64)
+    return place
 
 
 def _as_text(values: "Values") -> "Values":

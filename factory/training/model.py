@@ -112,7 +112,7 @@ class Model(Section):
     search: AnySearch
     """Which estimators and hyperparameters are tried."""
     objective: Objective
-    """The metric by which the best trial is chosen, on the validation rows."""
+    """The metric by which the best trial is chosen: on the validation rows, or by its mean over the folds."""
     metrics: Annotated[ListOf[AnyModelMetric], NotTrained(is_read=True)] = Field(
         default=(), examples=[["mean_squared_error"]]
     )
@@ -169,6 +169,50 @@ class Model(Section):
                 "`method: stratified` needs classes: use random, time or group for a {task}",
                 {"task": self.task, "at": ("split", "method")},
             )
+
+    @rule
+    def _choice_is_by_folds(self) -> Broken:
+        if self.search.choose == "best":
+            return
+        if self.split.folds is None:
+            yield PydanticCustomError(
+                "folds",
+                "`choose: {choose}` compares what folds have measured, and there are none",
+                {
+                    "choose": self.search.choose,
+                    "at": ("search", "choose"),
+                    "advice": "write `split: {validation: {folds: 5}}`, or take it away",
+                },
+            )
+        elif not self.search.tries_all:
+            yield PydanticCustomError(
+                "folds",
+                "`choose: {choose}` takes the trial that is written first, and `strategy: {strategy}` has no order",
+                {
+                    "choose": self.search.choose,
+                    "strategy": self.search.strategy,
+                    "at": ("search", "choose"),
+                    "advice": "use `strategy: grid` or `strategy: list`, or take it away",
+                },
+            )
+
+    @rule
+    def _folds_can_be_trained(self, surroundings: Surroundings | None) -> Broken:
+        if self.split.folds is None:
+            return
+        for path, one in sections_below(self.search, ("search",)):
+            if isinstance(one, Estimator):
+                trainer = trainer_class(one.estimator, surroundings)
+                if why := trainer.refuses_folds(one.estimator, one.params):
+                    yield PydanticCustomError(
+                        "folds",
+                        "{why}",
+                        {
+                            "why": why,
+                            "at": (*path, "estimator"),
+                            "advice": "write a fraction, such as `split: {validation: 0.2}`",
+                        },
+                    )
 
     @rule
     def _target_is_no_feature(self) -> Broken:
@@ -551,6 +595,17 @@ class Model(Section):
         return self.preprocessing is None and any(
             trainer_class(path).takes_preprocessing for path in paths
         )
+
+    @property
+    def measured_on(self) -> str:
+        """On what trials are measured, in words."""
+        folds = self.split.folds
+        return "on the validation rows" if folds is None else f"as the mean over {folds.in_words}"
+
+    @property
+    def rows_of_a_class(self) -> int:
+        """How many rows a class has at least that is not rare."""
+        return max(self.guard.rare_classes.rows, self.split.places)
 
     @property
     def split_method(self) -> Method:

@@ -122,7 +122,7 @@ def register(
                 sweep.parent_run_id,
                 tags=tags,
                 about=model.description,
-                description=_description(selection, test, run),
+                description=_description(selection, test, run, model),
                 tracking=tracking,
             ),
             lambda: _find_version(tracking, run.model, sweep.parent_run_id, origin),
@@ -187,15 +187,20 @@ def _log_verified(
     return signed(facts, model_name), size
 
 
-def _description(selection: Selection, test: FinalTest, run: TrainingRun) -> str:
+def _description(selection: Selection, test: FinalTest, run: TrainingRun, model: Model) -> str:
     """What a person wants to know of a version first, as Markdown."""
     trial, metric = selection.winner.fit.trial, selection.metric
-    scores = [f"{selection.score:.4g} on the validation rows"]
+    scores = [f"{selection.score:.4g} {model.measured_on}"]
     if metric in test.metrics:
         scores.append(f"{test.metrics[metric]:.4g} on the test rows")
     data = [f"{name} version {version}" for name, version in sorted(run.snapshots.items())]
+    rank = (
+        "the best"
+        if model.search.choose == "best"
+        else "the first within one standard error of the best"
+    )
     lines = [
-        f"**{trial.name}**, the best of {selection.trials} by {metric}: {', '.join(scores)}.",
+        f"**{trial.name}**, {rank} of {selection.trials} by {metric}: {', '.join(scores)}.",
         *([f"Trained on {', '.join(data)}."] if data else []),
         f"By [a run of {run.dag_id}]({run.page}): {run.trigger}." if run.page else "",
     ]

@@ -21,7 +21,8 @@ from factory.data.columns import TEXT, is_numeric, learnable, require_columns
 from factory.data.images.frames import BYTES, as_frame, bytes_schema, with_bytes
 from factory.data.images.store import ImageStore
 from factory.lake.table import Lake
-from factory.training.division import PARTS, Divided, Division, Method, Part, divide
+from factory.training.division import Divided, Division, Method, Part, divide
+from factory.training.folds import LEARNED, FoldMatrix, assign_folds, write_folds
 from factory.training.guard.features import Columns, FeatureGuard, sampled
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import FILE as TRAINING_ROWS
@@ -46,6 +47,8 @@ class DividedRows(Result):
     """Rows without a target, which are in no part."""
     left_out: int = 0
     """Rows of rare classes, and rows in the gaps of `method: time`, which are in no part either."""
+    folds: int = 0
+    """How many times a trial is trained and measured to choose by; 0 where that is on the validation rows."""
     classes: dict[Part, dict[str, int]]
     """Rows of each class; empty for a regression."""
     findings: tuple[GuardFinding, ...] = ()
@@ -86,10 +89,13 @@ def split(
     prepared = prepared.take(order)
     division, findings = _divide(given, model)
     _check_positive(given.target, division, model)
-    findings += _look(prepared, given, division, model)
+    folds = _folds(given, division, model)
+    findings += _look(prepared, given, division, folds, model)
     for finding in findings:
         logger.warning("%s", finding)
     _remember_rows(prepared.column_names, given, division, workspace)
+    if folds is not None:
+        write_folds(folds, workspace)
     return _store(prepared, division, model, features, dropped, findings, workspace, images)
 
 
@@ -206,10 +212,11 @@ def _divide(given: Divided, model: Model) -> tuple[Division, list[GuardFinding]]
     of_class = {str(label): int(rows) for label, rows in zip(labels, counts, strict=True)}
     missing = model.guard.missing_class.look(model.target, of_class)
     findings = [missing] if missing else []
-    is_rare = (counts < model.guard.rare_classes.rows)[codes]
+    least = model.rows_of_a_class
+    is_rare = (counts < least)[codes]
     if not is_rare.any():
         return divide(model.split, method, given), findings
-    findings.append(model.guard.rare_classes.found(labels, counts))
+    findings.append(model.guard.rare_classes.found(labels, counts, least))
     common = np.flatnonzero(~is_rare)
     division = {
         part: common[members]
@@ -218,6 +225,26 @@ def _divide(given: Divided, model: Model) -> tuple[Division, list[GuardFinding]]
     if model.guard.rare_classes.action == "train":
         division["train"] = np.concatenate([division["train"], np.flatnonzero(is_rare)])
     return division, findings
+
+
+def _folds(given: Divided, division: Division, model: Model) -> FoldMatrix | None:
+    """The folds of the training rows, if trials are measured by folds; each learns from the rows of rare classes."""
+    if model.split.folds is None:
+        return None
+    rows = given.take(division["train"])
+    has_classes = model.learning_task.has_classes
+    is_rare = None
+    if has_classes:
+        _, codes = np.unique(given.target, return_inverse=True)
+        is_rare = (np.bincount(codes) < model.rows_of_a_class)[codes][division["train"]]
+    return assign_folds(
+        model.split,
+        model.split.folds,
+        model.split_method,
+        rows,
+        has_classes=has_classes,
+        always_learned=is_rare,
+    )
 
 
 def _check_positive(target: NDArray[Any], division: Division, model: Model) -> None:
@@ -249,14 +276,19 @@ def _as_yaml(value: object) -> str:
 
 
 def _look(
-    prepared: pa.Table, given: Divided, division: Division, model: Model
+    prepared: pa.Table,
+    given: Divided,
+    division: Division,
+    folds: FoldMatrix | None,
+    model: Model,
 ) -> list[GuardFinding]:
     """What the guards find about the rows and about their division."""
     has_classes = model.learning_task.has_classes
     parts = DividedParts(
-        target={part: given.target[division[part]] for part in PARTS},
-        features={part: given.features[division[part]] for part in PARTS},
+        target={part: given.target[rows] for part, rows in division.items()},
+        features={part: given.features[rows] for part, rows in division.items()},
         has_classes=has_classes,
+        least_learned=None if folds is None else int((folds == LEARNED).sum(axis=1).min()),
     )
     found = [finding for guard in RowsGuard.all_in(model.guard) for finding in guard.look(parts)]
     if model.image_column is None:
@@ -313,8 +345,8 @@ def _store(
     images: Lake | ImageStore | None,
 ) -> DividedRows:
     classes: dict[Part, dict[str, int]] = {}
-    for part in PARTS:
-        rows = prepared.take(division[part])
+    for part, members in division.items():
+        rows = prepared.take(members)
         if model.learning_task.has_classes:
             classes[part] = _balance(rows.column(model.target))
         if model.image_column is None or images is None:
@@ -338,7 +370,8 @@ def _store(
             },
             "method": model.split_method,
             "seed": model.split.seed,
-            "rows": {part: len(division[part]) for part in PARTS},
+            "rows": {part: len(members) for part, members in division.items()},
+            "folds": 0 if model.split.folds is None else model.split.folds.trainings,
             "dropped": dropped,
             "left_out": prepared.num_rows - sum(map(len, division.values())),
             "classes": classes,

@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -81,7 +82,7 @@ def plan_trials(
             "features": ", ".join(split.features),
             "objective": f"{model.goal} {model.objective.metric}",
             "search": f"{model.search.strategy}: {', '.join(model.search.estimators)}",
-            "split": f"{split.method}, seed {split.seed}",
+            "split": f"{split.method}, seed {split.seed}{_of_folds(model)}",
         },
         metrics={
             "trials": len(trials),
@@ -94,6 +95,10 @@ def plan_trials(
     return PlannedSweep(
         sweep=Sweep(experiment_id=experiment_id, parent_run_id=parent), trials=trials
     )
+
+
+def _of_folds(model: Model) -> str:
+    return "" if model.split.folds is None else f", {model.split.folds.in_words}"
 
 
 def refuse_wrong(trials: Sequence[Trial], model: Model) -> None:
@@ -169,10 +174,11 @@ def select_best(
             "see the logs of their tasks"
         )
     ranking = rank(evaluations, model)
-    winner, metric = ranking[0], model.objective.metric
-    _log(ranking, model, failed=failed, tracking=tracking, sweep=sweep)
+    winner, metric = choose(ranking, model), model.objective.metric
+    _log(ranking, winner, model, failed=failed, tracking=tracking, sweep=sweep)
     logger.info(
-        "Best of %d trials: %s, %s %.6g",
+        "%s of %d trials: %s, %s %.6g",
+        "Best" if winner is ranking[0] else "First within one standard error of the best",
         planned,
         winner.fit.trial.name,
         metric,
@@ -197,8 +203,29 @@ def rank(evaluations: Sequence[Evaluation], model: Model) -> list[Evaluation]:
     return sorted(evaluations, key=lambda one: (sign * one.metrics[metric], one.fit.trial.index))
 
 
+def choose(ranking: Sequence[Evaluation], model: Model) -> Evaluation:
+    """The trial that wins.
+
+    With `one_standard_error` it is the one written first among those whose mean is within one standard error
+    of the best one's mean: the standard error of the best one's (Breiman et al., Classification and Regression
+    Trees, 1984, section 3.4.3). Repeats do not make it smaller, since they measure on the same rows.
+
+    Args:
+        ranking: Trials from best to worst.
+        model: The model's section of the team file.
+    """
+    best, metric, folds = ranking[0], model.objective.metric, model.split.folds
+    if model.search.choose == "best" or folds is None:
+        return best
+    # Divided by the number of values less one, the standard deviation is that of a sample.
+    error = best.deviations[metric] / math.sqrt(folds.folds - 1)
+    near = [one for one in ranking if abs(one.metrics[metric] - best.metrics[metric]) <= error]
+    return min(near, key=lambda one: one.fit.trial.index)
+
+
 def _log(
     ranking: Sequence[Evaluation],
+    winner: Evaluation,
     model: Model,
     *,
     failed: int,
@@ -208,8 +235,8 @@ def _log(
     # Importing matplotlib takes more than half a second.
     from factory.training.sweep_plots import save_learning_curves, save_sweep
 
-    winner = ranking[0]
     scores = {f"best_{name}": value for name, value in winner.metrics.items()}
+    scores |= {f"best_{name}": value for name, value in _with_std(winner.deviations).items()}
     tracking.log(
         sweep.parent_run_id,
         metrics={**scores, "trials_failed": failed},
@@ -230,16 +257,21 @@ def _log(
 
 
 def _table(ranking: Sequence[Evaluation]) -> str:
-    metrics = sorted({name for one in ranking for name in one.metrics})
+    columns = [{**one.metrics, **_with_std(one.deviations)} for one in ranking]
+    metrics = sorted({name for one in columns for name in one})
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["rank", "map_index", "trial", "params", *metrics, "fit_seconds"])
-    for place, one in enumerate(ranking, start=1):
-        values = [one.metrics.get(name, "") for name in metrics]
+    for place, (one, found) in enumerate(zip(ranking, columns, strict=True), start=1):
+        values = [found.get(name, "") for name in metrics]
         trial = one.fit.trial
         params = as_text({**trial.params, **step_params(trial.preprocessing)})
         writer.writerow([place, trial.index, trial.name, params, *values, one.fit.fit_seconds])
     return text.getvalue()
+
+
+def _with_std(deviations: Mapping[str, float]) -> dict[str, float]:
+    return {f"{name}_std": value for name, value in deviations.items()}
 
 
 class FinalTest(Result):

@@ -35,8 +35,11 @@ def save_sweep(ranking: Sequence[Evaluation], model: Model, file: Path) -> None:
             color=f"C{color % 10}",
             label=kind.rpartition(".")[2],
         )
+    if model.split.folds is not None:
+        deviations = [one.deviations[metric] for one in shown]
+        axes.errorbar(scores, places, xerr=deviations, fmt="none", ecolor="0.6", zorder=0)
     axes.set_yticks(places, [one.fit.trial.name for one in shown])
-    axes.set_xlabel(f"{metric} on the validation rows ({model.goal})")
+    axes.set_xlabel(f"{metric} {model.measured_on} ({model.goal})")
     left_out = len(ranking) - len(shown)
     count = "1 trial" if len(ranking) == 1 else f"{len(ranking)} trials"
     axes.set_title(count + (f", the best {len(shown)}" if left_out else ""))

@@ -1,4 +1,4 @@
-"""One trial: train its model, measure it on the validation rows, log it to MLflow."""
+"""One trial: train its model, measure it on the validation rows or by folds, log it to MLflow."""
 
 import logging
 import tempfile
@@ -6,13 +6,32 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY, copy_file
 from factory.base.values import Result
 from factory.models.training_run import TrainingRun
 from factory.trainers.dispatch import trainer_class
-from factory.trainers.trainer import Predictions, Steps, TrainedModel
+from factory.trainers.trainer import (
+    Fitted,
+    Predictions,
+    Rows,
+    Steps,
+    TrainedModel,
+    Trainer,
+    mean_step,
+)
+from factory.training.cross_validation import (
+    FoldFits,
+    FoldScores,
+    measured_targets,
+    pooled,
+    predict_folds,
+    read_predictions,
+    score_folds,
+)
 from factory.training.metrics import Scores, score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
@@ -44,10 +63,14 @@ class Fit(Result):
     """What the steps of `history` are."""
     cost_usd: float | None = None
     """What its training job was billed; None where it was trained on a machine of our own."""
+    folds: FoldFits | None = None
+    """How it was trained on each fold's rows; None where it is measured on the validation rows."""
 
 
 def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
     """Train a trial on the training rows and store the model in the workspace.
+
+    With folds, it is first trained once for each of them, and what those models predict is stored.
 
     Raises:
         TerminalError: The estimator does not exist, or refuses its parameters or the rows.
@@ -55,15 +78,18 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
     trainer = model.trainer(
         trial.estimator, files=trial_files(workspace), steps=trial.preprocessing
     )
-    features, target = read_part(workspace, "train")
-    looks = trainer.looks_at_validation(trial.estimator, trial.params)
-    validation = read_part(workspace, "validation") if looks else None
+    rows = read_part(workspace, "train")
     started_at = time.time_ns() // 1_000_000
     start = time.perf_counter()
+    folds = None
     try:
-        fitted = trainer.fit(
-            trial.estimator, trial.params, features, target, split.seed, validation
-        )
+        if split.folds:
+            folds = predict_folds(trial, split, trainer, workspace)
+            fitted = _fit_after_folds(trial, folds, trainer, rows, split.seed)
+        else:
+            looks = trainer.looks_at_validation(trial.estimator, trial.params)
+            validation = read_part(workspace, "validation") if looks else None
+            fitted = trainer.fit(trial.estimator, trial.params, *rows, split.seed, validation)
     except TerminalError as error:
         raise TerminalError(f"trial {trial.index} ({trial.name}): {error}") from error
     seconds = time.perf_counter() - start
@@ -72,7 +98,7 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
         trainer.check_stored(fitted.model, model.packages)
     file = workspace / "trials" / f"{trial.index}{trainer.suffix}"
     trainer.save(fitted.model, file)
-    logger.info("Trained %s on %d rows in %.2f s", trial.name, len(features), seconds)
+    logger.info("Trained %s on %d rows in %.2f s", trial.name, len(rows[0]), seconds)
     return Fit(
         trial=trial,
         model_file=str(file.relative_to(workspace)),
@@ -82,7 +108,21 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
         warnings=fitted.warnings,
         history=tuple(dict(step) for step in fitted.history),
         steps=fitted.steps,
+        folds=folds,
     )
+
+
+def _fit_after_folds(
+    trial: Trial, folds: FoldFits, trainer: Trainer, rows: Rows, seed: int
+) -> Fitted:
+    """The trial's own model, on all rows that are not for the test; there are no others to stop early by."""
+    params = trainer.params_after_folds(trial.estimator, trial.params, folds.best)
+    fitted = trainer.fit(trial.estimator, params, *rows, seed)
+    follows_folds = bool(folds.best) and params != trial.params
+    steps = Steps(folds.step, best=mean_step(folds.best)) if follows_folds else Steps()
+    # Without a history, which would be measured on rows that the model learns from.
+    warnings = tuple(dict.fromkeys((*fitted.warnings, *folds.warnings)))
+    return Fitted(fitted.model, warnings, steps=steps)
 
 
 def load_fitted(fit: Fit, model: Model, workspace: Path) -> TrainedModel:
@@ -115,10 +155,12 @@ class Sweep(Result):
 
 
 class Evaluation(Result):
-    """A trial with its metrics on the validation rows."""
+    """A trial with its metrics on the validation rows, or their means over the folds."""
 
     fit: Fit
     metrics: dict[str, float]
+    deviations: dict[str, float] = Field(default_factory=dict)
+    """The standard deviation of each metric over the folds; empty without folds."""
     mlflow_run_id: str
 
 
@@ -132,7 +174,7 @@ def evaluate(
     sweep: Sweep,
     attempt: int = 1,
 ) -> Evaluation:
-    """Measure a trial on the validation rows and log it as a child run.
+    """Measure a trial on the validation rows, or by folds, and log it as a child run.
 
     Args:
         fit: The trained model.
@@ -148,11 +190,7 @@ def evaluate(
         TerminalError: The objective's metric cannot be computed; the child run then says FAILED.
         TrackingError: The MLflow server does not answer.
     """
-    fitted = load_fitted(fit, model, workspace)
-    features, target = read_part(workspace, "validation")
-    trainer = model.trainer(fit.trial.estimator)
-    predictions = trainer.predict(fitted, features)
-    scores = score(model.computed_metrics, target, predictions)
+    target, predictions, scores, folds = _measure(fit, model, workspace)
     for name, why in scores.skipped.items():
         logger.warning("%s, %s: no %s: %s", run.model, fit.trial.name, name, why)
     failure = _failure(fit, model, scores, run.model)
@@ -171,8 +209,8 @@ def evaluate(
             **{name: as_text(value) for name, value in fit.trial.all_params.items()},
             **({} if best is None else {f"best_{fit.steps.name}": str(best)}),
         },
-        metrics={**scores.values, **_spent(fit)},
-        history=_history(fit),
+        metrics={**scores.values, **_deviations(folds), **_spent(fit)},
+        history=_history(fit) if folds is None else folds.by_step,
         started_at=fit.started_at,
         status="FAILED" if failure else "FINISHED",
     )
@@ -181,7 +219,32 @@ def evaluate(
     if failure:
         raise TerminalError(failure)
     logger.info("%s: %s", fit.trial.name, scores.values)
-    return Evaluation(fit=fit, metrics=scores.values, mlflow_run_id=run_id)
+    return Evaluation(
+        fit=fit,
+        metrics=scores.values,
+        deviations={} if folds is None else folds.deviations,
+        mlflow_run_id=run_id,
+    )
+
+
+def _measure(
+    fit: Fit, model: Model, workspace: Path
+) -> tuple["NDArray[Any]", Predictions, Scores, FoldScores | None]:
+    """The true values, what the model says of these rows, and how good that is; with folds, their means."""
+    if fit.folds is None:
+        fitted = load_fitted(fit, model, workspace)
+        features, target = read_part(workspace, "validation")
+        predictions = model.trainer(fit.trial.estimator).predict(fitted, features)
+        return target, predictions, score(model.computed_metrics, target, predictions), None
+    targets, predicted = measured_targets(workspace), read_predictions(fit.folds, workspace)
+    folds = score_folds(model.computed_metrics, targets, predicted)
+    return *pooled(targets, predicted), Scores(folds.means, folds.skipped), folds
+
+
+def _deviations(folds: FoldScores | None) -> dict[str, float]:
+    """The standard deviations, as metrics."""
+    found = {} if folds is None else folds.deviations
+    return {f"{name}_std": value for name, value in found.items()}
 
 
 def _history(fit: Fit) -> dict[int, dict[str, float]]:

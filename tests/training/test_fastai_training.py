@@ -13,7 +13,8 @@ from factory.models import registry
 from factory.models.files import TamperedError, downloaded
 from factory.models.predictor import load_predictor
 from factory.trainers.fastai.params import TABULAR, VISION
-from factory.training.split import PARTS, DividedRows, read_part, write_part
+from factory.training.division import PARTS
+from factory.training.split import DividedRows, read_part, write_part
 from factory.training.sweep import plan_trials
 from factory.training.trial import copy_trial_files, trial_files
 from tests.trainers.shapes import shapes

@@ -7,7 +7,8 @@ import pyarrow.dataset
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.training.split import PARTS, DividedRows, read_part, split, write_part
+from factory.training.division import PARTS
+from factory.training.split import DividedRows, read_part, split, write_part
 from tests.training.models import diabetes, model, penguins, regression
 
 

@@ -23,7 +23,7 @@ __all__ = [
 
 
 def split(*, run: TaskRun) -> dict[str, Any]:
-    """Divide the rows of the chosen snapshots into train, validation and test, once for all trials."""
+    """Divide the rows of the chosen snapshots into train, validation or folds, and test, once for all trials."""
     from factory.training.rows import model_images, model_rows
     from factory.training.split import split as step
     from factory.training.trial import copy_trial_files
@@ -63,7 +63,7 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
 
 
 def trial(trial: dict[str, Any]) -> None:
-    """One hyperparameter set: fitted on the training rows, evaluated on the validation rows."""
+    """One hyperparameter set: fitted on the training rows, evaluated on the validation rows or by folds."""
 
 
 def fit(*, run: TaskRun, trial: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def evaluate(
     run: TaskRun,
     trial: dict[str, Any],  # noqa: ARG001 - names the map index
 ) -> dict[str, Any]:
-    """Measure one trial on the validation rows and log it to MLflow."""
+    """Measure one trial on the validation rows, or by folds, and log it to MLflow."""
     from factory.models.tracking import Tracking
     from factory.training.trial import Fit
     from factory.training.trial import evaluate as step

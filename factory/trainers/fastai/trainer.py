@@ -58,6 +58,15 @@ class FastaiTrainer(Trainer):
         return True
 
     @classmethod
+    def refuses_folds(cls, estimator: str, params: Mapping[str, Any]) -> str | None:
+        """See `Trainer.refuses_folds`: networks on images, and those that stop early."""
+        if cls.learns_from_images(estimator):
+            return f"{estimator} takes long to train, and folds train each trial many times"
+        if params.get("patience") not in (None, [None]):
+            return "`patience` stops by validation rows, and with folds there are none for the model itself"
+        return None
+
+    @classmethod
     def check(
         cls,
         estimator: str,

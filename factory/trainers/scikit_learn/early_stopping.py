@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from factory.base.objects import Component
+from factory.base.errors import TerminalError
+from factory.base.objects import Component, import_object
 from factory.trainers.trainer import Steps
 
 _WORDS = frozenset(
@@ -32,6 +33,55 @@ def stops_early(params: Mapping[str, Any]) -> bool:
     """Whether parameters ask for it: by a number, by true, or by the name of a method."""
     asked = {name: params[name] for name in _WORDS & params.keys()}
     return any(value and value != "auto" for value in asked.values())
+
+
+def without_stopping(
+    path: str, params: Mapping[str, Any], iterations: int | None
+) -> Mapping[str, Any]:
+    """The parameters of an estimator that is trained for so many iterations, and does not stop early.
+
+    Estimators that put training rows aside to stop by need no others: their parameters stay.
+
+    Args:
+        path: The estimator's dotted path.
+        params: Its parameters, which ask it to stop early.
+        iterations: How many; None leaves the number as it is.
+
+    Raises:
+        TerminalError: It stops by rows that it is given, and the parameter for the iterations is not known.
+    """
+    kind = import_object(path)
+    names = _names_of_iterations(kind)
+    if names is None:
+        if _needs_rows(kind):
+            raise TerminalError(
+                f"{path} stops early by validation rows, and with folds there are none for the model itself: take "
+                f"{' and '.join(sorted(_WORDS & params.keys()))} away, or write `split: {{validation: 0.2}}`"
+            )
+        return params
+    kept = {name: value for name, value in params.items() if name not in _WORDS}
+    if iterations is not None:
+        kept = {name: value for name, value in kept.items() if name not in names}
+        kept[names[0]] = iterations
+    if names == _ITERATIONS["sklearn"]:
+        # Left out, it stops early by itself where there are many rows.
+        kept["early_stopping"] = False
+    return kept
+
+
+def _names_of_iterations(kind: Component) -> tuple[str, ...] | None:
+    """What an estimator's library calls the number of iterations, the usual name first; None where that is not known."""
+    bases = getattr(kind, "__mro__", ())
+    packages = (one.__module__.partition(".")[0] for one in bases)
+    library = next((package for package in packages if package in _LIBRARIES), "")
+    if not library and any(one.__name__ == "BaseHistGradientBoosting" for one in bases):
+        library = "sklearn"
+    return _ITERATIONS.get(library)
+
+
+def _needs_rows(kind: Component) -> bool:
+    takes = inspect.signature(kind.fit).parameters
+    return bool(takes.keys() & {VALIDATION, "X_val", "eval_set"})
 
 
 def fit_watching(
@@ -125,3 +175,13 @@ _LIBRARIES = {
     "lightgbm": _Library(lambda one: one.evals_result_, lambda one: one.best_iteration_ or None),
     "catboost": _Library(lambda one: one.get_evals_result(), _best_of_catboost),
 }
+_ITERATIONS: Mapping[str, tuple[str, ...]] = {
+    "xgboost": ("n_estimators",),
+    "lightgbm": (
+        *("n_estimators", "num_iterations", "num_iteration", "n_iter", "num_tree", "num_trees"),
+        *("num_round", "num_rounds", "nrounds", "num_boost_round", "max_iter"),
+    ),
+    "catboost": ("iterations", "n_estimators", "num_boost_round", "num_trees"),
+    "sklearn": ("max_iter",),
+}
+"""The parameter for the number of iterations, by library; the others are further names for the same."""

@@ -24,6 +24,7 @@ from factory.trainers.trainer import (
     TrainedModel,
     Trainer,
     WrittenEstimator,
+    mean_step,
 )
 from factory.training.tasks import TASKS
 
@@ -67,6 +68,16 @@ class ScikitLearnTrainer(Trainer):
 
         del estimator
         return stops_early(params)
+
+    def params_after_folds(
+        self, estimator: str, params: Mapping[str, Any], best: Sequence[int]
+    ) -> Mapping[str, Any]:
+        """See `Trainer.params_after_folds`: as many iterations as were best in the folds, on average."""
+        from factory.trainers.scikit_learn.early_stopping import stops_early, without_stopping
+
+        if not stops_early(params):
+            return params
+        return without_stopping(estimator, params, mean_step(best) if best else None)
 
     @classmethod
     def questions(cls, written: WrittenEstimator) -> Iterator[Question]:

@@ -20,6 +20,7 @@ from factory.base.values import Result
 from factory.trainers.step_names import PREFIX
 from factory.training.backends.job_layout import FIT, SETTINGS, SPLIT, JobLayout
 from factory.training.division import Part
+from factory.training.folds import folds_file
 from factory.training.model import Model
 from factory.training.search.strategy import Trial
 from factory.training.split import DividedRows
@@ -78,8 +79,13 @@ def read_settings(layout: JobLayout) -> JobSettings:
 def given_files(workspace: Path) -> tuple[Path, ...]:
     """The files of a workspace that a run's jobs may see: rows, and what parameters name."""
     parts = (workspace / SPLIT / f"{part}.arrow" for part in _PARTS)
+    rows = (*parts, folds_file(workspace))
     named = trial_files(workspace).rglob("*")
-    return (*parts, *sorted(file for file in named if file.is_file()))
+    # With folds there is no validation part, and without none of them.
+    return (
+        *(file for file in rows if file.is_file()),
+        *sorted(file for file in named if file.is_file()),
+    )
 
 
 def data_digest(workspace: Path, settings: Path) -> str:
@@ -142,8 +148,8 @@ class WrongResultError(TerminalError):
 
 def leave(fit: Fit, workspace: Path, folder: Path) -> None:
     """Put a trained model into a job's model folder; `fit.json` last, as its end."""
-    file = workspace / fit.model_file
-    shutil.move(file, folder / file.name)
+    for name in _files_of(fit):
+        shutil.move(workspace / name, folder / Path(name).name)
     write_json(folder / FIT, {"factory": version(_PACKAGE), "fit": fit.as_json()})
 
 
@@ -165,15 +171,24 @@ def take(name: str, folder: Path, trial: Trial, workspace: Path) -> Fit:
             f"training job {name} left the model of the trial {fit.trial.name!r}, not of "
             f"{trial.name!r}: {_AGAIN}"
         )
-    file = folder / Path(fit.model_file).name
-    if not file.is_file() or sha256_of_file(file) != fit.sha256:
-        raise WrongResultError(
-            f"the model that training job {name} left is not the one that it trained (its SHA-256 "
-            f"differs from that in {FIT}): {_AGAIN}"
-        )
-    target = workspace / fit.model_file
-    copy_file(file, target)
+    for below, digest in _files_of(fit).items():
+        file = folder / Path(below).name
+        if not file.is_file() or sha256_of_file(file) != digest:
+            raise WrongResultError(
+                f"the model that training job {name} left is not the one that it trained (the SHA-256 of "
+                f"{file.name} differs from that in {FIT}): {_AGAIN}"
+            )
+    for below in _files_of(fit):
+        copy_file(folder / Path(below).name, workspace / below)
     return fit
+
+
+def _files_of(fit: Fit) -> dict[str, str]:
+    """The files of a trained model, below the workspace, each with its SHA-256."""
+    files = {fit.model_file: fit.sha256}
+    if fit.folds is not None:
+        files[fit.folds.predictions_file] = fit.folds.sha256
+    return files
 
 
 def _read(name: str, folder: Path) -> Fit:

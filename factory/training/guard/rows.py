@@ -31,6 +31,8 @@ class DividedParts:
     features: "Mapping[Part, NDArray[np.uint64]]"
     """A hash of the features."""
     has_classes: bool
+    least_learned: int | None = None
+    """How many rows the fold learns from that has fewest; None without folds."""
 
 
 class RowsGuard(Guard):
@@ -54,11 +56,15 @@ class MinRows(RowsGuard):
 
     def look(self, parts: DividedParts) -> Iterator[GuardFinding]:
         """A finding where a part is too small."""
-        limits: Mapping[Part, int] = {"train": self.train, "test": self.test}
+        rows = {"train": len(parts.target["train"]), "test": len(parts.target["test"])}
+        names = {"train": "train rows", "test": "test rows"}
+        if parts.least_learned is not None:
+            rows["train"], names["train"] = parts.least_learned, "rows that a fold learns from"
+        limits = {"train": self.train, "test": self.test}
         few = [
-            f"{len(parts.target[part])} {part} rows (at least {least})"
+            f"{rows[part]} {names[part]} (at least {least})"
             for part, least in limits.items()
-            if len(parts.target[part]) < least
+            if rows[part] < least
         ]
         if few:
             yield self.found(
@@ -147,10 +153,16 @@ class RareClasses(Section):
     action: Literal["train", "drop", "fail"] = "fail"
     """`train`: their rows are for training only. `drop`: they are left out. `fail`: the run ends."""
     rows: int = Field(default=3, ge=3)
-    """Below how many rows a class is rare."""
+    """Below how many rows a class is rare. With folds it is below one row for the test and one for each fold,
+    where that is more."""
 
-    def found(self, labels: "NDArray[Any]", counts: "NDArray[Any]") -> GuardFinding:
-        """The finding about the rare ones among some classes, of which there are that many rows.
+    def found(self, labels: "NDArray[Any]", counts: "NDArray[Any]", least: int) -> GuardFinding:
+        """The finding about the rare ones among some classes.
+
+        Args:
+            labels: The classes.
+            counts: How many rows there are of each.
+            least: Below how many rows a class is rare: `rows`, or more where folds need more.
 
         Raises:
             TerminalError: The run is to end.
@@ -158,12 +170,12 @@ class RareClasses(Section):
         rare = [
             f"{label!s} ({count})"
             for label, count in zip(labels, counts, strict=True)
-            if count < self.rows
+            if count < least
         ]
         named = one_of(rare, 10)
         if self.action == "fail":
             raise TerminalError(
-                f"target: {self.rows} rows of each class are needed to divide them, and there are fewer of "
+                f"target: {least} rows of each class are needed to divide them, and there are fewer of "
                 f"{named}: write `guard: {{rare_classes: drop}}` to leave them out, `rare_classes: "
                 "train` to have them in training only, or group them in a transform"
             )
@@ -171,7 +183,7 @@ class RareClasses(Section):
         return GuardFinding(
             guard="rare_classes",
             action="warn",
-            text=f"classes of fewer than {self.rows} rows {done}: {named}",
+            text=f"classes of fewer than {least} rows {done}: {named}",
         )
 
 

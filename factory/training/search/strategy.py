@@ -5,14 +5,14 @@ import logging
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_serializer, field_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.nested_estimators import NestedEstimator, flat_params, nested_paths
 from factory.base.rules import Broken, rule
-from factory.base.section import DottedPath, NotTrained, Section, Surroundings
+from factory.base.section import AddedLater, DottedPath, NotTrained, Section, Surroundings
 from factory.base.values import Result
 from factory.kinds import SEARCH_STRATEGY, KindOf
 from factory.trainers.dispatch import trainer_class
@@ -85,7 +85,7 @@ class SearchStrategy(Section):
     """What a message says before the number of trials, and the field at which it points."""
 
     tries_all: ClassVar[bool] = False
-    """Whether each combination of the values of an estimator is a trial."""
+    """Whether each combination of the values of an estimator is a trial, in the order in which they are written."""
 
     parallel_trials: Annotated[int, NotTrained(is_read=True)] = Field(default=2, ge=1, le=1024)
     """How many trials run at the same time."""
@@ -93,6 +93,9 @@ class SearchStrategy(Section):
     """The most trials that the search may make; more are a problem of the file."""
     max_failed_trials: int = Field(default=0, ge=0)
     """How many trials may fail without failing the run."""
+    choose: Annotated[Literal["best", "one_standard_error"], AddedLater()] = "best"
+    """Which trial wins: that with the best mean or, with folds, the one written first among those that are within
+    one standard error of the best (`one_standard_error`): write simple candidates and values first."""
     strategy: str
 
     @property

@@ -1,0 +1,201 @@
+"""Cross-validation: what each fold's model says of the rows that it has not learned from, and how good that is.
+
+A fold's model is not kept. `predict_folds` stores what the models predict, so that a training job needs nothing
+but the rows; the metrics are computed where the trial is evaluated.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from factory.base.digests import sha256_of_file
+from factory.base.errors import TerminalError
+from factory.base.files import whole_file
+from factory.base.values import Result
+from factory.trainers.trainer import Fitted, Predictions, Trainer
+from factory.training.folds import LEARNED, MEASURED, read_folds
+from factory.training.metrics import Metric, score
+from factory.training.search.strategy import Trial
+from factory.training.split import DividedRows, read_part
+
+logger = logging.getLogger(__name__)
+
+_FIELDS = ("values", "probabilities", "classes")
+
+
+class FoldFits(Result):
+    """How a trial was trained on each fold's rows, and where the predictions lie."""
+
+    predictions_file: str
+    """Below the workspace."""
+    sha256: str
+    best: tuple[int, ...] = ()
+    """The best step of each fold whose training stopped early."""
+    step: str = "step"
+    """What these steps are, such as `iteration`."""
+    warnings: tuple[str, ...] = ()
+    """What the library complained about."""
+
+
+def predict_folds(trial: Trial, split: DividedRows, trainer: Trainer, workspace: Path) -> FoldFits:
+    """Train a trial once for each fold, and store what each model says of its fold's rows.
+
+    Raises:
+        TerminalError: The estimator refuses its parameters or the rows; says in which fold.
+    """
+    features, target = read_part(workspace, "train")
+    looks = trainer.looks_at_validation(trial.estimator, trial.params)
+    fits: list[Fitted] = []
+    predicted: list[Predictions] = []
+    for number, fold in enumerate(read_folds(workspace), start=1):
+        learned, measured = np.flatnonzero(fold == LEARNED), np.flatnonzero(fold == MEASURED)
+        rows = features.iloc[measured]
+        seen = (rows, target[measured]) if looks else None
+        try:
+            fitted = trainer.fit(
+                trial.estimator,
+                trial.params,
+                features.iloc[learned],
+                target[learned],
+                split.seed,
+                seen,
+            )
+            predicted.append(trainer.predict(fitted.model, rows))
+        except TerminalError as error:
+            raise TerminalError(f"fold {number}: {error}") from error
+        logger.info("Fold %d of %d: trained on %d rows", number, split.folds, len(learned))
+        fits.append(Fitted(None, fitted.warnings, steps=fitted.steps))
+    file = workspace / "trials" / f"{trial.index}.folds.npz"
+    _save(predicted, file)
+    return FoldFits(
+        predictions_file=str(file.relative_to(workspace)),
+        sha256=sha256_of_file(file),
+        best=tuple(one.steps.best for one in fits if one.steps.best is not None),
+        step=fits[0].steps.name,
+        warnings=tuple(dict.fromkeys(text for one in fits for text in one.warnings)),
+    )
+
+
+def _save(predicted: Sequence[Predictions], file: Path) -> None:
+    arrays: dict[str, Any] = {
+        f"{name}_{at}": _plain(found)
+        for at, one in enumerate(predicted)
+        for name in _FIELDS
+        if (found := getattr(one, name)) is not None
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(file) as unfinished, unfinished.open("wb") as sink:
+        np.savez(sink, **arrays)
+
+
+def _plain(values: NDArray[Any]) -> NDArray[Any]:
+    """Texts as numpy stores them without pickle."""
+    return values.astype(str) if values.dtype == object else values
+
+
+def read_predictions(fits: FoldFits, workspace: Path) -> list[Predictions]:
+    """What each fold's model says of its rows, in the order of the folds.
+
+    Raises:
+        TerminalError: The file is gone, or is not the one that was stored.
+    """
+    file = workspace / fits.predictions_file
+    if not file.exists() or sha256_of_file(file) != fits.sha256:
+        raise TerminalError(
+            f"{fits.predictions_file} is not what `fit` stored: clear the trial's `fit` task to train it again"
+        )
+    with np.load(file, allow_pickle=False) as stored:
+        found = {name: _as_trained(stored[name]) for name in stored.files}
+    count = sum(name.startswith("values_") for name in found)
+    return [
+        Predictions(*(found.get(f"{name}_{at}") for name in _FIELDS))  # type: ignore[arg-type]
+        for at in range(count)
+    ]
+
+
+def _as_trained(values: NDArray[Any]) -> NDArray[Any]:
+    return values.astype(object) if values.dtype.kind == "U" else values
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """The metrics of a trial by its folds."""
+
+    by_fold: Mapping[str, Sequence[float]]
+    """One value a fold; of metrics that can be computed for every fold."""
+    skipped: dict[str, str]
+    """The other metrics, and why."""
+
+    @property
+    def means(self) -> dict[str, float]:
+        """The mean of each metric."""
+        return {name: float(np.mean(values)) for name, values in self.by_fold.items()}
+
+    @property
+    def deviations(self) -> dict[str, float]:
+        """The standard deviation of each metric over the folds (divided by their number, as scikit-learn has it)."""
+        return {name: float(np.std(values)) for name, values in self.by_fold.items()}
+
+    @property
+    def by_step(self) -> dict[int, dict[str, float]]:
+        """The metrics `fold_…` by the number of the fold, from 1."""
+        return {
+            at + 1: {f"fold_{name}": values[at] for name, values in self.by_fold.items()}
+            for at in range(max(map(len, self.by_fold.values()), default=0))
+        }
+
+
+def score_folds(
+    metrics: Iterable[Metric],
+    targets: Sequence[NDArray[Any]],
+    predicted: Sequence[Predictions],
+) -> FoldScores:
+    """Compute metrics for each fold; one that is undefined for a fold is skipped.
+
+    Args:
+        metrics: Which ones.
+        targets: The true values of each fold's rows.
+        predicted: What each fold's model says of them.
+    """
+    metrics = tuple(metrics)
+    values: dict[str, list[float]] = {metric.name: [] for metric in metrics}
+    skipped: dict[str, str] = {}
+    for number, (target, predictions) in enumerate(zip(targets, predicted, strict=True), start=1):
+        scores = score(metrics, target, predictions)
+        for name, value in scores.values.items():
+            values[name].append(value)
+        for name, why in scores.skipped.items():
+            skipped.setdefault(name, f"fold {number}: {why}")
+    return FoldScores(
+        {name: found for name, found in values.items() if name not in skipped}, skipped
+    )
+
+
+def measured_targets(workspace: Path) -> list[NDArray[Any]]:
+    """The true values of each fold's rows."""
+    _, target = read_part(workspace, "train")
+    return [target[np.flatnonzero(fold == MEASURED)] for fold in read_folds(workspace)]
+
+
+def pooled(targets: Sequence[NDArray[Any]], predicted: Sequence[Predictions]) -> tuple[Any, Any]:
+    """The rows of all folds together: the true values, and what the models say of them.
+
+    Probabilities are kept where the models of all folds know the same classes.
+    """
+    classes = predicted[0].classes
+    has_all = classes is not None and all(
+        one.probabilities is not None
+        and one.classes is not None
+        and np.array_equal(one.classes, classes)
+        for one in predicted
+    )
+    return np.concatenate(targets), Predictions(
+        np.concatenate([one.values for one in predicted]),
+        np.concatenate([one.probabilities for one in predicted]) if has_all else None,
+        classes if has_all else None,
+    )
