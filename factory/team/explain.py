@@ -78,7 +78,8 @@ def _explain_union(members: list[tuple[Place, ErrorDetails]]) -> Iterator[Findin
     if inside:
         for place, error in inside:
             path = (*place.path, *place.rest)
-            yield _explain_one(Place(path), error, ())
+            section = place.section if len(place.rest) == 1 else None
+            yield _explain_one(Place(path, section), error, ())
         return
     place, error = members[0]
     expected = list(dict.fromkeys(_expectation(error) for _, error in members))

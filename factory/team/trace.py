@@ -48,7 +48,10 @@ def trace(model: type[BaseModel], loc: tuple[str | int, ...], plugins: Sequence[
         if discriminator is not None:
             annotation, discriminator = _member(annotation, discriminator, step), None
         elif get_origin(annotation) in (Union, UnionType):
-            return Place(path, section, annotation, loc[index + 1 :], in_union=True)
+            rest = loc[index + 1 :]
+            if len(rest) == 1:
+                section = _only_section(annotation) or section
+            return Place(path, section, annotation, rest, in_union=True)
         else:
             if _is_section(annotation):
                 section = annotation
@@ -70,6 +73,13 @@ def sections_of(info: FieldInfo) -> tuple[type[BaseModel], ...]:
     )
     found = (unwrap(member, None)[0] for member in members)
     return tuple(member for member in found if _is_section(member))
+
+
+def _only_section(union: Any) -> type[BaseModel] | None:
+    """The section of a union that has one beside numbers, texts and the like."""
+    members = (unwrap(member, None)[0] for member in get_args(union))
+    found = [member for member in members if _is_section(member)]
+    return found[0] if len(found) == 1 else None
 
 
 def _is_section(annotation: object) -> bool:

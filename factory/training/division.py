@@ -93,7 +93,15 @@ class _ShareOrFolds:
 
 
 def _read_validation(value: object) -> object:
-    return value if isinstance(value, Mapping | Folds) else _read_share(value)
+    if isinstance(value, Mapping | Folds):
+        return value
+    if isinstance(value, int) and value > 1:
+        raise PydanticCustomError(
+            "share",
+            "{value} is no share of the rows: write a fraction between 0 and 1, or `{folds}`",
+            {"value": str(value), "folds": f"{{folds: {value}}}"},
+        )
+    return _read_share(value)
 
 
 Validation = Annotated[float | str | Folds, _ShareOrFolds(), BeforeValidator(_read_validation)]

@@ -12,7 +12,8 @@ from factory.base.errors import TerminalError
 from factory.models.predictor import load_predictor
 from factory.models.record import ModelRecord
 from factory.trainers.scikit_learn.boosting import with_defaults
-from factory.training.split import read_part
+from factory.training.split import read_part, split
+from factory.training.trial import fit
 from tests.training.models import diabetes, model, one_trial, penguins, regression
 from tests.training.training import Training
 
@@ -182,6 +183,35 @@ def test_early_stopping_looks_at_the_validation_rows_and_its_best_iteration_is_k
     assert any(name.startswith("iteration_valid_") for name in run.data.metrics)
     ours, plain = said_again(training, record)
     np.testing.assert_array_equal(ours, plain.ravel())
+
+
+@pytest.mark.parametrize("estimator", [*CLASSIFIERS, *REGRESSORS])
+def test_after_folds_it_takes_the_mean_of_their_best_iterations_and_does_not_stop_early(
+    estimator: str, tmp_path: Path
+) -> None:
+    library = estimator.partition(".")[0]
+    if (params := STOPPING.get(library)) is None:
+        pytest.skip("a forest does not stop early")
+    how: dict[str, Any] = {
+        "search": one_trial(estimator, **params),
+        "split": {"validation": {"folds": 3}},
+    }
+    section, rows = (
+        (model(**how), penguins()) if estimator in CLASSIFIERS else (regression(**how), diabetes())
+    )
+    (trial,) = section.search.expand()
+    found = fit(trial, split(rows, section, tmp_path), section, tmp_path)
+    assert found.folds is not None
+    assert len(found.folds.best) == 3
+    expected = max(1, round(sum(found.folds.best) / 3))
+    trained = section.trainer(estimator).load(tmp_path / found.model_file)[-1]
+    trained = getattr(trained, "estimator", trained)
+    trees = {
+        "catboost": lambda: trained.tree_count_,
+        "lightgbm": lambda: trained.booster_.current_iteration(),
+        "xgboost": lambda: trained.get_booster().num_boosted_rounds(),
+    }
+    assert trees[library]() == found.steps.best == expected
 
 
 def test_docs_name_the_estimators_that_are_tried() -> None:

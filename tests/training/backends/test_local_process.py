@@ -15,6 +15,8 @@ import pytest
 
 from factory.base.errors import FactoryError, TerminalError
 from factory.training.backends.backend import JobFailedError, JobRefusedError, TrainingJob
+from factory.training.backends.job_files import given_files
+from factory.training.cross_validation import read_predictions
 from factory.training.split import read_part
 from factory.training.trial import fit, load_fitted
 from tests.training.backends.run import LOCAL, SLOW, TREE, Run, a_run
@@ -86,6 +88,32 @@ def test_metric_of_a_team_is_computed_for_what_a_job_has_trained(tmp_path, monke
     said = run.model.trainer(TREE).predict(trained, features)
     right = run.model.objective_metric.compute(target, said)
     assert right == pytest.approx(trained.score(features, target) * len(target))
+
+
+def test_job_trains_by_folds_what_a_task_would(tmp_path):
+    config = model(search=one_trial(TREE, max_depth=3), split={"validation": {"folds": 4}})
+    run = Run(tmp_path / "workspace", LOCAL, "file:///lake", config)
+    run.prepare()
+    jobs = run.jobs()
+    name = jobs.begin()
+    assert run.backend.wait(name, WAIT)
+    fitted = jobs.finish(name)
+    theirs = read_predictions(fitted.folds, run.workspace)
+    here = fit(run.trials[0], run.split, run.model, run.workspace)
+    ours = read_predictions(here.folds, run.workspace)
+    assert len(theirs) == len(ours) == 4
+    for one, other in zip(theirs, ours, strict=True):
+        assert one.values.tolist() == other.values.tolist()
+        assert np.array_equal(one.probabilities, other.probabilities)
+        assert one.classes.tolist() == ["Adelie", "Chinstrap", "Gentoo"]
+
+
+def test_jobs_get_the_folds_and_no_test_rows(tmp_path):
+    config = model(search=one_trial(TREE), split={"validation": {"folds": 4}})
+    run = Run(tmp_path / "workspace", LOCAL, "file:///lake", config)
+    run.prepare()
+    given = [file.name for file in given_files(run.workspace)]
+    assert given == ["train.arrow", "folds.npy"]
 
 
 def test_job_outlives_the_process_that_started_it_and_is_taken_over(slow, tmp_path):
