@@ -35,12 +35,15 @@ _WORDS = ("description", "doc_md", "tags")
 
 @dataclass(frozen=True)
 class Trials:
-    """How many trials a model's training makes, each of one fit, before and now; None where it is not there."""
+    """How many trials a model's training makes, before and now; None where it is not there."""
 
     before: int | None
     now: int | None
+    fits_before: int | None = 1
+    fits_now: int | None = 1
+    """How many fits each trial takes: with folds one for each of them, and one of the model itself."""
     seconds: float | None = None
-    """How long a fit took on the average in the last sweep; None where that is unknown."""
+    """How long the fits of a trial took on the average in the last sweep; None where that is unknown."""
     minutes_before: float | None = None
     minutes_now: float | None = None
     """How long all fits take, one after the other, if they take as long as those of the last sweep."""
@@ -49,8 +52,11 @@ class Trials:
         """The same, with what fits take as long as this."""
         if seconds is None:
             return self
+        # The last sweep was trained as before; where there is nothing before, as now.
+        of_a_fit = seconds / (self.fits_before or self.fits_now or 1)
         before, now = (
-            None if number is None else number * seconds / 60 for number in (self.before, self.now)
+            None if number is None else number * (fits or 1) * of_a_fit / 60
+            for number, fits in ((self.before, self.fits_before), (self.now, self.fits_now))
         )
         return replace(self, seconds=seconds, minutes_before=before, minutes_now=now)
 
@@ -324,11 +330,12 @@ def _trials(dag_id: str, before: State, now: State, effect: Effect) -> Trials | 
     team, _, rest = dag_id.partition(".")
     if dag_id != training_id(team, rest.partition(".")[0]):
         return None
-    counts = [
-        section.most_trials if isinstance(section, Model) else None
-        for section in (before.section(dag_id), now.section(dag_id))
-    ]
-    return Trials(*counts) if effect == "retrain" or counts[0] != counts[1] else None
+    sections = (before.section(dag_id), now.section(dag_id))
+    models = [section if isinstance(section, Model) else None for section in sections]
+    counts = [None if model is None else model.most_trials for model in models]
+    fits = [None if model is None else model.fits_of_a_trial for model in models]
+    found = Trials(counts[0], counts[1], fits_before=fits[0], fits_now=fits[1])
+    return found if effect == "retrain" or counts[0] != counts[1] else None
 
 
 def _starts(state: State, dag_id: str) -> str:

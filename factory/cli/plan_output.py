@@ -107,12 +107,18 @@ def _what(change: DagChange) -> str:
 
 def _cost(trials: Trials) -> str:
     """How many trials are made, and how long their fits take."""
-    counts = _from_to(trials.before, trials.now)
+    counts = f"{_from_to(trials.before, trials.now)} trials{_fits(trials)}"
     before, now = trials.minutes_before, trials.minutes_now
     if before is None and now is None:
-        return f"{counts} trials (minutes unknown)"
+        return f"{counts} (minutes unknown)"
     shown = _from_to(*(None if one is None else f"{one:.2g}" for one in (before, now)))
-    return f"{counts} trials (about {shown} minutes of fits)"
+    return f"{counts} (about {shown} minutes of fits)"
+
+
+def _fits(trials: Trials) -> str:
+    """How many fits a trial takes, where it is more than one."""
+    fits = (trials.fits_before, trials.fits_now)
+    return f" of {_from_to(*fits)} fits" if any(one and one > 1 for one in fits) else ""
 
 
 def _from_to(before: object, now: object) -> str:

@@ -597,6 +597,11 @@ class Model(Section):
         )
 
     @property
+    def fits_of_a_trial(self) -> int:
+        """How many times a trial is trained: for each fold, and for the model itself."""
+        return 1 if self.split.folds is None else self.split.folds.trainings + 1
+
+    @property
     def measured_on(self) -> str:
         """On what trials are measured, in words."""
         folds = self.split.folds

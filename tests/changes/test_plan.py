@@ -29,6 +29,7 @@ def test_nothing_changes_where_nothing_is_written_otherwise(project):
     ("file", "old", "new", "expected"),
     [
         ("configs/lab.yaml", "C: [0.1, 1.0]", "C: [0.1, 1.0, 10.0]", {"lab.species.train": "retrain"}),
+        ("configs/lab.yaml", "monitor: {}", "split: {validation: {folds: 5}}\n    monitor: {}", {"lab.species.train": "retrain"}),
         ("configs/lab.yaml", "Which fish?", "Which fish is it?", {"lab.species.train": "cosmetic"}),
         ("configs/lab.yaml", "strategy: grid", "strategy: grid\n      parallel_trials: 4", {"lab.species.train": "operation"}),
         ("configs/lab.yaml", "{type: process}", "{type: process, url: 'http://127.0.0.1:1'}", {"lab.species.deploy": "redeploy"}),
@@ -146,6 +147,19 @@ def test_minutes_follow_from_the_seconds_of_a_fit(project):
     found = timed(planned(project), lambda model: asked.append(model) or 90.0)
     [one] = [one.trials for one in found.changes if one.trials is not None]
     assert (asked, one.minutes_before, one.minutes_now) == (["lab.species"], 3.0, 4.5)
+
+
+def test_folds_are_fits_of_each_trial(project):
+    change(
+        project,
+        "configs/lab.yaml",
+        "monitor: {}",
+        "split: {validation: {folds: 5}}\n    monitor: {}",
+    )
+    found = timed(planned(project), lambda _: 30.0)
+    [one] = [one.trials for one in found.changes if one.trials is not None]
+    assert (one.fits_before, one.fits_now) == (1, 6)
+    assert (one.minutes_before, one.minutes_now) == (1.0, 6.0)
 
 
 def test_a_training_that_gives_another_model_is_shown_with_its_trials(repository):

@@ -96,6 +96,23 @@ def line(text: str, part: str) -> int:
     return number
 
 
+def test_folds_are_told_with_what_is_chosen_by_them(project):
+    (project / "configs" / "lab.yaml").write_text(
+        LAB.replace("strategy: random", "strategy: grid\n      choose: one_standard_error")
+        .replace("      trials: 12\n", "")
+        .replace("{loguniform: [0.1, 10]}", "[0.1, 10]")
+        .replace("    search:", "    split: {validation: {folds: 5, repeats: 2}}\n    search:")
+    )
+    found = told(project, "lab.species")
+    folds = "What it is made of: 5 folds, 2 times, of the rows that are not for the test"
+    mean = "the trial with the highest f1_macro as the mean over 5 folds, 2 times"
+    near = "or the one written first of those within one standard error of it"
+    text = (project / "configs" / "lab.yaml").read_text()
+    assert found[folds] == f"configs/lab.yaml:{line(text, 'folds')}"
+    assert f"How the winner is chosen: {mean}" in found
+    assert found[f"How the winner is chosen: {near}"] == f"configs/lab.yaml:{line(text, 'choose')}"
+
+
 @pytest.mark.parametrize(
     ("sentence", "written"),
     [
