@@ -84,6 +84,8 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
     folds = None
     try:
         if split.folds:
+            # Refuses what cannot be trained in the end before the first fold is.
+            trainer.params_after_folds(trial.estimator, trial.params, ())
             folds = predict_folds(trial, split, trainer, workspace)
             fitted = _fit_after_folds(trial, folds, trainer, rows, split.seed)
         else:

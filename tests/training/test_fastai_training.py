@@ -177,3 +177,16 @@ def test_probabilities_of_images_add_up(seen):
     predictor = load_predictor(version_of(seen).record, tracking=seen.tracking)
     found = predictor.predict(shapes(20, 4)[0])
     assert np.allclose(found.probabilities.sum(axis=1), 1)
+
+
+def test_network_on_a_table_is_chosen_by_folds(tmp_path, mlflow_server):
+    search = one_trial(TABULAR, epochs=8, lr=0.02, bs=32)
+    section = model(search=search, split={"validation": {"folds": 3}})
+    training = Training(penguins(), section, tmp_path, mlflow_server)
+    training.plan()
+    found = training.evaluate(0)
+    assert found.metrics["f1_macro"] > 0.9
+    assert found.deviations["f1_macro"] < 0.1
+    assert found.fit.history == ()
+    history = training.tracking.client.get_metric_history(found.mlflow_run_id, "fold_f1_macro")
+    assert len(history) == 3

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from pydantic import ValidationError
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
     GroupKFold,
@@ -303,6 +304,26 @@ def test_early_stopping_looks_at_each_fold_and_the_model_takes_the_mean_of_the_b
     assert not trained.do_early_stopping_
     run = training.tracking.client.get_run(found.mlflow_run_id)
     assert run.data.params["best_iteration"] == str(trained.n_iter_)
+
+
+class Stopping(RegressorMixin, BaseEstimator):
+    """Stops early by rows that it is given; nobody knows what it calls its iterations."""
+
+    def __init__(self, early_stopping_rounds=None, random_state=None):
+        self.early_stopping_rounds = early_stopping_rounds
+        self.random_state = random_state
+
+    def fit(self, features, target, eval_set=None):
+        raise AssertionError("it is refused before")
+
+
+def test_estimators_whose_iterations_nobody_knows_are_refused_before_they_are_trained(tmp_path):
+    search = one_trial("tests.training.test_folds.Stopping", early_stopping_rounds=5)
+    section = regression(split=FIVE, search=search)
+    (trial,) = section.search.expand()
+    divided = split(diabetes(), section, tmp_path)
+    with pytest.raises(TerminalError, match="take early_stopping_rounds away, or write"):
+        fit(trial, divided, section, tmp_path)
 
 
 def test_estimators_that_put_rows_aside_keep_their_parameters(tmp_path):
