@@ -188,7 +188,7 @@ def test_the_test_rows_are_those_of_the_same_split_without_folds(tmp_path):
 
 def test_the_model_learns_from_all_rows_that_are_not_for_the_test(tmp_path):
     section = model(split=FIVE, search=one_trial(LOGISTIC, C=0.5))
-    (trial,) = section.search.expand()
+    (trial,) = section.expand()
     found = fit(trial, split(penguins(), section, tmp_path), section, tmp_path)
     features, target = read_part(tmp_path, "train")
     by_hand = pipeline(LogisticRegression(C=0.5, random_state=0), features).fit(features, target)
@@ -232,7 +232,8 @@ def test_104_rows_choose_and_are_registered(tmp_path, mlflow_server):
     rows = penguins().to_pandas().dropna().groupby("species").head(37)[:104]
     search = {
         "strategy": "grid",
-        "candidates": [{"estimator": LOGISTIC, "params": {"C": [0.0001, 0.1, 1.0]}}],
+        "choose": "one_standard_error",
+        "candidates": [{"estimator": LOGISTIC, "params": {"C": [0.0001, 0.1, 1.0, 10.0]}}],
     }
     section = model(split={"validation": {"folds": 5, "repeats": 2}}, search=search)
     training = Training(
@@ -243,7 +244,8 @@ def test_104_rows_choose_and_are_registered(tmp_path, mlflow_server):
     assert training.split.findings == ()
     version = training.tracking.client.get_model_version(training.name, "1")
     assert "as the mean over 5 folds, 2 times" in version.description
-    assert "C=0.0001" not in version.tags["trial"]
+    assert "the first within one standard error of the best of 4 by f1_macro" in version.description
+    assert version.tags["trial"] == "LogisticRegression C=0.1"
     assert registration.record.metrics["validation_f1_macro"] > 0.95
 
 
@@ -251,7 +253,7 @@ def measured_trials(section: Model, *scores: tuple[float, float]):
     """Evaluations with these means and deviations of the objective, in the order of the trials."""
     from factory.training.trial import Evaluation, Fit
 
-    trials = section.search.expand()
+    trials = section.expand()
     return [
         Evaluation(
             fit=Fit(
@@ -320,7 +322,7 @@ class Stopping(RegressorMixin, BaseEstimator):
 def test_estimators_whose_iterations_nobody_knows_are_refused_before_they_are_trained(tmp_path):
     search = one_trial("tests.training.test_folds.Stopping", early_stopping_rounds=5)
     section = regression(split=FIVE, search=search)
-    (trial,) = section.search.expand()
+    (trial,) = section.expand()
     divided = split(diabetes(), section, tmp_path)
     with pytest.raises(TerminalError, match="take early_stopping_rounds away, or write"):
         fit(trial, divided, section, tmp_path)
@@ -331,7 +333,7 @@ def test_estimators_that_put_rows_aside_keep_their_parameters(tmp_path):
     section = regression(
         split=FIVE, search=one_trial("sklearn.neural_network.MLPRegressor", **params)
     )
-    (trial,) = section.search.expand()
+    (trial,) = section.expand()
     found = fit(trial, split(diabetes(), section, tmp_path), section, tmp_path)
     assert found.steps.best is None
     trained = section.trainer(trial.estimator).load(tmp_path / found.model_file)[-1]
@@ -406,7 +408,7 @@ def test_a_fold_that_learns_from_one_class_is_refused_with_words(tmp_path):
 
 def test_a_failure_names_the_fold(tmp_path):
     section = model(split=FIVE, search=one_trial(LOGISTIC, C=-1.0))
-    (trial,) = section.search.expand()
+    (trial,) = section.expand()
     with pytest.raises(TerminalError, match=r"trial 0 \(LogisticRegression\): fold 1: .*'C'"):
         fit(trial, split(penguins(), section, tmp_path), section, tmp_path)
 
@@ -468,7 +470,7 @@ def test_folds_change_what_is_trained_and_are_read_back():
 
 def test_a_model_without_folds_has_no_folds_in_its_workspace(tmp_path):
     section = model(search=one_trial(LOGISTIC))
-    (trial,) = section.search.expand()
+    (trial,) = section.expand()
     found = fit(trial, split(penguins(), section, tmp_path), section, tmp_path)
     assert found.folds is None
     assert not (tmp_path / "split" / "folds.npy").exists()
