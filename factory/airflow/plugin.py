@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 TRUSTED_HOSTS = "FACTORY_TRUSTED_HOSTS"
 """The environment variable that names the hosts by which Airflow may be asked, with commas; all if unset."""
-STEPS = ("StepOperator", "TrackedStepOperator")
+STEPS = ("StepOperator", "TrackedStepOperator", "PublishStepOperator")
 """The operators of tasks that follow others without a choice; branches and approvals skip tasks that are meant to be."""
 PATIENCE = 15.0
 """Seconds that all notifiers together may take; Airflow ends a task's process 20 s after its success."""

@@ -40,6 +40,7 @@ def run_with(folder: Path, query: str, write: Write) -> SimpleNamespace:
             task=SimpleNamespace(outlets=["marine.landings"]),
         ),
         versions={},
+        link_snapshot=lambda _: None,
     )
 
 
