@@ -150,6 +150,7 @@ def _asked(address: str) -> dict[str, Any]:
     """What the model says about one order, as soon as it answers."""
     row = {
         "ordered": "2024-01-05", "city": "Mainz", "amount": 20.5, "weight": 25.1, "express": "no", "items": 5,
+        "remark": "please leave it at the door",
     }  # fmt: skip
     body = json.dumps({"rows": [row]}).encode()
     url = f"{address}/models/{MODEL.replace('.', '/')}/predict"

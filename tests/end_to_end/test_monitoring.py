@@ -107,7 +107,7 @@ def test_training_says_in_its_run_why_it_ran(told: Told):
     assert "New data: homes.appraisals version 0, 3,499 rows" in notes[0]
     assert "Drift: drift of longitude: psi " in notes[1]
     assert "[report](http" in notes[1]
-    assert "* homes.appraisals version 1" in notes[1]
+    assert "* [homes.appraisals version 1](http://" in notes[1]
 
 
 def test_better_version_is_promoted_and_the_predictions_name_it(told: Told):
