@@ -18,6 +18,8 @@ from airflow.configuration import conf
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk import DAG
 
+pytest.importorskip("airflow.providers.fab", reason="the pages name settings of its own")
+
 PAGES = Path(__file__).parents[2] / "docs" / "operations"
 DASHBOARD = PAGES / "grafana.json"
 SUFFIXES = {"counter": "_total", "timer": "_milliseconds", "gauge": ""}
