@@ -63,6 +63,15 @@ def test_classes_that_only_validation_rows_have_are_left_out(tmp_path):
     assert fitted.steps.name == "iteration"
 
 
+def test_estimator_that_puts_training_rows_aside_has_no_best_iteration():
+    frame = diabetes().to_pandas()
+    path = "sklearn.neural_network.MLPRegressor"
+    rows = frame[["bmi", "bp"]], frame["target"].to_numpy()
+    params = {"early_stopping": True, "max_iter": 20}
+    fitted = regression().trainer(path).fit(path, params, *rows, 0, rows)
+    assert (fitted.history, fitted.steps.best) == ((), None)
+
+
 def test_of_many_iterations_some_are_told(tmp_path):
     frame = diabetes().to_pandas()
     features, target = frame[["bmi", "bp"]], frame["target"].to_numpy()

@@ -6,10 +6,8 @@ Whether they stop is said in their library's own words, such as `early_stopping_
 import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from factory.base.errors import TerminalError
 from factory.base.objects import Component, import_object
@@ -27,6 +25,10 @@ VALIDATION = "validation"
 _MOST_STEPS = 200
 _LEARNED_FROM = ("learn", "training")
 """What libraries call the rows that are learned from."""
+
+
+Evaluations = Mapping[str, Mapping[str, Sequence[float]]]
+"""The values after each iteration, by rows and metric."""
 
 
 def stops_early(params: Mapping[str, Any]) -> bool:
@@ -51,8 +53,8 @@ def without_stopping(
         TerminalError: It stops by rows that it is given, and the parameter for the iterations is not known.
     """
     kind = import_object(path)
-    names = _names_of_iterations(kind)
-    if names is None:
+    library = _library_of(kind)
+    if library is None:
         if _needs_rows(kind):
             raise TerminalError(
                 f"{path} stops early by validation rows, and with folds there are none for the model itself: take "
@@ -61,22 +63,9 @@ def without_stopping(
         return params
     kept = {name: value for name, value in params.items() if name not in _WORDS}
     if iterations is not None:
-        kept = {name: value for name, value in kept.items() if name not in names}
-        kept[names[0]] = iterations
-    if names == _ITERATIONS["sklearn"]:
-        # Left out, it stops early by itself where there are many rows.
-        kept["early_stopping"] = False
-    return kept
-
-
-def _names_of_iterations(kind: Component) -> tuple[str, ...] | None:
-    """What an estimator's library calls the number of iterations, the usual name first; None where that is not known."""
-    bases = getattr(kind, "__mro__", ())
-    packages = (one.__module__.partition(".")[0] for one in bases)
-    library = next((package for package in packages if package in _LIBRARIES), "")
-    if not library and any(one.__name__ == "BaseHistGradientBoosting" for one in bases):
-        library = "sklearn"
-    return _ITERATIONS.get(library)
+        kept = {name: value for name, value in kept.items() if name not in library.iterations}
+        kept[library.iterations[0]] = iterations
+    return {**kept, **library.not_early}
 
 
 def _needs_rows(kind: Component) -> bool:
@@ -110,59 +99,58 @@ def _arguments(estimator: Component, features: Any, target: Any) -> dict[str, An
         return {"X_val": features, "y_val": target}
     if "eval_set" not in takes:
         return {}
-    # XGBoost would print a line an iteration.
-    quiet = {"verbose": False} if _library(estimator) == "xgboost" else {}
-    return {"eval_set": [(features, target)], **quiet}
+    library = _library_of(type(estimator))
+    return {"eval_set": [(features, target)], **(library.quiet if library else {})}
 
 
 def measured(estimator: Component) -> tuple[tuple[dict[str, float], ...], Steps]:
-    """What a trained estimator has measured after each iteration, at most 200 of them, and which one was best."""
-    curves = dict(_curves(estimator))
+    """What a trained estimator has measured after each iteration, at most 200 of them, and which one was best.
+
+    Nothing is known of an estimator of another library.
+    """
+    library = _library_of(type(estimator))
+    if library is None:
+        return (), Steps()
+    curves = dict(_curves(library.measured(estimator)))
     count = min(map(len, curves.values()), default=0)
     every = -(-count // _MOST_STEPS) or 1
     history = tuple(
         {name: float(values[at]) for name, values in curves.items()}
         for at in range(every - 1, count, every)
     )
-    return history, Steps("iteration", every, _best(estimator))
+    return history, Steps("iteration", every, library.best(estimator))
 
 
-def _library(estimator: Component) -> str:
-    """The library that an estimator is of, or inherits from."""
-    packages = (one.__module__.partition(".")[0] for one in type(estimator).__mro__)
-    return next((package for package in packages if package in _LIBRARIES), "")
-
-
-def _curves(estimator: Component) -> Iterator[tuple[str, Sequence[float]]]:
+def _curves(evaluations: Evaluations) -> Iterator[tuple[str, Sequence[float]]]:
     """Each curve by its name, such as `valid_logloss`."""
-    if library := _LIBRARIES.get(_library(estimator)):
-        for rows, metrics in library.measured(estimator).items():
-            part = "train" if rows in _LEARNED_FROM else "valid"
-            for metric, values in metrics.items():
-                yield f"{part}_{metric}", values
-        return
-    for part, name in (("train", "train_score_"), ("valid", "validation_score_")):
-        scores = np.asarray(getattr(estimator, name, ()))
-        if scores.size:
-            # The first is that of the constant which boosting starts from.
-            yield f"{part}_score", scores[1:].tolist()
-
-
-def _best(estimator: Component) -> int | None:
-    """The iteration up to which the model is used, from 1; None where it was not told of."""
-    library = _LIBRARIES.get(_library(estimator))
-    best = library.best(estimator) if library else getattr(estimator, "n_iter_", None)
-    return None if best is None else int(best)
+    for rows, metrics in evaluations.items():
+        part = "train" if rows in _LEARNED_FROM else "valid"
+        for metric, values in metrics.items():
+            yield f"{part}_{metric}", values
 
 
 @dataclass(frozen=True)
 class _Library:
-    """How a library's trained estimators tell what they have measured."""
+    """What estimators of a library are told about their iterations, and tell of them."""
 
-    measured: Callable[[Component], Mapping[str, Mapping[str, Sequence[float]]]]
-    """The values after each iteration, by rows and metric."""
+    measured: Callable[[Component], Evaluations]
     best: Callable[[Component], int | None]
-    """The iteration up to which the model is used, from 1."""
+    """The iteration up to which the model is used, from 1; None where it was not told of."""
+    iterations: tuple[str, ...]
+    """The parameter for their number; the others are further names for the same."""
+    quiet: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of `fit` without which it prints a line an iteration."""
+    not_early: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters without which it stops early by itself."""
+
+
+def _library_of(kind: type) -> _Library | None:
+    """The library that a class of estimators is of, or inherits from; None for those that are not known."""
+    for one in kind.__mro__ if isinstance(kind, type) else ():
+        package = one.__module__.partition(".")[0]
+        if (found := _LIBRARIES.get(package) or _LIBRARIES.get(one.__name__)) is not None:
+            return found
+    return None
 
 
 def _best_of_catboost(estimator: Component) -> int | None:
@@ -170,18 +158,39 @@ def _best_of_catboost(estimator: Component) -> int | None:
     return None if best is None else best + 1
 
 
+def _scores_of_histograms(estimator: Component) -> Evaluations:
+    """Without the first, which is that of the constant that boosting starts from."""
+    return {
+        "training": {"score": estimator.train_score_[1:]},
+        "validation": {"score": estimator.validation_score_[1:]},
+    }
+
+
 _LIBRARIES = {
-    "xgboost": _Library(lambda one: one.evals_result(), lambda one: one.best_iteration + 1),
-    "lightgbm": _Library(lambda one: one.evals_result_, lambda one: one.best_iteration_ or None),
-    "catboost": _Library(lambda one: one.get_evals_result(), _best_of_catboost),
-}
-_ITERATIONS: Mapping[str, tuple[str, ...]] = {
-    "xgboost": ("n_estimators",),
-    "lightgbm": (
-        *("n_estimators", "num_iterations", "num_iteration", "n_iter", "num_tree", "num_trees"),
-        *("num_round", "num_rounds", "nrounds", "num_boost_round", "max_iter"),
+    "xgboost": _Library(
+        lambda one: one.evals_result(),
+        lambda one: one.best_iteration + 1,
+        ("n_estimators",),
+        quiet={"verbose": False},
     ),
-    "catboost": ("iterations", "n_estimators", "num_boost_round", "num_trees"),
-    "sklearn": ("max_iter",),
+    "lightgbm": _Library(
+        lambda one: one.evals_result_,
+        lambda one: one.best_iteration_ or None,
+        (
+            *("n_estimators", "num_iterations", "num_iteration", "n_iter", "num_tree", "num_trees"),
+            *("num_round", "num_rounds", "nrounds", "num_boost_round", "max_iter"),
+        ),
+    ),
+    "catboost": _Library(
+        lambda one: one.get_evals_result(),
+        _best_of_catboost,
+        ("iterations", "n_estimators", "num_boost_round", "num_trees"),
+    ),
+    # scikit-learn's class by its name, since others of that package stop early in other ways.
+    "BaseHistGradientBoosting": _Library(
+        _scores_of_histograms,
+        lambda one: int(one.n_iter_),
+        ("max_iter",),
+        not_early={"early_stopping": False},
+    ),
 }
-"""The parameter for the number of iterations, by library; the others are further names for the same."""
