@@ -1,6 +1,6 @@
 """Addresses of Airflow's pages, and the buttons that lead from a task to pages elsewhere."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
@@ -36,41 +36,38 @@ def snapshot_url(dataset: str, version: int) -> str:
     return f"{_base()}{TEAMS}/datasets/{quote(dataset)}?version={version}"
 
 
-class MlflowLink(BaseOperatorLink):  # type: ignore[misc]
-    """A task's page in MLflow, which its function has named: see `TaskRun.link`."""
+class _PageLink(BaseOperatorLink):  # type: ignore[misc]
+    """A button on a task's page, to an address that the task's function has left in an attribute of the operator."""
+
+    title: ClassVar[str]
+    attribute: ClassVar[str]
 
     @property
     def name(self) -> str:
         """What the button says."""
-        return "MLflow"
+        return self.title
 
     def get_link(self, operator: Any, *, ti_key: "TaskInstanceKey") -> str | None:
-        """Where it leads; nowhere, if the task has failed before it knew.
+        """Where it leads; nowhere, if the task has ended before it knew.
 
         Args:
             operator: The task, after it has run.
             ti_key: Which instance it was.
         """
         del ti_key
-        page: str | None = operator.mlflow_page
+        page: str | None = getattr(operator, self.attribute)
         return page
 
 
-class SnapshotLink(BaseOperatorLink):  # type: ignore[misc]
-    """The page of the snapshot that a task has published, which its function has named."""
+class MlflowLink(_PageLink):
+    """A task's page in MLflow: see `TaskRun.link`."""
 
-    @property
-    def name(self) -> str:
-        """What the button says."""
-        return "Snapshot"
+    title = "MLflow"
+    attribute = "mlflow_page"
 
-    def get_link(self, operator: Any, *, ti_key: "TaskInstanceKey") -> str | None:
-        """Where it leads; nowhere, if nothing has been published.
 
-        Args:
-            operator: The task, after it has run.
-            ti_key: Which instance it was.
-        """
-        del ti_key
-        page: str | None = operator.snapshot_page
-        return page
+class SnapshotLink(_PageLink):
+    """The page of the snapshot that a task has published: see `TaskRun.link_snapshot`."""
+
+    title = "Snapshot"
+    attribute = "snapshot_page"

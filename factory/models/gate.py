@@ -50,6 +50,7 @@ class _Challenger:
 
     @cached_property
     def predictor(self) -> Predictor:
+        """Says what the version says; its files are read once."""
         found = registry.version(self.name, self.version, tracking=self.tracking)
         # Whoever asks it about single rows sets the number of threads once.
         return load_predictor(found.record, tracking=self.tracking, limit_threads=False)
@@ -168,7 +169,7 @@ def _compared(
     promotion: Promotion,
     split: DividedRows,
     model: Model,
-    challenger: "_Challenger",
+    challenger: _Challenger,
     champion: _Champion,
     workspace: Path,
 ) -> tuple[GainInterval | None, SliceScores | None]:
@@ -230,7 +231,7 @@ def _thresholds(
 
 def _costs(
     promotion: Promotion,
-    challenger: "_Challenger",
+    challenger: _Challenger,
     workspace: Path,
     mlflow_run_id: str,
     tracking: Tracking,
@@ -250,7 +251,7 @@ def _costs(
 
 
 def _fairness(
-    promotion: Promotion, model: Model, challenger: "_Challenger", workspace: Path
+    promotion: Promotion, model: Model, challenger: _Challenger, workspace: Path
 ) -> Iterator[Threshold]:
     """How differently the challenger treats groups of the test rows, where that has limits."""
     if promotion.fairness is None or model.positive is None:

@@ -144,3 +144,21 @@ def test_templates_of_theirs_are_airflows(tmp_path):
     text = SEA.replace("make-export", "\"echo {{ ti.xcom_pull('publish') }} {{ ds }}\"")
     made = documents(tmp_path, text)["sea.catches"]["tasks"]
     assert "xcom_pull" in made["export"]["bash_command"]
+
+
+def test_those_of_the_platform_and_of_an_environment_lie_over_each_other(tmp_path):
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    (configs / "_defaults.yaml").write_text(
+        f"operators: ['*']\ndatasets: {{after: {{tell: {{{EMPTY}}}}}}}\n"
+    )
+    delay = "retry_delay: {__type__: datetime.timedelta, minutes: 1}"
+    (configs / "sea.yaml").write_text(
+        "version: 1\nteam: sea\nowner: a@b.org\n"
+        "datasets: {a: {source: {type: csv, path: data/a.csv}}}\n"
+        f"environments: {{prod: {{datasets: {{a: {{after: {{more: {{{EMPTY}, {delay}}}}}}}}}}}}}\n"
+    )
+    read = read_all(configs, "prod")
+    assert read.problems == ()
+    tasks = compile_team(read.teams["sea"].team, IN_S3)["sea.a"]["tasks"]
+    assert [tasks[name]["dependencies"] for name in ("tell", "more")] == [["publish"]] * 2
