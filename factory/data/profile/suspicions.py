@@ -145,7 +145,11 @@ def _of_text(
         yield "numbers_as_text", told, "cast it in a transform if they are amounts"
     elif not is_known and text.dates >= _NEARLY * column.values:
         told = f"{percent(text.dates / column.values)} of its values look like dates, and its type is text"
-        yield "dates_as_text", told, "cast it in a transform, such as `strptime(…)::date`"
+        yield (
+            "dates_as_text",
+            told,
+            "say how they are written in `date_format`, or cast it in a transform, if so",
+        )
     if text.missing and not is_known:
         missing = ", ".join(
             f"{count:,} × {in_quotes(value, 12)}"

@@ -112,8 +112,6 @@ def cast_strictly(
     dates: Mapping[str, str],
     said: Callable[[str], str],
     place: Callable[[str, str], str],
-    *,
-    nulls: bool = True,
 ) -> dict[str, str]:
     """The SQL that reads columns whose type is known, and of which every value is of that type.
 
@@ -123,7 +121,6 @@ def cast_strictly(
         dates: Those of them that are no dates, though they are declared as such.
         said: That a column is of a type, in words.
         place: Where a column has a value, in words.
-        nulls: Whether the section can say what stands for no value.
 
     Raises:
         UndeclaredValuesError: A value is not of its column's type; names its place.
@@ -136,8 +133,8 @@ def cast_strictly(
         for name, kind in typed.items()
     }
     tests = {name: f"try_cast{cast[name]} is null" for name in typed}
-    advice = "name it in `null_values` if it stands for no value, " if nulls else ""
-    _refuse(columns, typed, tests, said, place, f"{advice}declare another type")
+    advice = "name it in `null_values` if it stands for no value, declare another type"
+    _refuse(columns, typed, tests, said, place, advice)
     days = {name: kind for name, kind in dates.items() if kind == "DATE"}
     with_time = {
         name: f"cast(try_cast({quote(name)} as date) as timestamp) != try_cast({quote(name)} as timestamp)"

@@ -93,7 +93,7 @@ class HttpSource(CsvDialect, Source):
     def _reader(self, path: str) -> FileSource:
         reader = _READERS[self.format]
         known = (set(CsvDialect.model_fields) | _OF_FORMATS) & set(reader.model_fields)
-        said = {name: getattr(self, name) for name in known}
+        said = {name: getattr(self, name) for name in known & self.model_fields_set}
         return reader.model_validate({"type": self.format, "path": path, **said})
 
 

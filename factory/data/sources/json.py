@@ -5,10 +5,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from factory.base.errors import TerminalError
+from factory.base.section import ListOf
 from factory.data.sources.files import FileSource, FilesToRead
+from factory.data.sources.text_dialect import TextValues
+
+if TYPE_CHECKING:
+    from factory.data.sources.text_columns import TextColumns
+    from factory.data.sources.text_forms import Writing
 
 log = logging.getLogger(__name__)
 
@@ -22,15 +30,20 @@ _AT_ONCE = 8
 """DuckDB takes 32 MB and more for each file of a query, however small it is."""
 
 
-class JsonSource(FileSource):
-    """JSON files: an array of objects, or one object a line."""
+class JsonSource(TextValues, FileSource):
+    """JSON files: an array of objects, or one object a line.
+
+    A text stays text, `"1.5"` too, unless `columns` or a format of dates says what it is, or there are numbers beside it.
+    """
 
     reads_texts: ClassVar[bool] = True
 
     type: Literal["json"]
+    null_values: ListOf[str] = Field(default=(), examples=[["", "NA"]])
+    """The texts that stand for no value, as `null` does."""
 
     def query(self, read: FilesToRead) -> str:
-        """The SQL that reads the files, with the declared types."""
+        """The SQL that reads the files, with the declared types, and those that texts among numbers have."""
         from factory.base.wider_types import widens
         from factory.lake.engine import canonical_type, columns_of, quote
 
@@ -52,15 +65,84 @@ class JsonSource(FileSource):
             if kept:
                 found |= dict.fromkeys(kept, "VARCHAR")
                 query = read.by("read_json", columns=found, **read.compression)
+        query = self._without_nulls(query, found)
         expressions = {
             # Else texts among other values would have their quotes around them.
             **{name: f"{quote(name)} ->> '$'" for name, kind in found.items() if kind == "JSON"},
-            **_read_declared(original, query, found, types),
+            **self._undeclared(
+                read, query, {name: kind for name, kind in found.items() if name not in types}
+            ),
+            **_read_declared(original, query, found, types, self.writing),
         }
         if not expressions:
             return query
         typed = ", ".join(f"{sql} as {quote(name)}" for name, sql in expressions.items())
         return f"select * replace ({typed}) from ({query})"  # noqa: S608
+
+    def _without_nulls(self, query: str, found: Mapping[str, str]) -> str:
+        """The rows, with null in place of the texts that stand for no value."""
+        from factory.lake.engine import literal, quote
+
+        if not self.null_values:
+            return query
+        nothing = ", ".join(map(literal, self.null_values))
+        replaced = ", ".join(
+            f"case when {_text(name, kind)} in ({nothing}) then null else {quote(name)} end as {quote(name)}"
+            for name, kind in found.items()
+            if kind in ("VARCHAR", "JSON")
+        )
+        return f"select * replace ({replaced}) from ({query})" if replaced else query  # noqa: S608
+
+    def _undeclared(
+        self, read: FilesToRead, query: str, found: Mapping[str, str]
+    ) -> dict[str, str]:
+        """The SQL of columns that hold texts beside other values, and of dates in a format that is said.
+
+        Raises:
+            DoubtfulColumnError: Such a column is numbers or dates but for a few values, and `on_doubt` is `halt`.
+        """
+        from factory.lake.engine import columns_of, quote
+
+        mixed = [name for name, kind in found.items() if kind == "JSON"]
+        texts = [name for name, kind in found.items() if kind == "VARCHAR" and self.writing.said]
+        looked = {name: found[name] for name in (*mixed, *texts)}
+        if not looked:
+            return {}
+        columns = _texts(read, query, looked, self.writing)
+        readings = columns.readings(list(looked))
+        listed = ", ".join(f"{one.expression} as {quote(name)}" for name, one in readings.items())
+        kinds = columns_of(read.connection.sql(f"select {listed} from ({columns.query})"))  # noqa: S608
+        taken = {
+            name: one
+            for name, one in readings.items()
+            if name in mixed or kinds[name] in _TIMES or (one.doubt and one.doubt.is_about_dates)
+        }
+        self.tell([str(one.doubt) for one in taken.values() if one.doubt])
+        return {
+            name: one.expression.replace(quote(name), f"({_text(name, found[name])})")
+            for name, one in taken.items()
+            if kinds[name] != "VARCHAR"
+        }
+
+
+def _text(name: str, kind: str) -> str:
+    """The SQL of a column's text."""
+    from factory.lake.engine import quote
+
+    return f"{quote(name)} ->> '$'" if kind == "JSON" else quote(name)
+
+
+def _texts(
+    read: FilesToRead, query: str, found: Mapping[str, str], writing: "Writing"
+) -> "TextColumns":
+    """Columns as texts that are looked at."""
+    from factory.data.sources.text_columns import TextColumns
+    from factory.lake.engine import quote
+
+    listed = ", ".join(f"{_text(name, kind)} as {quote(name)}" for name, kind in found.items())
+    all_texts = f"select {listed} from ({query})"  # noqa: S608
+    some = f"from ({all_texts}) limit {_SOME_ROWS}"
+    return TextColumns(read.connection, all_texts, some, writing)
 
 
 def _merged(read: FilesToRead) -> FilesToRead:
@@ -94,14 +176,18 @@ def _not_iso(read: FilesToRead, query: str, names: Sequence[str]) -> list[str]:
     found = {name: value for name, value in zip(names, row, strict=True) if value is not None}
     for name, value in found.items():
         log.warning(
-            "%r stays text: %r may be read as several dates. Write 2024-01-31 where the file is made, or read it in a "
-            "transform, such as `strptime(%s, '%%y-%%m-%%d')`", name, value, name,
+            "%r stays text: %r may be read as several dates. Say how they are written, such as "
+            "`date_format: '%%y-%%m-%%d'`, or write 2024-01-31 where the file is made", name, value,
         )  # fmt: skip
     return list(found)
 
 
 def _read_declared(
-    read: FilesToRead, query: str, found: Mapping[str, str], types: Mapping[str, str]
+    read: FilesToRead,
+    query: str,
+    found: Mapping[str, str],
+    types: Mapping[str, str],
+    writing: "Writing",
 ) -> dict[str, str]:
     """The SQL of columns in the types that are declared, of which no value loses anything.
 
@@ -109,13 +195,10 @@ def _read_declared(
         UndeclaredValuesError: A value is not of its column's type; names its file and object.
     """
     from factory.data.sources.declared_columns import (
-        UndeclaredValuesError,
         cast_strictly,
         read_declared,
         refuse_values,
     )
-    from factory.data.sources.text_columns import TextColumns
-    from factory.data.sources.text_doubts import AmbiguousDatesError
     from factory.lake.engine import quote
 
     others = {
@@ -128,26 +211,14 @@ def _read_declared(
     cast = {name: f"cast({quote(name)} as {kind})" for name, kind in others.items()}
     if not texts:
         return cast
-    listed = ", ".join(
-        f"{quote(name)} ->> '$' as {quote(name)}" if found[name] == "JSON" else quote(name)
-        for name in texts
-    )
-    all_texts = f"select {listed} from ({query})"  # noqa: S608
-    columns = TextColumns(read.connection, all_texts, f"from ({all_texts}) limit {_SOME_ROWS}")
-    try:
-        declared = read_declared(columns, texts, said, place)
-    except AmbiguousDatesError as error:
-        raise UndeclaredValuesError(
-            f"{place(error.column, error.example)}column {error.column!r}: {error.example!r} may be read as "
-            f"{' or '.join(error.formats)}: declare it as VARCHAR in `columns`, and read it in a transform, such as "
-            f"`strptime({error.column}, '{error.formats[0]}')`"
-        ) from None
+    columns = _texts(read, query, {name: found[name] for name in texts}, writing)
+    declared = read_declared(columns, texts, said, place)
     rest = {name: kind for name, kind in texts.items() if name not in declared.expressions}
-    strictly = cast_strictly(columns, rest, declared.broken, said, place, nulls=False)
+    strictly = cast_strictly(columns, rest, declared.broken, said, place)
     expressions = {**declared.expressions, **strictly}
     # `x` is JSON in the query, and text in what was looked at.
     return cast | {
-        name: sql.replace(quote(name), f"({quote(name)} ->> '$')") if found[name] == "JSON" else sql
+        name: sql.replace(quote(name), f"({_text(name, found[name])})")
         for name, sql in expressions.items()
     }
 

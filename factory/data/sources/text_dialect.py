@@ -3,6 +3,7 @@
 import codecs
 import io
 import itertools
+import logging
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,9 +20,15 @@ from factory.base.section import ListOf, Section
 if TYPE_CHECKING:
     from factory.data.sources.text_forms import Writing
 
+log = logging.getLogger(__name__)
+
 OPEN = "?"
 """What stands in a team file where a person has to decide, as `factory init` writes it."""
 _PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+
+
+class DoubtfulColumnError(TerminalError):
+    """A column that is numbers or dates but for a few values, where `on_doubt` is `halt`."""
 
 
 def _known_encoding(name: str) -> str:
@@ -58,13 +65,9 @@ Format = Annotated[str, AfterValidator(_known_format)]
 Character = Annotated[str, Field(min_length=1, max_length=1)]
 
 
-class ValueDialect(Section):
-    """How values are written in files that say little of their types."""
+class TextValues(Section):
+    """How numbers and dates are written in values that are texts."""
 
-    skip: int = Field(default=0, ge=0, le=10_000)
-    """Lines before the header, or before the first row, that are not read."""
-    skip_footer: int = Field(default=0, ge=0, le=10_000)
-    """Lines at the end that are not read."""
     decimal: Literal[".", ","] = "."
     """What is between whole numbers and fractions."""
     thousands: Character | None = None
@@ -92,15 +95,40 @@ class ValueDialect(Section):
 
     def written_how(self) -> dict[str, Any]:
         """See `Source.written_how`."""
-        return self.said_of(ValueDialect)
+        return self.said_of(TextValues)
 
     def said_of(self, dialect: type[Section]) -> dict[str, Any]:
         """What is not as by default, of the fields of a class of dialects."""
         return {
             name: getattr(self, name)
             for name in sorted(dialect.model_fields)
-            if name != "on_doubt" and getattr(self, name) != dialect.model_fields[name].default
+            if name != "on_doubt" and getattr(self, name) != type(self).model_fields[name].default
         }
+
+    def tell(self, doubts: Sequence[str]) -> None:
+        """Say what is in doubt, as `on_doubt` has it.
+
+        Raises:
+            DoubtfulColumnError: Something is, and `on_doubt` is `halt`.
+        """
+        if doubts and self.on_doubt == "halt":
+            raise DoubtfulColumnError("\n".join(doubts))
+        if self.on_doubt == "warn":
+            for doubt in doubts:
+                log.warning("%s", doubt)
+
+
+class ValueDialect(TextValues):
+    """How values are written in files that say little of their types."""
+
+    skip: int = Field(default=0, ge=0, le=10_000)
+    """Lines before the header, or before the first row, that are not read."""
+    skip_footer: int = Field(default=0, ge=0, le=10_000)
+    """Lines at the end that are not read."""
+
+    def written_how(self) -> dict[str, Any]:
+        """See `Source.written_how`."""
+        return self.said_of(ValueDialect)
 
 
 class TextDialect(ValueDialect):

@@ -37,6 +37,11 @@ class Doubt:
     advice: str
 
     @property
+    def is_about_dates(self) -> bool:
+        """Whether the others are dates."""
+        return self.what.startswith("dates")
+
+    @property
     def values(self) -> frozenset[str]:
         """The values that are something else."""
         return frozenset(value for value, _ in self.found)

@@ -1,23 +1,15 @@
 """What sources of CSV files, fixed-width files and workbooks have in common: columns of text that are looked at."""
 
-import logging
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from factory.base.errors import TerminalError
 from factory.data.sources.files import FileSource, FilesToRead
 from factory.data.sources.text_dialect import ValueDialect
 
 if TYPE_CHECKING:
     from factory.data.sources.text_columns import TextColumns
-
-log = logging.getLogger(__name__)
-
-
-class DoubtfulColumnError(TerminalError):
-    """A column that is numbers or dates but for a few values, where `on_doubt` is `halt`."""
 
 
 @dataclass(frozen=True)
@@ -90,15 +82,3 @@ class TextSource(ValueDialect, FileSource):
     @abstractmethod
     def texts(self, read: FilesToRead) -> Texts:
         """The files' columns as text, of which nobody has said yet what they are."""
-
-    def tell(self, doubts: Sequence[str]) -> None:
-        """Say what is in doubt, as `on_doubt` has it.
-
-        Raises:
-            DoubtfulColumnError: Something is, and `on_doubt` is `halt`.
-        """
-        if doubts and self.on_doubt == "halt":
-            raise DoubtfulColumnError("\n".join(doubts))
-        if self.on_doubt == "warn":
-            for doubt in doubts:
-                log.warning("%s", doubt)

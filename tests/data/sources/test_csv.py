@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from factory.base.errors import TerminalError
 from factory.data.sources.csv import CsvSource
+from factory.data.sources.text_dialect import DoubtfulColumnError
 from factory.data.sources.text_doubts import AmbiguousDatesError
-from factory.data.sources.text_files import DoubtfulColumnError
 from tests.data.rows import read
 from tests.data.sources.test_sources import Ingester
 

@@ -236,7 +236,10 @@ def test_workbooks_and_files_of_fixed_width_are_read(server, read_in):
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"format": "json", "decimal": ","}, "`decimal` says how other files are written, and"),
+        (
+            {"format": "json", "skip": 1},
+            "`skip` says how other files are written, and this one is json",
+        ),
         ({"format": "excel", "encoding": "utf-8"}, "`encoding` says how other files are written"),
         ({"sheet": "a"}, "`sheet` says how other files are written, and this one is csv"),
         ({"format": "fixed_width"}, "`format: fixed_width` needs `fields`"),
@@ -245,3 +248,11 @@ def test_workbooks_and_files_of_fixed_width_are_read(server, read_in):
 def test_how_it_is_written_belongs_to_its_format(said, message):
     with pytest.raises(ValidationError, match=message):
         HttpSource(type="http", url="https://example.org/a", **said)
+
+
+def test_texts_of_json_are_read_as_said_and_else_left_alone():
+    said = HttpSource(type="http", url="https://example.org/a", format="json", null_values=["NA"])
+    plain = HttpSource(type="http", url="https://example.org/a", format="json")
+
+    assert said._reader("a.json").null_values == ("NA",)
+    assert plain._reader("a.json").null_values == ()

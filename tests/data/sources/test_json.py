@@ -9,6 +9,7 @@ import pytest
 from factory.base.errors import TerminalError
 from factory.data.sources.json import JsonSource
 from factory.data.sources.source import KnownTypes
+from factory.data.sources.text_dialect import DoubtfulColumnError
 from tests.data.rows import read
 from tests.data.sources.test_sources import Ingester
 
@@ -83,7 +84,8 @@ def test_dates_with_several_readings_are_not_guessed(read_in, text, caplog):
     assert (rows.columns["d"], read(rows)[0][1]) == ("VARCHAR", text)
     assert (text != "24-01-02") or "write 2024-01-31" in caplog.text.lower()
     with pytest.raises(
-        TerminalError, match=r"object 1: column 'd': .* may be read as .*strptime\(d,"
+        TerminalError,
+        match=r"column 'd': .* and no value of the column tells which: write `date_format",
     ):
         read_in(text, kind="DATE")
 
@@ -116,3 +118,51 @@ def test_all_rows_of_many_files_decide_on_types(tmp_path):
     )
     with pytest.raises(TerminalError, match=r"07\.json"):
         read_in(JsonSource(type="json", path="*.json"))
+
+
+@pytest.mark.parametrize(
+    ("said", "values", "kind", "meant"),
+    [
+        ({"null_values": ["NA"]}, [1.5, "NA", 2], "DOUBLE", [1.5, None, 2.0]),
+        ({"null_values": ["NA", ""]}, [1, "NA", ""], "BIGINT", [1, None, None]),
+        ({"null_values": ["NA"]}, ["a", "NA"], "VARCHAR", ["a", None]),
+        ({}, ["a", ""], "VARCHAR", ["a", ""]),
+        ({"decimal": ","}, [1, "2,5"], "DOUBLE", [1.0, 2.5]),
+        ({"thousands": ","}, [1, "1,234"], "DOUBLE", [1.0, 1234.0]),
+        ({"date_format": "%d/%m/%y"}, ["02/01/24", "13/01/24"], "DATE", [date(2024, 1, 2), date(2024, 1, 13)]),
+        ({"date_format": "%y-%m-%d"}, ["24-01-02", "24-01-13"], "DATE", [date(2024, 1, 2), date(2024, 1, 13)]),
+        ({"date_format": "%d/%m/%y"}, ["1.5", "2"], "VARCHAR", ["1.5", "2"]),
+        ({"date_format": "%d/%m/%y"}, ["a", "b"], "VARCHAR", ["a", "b"]),
+        ({}, [1, "2"], "BIGINT", [1, 2]),
+        ({}, [1, "02"], "VARCHAR", ["1", "02"]),
+        ({}, [1, "a", "b"], "VARCHAR", ["1", "a", "b"]),
+    ],
+)  # fmt: skip
+def test_texts_beside_numbers_and_dates_are_what_is_said_of_them(
+    tmp_path, said, values, kind, meant
+):
+    read_in = Ingester(tmp_path)
+    objects = [{"n": 0, "d": value} for value in values]
+    (read_in.project / "a.json").write_text(json.dumps(objects))
+    rows = read_in(JsonSource(type="json", path="a.json", **said))
+    assert (rows.columns["d"], [value for _, value in read(rows)]) == (kind, meant)
+
+
+def test_numbers_with_a_few_texts_among_them_are_told(tmp_path, caplog):
+    caplog.set_level(logging.WARNING)
+    read_in = Ingester(tmp_path)
+    objects = [{"d": value} for value in [*range(9), "NA"]]
+    (read_in.project / "a.json").write_text(json.dumps(objects))
+    rows = read_in(JsonSource(type="json", path="a.json"))
+    assert rows.columns["d"] == "VARCHAR"
+    assert "'d' is 90 % numbers, and stays text because of 'NA' (once)" in caplog.text
+    with pytest.raises(DoubtfulColumnError, match=r"write `null_values: .* if they stand"):
+        read_in(JsonSource(type="json", path="a.json", on_doubt="halt"))
+
+
+def test_dates_in_a_format_that_is_said_with_others_among_them_are_told(tmp_path, caplog):
+    read_in = Ingester(tmp_path)
+    objects = [{"d": value} for value in ["02/01/24", *["13/01/24"] * 8, "2024-01-13"]]
+    (read_in.project / "a.json").write_text(json.dumps(objects))
+    with pytest.raises(DoubtfulColumnError, match="'d' is 90 % dates written as"):
+        read_in(JsonSource(type="json", path="a.json", date_format="%d/%m/%y", on_doubt="halt"))
