@@ -2,6 +2,7 @@
 
 import logging
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -294,6 +295,19 @@ def test_a_model_that_is_stored_and_read_back_predicts_the_same(recipe, tmp_path
     trusted = trusted_types(found, ("sklearn",))
     again = skops.io.load(tmp_path / "model.skops", trusted=trusted)
     assert np.array_equal(again.predict_proba(ALL), found.predict_proba(ALL))
+
+
+def test_a_vocabulary_is_not_stored_as_a_file_for_each_word(tmp_path):
+    """With NumPy's integers it is, and 20,000 words take a minute."""
+
+    def files(words: int) -> int:
+        steps = [{"transformer": TFIDF, "params": {"max_features": words}}]
+        found = fitted([{"columns": ["note"], "steps": steps}])
+        skops.io.dump(found, tmp_path / "model.skops")
+        with zipfile.ZipFile(tmp_path / "model.skops") as archive:
+            return len(archive.namelist())
+
+    assert files(2) == files(12)
 
 
 PAGE = (Path(__file__).parents[2] / "docs/preprocessing.md").read_text()

@@ -103,6 +103,7 @@ class ScikitLearnTrainer(Trainer):
         from sklearn.pipeline import Pipeline
 
         from factory.trainers.scikit_learn.boosting import as_used
+        from factory.trainers.scikit_learn.model_parts import make_vocabularies_plain
         from factory.trainers.scikit_learn.nested import build
 
         unfitted = build(estimator, params, seed, self.threads)
@@ -124,6 +125,7 @@ class ScikitLearnTrainer(Trainer):
                 if has_steps and not _passed_through(error, used):
                     what = "preprocessing refuses the rows"
                 raise TerminalError(f"{what}: {_words_of(error)}") from error
+        make_vocabularies_plain(pipeline)
         texts = dict.fromkeys(f"{entry.category.__name__}: {entry.message}" for entry in caught)
         for text in texts:
             logger.warning("%s: %s", estimator, text)

@@ -4,7 +4,6 @@ scikit-learn walks a tree by the indices that the file holds, without a look at 
 memory that is not the tree's, which ends the process, and a circle never ends.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.neighbors import BallTree, KDTree
 from sklearn.tree._tree import Tree
 
 from factory.base.errors import TerminalError
+from factory.trainers.scikit_learn.model_parts import parts
 
 
 def check_trees(model: object) -> None:
@@ -21,39 +21,19 @@ def check_trees(model: object) -> None:
     Raises:
         TerminalError: One is damaged, or was made by somebody who means harm.
     """
-    for found in _trees(model):
+    for found in parts(model):
+        wrong = None
         if isinstance(found, Tree):
             wrong = _wrong_tree(found)
         elif isinstance(found, TreePredictor):
             wrong = _wrong_predictor(found)
-        else:
+        elif isinstance(found, (KDTree, BallTree)):
             wrong = _wrong_neighbors(found)
         if wrong:
             raise TerminalError(
                 f"a tree of the model is damaged: {wrong}. Train the model again, and find out who "
                 "has changed its files"
             )
-
-
-def _trees(model: object) -> Iterator[Any]:
-    seen: set[int] = set()
-    pending = [model]
-    while pending:
-        found = pending.pop()
-        if id(found) in seen:
-            continue
-        seen.add(id(found))
-        if isinstance(found, (Tree, TreePredictor, KDTree, BallTree)):
-            yield found
-        elif isinstance(found, dict):
-            pending.extend(found.values())
-        elif isinstance(found, (list, tuple, set)):
-            pending.extend(found)
-        elif isinstance(found, np.ndarray):
-            if found.dtype == object:
-                pending.extend(found.ravel().tolist())
-        elif hasattr(found, "__dict__") and not isinstance(found, type):
-            pending.extend(vars(found).values())
 
 
 def _wrong_tree(tree: Any) -> str | None:
