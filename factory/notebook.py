@@ -51,7 +51,7 @@ class Champion:
     _predictor: "Predictor" = field(repr=False)
 
     def predict(self, rows: Any) -> "pd.DataFrame":
-        """What the model says about rows: `prediction`, and of a class `probability`, in the order of the rows.
+        """What the model says about rows, in their order: `prediction`, and the columns that predictions of its task have.
 
         Args:
             rows: A pandas or Polars DataFrame, a pyarrow Table, or what else hands out Arrow data, with the features;
@@ -69,8 +69,9 @@ class Champion:
         table = pa.Table.from_pandas(rows, preserve_index=False) if is_frame else pa.table(rows)
         said = self._predictor.predict(learnable(table, self.features).to_pandas())
         found = {"prediction": said.values}
-        if said.probabilities is not None:
-            found["probability"] = said.probabilities.max(axis=1)
+        for name in self._predictor.record.learning_task.prediction_columns:
+            if name not in found and (values := said.column(name)) is not None:
+                found[name] = values
         return pd.DataFrame(found, index=rows.index if is_frame else None)
 
 

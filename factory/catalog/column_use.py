@@ -143,13 +143,15 @@ def _chain(catalog: Catalog, reference: Reference) -> _Chain | frozenset[str]:
     if reference.watches:
         truth = model.monitor.truth if model.monitor is not None else None
         if truth is not None and "truth" in reference.path:
-            return frozenset((*truth.keys, truth.column or model.target))
+            compared = (truth.column,) if truth.column else model.target_columns
+            return frozenset((*truth.keys, *compared))
         return _Chain(chains.of_model(file, path, model)[0], features)
     if reference.output is None or model.predict is None:
         return _Chain(chains.of_model(file, path, model)[0], features)
     if "checks" in reference.path and (named := _of_check(model.predict.checks, reference)):
         return named
-    needed = None if features is None else (features - {model.target}) | {*model.predict.keep}
+    learned_from = None if features is None else features - {*model.target_columns}
+    needed = None if learned_from is None else learned_from | {*model.predict.keep}
     return _Chain(chains.of_predictions(file, path, model, model.predict), needed)
 
 

@@ -142,13 +142,17 @@ class AboutModel:
                     yield _no_column(
                         (*path, *place), column, columns, "of the rows that it learns from"
                     )
-        kind = columns.get(model.target)
+        for target in model.target_columns:
+            yield from self._of_target(target, columns.get(target), path)
+
+    def _of_target(self, target: str, kind: str | None, path: KeyPath) -> Iterator[Finding]:
+        model = self.model
         if kind is not None and is_text(kind) and not model.learning_task.has_classes:
-            message = f"`{model.target}` is {kind}, and a {model.task} predicts numbers"
+            message = f"`{target}` is {kind}, and a {model.task} predicts numbers"
             advice = "name another target, write `task: classification`, or cast it in a transform"
             yield Finding("column_type", (*path, "target"), message, advice)
         if kind is not None and model.positive is not None:
-            yield from _no_class(model.positive, model.target, kind, (*path, "positive"))
+            yield from _no_class(model.positive, target, kind, (*path, "positive"))
 
     def _of_prediction(
         self,
@@ -176,7 +180,7 @@ class AboutModel:
             if column not in columns:
                 place = (*at, "keep", index)
                 yield _no_column(place, column, columns, "of the rows that are predicted")
-        others = (self.model.target, *self.model.split.columns)
+        others = (*self.model.target_columns, *self.model.split.columns)
         learned = self.model.features or [c for c in trained["columns"] or () if c not in others]
         for feature in learned:
             if feature not in columns and feature in (trained["columns"] or (feature,)):

@@ -139,7 +139,7 @@ class Chains:
             model.prediction_transforms,
             source=qualify(predict.input, team),
             tables=[qualify(name, team) for name in (*model.prediction_reads, *checked)],
-            absent={} if own else {model.target: model.learning_task.sql_type},
+            absent={} if own else model.absent_target,
             checks=predict.checks,
         )
         added = predict.added_columns(model.learning_task)

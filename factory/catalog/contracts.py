@@ -80,7 +80,8 @@ def _check_model(
 
 def needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
     """The columns that a model's section names of the rows that it learns from, and where."""
-    yield ("target",), model.target
+    for target in model.target_columns:
+        yield ("target",), target
     for index, feature in enumerate(model.features or ()):
         yield ("features", index), feature
     if model.image_column is not None and model.features is None:
@@ -134,7 +135,7 @@ def _check_truth(
         if key not in found.columns:
             yield _missing_column(team, (*path, "keys", index), key, full_name, found)
     column = truth.column or model.target
-    if column not in found.columns:
+    if column is not None and column not in found.columns:
         at = "dataset" if truth.column is None else "column"
         yield _missing_column(team, (*path, at), column, full_name, found)
 
@@ -147,7 +148,7 @@ def _features(datasets: Mapping[str, Published], team: TeamFile, model: Model) -
         return (model.image_column,)
     trained_on = datasets.get(qualify(model.train_on.datasets[0], team.name))
     columns = trained_on.columns if trained_on is not None else None
-    others = (model.target, *model.split.columns)
+    others = (*model.target_columns, *model.split.columns)
     return [column for column in columns or () if column not in others]
 
 

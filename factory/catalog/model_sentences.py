@@ -56,12 +56,15 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
     yield Sentence(made, f"it learns from {joined}", (*path, "train_on"))
     for index, step in enumerate(model.transforms):
         yield Sentence(made, f"step {index + 1}: {in_brief(step)}", (*path, "transforms", index))
-    yield Sentence(made, f"it predicts {model.target}", (*path, "target"))
+    if model.target is not None:
+        verb = "it predicts" if model.learning_task.learns_target else "it is measured by"
+        yield Sentence(made, f"{verb} {model.target}", (*path, "target"))
     yield Sentence(made, f"the task is {model.task}", (*path, "task"))
     if model.positive is not None:
         text = f"the class that counts is {flow(model.positive)}"
         yield Sentence(made, text, (*path, "positive"))
-    features = one_of(model.features or ()) or "all columns but the target"
+    every = "all columns" if model.target is None else "all columns but the target"
+    features = one_of(model.features or ()) or every
     yield Sentence(made, f"features: {features}", (*path, "features"))
     for index, entry in enumerate(model.entries):
         text = f"{entry.columns_in_words}: {_done_by(entry, has_spaces=model.has_spaces)}"

@@ -62,9 +62,7 @@ def _tasks(
         "transforms": transforms(model.prediction_transforms, installation),
         # What the target is taken for where transforms name it and the rows lack it.
         # Transforms that were written for this input know its columns.
-        "absent": {model.target: model.learning_task.sql_type}
-        if section.transforms is None
-        else {},
+        "absent": model.absent_target if section.transforms is None else {},
         "keep": section.keep,
         "batch_rows": section.batch_rows,
     }

@@ -190,7 +190,7 @@ def _approve(approval: Approval) -> Task:
 def _doc(full_name: str, model: Model, reads: tuple[str, ...]) -> list[str]:
     return [
         *(f"### Training of `{full_name}`", "", model.description.strip(), ""),
-        f"* task: {model.task} of `{model.target}`",
+        f"* task: {model.task_in_words}",
         *(f"* trains on: `{name}`" for name in reads),
         f"* search: {model.search.strategy}, at most {model.search.parallel_trials} at once",
         *([f"* trials train as jobs: {model.backend.type}"] if model.backend else []),

@@ -25,8 +25,9 @@ from factory.lake.engine import quote
 from factory.lake.table import Lake
 from factory.models.predictor import Predictor
 from factory.trainers.trainer import Predictions
+from factory.training.learning_task import TaskName
 from factory.training.rows import model_rows
-from factory.training.tasks import TASKS, TaskName
+from factory.training.tasks import TASKS
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ def predict(
 ) -> Rows:
     """What a model says about rows, as one parquet file that appears only when it is whole.
 
-    The columns are those to keep, `prediction`, for a classification `probability` (the highest of
+    The columns are those to keep, `prediction`, what else the task has (such as `probability`, the highest of
     all classes'; null where the estimator gives none), `model_version` and `input_version`.
 
     Args:
@@ -214,9 +215,10 @@ def _piece(
     rows = batch.num_rows
     columns = {name: batch.column(name) for name in form.keep}
     columns["prediction"] = pa.array(said.values, _prediction_type(predictor))
-    if "probability" in TASKS[form.task].prediction_columns:
-        highest = None if said.probabilities is None else said.probabilities.max(axis=1)
-        columns["probability"] = pa.nulls(rows, pa.float64()) if highest is None else highest
+    for name in TASKS[form.task].prediction_columns:
+        if name != "prediction":
+            values = said.column(name)
+            columns[name] = pa.nulls(rows, pa.float64()) if values is None else pa.array(values)
     columns["model_version"] = pa.repeat(pa.scalar(predictor.record.version, pa.int64()), rows)
     columns["input_version"] = pa.repeat(pa.scalar(form.input_version, pa.int64()), rows)
     return pa.table(columns)

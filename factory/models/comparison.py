@@ -34,15 +34,16 @@ class Comparison:
 
     metric: Metric
     goal: Goal
-    target: "NDArray[Any]"
-    """The truth, one value a row."""
+    target: "NDArray[Any] | None"
+    """The truth, one value a row; None where there is none."""
     challenger: "Predictions"
     champion: "Predictions"
 
     def scores(self, places: "NDArray[Any]") -> tuple[float, float] | None:
         """The scores of challenger and champion on some rows; None where one of them cannot be computed."""
+        truth = None if self.target is None else self.target[places]
         found = [
-            score([self.metric], self.target[places], predictions.of_rows(places)).values
+            score([self.metric], truth, predictions.of_rows(places)).values
             for predictions in (self.challenger, self.champion)
         ]
         own, other = (values.get(self.metric.name) for values in found)
@@ -80,7 +81,7 @@ def gain_interval(
     import numpy as np
 
     random = np.random.default_rng(seed)
-    places = np.arange(len(comparison.target))
+    places = np.arange(len(comparison.challenger.values))
     if len(places) > _MOST_ROWS:
         places = random.choice(places, _MOST_ROWS, replace=False)
     end = clock() + _MOST_SECONDS

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +96,11 @@ def gate(
     scored = _Champion()
     overlap: tuple[GuardFinding, ...] = ()
     if champion is not None and champion.number != version:
-        scored = _score(champion, model, workspace, tracking)
+        scored = _score(champion, challenger, model, workspace, tracking)
         overlap = _overlap(champion, split, model, workspace, tracking)
+    if scored.agreement:
+        told = {f"test_{metric}": value for metric, value in scored.agreement.items()}
+        tracking.log(mlflow_run_id, metrics=told)
     interval, slices = _compared(promotion, split, model, challenger, scored, workspace)
     metric = model.objective.metric
     costs = _costs(promotion, challenger, workspace, mlflow_run_id, tracking)
@@ -109,7 +112,7 @@ def gate(
         reason="",
         metric=metric,
         goal=model.goal,
-        metrics=tested.metrics,
+        metrics={**tested.metrics, **scored.agreement},
         champion_metrics=dict(scored.scores),
         thresholds=(
             *_thresholds(promotion, tested, costs),
@@ -148,21 +151,38 @@ class _Champion:
     """None where it cannot predict these rows."""
     failure: str | None = None
     """Why there is no comparison."""
+    agreement: Mapping[str, float] = field(default_factory=dict)
+    """How far it says the same as the challenger."""
 
 
-def _score(champion: Version, model: Model, workspace: Path, tracking: Tracking) -> _Champion:
+def _score(
+    champion: Version,
+    challenger: _Challenger,
+    model: Model,
+    workspace: Path,
+    tracking: Tracking,
+) -> _Champion:
     """How the champion does on the test rows, or why there is no comparison."""
     features, target = read_part(workspace, "test")
+    task = model.learning_task
+
+    @cache
+    def new() -> Predictions:
+        return challenger.predictor.predict(features)
+
     try:
-        predictions = load_predictor(champion.record, tracking=tracking).predict(features)
+        ask = load_predictor(champion.record, tracking=tracking).predict
+        said = task.ask_to_measure(ask, features, seed=model.split.seed)
+        predictions = task.comparable(said, new)
         scores = score(model.computed_metrics, target, predictions)
+        agreement = task.agreement(predictions, new)
     except (TerminalError, TypeError, ValueError) as error:
         return _Champion(failure=str(error))
     metric = model.objective.metric
     failure = None
     if metric not in scores.values:
         failure = f"{metric} cannot be computed for it: {scores.skipped[metric]}"
-    return _Champion(scores.values, predictions, failure)
+    return _Champion(scores.values, predictions, failure, agreement)
 
 
 def _compared(
@@ -183,7 +203,9 @@ def _compared(
         model.objective_metric,
         model.goal,
         target,
-        challenger=challenger.predictor.predict(features),
+        challenger=model.learning_task.ask_to_measure(
+            challenger.predictor.predict, features, seed=split.seed
+        ),
         champion=champion.predictions,
     )
     return (
@@ -203,7 +225,8 @@ def _overlap(
         if file is None:
             return ()
         try:
-            known = TrainingRows.load(file).known((*split.features, split.target), rows)
+            columns = (*split.features, *model.target_columns)
+            known = TrainingRows.load(file).known(columns, rows)
         except ValueError as error:
             logger.warning(
                 "Nobody knows which rows version %d was trained on: %s", champion.number, error
@@ -254,11 +277,12 @@ def _fairness(
     promotion: Promotion, model: Model, challenger: _Challenger, workspace: Path
 ) -> Iterator[Threshold]:
     """How differently the challenger treats groups of the test rows, where that has limits."""
-    if promotion.fairness is None or model.positive is None:
-        return
+    positive = model.counted_class
     features, target = read_part(workspace, "test")
+    if promotion.fairness is None or positive is None or target is None:
+        return
     said = challenger.predictor.predict(features).values
-    for found in measured(promotion.fairness, features, target, said, model.positive):
+    for found in measured(promotion.fairness, features, target, said, positive):
         limit = promotion.fairness.require[found.name]
         yield Threshold(
             metric=f"{found.name} by {found.column}",

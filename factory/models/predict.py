@@ -5,14 +5,14 @@ from typing import Literal
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from factory.base.rules import Broken, rule
+from factory.base.rules import Broken
 from factory.base.section import ListOf, Name, Reference, Section, Text
 from factory.data.checks.check import AnyCheck
 from factory.data.column_types import Types
 from factory.data.transforms.transform import AnyTransform
 from factory.lake.write import Write
 from factory.team.schedule import Schedule, ScheduleField
-from factory.training.tasks import TASKS, LearningTask
+from factory.training.learning_task import LearningTask
 
 _VERSIONS = {"model_version": "BIGINT", "input_version": "BIGINT"}
 """The columns that say what a prediction was made with, and from, and their types."""
@@ -21,8 +21,8 @@ _VERSIONS = {"model_version": "BIGINT", "input_version": "BIGINT"}
 class Predict(Section):
     """Batch prediction: one DAG `<team>.<model>.predict`, which publishes a dataset.
 
-    The rows are what `keep` names and, beside it, `prediction`, `probability` (of the predicted
-    class, for a classification), `model_version` and `input_version`.
+    The rows are what `keep` names and, beside it, `prediction`, what else the task says (`probability` of the predicted
+    class or cluster, `score` of an anomaly, `distance` to a cluster's centre), `model_version` and `input_version`.
     """
 
     description: str = ""
@@ -51,10 +51,14 @@ class Predict(Section):
     share_with: ListOf[Name] | Literal["*"] = ()
     """Teams that may read the predictions; `"*"` is every team."""
 
-    @rule
-    def _different_columns(self) -> Broken:
-        reserved = [name for task in TASKS.values() for name in task.prediction_columns]
-        taken = dict.fromkeys((*reserved, *_VERSIONS), "the predictions have a column of their own")
+    def check_keep(self, task: LearningTask) -> Broken:
+        """What `keep` names that the predictions of a task have themselves, or that it names twice.
+
+        Returns:
+            Errors with their places below the model in `at`.
+        """
+        own = self.added_columns(task)
+        taken = dict.fromkeys(own, "the predictions have a column of their own")
         for index, name in enumerate(self.keep):
             if name.lower() in taken:
                 yield PydanticCustomError(
@@ -63,7 +67,7 @@ class Predict(Section):
                     {
                         "value": repr(name),
                         "why": taken[name.lower()],
-                        "at": ("keep", index),
+                        "at": ("predict", "keep", index),
                         "advice": "take it away, or rename it in a transform",
                     },
                 )

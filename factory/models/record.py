@@ -17,7 +17,8 @@ from factory.base.errors import TerminalError
 from factory.base.section import NAME
 from factory.base.values import Result
 from factory.models.replay import RecordedExample
-from factory.training.tasks import TASKS, LearningTask, TaskName
+from factory.training.learning_task import LearningTask, TaskName
+from factory.training.tasks import TASKS
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature

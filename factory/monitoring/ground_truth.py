@@ -16,10 +16,6 @@ from factory.monitoring.sections import GroundTruth
 from factory.trainers.trainer import Predictions
 from factory.training.metrics import score
 from factory.training.model import Model
-from factory.training.tasks import LearningTask
-
-_CLASS_TYPES_DIFFER = "VARCHAR"
-"""What classes are compared as where truth and predictions have different types."""
 
 
 class Quality(Result):
@@ -71,6 +67,8 @@ def measure_quality(
         TerminalError: A column is missing, or the keys do not identify a row of truth.
     """
     column = truth.column or model.target
+    if column is None:
+        raise TerminalError("monitor.truth: the model has no target to compare predictions with")
     with engine.connect(scratch) as connection:
         engine.create_view(
             connection, "truth", lake.rows(truth_snapshot.dataset, truth_snapshot.version)
@@ -88,10 +86,15 @@ def measure_quality(
                 "run its DAG, so that there are predictions with these columns"
             )
         _make_predicted(connection, looked_at, truth.keys, model_version)
-        kind = _common_type(connection, column, model.learning_task)
+        kinds = (
+            columns_of(connection.table("truth"))[column],
+            columns_of(connection.table("predicted"))["prediction"],
+        )
+        right, said_so = model.learning_task.truth_sql(
+            f"t.{quote(column)}", kinds, "p.prediction", model.positive
+        )
         pairs = connection.sql(
-            f"select cast(t.{quote(column)} as {kind}) as target, "  # noqa: S608 - quoted names
-            f"cast(p.prediction as {kind}) as prediction "
+            f"select {right} as target, {said_so} as prediction "  # noqa: S608 - quoted names
             f"from predicted p join truth t using ({', '.join(map(quote, truth.keys))}) "
             f"where t.{quote(column)} is not null and p.prediction is not null"
         ).to_arrow_table()
@@ -172,16 +175,6 @@ def _make_predicted(
         f"where model_version = {model_version} "
         f"qualify row_number() over (partition by {listed} order by snapshot desc) = 1"
     )
-
-
-def _common_type(connection: DuckDBPyConnection, column: str, task: LearningTask) -> str:
-    if not task.has_classes:
-        return task.sql_type
-    kinds = {
-        columns_of(connection.table("truth"))[column],
-        columns_of(connection.table("predicted"))["prediction"],
-    }
-    return kinds.pop() if len(kinds) == 1 else _CLASS_TYPES_DIFFER
 
 
 def _missed(metrics: dict[str, float], limits: dict[str, Bounds]) -> dict[str, str]:

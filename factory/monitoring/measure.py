@@ -254,7 +254,9 @@ class _Loading:
             self.watched.current,
             self.model.prediction_transforms if by_predict else self.model.transforms,
             # The target is what new rows may lack.
-            absent={self.model.target: trained_on.columns.get(self.model.target, "VARCHAR")},
+            absent={
+                name: trained_on.columns.get(name, "VARCHAR") for name in self.model.target_columns
+            },
             workspace=scratch,
             lake=self.lake,
             versions={name: versions[name] for name in self.watched.current},

@@ -163,7 +163,7 @@ def check_monitor(
     monitor: Monitor,
     *,
     metrics: NamableMetrics,
-    target: str,
+    target: str | None,
     features: tuple[str, ...] | None,
     predictions: tuple[str, ...] | None,
     trains_at: str | None,
@@ -187,7 +187,7 @@ def check_monitor(
     for index, column in enumerate(monitor.drift.columns or ()):
         yield from _check_column(column, target, features, ("monitor", "drift", "columns", index))
     if monitor.truth is not None:
-        yield from _check_truth(monitor.truth, predictions)
+        yield from _check_truth(monitor.truth, target, predictions)
     if monitor.retrains:
         yield from _check_training(trains_at, rules)
 
@@ -215,19 +215,35 @@ def _check_metrics(monitor: Monitor, known: NamableMetrics) -> Broken:
         yield from known.check(name, at)
         metric = known.find(name)
         # Stored predictions carry the probability of the predicted class only.
-        if metric is not None and metric.needs == "probabilities":
+        if metric is not None and metric.uses_target and metric.needs != "values":
             yield PydanticCustomError(
                 "metric",
-                "{value} needs the probability of every class, and predictions carry only the highest",
+                "{value} needs the probability of every class, and predictions carry only the highest"
+                if known.task == "classification"
+                else "{value} ranks rows by their score, and only what is predicted is compared with the truth",
                 {
                     "value": repr(name),
-                    "advice": "write a metric of the predicted classes, such as f1_macro",
+                    "advice": "write a metric of the predicted classes, such as f1_macro"
+                    if known.task == "classification"
+                    else "write a metric of the predictions, such as f1",
+                    "at": at,
+                },
+            )
+        if metric is not None and not metric.uses_target:
+            yield PydanticCustomError(
+                "metric",
+                "{value} compares nothing with the truth, and `quality` is about what turned out to be right",
+                {
+                    "value": repr(name),
+                    "advice": "take it away; `drift` looks at predictions without truth",
                     "at": at,
                 },
             )
 
 
-def _check_column(column: str, target: str, features: tuple[str, ...] | None, at: Where) -> Broken:
+def _check_column(
+    column: str, target: str | None, features: tuple[str, ...] | None, at: Where
+) -> Broken:
     if column == target:
         yield PydanticCustomError(
             "columns",
@@ -247,7 +263,19 @@ def _check_column(column: str, target: str, features: tuple[str, ...] | None, at
         )
 
 
-def _check_truth(truth: GroundTruth, predictions: tuple[str, ...] | None) -> Broken:
+def _check_truth(
+    truth: GroundTruth, target: str | None, predictions: tuple[str, ...] | None
+) -> Broken:
+    if target is None:
+        yield PydanticCustomError(
+            "truth",
+            "`truth` is what turned out to be right of the `target`, and this model has none",
+            {
+                "advice": "add `target`, the column with the labels, or take `truth` away: drift is looked at without",
+                "at": ("monitor", "truth"),
+            },
+        )
+        return
     if predictions is None:
         yield PydanticCustomError(
             "truth",

@@ -100,8 +100,13 @@ def reproduce(
     divided = split(rows, model, workspace, images=images)
     fitted = fit(trial, divided, model, workspace)
     features, _ = read_part(workspace, "test")
-    now = model.trainer(trial.estimator).predict(load_fitted(fitted, model, workspace), features)
     then = load_predictor(version.record, tracking=tracking).predict(features)
+    trainer, again = model.trainer(trial.estimator), load_fitted(fitted, model, workspace)
+    now = trainer.predict(again, features)
+    if model.learning_task.has_numbers:
+        # Those of the version may be those of the one before it.
+        trainer.renumber(again, model.learning_task.renumbering(then.values, now.values))
+        now = trainer.predict(again, features)
     different = _different(then, now)
     example = version.record.example
     return Reproduction(
@@ -151,6 +156,8 @@ def _different(then: Predictions, now: Predictions) -> "NDArray[np.intp]":
             .reshape(len(differs), -1)
             .any(axis=1)
         )
+    for name in then.columns.keys() & now.columns.keys():
+        differs |= _bytes(then.columns[name]) != _bytes(now.columns[name])
     return np.flatnonzero(differs)
 
 
@@ -165,6 +172,7 @@ def _bytes(values: "NDArray[Any]") -> "NDArray[Any]":
 
 def _digest(said: Predictions) -> str:
     parts = [said.values] + ([] if said.probabilities is None else [said.probabilities])
+    parts += [said.columns[name] for name in sorted(said.columns)]
     return sha256(
         b"".join(
             repr(one.tolist()).encode() if one.dtype.kind in "OUS" else one.tobytes()

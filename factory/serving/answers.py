@@ -1,7 +1,7 @@
 """From the bodies of requests to the bodies of answers; what a model says about rows, as JSON."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from factory.serving.contract import Row
 from factory.serving.loading import LoadedVersion
 from factory.serving.refusals import cannot_predict, findings
 from factory.trainers.trainer import Predictions
+from factory.training.learning_task import LearningTask, TaskName
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,39 @@ class Classified(BaseModel):
         default=None,
         description="For each row, the probability of each class. "
         "Left out where the estimator gives none.",
+    )
+
+
+class Detected(BaseModel):
+    """The answer of an anomaly detection."""
+
+    model_config = ConfigDict(title="Detected")
+
+    model: str = Field(examples=["network.odd_flows"])
+    version: int = Field(description="The version that predicted.", examples=[3])
+    predictions: list[bool] = Field(description="Whether each row is an anomaly, in their order.")
+    score: list[float | None] = Field(
+        description="For each row, the higher, the more anomalous; null where it is not finite."
+    )
+
+
+class Grouped(BaseModel):
+    """The answer of a clustering."""
+
+    model_config = ConfigDict(title="Grouped")
+
+    model: str = Field(examples=["shop.segments"])
+    version: int = Field(description="The version that predicted.", examples=[3])
+    predictions: list[int] = Field(description="The number of each row's cluster, in their order.")
+    probabilities: list[dict[str, float | None]] | None = Field(
+        default=None,
+        description="For each row, the probability of each cluster. "
+        "Left out where the estimator gives none.",
+    )
+    distance: list[float | None] | None = Field(
+        default=None,
+        description="For each row, how far it is from the centre of its cluster. "
+        "Left out where the clusters have no centres.",
     )
 
 
@@ -70,8 +104,21 @@ class Measured(BaseModel):
     value: float | None = Field(description="The number; null where it is not finite.")
 
 
+_FORMS: Mapping[TaskName, type[BaseModel]] = {
+    "classification": Classified,
+    "regression": Estimated,
+    "anomaly": Detected,
+    "clustering": Grouped,
+}
+
+
+def form_of(task: LearningTask) -> type[BaseModel]:
+    """What answers about rows hold."""
+    return _FORMS[task.name]
+
+
 def answer(model: str, version: int, predictions: Predictions) -> bytes:
-    """The body of an answer, see `Classified` and `Estimated`; null for what is not finite."""
+    """The body of an answer, see `form_of`; null for what is not finite."""
     content: dict[str, Any] = {
         "model": model,
         "version": version,
@@ -82,6 +129,7 @@ def answer(model: str, version: int, predictions: Predictions) -> bytes:
         content["probabilities"] = [
             dict(zip(names, row, strict=True)) for row in predictions.probabilities.tolist()
         ]
+    content |= {name: values.tolist() for name, values in predictions.columns.items()}
     return to_json(content, inf_nan_mode="null")
 
 
@@ -173,9 +221,4 @@ def _answered(served: LoadedVersion, predictions: Predictions, asked: _ReadReque
 
 
 def _part(predictions: Predictions, start: int, end: int) -> Predictions:
-    probabilities = predictions.probabilities
-    return Predictions(
-        predictions.values[start:end],
-        None if probabilities is None else probabilities[start:end],
-        predictions.classes,
-    )
+    return predictions.of_rows(slice(start, end))

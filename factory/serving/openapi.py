@@ -8,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from factory.serving.answers import Classified, Estimated, Measured, Recognized
+from factory.serving.answers import Measured, Recognized, form_of
 from factory.serving.image_contract import ImageContract
 from factory.serving.images import FIELD, KINDS
 from factory.serving.loading import LoadedVersion
@@ -61,7 +61,7 @@ def _route(served: LoadedVersion) -> APIRoute:
     def predict(rows: body) -> None:  # type: ignore[valid-type]
         del rows
 
-    return _documented(served, predict, Classified if served.classifies else Estimated)
+    return _documented(served, predict, form_of(served.version.record.learning_task))
 
 
 def _documented(

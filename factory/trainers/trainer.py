@@ -9,7 +9,7 @@ which of them are its own. Whatever no trainer claims is taken to have scikit-le
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -30,8 +30,11 @@ IMAGE_COLUMN = "image"
 TrainedModel: TypeAlias = Any
 """A model of some library; only its trainer knows what it can do."""
 
-Rows: TypeAlias = "tuple[pd.DataFrame, NDArray[Any]]"
-"""Features, and the target: one value a row."""
+Rows: TypeAlias = "tuple[pd.DataFrame, NDArray[Any] | None]"
+"""Features, and the target: one value a row; None where rows have none."""
+
+LabelledRows: TypeAlias = "tuple[pd.DataFrame, NDArray[Any]]"
+"""The same of rows that have a target."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,29 @@ class Predictions:
     """Rows x classes, in the order of `classes`; None where the estimator gives none."""
     classes: "NDArray[Any] | None" = None
     """The classes that the model knows; None for a regression."""
+    columns: "Mapping[str, NDArray[Any]]" = field(default_factory=dict)
+    """What else it says, one number a row, by the name of the column that predictions have for it."""
+    points: "NDArray[Any] | None" = None
+    """The rows as the estimator gets them, between which distances are measured; None where nothing needs them."""
+    background: "NDArray[Any] | None" = None
+    """What it says, as `score`, of rows that were drawn at random; see `factory.training.mass_volume`."""
 
-    def of_rows(self, places: "NDArray[Any]") -> "Predictions":
+    def of_rows(self, places: "NDArray[Any] | slice") -> "Predictions":
         """What it says about some of the rows, by their places; one may be there several times."""
-        probabilities = self.probabilities
-        chosen = None if probabilities is None else probabilities[places]
-        return Predictions(self.values[places], chosen, self.classes)
+        return replace(
+            self,
+            values=self.values[places],
+            probabilities=None if self.probabilities is None else self.probabilities[places],
+            columns={name: values[places] for name, values in self.columns.items()},
+            points=None if self.points is None else self.points[places],
+        )
+
+    def column(self, name: str) -> "NDArray[Any] | None":
+        """One of the columns beside `prediction`; None where the model does not say it."""
+        if name == "probability" and self.probabilities is not None:
+            highest: NDArray[Any] = self.probabilities.max(axis=1)
+            return highest
+        return self.columns.get(name)
 
 
 @dataclass(frozen=True)
@@ -141,6 +161,8 @@ class Trainer(ABC):
     serving_distributions: ClassVar[tuple[str, ...]] = ()
     """What a container image that serves a model must install besides `factory` and the packages of
     the model's record."""
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "regression")
+    """The tasks of learning that its estimators can be trained for."""
     takes_preprocessing: ClassVar[bool] = False
     """Whether the rows may be prepared by a team's function, or by scikit-learn's transformers."""
     file_params: ClassVar[tuple[str, ...]] = ()
@@ -254,7 +276,7 @@ class Trainer(ABC):
         estimator: str,
         params: Mapping[str, Any],
         features: "pd.DataFrame",
-        target: "NDArray[Any]",
+        target: "NDArray[Any] | None",
         seed: int,
         validation: "Rows | None" = None,
     ) -> Fitted:
@@ -264,7 +286,8 @@ class Trainer(ABC):
             estimator: Its dotted path.
             params: Its hyperparameters.
             features: The training rows.
-            target: The truth, one value a row.
+            target: The truth, one value a row; None where rows have none. A task that does not learn from it, see
+                `LearningTask.learns_target`, leaves it alone.
             seed: What everything that is drawn at random starts from.
             validation: Rows that are not learned from, to measure each step on; see `looks_at_validation`.
 
@@ -287,6 +310,15 @@ class Trainer(ABC):
         Raises:
             TerminalError: The model cannot predict these rows.
         """
+
+    def renumber(self, model: TrainedModel, numbers: Mapping[int, int]) -> None:
+        """Give clusters other numbers; for trainers of the task `clustering`.
+
+        Args:
+            model: What `fit` made; it is changed.
+            numbers: Each number as it is, and as it becomes.
+        """
+        raise NotImplementedError(f"{self.title} has no clusters")
 
     def check_stored(self, model: TrainedModel, packages: Sequence[str]) -> None:  # noqa: B027 - most can store all
         """Refuse a trained model that `log_model` could not store, before others like it are trained.

@@ -5,13 +5,15 @@ but the rows; the metrics are computed where the trial is evaluated.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
@@ -22,10 +24,13 @@ from factory.training.folds import LEARNED, MEASURED, read_folds
 from factory.training.metrics import Metric, score
 from factory.training.search.strategy import Trial
 from factory.training.split import DividedRows, read_part
+from factory.training.tasks import TASKS
 
 logger = logging.getLogger(__name__)
 
-_FIELDS = ("values", "probabilities", "classes")
+_FIELDS = ("values", "probabilities", "classes", "points", "background")
+_COLUMN = "column_"
+"""Before the names of what else is said of each row."""
 
 
 class FoldFits(Result):
@@ -55,17 +60,19 @@ def predict_folds(trial: Trial, split: DividedRows, trainer: Trainer, workspace:
     for number, fold in enumerate(read_folds(workspace), start=1):
         learned, measured = np.flatnonzero(fold == LEARNED), np.flatnonzero(fold == MEASURED)
         rows = features.iloc[measured]
-        seen = (rows, target[measured]) if looks else None
+        seen = (rows, None if target is None else target[measured]) if looks else None
         try:
             fitted = trainer.fit(
                 trial.estimator,
                 trial.params,
                 features.iloc[learned],
-                target[learned],
+                None if target is None else target[learned],
                 split.seed,
                 seen,
             )
-            predicted.append(trainer.predict(fitted.model, rows))
+            ask = partial(trainer.predict, fitted.model)
+            task = TASKS[trainer.task]
+            predicted.append(task.ask_to_measure(ask, rows, seed=split.seed))
         except TerminalError as error:
             raise TerminalError(f"fold {number}: {error}") from error
         logger.info("Fold %d of %d: trained on %d rows", number, split.folds, len(learned))
@@ -85,17 +92,24 @@ def _save(predicted: Sequence[Predictions], file: Path) -> None:
     arrays: dict[str, Any] = {
         f"{name}_{at}": _plain(found)
         for at, one in enumerate(predicted)
-        for name in _FIELDS
-        if (found := getattr(one, name)) is not None
+        for name, found in _arrays(one)
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as unfinished, unfinished.open("wb") as sink:
         np.savez(sink, **arrays)
 
 
-def _plain(values: NDArray[Any]) -> NDArray[Any]:
-    """Texts as numpy stores them without pickle."""
-    return values.astype(str) if values.dtype == object else values
+def _arrays(said: Predictions) -> Iterator[tuple[str, Any]]:
+    for name in _FIELDS:
+        if (found := getattr(said, name)) is not None:
+            yield name, found
+    yield from ((f"{_COLUMN}{name}", values) for name, values in said.columns.items())
+
+
+def _plain(values: Any) -> NDArray[Any]:
+    """Texts as numpy stores them without pickle, and a sparse matrix dense."""
+    plain: NDArray[Any] = values.toarray() if sparse.issparse(values) else values
+    return plain.astype(str) if plain.dtype == object else plain
 
 
 def read_predictions(fits: FoldFits, workspace: Path) -> list[Predictions]:
@@ -112,10 +126,19 @@ def read_predictions(fits: FoldFits, workspace: Path) -> list[Predictions]:
     with np.load(file, allow_pickle=False) as stored:
         found = {name: _as_trained(stored[name]) for name in stored.files}
     count = sum(name.startswith("values_") for name in found)
-    return [
-        Predictions(*(found.get(f"{name}_{at}") for name in _FIELDS))  # type: ignore[arg-type]
-        for at in range(count)
-    ]
+    return [_of_fold(found, at) for at in range(count)]
+
+
+def _of_fold(found: Mapping[str, NDArray[Any]], at: int) -> Predictions:
+    columns = {
+        name.removeprefix(_COLUMN).removesuffix(f"_{at}"): values
+        for name, values in found.items()
+        if name.startswith(_COLUMN) and name.endswith(f"_{at}")
+    }
+    values, *others = (found.get(f"{name}_{at}") for name in _FIELDS)
+    assert values is not None  # noqa: S101 - each fold has them
+    named = dict(zip(_FIELDS[1:], others, strict=True))
+    return Predictions(values, columns=columns, **named)
 
 
 def _as_trained(values: NDArray[Any]) -> NDArray[Any]:
@@ -152,14 +175,14 @@ class FoldScores:
 
 def score_folds(
     metrics: Iterable[Metric],
-    targets: Sequence[NDArray[Any]],
+    targets: Sequence[NDArray[Any] | None],
     predicted: Sequence[Predictions],
 ) -> FoldScores:
     """Compute metrics for each fold; one that is undefined for a fold is skipped.
 
     Args:
         metrics: Which ones.
-        targets: The true values of each fold's rows.
+        targets: The true values of each fold's rows; None where they have none.
         predicted: What each fold's model says of them.
     """
     metrics = tuple(metrics)
@@ -176,16 +199,22 @@ def score_folds(
     )
 
 
-def measured_targets(workspace: Path) -> list[NDArray[Any]]:
-    """The true values of each fold's rows."""
+def measured_targets(workspace: Path) -> list[NDArray[Any] | None]:
+    """The true values of each fold's rows; None where they have none."""
     _, target = read_part(workspace, "train")
-    return [target[np.flatnonzero(fold == MEASURED)] for fold in read_folds(workspace)]
+    return [
+        None if target is None else target[np.flatnonzero(fold == MEASURED)]
+        for fold in read_folds(workspace)
+    ]
 
 
-def pooled(targets: Sequence[NDArray[Any]], predicted: Sequence[Predictions]) -> tuple[Any, Any]:
+def pooled(
+    targets: Sequence[NDArray[Any] | None], predicted: Sequence[Predictions]
+) -> tuple[NDArray[Any] | None, Predictions]:
     """The rows of all folds together: the true values, and what the models say of them.
 
-    Probabilities are kept where the models of all folds know the same classes.
+    Probabilities are kept where the models of all folds know the same classes. The rows as the estimators get them
+    are not: each fold prepares them in its own way.
     """
     classes = predicted[0].classes
     has_all = classes is not None and all(
@@ -194,8 +223,13 @@ def pooled(targets: Sequence[NDArray[Any]], predicted: Sequence[Predictions]) ->
         and np.array_equal(one.classes, classes)
         for one in predicted
     )
-    return np.concatenate(targets), Predictions(
+    known = [one for one in targets if one is not None]
+    return np.concatenate(known) if known else None, Predictions(
         np.concatenate([one.values for one in predicted]),
         np.concatenate([one.probabilities for one in predicted]) if has_all else None,
         classes if has_all else None,
+        {
+            name: np.concatenate([one.columns[name] for one in predicted])
+            for name in predicted[0].columns
+        },
     )

@@ -213,7 +213,8 @@ def _misplaced(
 class Divided:
     """What is known of rows that are to be divided: one value a row in each array."""
 
-    target: "Values"
+    target: "Values | None"
+    """None where rows have none."""
     columns: "tuple[Values, ...]"
     """Those of `Split.columns`."""
     content: "NDArray[np.uint64]"
@@ -224,12 +225,23 @@ class Divided:
     @property
     def rows(self) -> int:
         """How many there are."""
-        return len(self.target)
+        return len(self.content)
+
+    @property
+    def classes(self) -> "Values":
+        """The target of rows that have one.
+
+        Raises:
+            ValueError: They have none, so that no method should look at it.
+        """
+        if self.target is None:
+            raise ValueError("rows without a target are not divided by their classes")
+        return self.target
 
     def take(self, rows: "Indices") -> "Divided":
         """The same of some of the rows."""
         return Divided(
-            self.target[rows],
+            None if self.target is None else self.target[rows],
             tuple(values[rows] for values in self.columns),
             self.content[rows],
             self.features[rows],
@@ -312,7 +324,7 @@ def _stratified(split: Split, given: Divided) -> Division:
     if split.duplicates == "together":
         _, first, unit = np.unique(given.features, return_index=True, return_inverse=True)
     # A unit is of the class of its first row.
-    labels, codes = np.unique(given.target[first], return_inverse=True)
+    labels, codes = np.unique(given.classes[first], return_inverse=True)
     part_of = np.full(len(first), PARTS.index("train"))
     least = 1 if split.folds is None else 0
     for code, count in enumerate(np.bincount(codes)):

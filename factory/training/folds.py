@@ -27,7 +27,7 @@ def assign_folds(
     method: Method,
     given: Divided,
     *,
-    has_classes: bool,
+    classes: NDArray[Any] | None = None,
     always_learned: NDArray[np.bool_] | None = None,
 ) -> FoldMatrix:
     """Divide rows into folds; the same rows and seed give the same ones.
@@ -37,7 +37,7 @@ def assign_folds(
         folds: How many.
         method: The section's method, or what is usual for the task.
         given: What is known of the rows of the part `train`.
-        has_classes: Whether the target is a class.
+        classes: The classes of the rows, where the target has some.
         always_learned: Rows that each fold learns from, and none is measured on.
 
     Raises:
@@ -49,24 +49,24 @@ def assign_folds(
     matrix = np.full((folds.trainings, given.rows), LEARNED, dtype=np.int8)
     matrix[:, divided] = _METHODS[method](split, folds, given.take(divided))
     for number, fold in enumerate(matrix, start=1):
-        _check_fold(number, fold, given.target, folds, has_classes=has_classes)
+        _check_fold(number, fold, classes, folds)
     return matrix
 
 
 def _check_fold(
-    number: int, fold: NDArray[np.int8], target: NDArray[Any], folds: Folds, *, has_classes: bool
+    number: int, fold: NDArray[np.int8], classes: NDArray[Any] | None, folds: Folds
 ) -> None:
-    learned, measured = target[fold == LEARNED], target[fold == MEASURED]
-    if not len(learned) or not len(measured):
-        missing = "in" if len(learned) else "to learn from for"
+    learned, measured = fold == LEARNED, fold == MEASURED
+    if not learned.any() or not measured.any():
+        missing = "in" if learned.any() else "to learn from for"
         raise TerminalError(
-            f"split.validation: {len(target)} rows are too few for {folds.in_words}: none would be "
+            f"split.validation: {len(fold)} rows are too few for {folds.in_words}: none would be "
             f"{missing} fold {number}: write fewer folds, or bring more rows"
         )
-    if has_classes and len(np.unique(learned)) < 2:
+    if classes is not None and len(np.unique(classes[learned])) < 2:
         raise TerminalError(
-            f"split.validation: all {len(learned)} rows that fold {number} learns from are of the class "
-            f"{str(learned[0])!r}: use `method: stratified`, fewer folds, or another `split.column`"
+            f"split.validation: all {int(learned.sum())} rows that fold {number} learns from are of the class "
+            f"{str(classes[learned][0])!r}: use `method: stratified`, fewer folds, or another `split.column`"
         )
 
 
@@ -88,7 +88,7 @@ def _stratified(split: Split, folds: Folds, given: Divided) -> FoldMatrix:
     first, unit = _units(split, given)
     found = RepeatedStratifiedKFold(
         n_splits=folds.folds, n_repeats=folds.repeats, random_state=split.seed
-    ).split(first, given.target[first])
+    ).split(first, given.classes[first])
     return _measured_units(found, unit)
 
 

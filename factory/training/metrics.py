@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from factory.trainers.trainer import Predictions
 
 Goal = Literal["maximize", "minimize"]
-Needs = Literal["values", "probabilities"]
+Needs = Literal["values", "probabilities", "ranking", "points", "background"]
 Class = bool | int | str
 """One of the classes of a target."""
 
@@ -50,10 +50,12 @@ class Parameter:
 class Metric:
     """One number that says how good predictions are.
 
-    `function` gets the true values first, one a row, and returns a float. What else it gets, `needs`
-    says: `values` is one predicted class or number a row; `probabilities` is one row x class
-    matrix, and after it the classes in the order of its columns. It may raise ValueError or TypeError
-    where the metric is undefined for the rows: the metric is then left out, and the log says why.
+    `function` gets the true values first, one a row, unless `uses_target` is false, and returns a float. What else
+    it gets, `needs` says: `values` is one predicted class or number a row; `probabilities` is one row x class
+    matrix, and after it the classes in the order of its columns; `ranking` is the same, or numbers that rank rows
+    as probabilities do; `points` is one predicted cluster a row, and after it the rows as the estimator gets them;
+    `background` is one score a row, and after it those of rows that were drawn at random. It may raise ValueError or
+    TypeError where the metric is undefined for the rows: the metric is then left out, and the log says why.
     """
 
     name: str
@@ -75,12 +77,20 @@ class Metric:
     """Whether the function takes, as the argument `positive`, the class that counts: `positive` of the model."""
     on_request: bool = False
     """Whether it is computed only where a model names it; a plug-in's is in any case."""
+    uses_target: bool = True
+    """Whether it compares what is said with what is true, and is for models with a target."""
+    describes: bool = False
+    """Whether it says what predictions are like, and not how good they are: it ranks no trials."""
 
     @property
     def summary(self) -> str:
         """What it is, in one line."""
         low, high = self.bounds
         parts = [f"{self.goal} for a {' or '.join(self.tasks)}; {low:g} to {high:g}"]
+        if not self.uses_target:
+            parts.append("needs no target")
+        if self.describes:
+            parts.append("no objective")
         if self.positive == "required":
             parts.append("needs `positive`")
         for name, parameter in self.parameters.items():
@@ -108,25 +118,63 @@ class Metric:
             return self
         return replace(self, options={**self.options, "positive": positive})
 
-    def compute(self, target: "NDArray[Any]", predictions: "Predictions") -> float:
+    def compute(self, target: "NDArray[Any] | None", predictions: "Predictions") -> float:
         """Its value for some rows.
 
         Args:
-            target: The true values, one a row.
+            target: The true values, one a row; None where there are none.
             predictions: What a model says about the same rows.
 
         Raises:
-            ValueError: It is undefined for these rows, or the model gives no probabilities.
+            ValueError: It is undefined for these rows, or the model does not say what it needs.
             TypeError: The same.
         """
-        given: tuple[Any, ...] = (predictions.values,)
-        if self.needs == "probabilities":
-            if predictions.probabilities is None or predictions.classes is None:
-                raise ValueError("the estimator gives no probabilities (it has no `predict_proba`)")
-            given = (predictions.probabilities, predictions.classes)
+        if self.uses_target and target is None:
+            raise ValueError("the model has no target to measure by")
+        truth = (target,) if self.uses_target else ()
         defaults = {name: one.default for name, one in self.parameters.items()}
         options = {**defaults, **self.options}
-        return float(_imported(self.function)(target, *given, **options))
+        given = _GIVEN[self.needs](predictions)
+        return float(_imported(self.function)(*truth, *given, **options))
+
+
+def _probabilities(predictions: "Predictions") -> tuple[Any, ...]:
+    if predictions.probabilities is None or predictions.classes is None:
+        raise ValueError("the estimator gives no probabilities (it has no `predict_proba`)")
+    return predictions.probabilities, predictions.classes
+
+
+def _ranking(predictions: "Predictions") -> tuple[Any, ...]:
+    """Probabilities, or a score of the second of two classes in their place."""
+    import numpy as np
+
+    score = predictions.columns.get("score")
+    if score is None or predictions.classes is None:
+        return _probabilities(predictions)
+    return np.column_stack([-score, score]), predictions.classes
+
+
+def _points(predictions: "Predictions") -> tuple[Any, ...]:
+    if predictions.points is None:
+        raise ValueError("the rows are not known between which distances are measured")
+    return predictions.values, predictions.points
+
+
+def _background(predictions: "Predictions") -> tuple[Any, ...]:
+    score = predictions.columns.get("score")
+    if score is None or predictions.background is None:
+        raise ValueError("there are no scores of rows that were drawn at random")
+    return score, predictions.background
+
+
+_GIVEN: Mapping[Needs, Callable[["Predictions"], tuple[Any, ...]]] = {
+    "values": lambda predictions: (predictions.values,),
+    "probabilities": _probabilities,
+    "ranking": _ranking,
+    "points": _points,
+    "background": _background,
+}
+"""What functions get of predictions."""
 
 
 def _imported(function: str | Callable[..., float]) -> Callable[..., float]:
@@ -145,12 +193,14 @@ class Scores:
     skipped: dict[str, str]
 
 
-def score(metrics: Iterable[Metric], target: "NDArray[Any]", predictions: "Predictions") -> Scores:
+def score(
+    metrics: Iterable[Metric], target: "NDArray[Any] | None", predictions: "Predictions"
+) -> Scores:
     """Compute metrics; one that is undefined for these rows is skipped.
 
     Args:
         metrics: Which ones; those of a model are `model.computed_metrics`.
-        target: The true values, one a row.
+        target: The true values, one a row; None where there are none.
         predictions: What a model says about the same rows.
     """
     values, skipped = {}, {}
@@ -170,12 +220,15 @@ def score(metrics: Iterable[Metric], target: "NDArray[Any]", predictions: "Predi
     return Scores(values, skipped)
 
 
-def builtin_metrics(task: str, positive: Class | None = None) -> tuple[Metric, ...]:
+def builtin_metrics(
+    task: str, positive: Class | None = None, *, has_target: bool = True
+) -> tuple[Metric, ...]:
     """The metrics that are computed for every model of a task.
 
     Args:
         task: The task of learning.
         positive: The class that counts; without one, metrics that need it are left out.
+        has_target: Whether there is one to measure by.
     """
     return tuple(
         kind.target.of_class(positive)
@@ -183,6 +236,7 @@ def builtin_metrics(task: str, positive: Class | None = None) -> tuple[Metric, .
         if task in kind.target.tasks
         and not kind.target.on_request
         and (positive is not None or kind.target.positive != "required")
+        and (has_target or not kind.target.uses_target)
     )
 
 
@@ -209,6 +263,8 @@ class NamableMetrics:
     surroundings: Surroundings | None
     """Where it is read, which says what plug-ins may be used. Without them (a section that comes back
     from a document) it is those that are installed."""
+    has_target: bool = True
+    """Whether the model has a target to measure by."""
 
     def find(self, name: str) -> Metric | None:
         """The metric of a name; None where the model may not name it, or its definition is wrong."""
@@ -244,6 +300,7 @@ class NamableMetrics:
         if metric is None:
             yield self.unknown(name, at)
             return
+        yield from self.check_target(metric, at)
         yield from self.check_class(metric, at)
         if metric.unwritten:
             example = ", ".join(f"{key}: ..." for key in metric.unwritten)
@@ -259,9 +316,25 @@ class NamableMetrics:
                 },
             )
 
+    def check_target(self, metric: Metric, at: tuple[str | int, ...]) -> Broken:
+        """Whether there is a target, if the metric compares with one."""
+        if self.has_target or not metric.uses_target:
+            return
+        without = (one.name for one in self._kinds() if not one.uses_target and not one.describes)
+        yield PydanticCustomError(
+            "metric",
+            "`{metric}` compares with what is true, and the model has no `target`",
+            {
+                "metric": metric.name,
+                "advice": f"add `target`, the column with the labels, or write {one_of(sorted(without))}, "
+                "which needs none",
+                "at": at,
+            },
+        )
+
     def check_class(self, metric: Metric, at: tuple[str | int, ...]) -> Broken:
         """Whether the model says which class counts, if the metric needs that."""
-        if metric.positive != "required" or self.positive is not None:
+        if metric.positive != "required" or self.positive is not None or not self.has_target:
             return
         others = f"{metric.name}_macro"
         instead = f", or write `{others}`" if others in kinds.METRIC.builtin else ""

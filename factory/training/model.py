@@ -41,6 +41,7 @@ from factory.trainers.step_names import named_steps, paths_of, with_values
 from factory.trainers.trainer import IMAGE_COLUMN, Trainer, WrittenEstimator
 from factory.training.division import Method, Split
 from factory.training.guard.section import Guards
+from factory.training.learning_task import LearningTask, TaskName
 from factory.training.metrics import Class, Goal, Metric, NamableMetrics, builtin_metrics
 from factory.training.model_metrics import (
     AnyModelMetric,
@@ -48,10 +49,15 @@ from factory.training.model_metrics import (
     check_metrics,
     namable_metrics,
 )
-from factory.training.search.candidate import check_spaces, places
+from factory.training.search.candidate import (
+    check_spaces,
+    count_values,
+    is_distribution,
+    places,
+)
 from factory.training.search.grid import check_countable
 from factory.training.search.strategy import AnySearch, Estimator, Trial
-from factory.training.tasks import TASKS, LearningTask, TaskName
+from factory.training.tasks import TASKS
 
 if TYPE_CHECKING:
     from factory.deploy.targets.target import AnyTarget
@@ -81,7 +87,8 @@ class Model(Section):
     description: Annotated[str, NotTrained(is_read=True)] = ""
     """What it is, for people: shown as the description of its training DAG in Airflow, and of the model in MLflow."""
     task: TaskName
-    """What is predicted: a class (`classification`) or a number (`regression`)."""
+    """What is said of each row: a class (`classification`), a number (`regression`), whether it is unlike the others
+    (`anomaly`) or which it belongs to (`clustering`)."""
     train_on: InputsField = Field(examples=["catches", {"all": ["catches", "weather"]}])
     """The datasets that it learns from: one name, `{all: […]}` or `{any: […]}`. Without `schedule`, a training starts
     when all of them, or one, have changed."""
@@ -89,11 +96,12 @@ class Model(Section):
     """When it is trained; when the datasets of `train_on` change if left out."""
     transforms: ListOf[AnyTransform] = ()
     """What is done to the rows before they are divided; several datasets need one that brings them together."""
-    target: Text
-    """The column whose values are predicted."""
+    target: Annotated[Text | None, AddedLater()] = Field(default=None, examples=["species"])
+    """The column whose values are predicted. `anomaly` and `clustering` learn from none: there it may be left out, and
+    measures how far the labels are met."""
     positive: Annotated[Class | None, AddedLater()] = Field(default=None, examples=["yes", 1])
-    """Of two classes the one that counts: for `precision`, `recall`, `f1` and what else asks for it. As the target
-    has it: text, a whole number, true or false."""
+    """Of two classes the one that counts: for `precision`, `recall`, `f1` and what else asks for it, and the label of
+    anomalies. As the target has it: text, a whole number, true or false."""
     features: ListOf[Text] | None = Field(default=None, min_length=1)
     """The columns to learn from; all but the target (and the split's column) when left out."""
     preprocessing: Preprocessing | None = Field(
@@ -153,22 +161,105 @@ class Model(Section):
         yield from check_metrics(self.metrics, known)
 
     @rule
+    def _target_is_there(self) -> Broken:
+        if self.target is None and self.learning_task.learns_target:
+            yield PydanticCustomError(
+                "together",
+                "{task} learns from a `target`, and there is none",
+                {
+                    "task": self.learning_task.title,
+                    "advice": "add `target: ...`, the column whose values are predicted; `anomaly` and `clustering` "
+                    "are the tasks without",
+                    "at": ("task",),
+                },
+            )
+
+    @rule
     def _positive_is_a_class(self) -> Broken:
-        if self.positive is not None and not self.learning_task.has_classes:
+        if self.positive is None:
+            return
+        advice = {"advice": "take it away", "at": ("positive",), "on_key": True}
+        if self.learning_task.counted_class(self.positive) is None:
             yield PydanticCustomError(
                 "together",
                 "`positive` is a class, and a {task} has none",
-                {"task": self.task, "advice": "take it away", "at": ("positive",), "on_key": True},
+                {"task": self.task, **advice},
+            )
+        elif self.target is None:
+            yield PydanticCustomError(
+                "together",
+                "`positive` is one of the target's labels, and there is no `target`",
+                advice,
             )
 
     @rule
     def _split_fits_the_task(self) -> Broken:
-        if self.split.method == "stratified" and not self.learning_task.has_classes:
+        if self.split.method == "stratified" and not self.has_class_target:
             yield PydanticCustomError(
                 "split",
-                "`method: stratified` needs classes: use random, time or group for a {task}",
-                {"task": self.task, "at": ("split", "method")},
+                "`method: stratified` needs classes: use random, time or group for {task}",
+                {
+                    "task": f"a {self.task}"
+                    if self.target is not None
+                    else f"{self.learning_task.title} without `target`",
+                    "at": ("split", "method"),
+                },
             )
+
+    @rule
+    def _objective_ranks(self, surroundings: Surroundings | None) -> Broken:
+        metric = self._namable_metrics(surroundings).find(self.objective.metric)
+        if metric is None:
+            return
+        at = ("objective", "metric")
+        if metric.describes:
+            others = builtin_metrics(
+                self.task, self.counted_class, has_target=self.target is not None
+            )
+            yield PydanticCustomError(
+                "metric",
+                "`{metric}` says what predictions are like, and not which are better",
+                {
+                    "metric": metric.name,
+                    "advice": f"write {one_of(one.name for one in others if not one.describes)}; "
+                    f"`promotion.require` may limit {metric.name}",
+                    "at": at,
+                },
+            )
+        if metric.needs == "points" and self.has_spaces and self._tries_preprocessing:
+            yield PydanticCustomError(
+                "metric",
+                "`{metric}` measures distances between prepared rows, and trials that prepare them differently "
+                "cannot be compared by it",
+                {
+                    "metric": metric.name,
+                    "advice": "write one value for each parameter in `preprocessing`, or measure by labels: add "
+                    "`target`, and write adjusted_rand",
+                    "at": at,
+                },
+            )
+
+    @rule
+    def _trainers_know_the_task(self, surroundings: Surroundings | None) -> Broken:
+        for path, one in sections_below(self.search, ("search",)):
+            if isinstance(one, Estimator):
+                trainer = trainer_class(one.estimator, surroundings)
+                if self.task not in trainer.tasks:
+                    yield PydanticCustomError(
+                        "estimator",
+                        "{title} has no estimators for {task}",
+                        {
+                            "title": trainer.title,
+                            "task": self.learning_task.title,
+                            "advice": f"name one such as {self.learning_task.example_estimator}",
+                            "at": (*path, "estimator"),
+                        },
+                    )
+
+    @rule
+    def _kept_columns_are_free(self) -> Broken:
+        if self.predict is not None:
+            yield from self.predict.check_keep(self.learning_task)
 
     @rule
     def _choice_is_by_folds(self) -> Broken:
@@ -277,14 +368,16 @@ class Model(Section):
 
     @rule
     def _fairness_is_of_classes(self) -> Broken:
-        if self.promotion.fairness is not None and self.positive is None:
+        if self.promotion.fairness is not None and self.counted_class is None:
+            has_classes = self.has_class_target and self.learning_task.learns_target
             yield PydanticCustomError(
                 "together",
                 "`fairness` needs `positive`: which of two classes counts",
                 {
                     "advice": 'add it to the model, such as `positive: "yes"`'
-                    if self.learning_task.has_classes
-                    else f"take it away: a {self.task} has no classes",
+                    if has_classes
+                    else f"take it away: {self.learning_task.title} has no classes"
+                    + ("" if self.target else " without `target`"),
                     "at": ("promotion", "fairness"),
                     "on_key": True,
                 },
@@ -354,7 +447,7 @@ class Model(Section):
     def _preprocessing_names_features(self) -> Broken:
         others = {
             **dict.fromkeys(self.split.columns, "what `split` looks at"),
-            self.target: "the target",
+            **dict.fromkeys(self.target_columns, "the target"),
         }
         for error in check_columns(self.entries, self.features, others):
             yield at_place(error, ("preprocessing",))
@@ -454,6 +547,12 @@ class Model(Section):
         return {name: step.nested for name, (_, step) in named_steps(self.entries).items()}
 
     @property
+    def _tries_preprocessing(self) -> bool:
+        steps = (step for _, step in named_steps(self.entries).values())
+        values = (value for step in steps for _, value in places(step.params))
+        return any(is_distribution(value) or count_values(value) != 1 for value in values)
+
+    @property
     def has_spaces(self) -> bool:
         """Whether lists and ranges in the parameters of its transformers are values to try."""
         return any(one.has_spaces for one in self.search.tried)
@@ -500,6 +599,34 @@ class Model(Section):
         return TASKS[self.task]
 
     @property
+    def target_columns(self) -> tuple[str, ...]:
+        """The target; none where it has none."""
+        return () if self.target is None else (self.target,)
+
+    @property
+    def has_class_target(self) -> bool:
+        """Whether there is a target, and its values are classes."""
+        return self.target is not None and self.learning_task.has_classes
+
+    @property
+    def counted_class(self) -> Class | None:
+        """The class of the prepared target that counts; None where none does."""
+        return self.learning_task.counted_class(self.positive) if self.target is not None else None
+
+    @property
+    def absent_target(self) -> dict[str, str]:
+        """The target, which new rows may lack, and the type that it is taken for."""
+        kind = self.learning_task.target_type(self.positive)
+        return dict.fromkeys(self.target_columns, kind)
+
+    @property
+    def task_in_words(self) -> str:
+        """Its task, and its target."""
+        if self.target is None:
+            return self.task
+        return f"{self.task} {'of' if self.learning_task.learns_target else 'measured by'} `{self.target}`"
+
+    @property
     def packages(self) -> tuple[str, ...]:
         """The top-level packages whose code it names, of whose types a trained model may consist."""
         search = self.search
@@ -530,7 +657,18 @@ class Model(Section):
         return found
 
     def _namable_metrics(self, surroundings: Surroundings | None = None) -> NamableMetrics:
-        return namable_metrics(self.metrics, self.task, self.positive, surroundings)
+        return namable_metrics(
+            self.metrics,
+            self.task,
+            self.counted_class,
+            surroundings,
+            has_target=self.target is not None,
+        )
+
+    @property
+    def _usual_metrics(self) -> tuple[Metric, ...]:
+        """Those of every such model of its task."""
+        return builtin_metrics(self.task, self.counted_class, has_target=self.target is not None)
 
     @property
     def computed_metrics(self) -> tuple[Metric, ...]:
@@ -539,7 +677,7 @@ class Model(Section):
         Other metrics of plug-ins are left alone: a task has nothing but this section, and so it needs
         no plug-in that the section does not name.
         """
-        usual = builtin_metrics(self.task, self.positive)
+        usual = self._usual_metrics
         others = dict.fromkeys(
             one.metric if one.name is None else one.name for one in self._further_metrics
         )
@@ -549,7 +687,7 @@ class Model(Section):
     def _further_metrics(self) -> tuple[ModelMetric, ...]:
         """What it computes beside the metrics of every model of its task, once each."""
         quality = self.monitor.quality if self.monitor is not None else None
-        known = {metric.name for metric in builtin_metrics(self.task, self.positive)}
+        known = {metric.name for metric in self._usual_metrics}
         known |= {one.name for one in self.metrics if one.name is not None}
         written = [one for one in self.metrics if one.name is not None or one.metric not in known]
         first, *others = (
@@ -615,7 +753,8 @@ class Model(Section):
     @property
     def split_method(self) -> Method:
         """How rows are divided: as written, else as is usual for the task."""
-        return self.split.method or self.learning_task.default_split
+        usual = self.learning_task.default_split if self.target is not None else "random"
+        return self.split.method or usual
 
     @property
     def prediction_transforms(self) -> tuple[AnyTransform, ...]:

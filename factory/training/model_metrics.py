@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 from pydantic_core import PydanticCustomError
@@ -27,7 +27,7 @@ from factory.base.section import (
 from factory.base.texts import closest, did_you_mean, one_of
 from factory.kinds import METRIC
 from factory.models.costs import COSTS
-from factory.training.metrics import Class, Goal, Metric, NamableMetrics, Needs
+from factory.training.metrics import Class, Goal, Metric, NamableMetrics
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,7 +117,7 @@ class ModelMetric(Section):
     """What the function is called with besides, by name."""
     goal: Goal | None = None
     """Whether more or less of it is better; needed with `call`."""
-    needs: Needs = "values"
+    needs: Literal["values", "probabilities"] = "values"
     """What the function takes after the true values: `values`, the predicted class or number of each row, or
     `probabilities`, a matrix of row x class. Its parameter `classes`, if it has one, then takes the classes in the order of the columns."""
     lowest: float | None = None
@@ -279,6 +279,12 @@ def check_metrics(metrics: Sequence[ModelMetric], known: NamableMetrics) -> Brok
             taken.add(one.name)
         if one.metric is not None:
             yield from _check_base(one.metric, one.params, known, at)
+        elif not known.has_target:
+            yield PydanticCustomError(
+                "metric",
+                "a function of your own compares with what is true, and the model has no `target`",
+                {"advice": "add `target`, or take the metric away", "at": (*at, "call")},
+            )
 
 
 def _check_name(
@@ -308,6 +314,7 @@ def _check_base(
     if metric is None:
         yield known.unknown(name, (*at, "metric"))
         return
+    yield from known.check_target(metric, (*at, "metric"))
     yield from known.check_class(metric, (*at, "metric"))
     for key, value in params.items():
         if key not in metric.parameters:
@@ -359,6 +366,8 @@ def namable_metrics(
     task: str,
     positive: Class | None,
     surroundings: Surroundings | None,
+    *,
+    has_target: bool = True,
 ) -> NamableMetrics:
     """What a model may name as a metric.
 
@@ -367,11 +376,12 @@ def namable_metrics(
         task: Its task.
         positive: Its class that counts, if it says one.
         surroundings: Where it is read; see `NamableMetrics`.
+        has_target: Whether it has a target.
     """
-    others = NamableMetrics(task, positive, {}, surroundings)
+    others = NamableMetrics(task, positive, {}, surroundings, has_target)
     defined: dict[str, Metric | None] = {}
     for one in metrics:
         if one.name is not None:
             base = others.find_kind(one.metric) if one.metric is not None else None
             defined[one.name] = one.of(task, base)
-    return NamableMetrics(task, positive, defined, surroundings)
+    return NamableMetrics(task, positive, defined, surroundings, has_target)

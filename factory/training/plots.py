@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from factory.trainers.trainer import Predictions
 from factory.training.importance import Importance
-from factory.training.model import Model
+from factory.training.learning_task import LearningTask
 
 _MOST_NUMBERS = 15
 """Classes up to which a confusion matrix shows its counts as numbers."""
@@ -47,21 +48,20 @@ def save_importances(found: Sequence[Importance], metric: str, file: Path) -> No
 
 
 def save_plots(
-    model: Model,
-    target: NDArray[np.object_],
+    task: LearningTask,
+    name: str | None,
+    target: NDArray[Any] | None,
     predictions: Predictions,
     folder: Path,
     *,
     part: str,
 ) -> list[Path]:
-    """Draw what a model does on rows that it has not learned from.
-
-    Classification: confusion matrix and, where there are probabilities, curves of ROC, of precision
-    and recall, and of calibration. Regression: residuals, and predicted against actual values.
+    """Draw what a model does on rows that it has not learned from, as its task has it.
 
     Args:
-        model: The model's section of the team file.
-        target: The true values, one a row.
+        task: The model's task.
+        name: The target's name; None where there is none.
+        target: The true values, one a row; None where there are none.
         predictions: What the model says about the same rows.
         folder: Where the plots are stored.
         part: Which rows they are: `validation` or `test`.
@@ -69,13 +69,45 @@ def save_plots(
     Returns:
         The files of the plots.
     """
-    rows = f"{len(target)} {part} rows"
-    if not model.learning_task.has_classes:
-        errors = partial(_errors, f"{model.target} on {rows}", target, predictions)
-        return [
-            save(errors("residual_vs_predicted"), folder / "residuals.png"),
-            save(errors("actual_vs_predicted"), folder / "predicted_vs_actual.png"),
-        ]
+    rows = f"{len(predictions.values)} {part} rows"
+    return task.save_plots(rows, name, target, predictions, folder)
+
+
+def save_estimated(
+    title: str, target: NDArray[Any], predictions: Predictions, folder: Path
+) -> list[Path]:
+    """Draw residuals, and predicted against actual numbers.
+
+    Args:
+        title: Which rows they are.
+        target: The true values, one a row.
+        predictions: What the model says about the same rows.
+        folder: Where the plots are stored.
+
+    Returns:
+        The files of the plots.
+    """
+    errors = partial(_errors, title, target, predictions)
+    return [
+        save(errors("residual_vs_predicted"), folder / "residuals.png"),
+        save(errors("actual_vs_predicted"), folder / "predicted_vs_actual.png"),
+    ]
+
+
+def save_classified(
+    rows: str, target: NDArray[Any], predictions: Predictions, folder: Path
+) -> list[Path]:
+    """Draw a confusion matrix and, where there are probabilities, curves of ROC, of precision and recall, and of calibration.
+
+    Args:
+        rows: Which rows they are.
+        target: The true classes, one a row.
+        predictions: What the model says about the same rows.
+        folder: Where the plots are stored.
+
+    Returns:
+        The files of the plots.
+    """
     files = [save(_confusion(rows, target, predictions), folder / "confusion_matrix.png")]
     for draw, name in (
         (_roc, "roc_curve.png"),

@@ -26,8 +26,8 @@ from factory.trainers.trainer import LoggedModel
 from factory.training.model import Model
 from factory.training.search.strategy import as_text
 from factory.training.split import read_part
-from factory.training.sweep import FinalTest, Selection
-from factory.training.trial import Sweep, load_fitted
+from factory.training.sweep import FinalTest, Selection, load_winner
+from factory.training.trial import Sweep
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ def _log_verified(
     """Store the model, read it back, and add to the facts what its files say; and their megabytes."""
     fit = selection.winner.fit
     trainer = model.trainer(fit.trial.estimator)
-    fitted = load_fitted(fit, model, workspace)
+    fitted = load_winner(selection, model, workspace, model_name, tracking)
     logged = LoggedModel(model_id, _signature_rows(workspace), facts.packages)
     # The calls below know no client, only the process's one server.
     mlflow.set_tracking_uri(tracking.uri)

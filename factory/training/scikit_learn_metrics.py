@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _CLASSES = ("classification",)
 _NUMBERS = ("regression",)
+_OF_ONE_CLASS = ("classification", "anomaly")
+"""The tasks in which one of two classes counts, and rows are ranked by how likely they are of it."""
 _SHARE = (0, 1)
 
 
@@ -303,7 +305,7 @@ def _of_positive(
     """A metric of the class that counts, by predicted classes."""
     return Metric(
         name,
-        _CLASSES,
+        _OF_ONE_CLASS,
         "maximize",
         _of_class,
         bounds=_SHARE,
@@ -317,7 +319,7 @@ def _of_positive(
 def _ratio(name: str, goal: Goal, at: int) -> Metric:
     return Metric(
         name,
-        _CLASSES,
+        _OF_ONE_CLASS,
         goal,
         _likelihood_ratio,
         options={"at": at},
@@ -330,10 +332,10 @@ def _curve(name: str, function: Any, parameters: dict[str, Parameter]) -> Metric
     """A metric of the class that counts, by all thresholds of its probability."""
     return Metric(
         name,
-        _CLASSES,
+        _OF_ONE_CLASS,
         "maximize",
         function,
-        "probabilities",
+        "ranking",
         bounds=_SHARE,
         parameters=parameters,
         positive="required",
@@ -400,10 +402,10 @@ _PROBABILITIES: Needs = "probabilities"
 ACCURACY = _usual("accuracy", "accuracy_score")
 AVERAGE_PRECISION = Metric(
     "average_precision",
-    _CLASSES,
+    _OF_ONE_CLASS,
     "maximize",
     _average_precision,
-    _PROBABILITIES,
+    "ranking",
     bounds=_SHARE,
     positive="required",
 )
@@ -476,7 +478,7 @@ RECALL_AT_PRECISION = _curve("recall_at_precision", _recall_at_precision, _PRECI
 RECALL_MACRO = _usual("recall_macro", "recall_score", average="macro", zero_division=0)
 RECALL_MICRO = _averaged("recall", "micro")
 RECALL_WEIGHTED = _averaged("recall", "weighted")
-ROC_AUC = Metric("roc_auc", _CLASSES, "maximize", _roc_auc, _PROBABILITIES, bounds=_SHARE)
+ROC_AUC = Metric("roc_auc", _OF_ONE_CLASS, "maximize", _roc_auc, "ranking", bounds=_SHARE)
 ROC_AUC_OVO = _ranked("roc_auc_ovo", _roc_auc, multi_class="ovo")
 ROC_AUC_OVO_WEIGHTED = _ranked(
     "roc_auc_ovo_weighted", _roc_auc, multi_class="ovo", average="weighted"

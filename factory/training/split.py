@@ -21,6 +21,7 @@ from factory.data.columns import TEXT, is_numeric, learnable, require_columns
 from factory.data.images.frames import BYTES, as_frame, bytes_schema, with_bytes
 from factory.data.images.store import ImageStore
 from factory.lake.table import Lake
+from factory.trainers.trainer import Rows
 from factory.training.division import Divided, Division, Method, Part, divide
 from factory.training.folds import LEARNED, FoldMatrix, assign_folds, write_folds
 from factory.training.guard.features import Columns, FeatureGuard, sampled
@@ -32,11 +33,14 @@ from factory.training.model import Model
 
 logger = logging.getLogger(__name__)
 
+_WITHOUT_TARGET = {b"target": b"none"}
+"""What the files of parts say whose rows have no target."""
+
 
 class DividedRows(Result):
     """What was divided and how; the rows themselves lie in the workspace."""
 
-    target: str
+    target: str | None
     features: tuple[str, ...]
     columns: dict[str, str]
     """Each feature's form: `double`, `large_string`, `timestamp[us]`, and `large_binary` for images."""
@@ -50,7 +54,7 @@ class DividedRows(Result):
     folds: int = 0
     """How many times a trial is trained and measured to choose by; 0 where that is on the validation rows."""
     classes: dict[Part, dict[str, int]]
-    """Rows of each class; empty for a regression."""
+    """Rows of each class; empty where the target is no class, or there is none."""
     findings: tuple[GuardFinding, ...] = ()
     """What makes scores on these rows unbelievable."""
 
@@ -80,15 +84,17 @@ def split(
     features = _features(rows.schema.names, model)
     if model.image_column is not None and images is None:
         raise TerminalError(f"the images in {model.image_column!r} lie in a lake: hand in `images`")
-    wanted = list(dict.fromkeys([*features, model.target, *model.split.columns]))
+    wanted = list(dict.fromkeys([*features, *model.target_columns, *model.split.columns]))
     table = rows.select(wanted) if isinstance(rows, pa.Table) else rows.to_table(columns=wanted)
 
     known, dropped = _with_target(table, model)
-    prepared = learnable(known, features).append_column(model.target, known.column(model.target))
+    prepared = learnable(known, features)
+    for name in model.target_columns:
+        prepared = prepared.append_column(name, known.column(name))
     given, order = _in_content_order(prepared, known, model)
     prepared = prepared.take(order)
     division, findings = _divide(given, model)
-    _check_positive(given.target, division, model)
+    _check_positive(given, division, model)
     folds = _folds(given, division, model)
     findings += _look(prepared, given, division, folds, model)
     for finding in findings:
@@ -105,12 +111,13 @@ def _features(names: Sequence[str], model: Model) -> tuple[str, ...]:
     Raises:
         TerminalError: One that is needed is missing, or nothing is left to learn from.
     """
-    require_columns([model.target], names, "target")
+    require_columns(model.target_columns, names, "target")
     require_columns(model.features or (), names, "features")
     of_split = model.split.columns
     require_columns(of_split, names, "split.key" if model.split.key else "split.column")
     if model.image_column is None:
-        others = tuple(name for name in names if name != model.target and name not in of_split)
+        no_features = (*model.target_columns, *of_split)
+        others = tuple(name for name in names if name not in no_features)
         features = model.features or others
     else:
         features = (model.image_column,)
@@ -123,11 +130,15 @@ def _features(names: Sequence[str], model: Model) -> tuple[str, ...]:
 def _with_target(rows: pa.Table, model: Model) -> tuple[pa.Table, int]:
     """The rows whose target is known, and how many others there are; NaN counts as unknown.
 
-    The target has the form that the task's trainers take.
+    The target has the form that the task's trainers take. Without a target all rows are known.
 
     Raises:
-        TerminalError: The target has no value at all, or does not fit the task.
+        TerminalError: There are no rows, or the target has no value at all, or does not fit the task.
     """
+    if model.target is None:
+        if not rows.num_rows:
+            raise TerminalError("there are no rows to learn from")
+        return rows, 0
     column = rows.column(model.target)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
@@ -145,7 +156,9 @@ def _with_target(rows: pa.Table, model: Model) -> tuple[pa.Table, int]:
         raise TerminalError(
             f"target: none of the {rows.num_rows} rows has a value in {model.target!r}"
         )
-    target = model.learning_task.prepare_target(model.target, kept.column(model.target))
+    target = model.learning_task.prepare_target(
+        model.target, kept.column(model.target), model.positive
+    )
     return kept.set_column(place, model.target, target), dropped
 
 
@@ -155,8 +168,9 @@ def _in_content_order(
     """What the division looks at, sorted by a hash of each row, and the order; equal rows are interchangeable."""
     frame = prepared.to_pandas(split_blocks=True)
     columns = tuple(_split_values(known, column) for column in model.split.columns)
-    features, content = _hashes(frame.iloc[:, :-1]), _hashes(frame)
-    target = frame.iloc[:, -1].to_numpy()
+    of_features = frame.drop(columns=[*model.target_columns])
+    features, content = _hashes(of_features), _hashes(frame)
+    target = None if model.target is None else frame[model.target].to_numpy()
     whole = content
     if columns:
         for at, values in enumerate(columns):
@@ -165,7 +179,7 @@ def _in_content_order(
         whole = _hashes(frame)
     order = np.argsort(whole, kind="stable")
     given = Divided(
-        target=target[order],
+        target=None if target is None else target[order],
         columns=tuple(values[order] for values in columns),
         content=content[order],
         features=features[order],
@@ -205,9 +219,9 @@ def _divide(given: Divided, model: Model) -> tuple[Division, list[GuardFinding]]
         TerminalError: There are rare classes, or one that stands for no value, and nobody has said what to do.
     """
     method = model.split_method
-    if not model.learning_task.has_classes:
+    if model.target is None or not model.has_class_target:
         return divide(model.split, method, given), []
-    labels, codes = np.unique(given.target, return_inverse=True)
+    labels, codes = np.unique(given.classes, return_inverse=True)
     counts = np.bincount(codes)
     of_class = {str(label): int(rows) for label, rows in zip(labels, counts, strict=True)}
     missing = model.guard.missing_class.look(model.target, of_class)
@@ -232,31 +246,30 @@ def _folds(given: Divided, division: Division, model: Model) -> FoldMatrix | Non
     if model.split.folds is None:
         return None
     rows = given.take(division["train"])
-    has_classes = model.learning_task.has_classes
     is_rare = None
-    if has_classes:
-        _, codes = np.unique(given.target, return_inverse=True)
+    if model.has_class_target:
+        _, codes = np.unique(given.classes, return_inverse=True)
         is_rare = (np.bincount(codes) < model.rows_of_a_class)[codes][division["train"]]
     return assign_folds(
         model.split,
         model.split.folds,
         model.split_method,
         rows,
-        has_classes=has_classes,
+        classes=rows.classes if model.has_class_target else None,
         always_learned=is_rare,
     )
 
 
-def _check_positive(target: NDArray[Any], division: Division, model: Model) -> None:
+def _check_positive(given: Divided, division: Division, model: Model) -> None:
     """Refuse a class that counts which is none of two.
 
     Raises:
         TerminalError: It is no class of the target, or there are more than two.
     """
-    positive = model.positive
+    positive = model.counted_class
     if positive is None:
         return
-    classes = np.unique(target[np.concatenate(list(division.values()))]).tolist()
+    classes = np.unique(given.classes[np.concatenate(list(division.values()))]).tolist()
     shown = one_of((_as_yaml(one) for one in classes), most=10)
     if not any(type(one) is type(positive) and one == positive for one in classes):
         raise TerminalError(
@@ -283,11 +296,11 @@ def _look(
     model: Model,
 ) -> list[GuardFinding]:
     """What the guards find about the rows and about their division."""
-    has_classes = model.learning_task.has_classes
+    target = given.target
     parts = DividedParts(
-        target={part: given.target[rows] for part, rows in division.items()},
+        target=None if target is None else {part: target[rows] for part, rows in division.items()},
         features={part: given.features[rows] for part, rows in division.items()},
-        has_classes=has_classes,
+        has_classes=model.has_class_target,
         least_learned=None if folds is None else int((folds == LEARNED).sum(axis=1).min()),
     )
     found = [finding for guard in RowsGuard.all_in(model.guard) for finding in guard.look(parts)]
@@ -295,7 +308,7 @@ def _look(
         columns = Columns(
             sampled(prepared),
             model.target,
-            has_classes=has_classes,
+            has_classes=model.has_class_target,
             takes_texts_as_categories=model.uses_default_preprocessing,
         )
         for guard in FeatureGuard.all_in(model.guard):
@@ -347,15 +360,15 @@ def _store(
     classes: dict[Part, dict[str, int]] = {}
     for part, members in division.items():
         rows = prepared.take(members)
-        if model.learning_task.has_classes:
+        if model.has_class_target:
             classes[part] = _balance(rows.column(model.target))
         if model.image_column is None or images is None:
-            write_part(rows, workspace, part)
+            write_part(rows, workspace, part, has_target=model.target is not None)
         else:
             # Divided by their addresses, which name the bytes, and only now fetched.
             batches = with_bytes(rows, model.image_column, images)
             write_batches(bytes_schema(rows.schema, model.image_column), batches, workspace, part)
-    if classes and len(classes["train"]) < 2:
+    if classes and len(classes["train"]) < 2 and model.learning_task.learns_target:
         raise TerminalError(
             f"split: all {len(division['train'])} training rows are of the class "
             f"{next(iter(classes['train']))!r}: use `method: stratified`, or another `split.column`"
@@ -387,12 +400,13 @@ def _balance(target: pa.ChunkedArray) -> dict[str, int]:
     return {str(label): counts[label] for label in sorted(counts)}
 
 
-def write_part(rows: pa.Table, workspace: Path, part: Part) -> Path:
-    """Store rows, the target last, as one uncompressed Arrow file; a reader never sees half of it.
+def write_part(rows: pa.Table, workspace: Path, part: Part, *, has_target: bool = True) -> Path:
+    """Store rows, the target last if there is one, as one uncompressed Arrow file; a reader never sees half of it.
 
     One record batch, so that a column without nulls is read without a copy.
     """
-    return write_batches(rows.schema, rows.combine_chunks().to_batches(), workspace, part)
+    schema = rows.schema if has_target else rows.schema.with_metadata(_WITHOUT_TARGET)
+    return write_batches(schema, rows.combine_chunks().to_batches(), workspace, part)
 
 
 def write_batches(
@@ -410,10 +424,8 @@ def write_batches(
     return file
 
 
-def read_part(
-    workspace: Path, part: Part, rows: int | None = None
-) -> tuple[pd.DataFrame, NDArray[Any]]:
-    """The features and the target of a part, or of its first `rows` rows.
+def read_part(workspace: Path, part: Part, rows: int | None = None) -> Rows:
+    """The features and the target of a part, or of its first `rows` rows; the target is None where rows have none.
 
     Numbers and images are views of the file and must not be written to; an image is `bytes`, encoded
     as it was published, and in memory only once it is asked for.
@@ -430,6 +442,8 @@ def read_part(
             f"the {part} rows are not in the workspace any more: clear the DAG run from `split` on"
         ) from None
     table = table if rows is None else table.slice(0, rows)
+    if (table.schema.metadata or {}).items() >= _WITHOUT_TARGET.items():
+        return as_frame(table), None
     features = as_frame(table.select(table.column_names[:-1]))
     return features, table.column(table.num_columns - 1).to_numpy()
 

@@ -18,12 +18,14 @@ from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY
 from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
+from factory.models import registry
+from factory.models.predictor import load_predictor
 from factory.models.tracking import CONFIGURATION, Tracking
 from factory.models.training_run import TrainingRun
 from factory.team.codes import code_of, is_warning
 from factory.trainers.dispatch import step_question, trainer_class
 from factory.trainers.step_names import step_params
-from factory.trainers.trainer import Predictions, WrittenEstimator
+from factory.trainers.trainer import Predictions, TrainedModel, WrittenEstimator
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS
 from factory.training.guard.scores import ScoreGuard, Winner, baseline
@@ -78,7 +80,7 @@ def plan_trials(
         parent,
         tags={
             "task": model.task,
-            "target": model.target,
+            **({} if model.target is None else {"target": model.target}),
             "features": ", ".join(split.features),
             "objective": f"{model.goal} {model.objective.metric}",
             "search": f"{model.search.strategy}: {', '.join(model.search.estimators)}",
@@ -315,15 +317,16 @@ def final_test(
     """
     from factory.training.plots import save_plots
 
-    fitted = load_fitted(selection.winner.fit, model, workspace)
+    task = model.learning_task
+    fitted = load_winner(selection, model, workspace, run.model, tracking)
     features, target = read_part(workspace, "test")
     predict = partial(model.trainer(selection.winner.fit.trial.estimator).predict, fitted)
-    predictions = predict(features)
+    predictions = task.ask_to_measure(predict, features, seed=model.split.seed)
     scores = score(model.computed_metrics, target, predictions)
     for name, why in scores.skipped.items():
         logger.warning("%s: no test_%s: %s", run.model, name, why)
     dummy = _baseline(model, workspace, target)
-    findings = _look(model, predictions.values, scores.values, dummy)
+    findings = _look(model, predictions, scores.values, dummy)
     for finding in findings:
         logger.warning("%s", finding)
     measured_at = tracking.log(
@@ -334,8 +337,8 @@ def final_test(
         },
     )
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
-        save_plots(model, target, predictions, Path(folder), part="test")
-        if model.image_column is None:
+        save_plots(task, model.target, target, predictions, Path(folder), part="test")
+        if model.image_column is None and target is not None:
             _save_importances(model, predict, features, target, Path(folder))
         tracking.log_files(sweep.parent_run_id, Path(folder), at="test")
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
@@ -343,16 +346,46 @@ def final_test(
         tracking.log_files(sweep.parent_run_id, Path(folder), at="data")
     if training_rows_folder(workspace).is_dir():
         tracking.log_files(sweep.parent_run_id, training_rows_folder(workspace), at=ARTIFACTS)
-    logger.info("On %d test rows: %s", len(target), scores.values)
+    logger.info("On %d test rows: %s", len(features), scores.values)
     return FinalTest(
         metrics=scores.values,
-        rows=len(target),
+        rows=len(features),
         baseline=dummy,
         skipped=scores.skipped,
         findings=tuple(findings),
         said=digest_of(predictions),
         measured_at=measured_at,
     )
+
+
+def load_winner(
+    selection: Selection, model: Model, workspace: Path, name: str, tracking: Tracking
+) -> TrainedModel:
+    """The winner's model; its clusters are numbered as those of the version in production, where it has some.
+
+    Args:
+        selection: The winner.
+        model: The model's section of the team file.
+        workspace: The run's scratch folder, with the training rows.
+        name: The registered model, `team.model`.
+        tracking: The MLflow server.
+    """
+    trainer = model.trainer(selection.winner.fit.trial.estimator)
+    fitted = load_fitted(selection.winner.fit, model, workspace)
+    if not model.learning_task.has_numbers:
+        return fitted
+    champion = registry.champion(name, tracking=tracking)
+    if champion is None or champion.record.task != model.task:
+        return fitted
+    rows, _ = read_part(workspace, "train")
+    try:
+        before = load_predictor(champion.record, tracking=tracking).predict(rows).values
+    except TerminalError as error:
+        logger.warning("Clusters are not numbered as in version %d: %s", champion.number, error)
+        return fitted
+    now = trainer.predict(fitted, rows).values
+    trainer.renumber(fitted, model.learning_task.renumbering(before, now))
+    return fitted
 
 
 def digest_of(predictions: Predictions) -> str:
@@ -364,17 +397,19 @@ def _save_columns(
     model: Model,
     workspace: Path,
     features: "pd.DataFrame",
-    target: "NDArray[Any]",
+    target: "NDArray[Any] | None",
     folder: Path,
 ) -> None:
     from factory.training.column_plots import save_columns
 
     trained_on, trained_target = read_part(workspace, "train")
     parts = {
-        "train": trained_on.assign(**{model.target: trained_target}),
-        "test": features.assign(**{model.target: target}),
+        "train": trained_on.assign(**dict.fromkeys(model.target_columns, trained_target)),
+        "test": features.assign(**dict.fromkeys(model.target_columns, target)),
     }
-    columns = [name for name in (model.target, *features.columns) if name != model.image_column]
+    columns = [
+        name for name in (*model.target_columns, *features.columns) if name != model.image_column
+    ]
     save_columns(parts, columns, folder / "columns.png")
 
 
@@ -385,6 +420,8 @@ def _save_importances(
     target: "NDArray[Any]",
     folder: Path,
 ) -> None:
+    if not model.objective_metric.uses_target:
+        return  # there is nothing that a feature tells
     from factory.training.importance import as_csv, importances
     from factory.training.plots import save_importances
 
@@ -397,9 +434,11 @@ def _save_importances(
         (folder / "feature_importance.csv").write_text(as_csv(found, metric.name), encoding="utf-8")
 
 
-def _baseline(model: Model, workspace: Path, target: "NDArray[Any]") -> dict[str, float]:
-    """The metrics of a model that looks at no feature; of several, the best in each."""
+def _baseline(model: Model, workspace: Path, target: "NDArray[Any] | None") -> dict[str, float]:
+    """The metrics of a model that looks at no feature; of several, the best in each; none without a target."""
     _, trained_on = read_part(workspace, "train")
+    if target is None or trained_on is None:
+        return {}
     has_classes = model.learning_task.has_classes
     best: dict[str, float] = {}
     for predictions in baseline(trained_on, len(target), has_classes=has_classes):
@@ -413,7 +452,9 @@ def _baseline(model: Model, workspace: Path, target: "NDArray[Any]") -> dict[str
 
 
 def _look(
-    model: Model, values: "NDArray[Any]", scores: Mapping[str, float], dummy: Mapping[str, float]
+    model: Model, said: Predictions, scores: Mapping[str, float], dummy: Mapping[str, float]
 ) -> list[GuardFinding]:
+    # Few anomalies, or none, may be among the test rows: the scores tell whether it says the same of all.
+    values = said.columns.get("score", said.values)
     winner = Winner(values, model.objective.metric, model.goal, scores, dummy)
     return [finding for guard in ScoreGuard.all_in(model.guard) for finding in guard.look(winner)]

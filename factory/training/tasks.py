@@ -1,82 +1,55 @@
-"""Tasks of learning: what a model can be asked to predict, and all that follows from it.
+"""Tasks of learning: what a model can be asked to say, and all that follows from it.
 
-To add one: a class here, its name in `TaskName`, metrics whose `tasks` name it, and a trainer that
-supports it.
+To add one: a class, here or in a module of its own, its name in `TaskName`, metrics whose `tasks` name it, and a
+trainer that supports it.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from factory.base.errors import TerminalError
 from factory.data.column_types import Types
-from factory.training.metrics import Metric, builtin_metrics
+from factory.training.anomaly import Anomaly
+from factory.training.clustering import Clustering
+from factory.training.learning_task import LearningTask, as_classes
+from factory.training.metrics import Class
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
-TaskName = Literal["classification", "regression"]
-"""What `task` may say."""
-
-
-class LearningTask(ABC):
-    """A task of learning."""
-
-    name: ClassVar[TaskName]
-    has_classes: ClassVar[bool]
-    """Whether it predicts one of several classes, and not a number."""
-    default_split: ClassVar[Literal["random", "stratified"]]
-    """How rows are divided where `split.method` is left out."""
-    prediction_columns: ClassVar[Types]
-    """The columns that predictions add to what they keep of a row; no type where it follows from the target's."""
-    sql_type: ClassVar[str]
-    """DuckDB's type of a prediction; the target's too, where nothing is known but its name."""
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """The metrics that are computed for each of its models."""
-        return builtin_metrics(self.name)
-
-    @abstractmethod
-    def prepare_target(self, name: str, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-        """The values to learn, in the form that trainers take.
-
-        Args:
-            name: The target's name, for messages.
-            column: Its values: no nulls, no NaN, at least one row.
-
-        Raises:
-            TerminalError: They do not fit the task.
-        """
+    from factory.base.objects import Component
+    from factory.trainers.trainer import Predictions
 
 
 class Classification(LearningTask):
     """Predicts which of several classes a row belongs to: strings, booleans or integers."""
 
     name = "classification"
+    title = "a classification"
     has_classes = True
     default_split = "stratified"
     prediction_columns: ClassVar[Types] = {"prediction": None, "probability": "DOUBLE"}
     sql_type = "VARCHAR"
+    estimator_kinds = ("classifier",)
+    example_estimator = "sklearn.ensemble.RandomForestClassifier"
 
-    def prepare_target(self, name: str, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    def prepare_target(
+        self,
+        name: str,
+        column: "pa.ChunkedArray",
+        positive: Class | None = None,  # noqa: ARG002 - it stays a class
+    ) -> "pa.ChunkedArray":
         """See `LearningTask.prepare_target`; whole floats become integers.
 
         `factory.data.column_types.class_type` says the same of types.
         """
-        import pyarrow as pa
         import pyarrow.compute as pc
 
-        if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
-            numbers = column.cast(pa.float64(), safe=False)
-            if not pc.all(pc.equal(numbers, pc.floor(numbers))).as_py():
-                raise TerminalError(
-                    f"target: {name!r} holds fractions, which are not classes: "
-                    "use `task: regression`, or group them into classes in a transform"
-                )
-            column = numbers.cast(pa.int64())
-        elif not (pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)):
-            column = _texts(name, column)
+        column = as_classes(
+            name, column, "use `task: regression`, or group them into classes in a transform"
+        )
         classes = pc.count_distinct(column).as_py()
         if classes < 2:
             raise TerminalError(
@@ -85,31 +58,51 @@ class Classification(LearningTask):
             )
         return column
 
+    def ask_estimator(self, estimator: "Component", rows: Any) -> "Predictions":
+        """See `LearningTask.ask_estimator`."""
+        import numpy as np
 
-def _texts(name: str, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    import pyarrow as pa
+        from factory.trainers.trainer import Predictions
 
-    from factory.data.columns import TEXT
+        values = np.asarray(estimator.predict(rows))
+        gives = hasattr(estimator, "predict_proba")
+        probabilities = np.asarray(estimator.predict_proba(rows)) if gives else None
+        classes = getattr(estimator, "classes_", None)
+        return Predictions(values, probabilities, None if classes is None else np.asarray(classes))
 
-    try:
-        return column.cast(TEXT)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise TerminalError(
-            f"target: {name!r} is of type {column.type}, which cannot be a class: "
-            "use a column of strings, integers or booleans"
-        ) from None
+    def save_plots(
+        self,
+        rows: str,
+        name: str | None,
+        target: "NDArray[Any] | None",
+        predictions: "Predictions",
+        folder: Path,
+    ) -> list[Path]:
+        """See `LearningTask.save_plots`."""
+        from factory.training.plots import save_classified
+
+        assert target is not None, name  # noqa: S101 - it learns from one
+        return save_classified(rows, target, predictions, folder)
 
 
 class Regression(LearningTask):
     """Predicts a number."""
 
     name = "regression"
+    title = "a regression"
     has_classes = False
     default_split = "random"
     prediction_columns: ClassVar[Types] = {"prediction": "DOUBLE"}
     sql_type = "DOUBLE"
+    estimator_kinds = ("regressor",)
+    example_estimator = "sklearn.ensemble.RandomForestRegressor"
 
-    def prepare_target(self, name: str, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    def prepare_target(
+        self,
+        name: str,
+        column: "pa.ChunkedArray",
+        positive: Class | None = None,  # noqa: ARG002 - it has no classes
+    ) -> "pa.ChunkedArray":
         """See `LearningTask.prepare_target`; the numbers become float64."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -130,6 +123,38 @@ class Regression(LearningTask):
             )
         return numbers
 
+    def truth_sql(
+        self, truth: str, kinds: tuple[str, str], prediction: str, positive: Class | None
+    ) -> tuple[str, str]:
+        """See `LearningTask.truth_sql`."""
+        del kinds, positive
+        return f"cast({truth} as {self.sql_type})", f"cast({prediction} as {self.sql_type})"
 
-TASKS: Mapping[str, LearningTask] = {task.name: task for task in (Classification(), Regression())}
+    def ask_estimator(self, estimator: "Component", rows: Any) -> "Predictions":
+        """See `LearningTask.ask_estimator`."""
+        import numpy as np
+
+        from factory.trainers.trainer import Predictions
+
+        values = np.asarray(estimator.predict(rows))
+        return Predictions(values.reshape(rows.shape[0]))
+
+    def save_plots(
+        self,
+        rows: str,
+        name: str | None,
+        target: "NDArray[Any] | None",
+        predictions: "Predictions",
+        folder: Path,
+    ) -> list[Path]:
+        """See `LearningTask.save_plots`."""
+        from factory.training.plots import save_estimated
+
+        assert target is not None  # noqa: S101 - it learns from one
+        return save_estimated(f"{name} on {rows}", target, predictions, folder)
+
+
+TASKS: Mapping[str, LearningTask] = {
+    task.name: task for task in (Classification(), Regression(), Anomaly(), Clustering())
+}
 """Every task by its name."""

@@ -3,6 +3,7 @@
 import logging
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -231,12 +232,13 @@ def evaluate(
 
 def _measure(
     fit: Fit, model: Model, workspace: Path
-) -> tuple["NDArray[Any]", Predictions, Scores, FoldScores | None]:
+) -> tuple["NDArray[Any] | None", Predictions, Scores, FoldScores | None]:
     """The true values, what the model says of these rows, and how good that is; with folds, their means."""
     if fit.folds is None:
         fitted = load_fitted(fit, model, workspace)
         features, target = read_part(workspace, "validation")
-        predictions = model.trainer(fit.trial.estimator).predict(fitted, features)
+        ask = partial(model.trainer(fit.trial.estimator).predict, fitted)
+        predictions = model.learning_task.ask_to_measure(ask, features, seed=model.split.seed)
         return target, predictions, score(model.computed_metrics, target, predictions), None
     targets, predicted = measured_targets(workspace), read_predictions(fit.folds, workspace)
     folds = score_folds(model.computed_metrics, targets, predicted)
@@ -262,15 +264,16 @@ def _history(fit: Fit) -> dict[int, dict[str, float]]:
 def _log_plots(
     run_id: str,
     model: Model,
-    target: "NDArray[Any]",
+    target: "NDArray[Any] | None",
     predictions: Predictions,
     tracking: "Tracking",
 ) -> None:
     # Importing matplotlib takes more than half a second.
     from factory.training.plots import save_plots
 
+    task, name = model.learning_task, model.target
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
-        save_plots(model, target, predictions, Path(folder), part="validation")
+        save_plots(task, name, target, predictions, Path(folder), part="validation")
         tracking.log_files(run_id, Path(folder), at="validation")
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import palmerpenguins
+import pandas as pd
 import pyarrow as pa
 from sklearn import datasets
 
@@ -54,3 +55,53 @@ def diabetes() -> pa.Table:
 
 def wine() -> pa.Table:
     return pa.Table.from_pandas(datasets.load_wine(as_frame=True).frame, preserve_index=False)
+
+
+def cells() -> pa.Table:
+    """Cells of breast tissue, few of which are malignant, as `label`."""
+    frame = datasets.load_breast_cancer(as_frame=True).frame
+    is_benign = frame["target"] == 1
+    rows = pd.concat([frame[is_benign], frame[~is_benign].iloc[:30]])
+    labels = rows["target"].map({1: "benign", 0: "malignant"})
+    features = rows.iloc[:, :6].rename(columns=lambda name: name.replace(" ", "_"))
+    return pa.Table.from_pandas(features.assign(label=labels), preserve_index=False)
+
+
+def anomaly(**changes: Any) -> Model:
+    """A detector of malignant cells by an isolation forest, with changes."""
+    section = {
+        "task": "anomaly",
+        "train_on": "cells",
+        "target": "label",
+        "positive": "malignant",
+        "search": one_trial("sklearn.ensemble.IsolationForest", n_estimators=20),
+        "objective": {"metric": "average_precision"},
+    }
+    return Model.model_validate(section | changes)
+
+
+def unlabelled(**changes: Any) -> Model:
+    """The same of rows without labels."""
+    section = {"target": None, "positive": None, "objective": {"metric": "mass_volume"}}
+    return anomaly(**(section | changes))
+
+
+def clustering(**changes: Any) -> Model:
+    """Clusters of wines by k-means, with changes."""
+    section = {
+        "task": "clustering",
+        "train_on": "wines",
+        "search": {
+            "strategy": "grid",
+            "candidates": [
+                {"estimator": "sklearn.cluster.KMeans", "params": {"n_clusters": [2, 3, 4, 5]}}
+            ],
+        },
+        "objective": {"metric": "silhouette"},
+    }
+    return Model.model_validate(section | changes)
+
+
+def wines() -> pa.Table:
+    """The wines without what they are."""
+    return wine().drop_columns(["target"])

@@ -8,7 +8,8 @@ from factory.training.column_plots import save_columns
 from factory.training.importance import Importance
 from factory.training.plots import save_importances, save_plots
 from factory.training.sweep_plots import save_sweep
-from tests.training.models import model, regression
+from factory.training.tasks import TASKS
+from tests.training.models import model
 from tests.training.test_sweep import evaluation
 
 
@@ -23,7 +24,9 @@ def test_a_classification_has_a_confusion_matrix_and_curves(tmp_path, classes):
     likely = random.dirichlet(np.ones(classes), 400)
     predictions = Predictions(labels[likely.argmax(axis=1)], likely, labels)
     target = random.choice(labels, 400)
-    files = save_plots(model(), target, predictions, tmp_path, part="test")
+    files = save_plots(
+        TASKS["classification"], "species", target, predictions, tmp_path, part="test"
+    )
     assert [file.name for file in files] == [
         "confusion_matrix.png",
         "roc_curve.png",
@@ -35,20 +38,26 @@ def test_a_classification_has_a_confusion_matrix_and_curves(tmp_path, classes):
 
 def test_without_probabilities_there_are_no_curves(tmp_path):
     labels = np.array(["a", "b"] * 9, dtype=object)
-    files = save_plots(model(), labels, Predictions(labels), tmp_path, part="test")
+    files = save_plots(
+        TASKS["classification"], "species", labels, Predictions(labels), tmp_path, part="test"
+    )
     assert [file.name for file in files] == ["confusion_matrix.png"]
 
 
 def test_test_rows_of_one_class_have_no_curves(tmp_path):
     labels = np.array(["a"] * 9, dtype=object)
     predictions = Predictions(labels, np.ones((9, 2)) / 2, np.array(["a", "b"], dtype=object))
-    files = save_plots(model(), labels, predictions, tmp_path, part="test")
+    files = save_plots(
+        TASKS["classification"], "species", labels, predictions, tmp_path, part="test"
+    )
     assert [file.name for file in files] == ["confusion_matrix.png"]
 
 
 def test_a_regression_has_residuals_and_predictions(tmp_path):
     target = np.arange(50.0)
-    files = save_plots(regression(), target, Predictions(target + 1), tmp_path, part="test")
+    files = save_plots(
+        TASKS["regression"], "target", target, Predictions(target + 1), tmp_path, part="test"
+    )
     assert [file.name for file in files] == ["residuals.png", "predicted_vs_actual.png"]
     assert all(is_drawn(file) for file in files)
 

@@ -290,7 +290,22 @@ def test_a_class_that_the_model_does_not_know_has_no_probability():
 
 
 def test_every_value_is_within_the_bounds_of_its_metric():
-    given = {"classification": (TRUE_2, OF_TWO), "regression": (REAL, OF_NUMBERS)}
+    random = np.random.default_rng(0)
+    points = random.normal(size=(8, 2))
+    given = {
+        "classification": (TRUE_2, OF_TWO),
+        "regression": (REAL, OF_NUMBERS),
+        "anomaly": (
+            None,
+            Predictions(
+                np.arange(8) > 5,
+                classes=np.array([False, True]),
+                columns={"score": np.arange(8.0)},
+                background=random.uniform(0, 8, 100),
+            ),
+        ),
+        "clustering": (np.arange(8) % 3, Predictions(np.arange(8) % 2, points=points)),
+    }
     params = {"beta": 2, "recall": 0.5, "precision": 0.5}
     for name in METRIC.builtin:
         kind = find_metric(name)

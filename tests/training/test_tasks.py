@@ -3,7 +3,8 @@ from typing import get_args
 import pytest
 
 from factory import kinds
-from factory.training.tasks import TASKS, TaskName
+from factory.training.learning_task import TaskName
+from factory.training.tasks import TASKS
 
 
 def test_every_task_has_one_object_and_metrics():

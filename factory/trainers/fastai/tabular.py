@@ -24,7 +24,7 @@ from factory.trainers.fastai.stored import (
     encode,
 )
 from factory.trainers.scikit_learn.preprocessing import DateParts
-from factory.trainers.trainer import Rows
+from factory.trainers.trainer import LabelledRows
 
 _NEARLY_NONE = 1e-7
 """What fastai adds to deviations, so that none is 0."""
@@ -37,7 +37,7 @@ _PREDICTED_AT_ONCE = 4096
 
 
 def train_tabular(
-    params: TabularParams, task: str, training: Rows, validation: Rows
+    params: TabularParams, task: str, training: LabelledRows, validation: LabelledRows
 ) -> tuple[TabularDescription, torch.nn.Module, History]:
     """A network that has learned, and what was measured after each epoch.
 
@@ -66,7 +66,7 @@ def train_tabular(
     return description, network.cpu().eval(), loop.history
 
 
-def _tensors(description: TabularDescription, rows: Rows) -> Tensors:
+def _tensors(description: TabularDescription, rows: LabelledRows) -> Tensors:
     features, target = rows
     return (
         *tensors_of(description, features),
@@ -94,7 +94,7 @@ def build(description: TabularDescription) -> torch.nn.Module:
 def batches(
     description: TabularDescription, features: pd.DataFrame
 ) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Rows as the network sees them, some at a time."""
+    """LabelledRows as the network sees them, some at a time."""
     for start in range(0, len(features), _PREDICTED_AT_ONCE):
         yield tensors_of(description, features.iloc[start : start + _PREDICTED_AT_ONCE])
 
@@ -150,7 +150,7 @@ def numbers_of(columns: tuple[Column, ...]) -> int:
 
 
 def encode_columns(columns: tuple[Column, ...], features: pd.DataFrame) -> tuple[Texts, Numbers]:
-    """Rows as the network sees them: places of categories, and numbers around 0.
+    """LabelledRows as the network sees them: places of categories, and numbers around 0.
 
     Raises:
         TerminalError: A column is missing.

@@ -95,7 +95,7 @@ class FastaiTrainer(Trainer):
         estimator: str,
         params: Mapping[str, Any],
         features: "pd.DataFrame",
-        target: "NDArray[Any]",
+        target: "NDArray[Any] | None",
         seed: int,
         validation: "Rows | None" = None,
     ) -> Fitted:
@@ -104,8 +104,8 @@ class FastaiTrainer(Trainer):
         from factory.trainers.fastai.learning import limited, memory_given_back, repeatable
 
         read = read_params(estimator, params)
-        training = (features, target)
-        measured = training if validation is None else validation
+        training = (features, _known(target))
+        measured = training if validation is None else (validation[0], _known(validation[1]))
         if len(features) < 2:
             raise TerminalError(
                 f"{estimator} needs two rows or more, and there are {len(features)}"
@@ -157,3 +157,8 @@ class FastaiTrainer(Trainer):
         from factory.trainers.fastai.learned import load_learned
 
         return load_learned(folder)
+
+
+def _known(target: "NDArray[Any] | None") -> "NDArray[Any]":
+    assert target is not None  # noqa: S101 - its tasks learn from one
+    return target

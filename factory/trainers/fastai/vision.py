@@ -29,7 +29,7 @@ from factory.trainers.fastai.learning import (
 )
 from factory.trainers.fastai.params import VisionParams
 from factory.trainers.fastai.stored import Head, VisionDescription, describe_target, encode
-from factory.trainers.trainer import Rows
+from factory.trainers.trainer import LabelledRows
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ _PREDICTED_AT_ONCE = 64
 
 
 def train_vision(
-    params: VisionParams, task: str, training: Rows, validation: Rows, files: Path
+    params: VisionParams, task: str, training: LabelledRows, validation: LabelledRows, files: Path
 ) -> tuple[VisionDescription, torch.nn.Module, History]:
     """A network that has learned, and what was measured after each epoch.
 
@@ -79,7 +79,7 @@ def train_vision(
 
 
 def _description(
-    params: VisionParams, task: str, training: Rows, body: Architecture
+    params: VisionParams, task: str, training: LabelledRows, body: Architecture
 ) -> VisionDescription:
     features, target = training
     if len(features.columns) != 1:
@@ -99,7 +99,9 @@ def _description(
     )
 
 
-def _pairs(description: VisionDescription, rows: Rows) -> tuple[EncodedImages, NDArray[Any]]:
+def _pairs(
+    description: VisionDescription, rows: LabelledRows
+) -> tuple[EncodedImages, NDArray[Any]]:
     features, target = rows
     return images_of(description, features), encode(description.target, target)
 
@@ -260,7 +262,7 @@ def image_loaders(
     Args:
         training: Images, and a target for each.
         validation: The same, of the rows to measure on.
-        bs: Rows of a batch.
+        bs: LabelledRows of a batch.
         transforms: What happens to each batch of pixels from 0 to 255.
     """
     first = _ImagesWithTarget(*training, training=True)

@@ -34,14 +34,14 @@ from factory.trainers.scikit_learn.nested_check import (
     NESTED_EXAMPLE,
     find_misplaced,
 )
-from factory.trainers.scikit_learn.value_check import find_values
+from factory.trainers.scikit_learn.value_check import find_values, values_of
 from factory.trainers.trainer import WrittenEstimator
 from factory.training.tasks import TASKS
 
-_CLASSIFIER, _REGRESSOR = "classifier", "regressor"
+_CLASSIFIER = "classifier"
 _MIXINS = {
     _CLASSIFIER: "ClassifierMixin",
-    _REGRESSOR: "RegressorMixin",
+    "regressor": "RegressorMixin",
     "clusterer": "ClusterMixin",
     "outlier_detector": "OutlierMixin",
     "density_estimator": "DensityMixin",
@@ -60,11 +60,10 @@ _COUNTERPARTS = {
     "IsolationForest": "RandomForestClassifier",
 }
 """Estimators of the other kind that learn in the same way, where the name does not say so."""
-_EXAMPLES = {
-    _CLASSIFIER: "sklearn.ensemble.RandomForestClassifier",
-    _REGRESSOR: "sklearn.ensemble.RandomForestRegressor",
-}
+_OF_ONE_TABLE = "it tells rows apart that it learned from, and no new ones"
 
+_SWITCHES = ("novelty",)
+"""Parameters without which an estimator has no `predict`."""
 _EXAMPLES_OF_NEEDED = {
     "estimator": f"`estimator: {NESTED_EXAMPLE}`",
     "estimators": f"`estimators: {NAMED_EXAMPLE}`",
@@ -108,6 +107,8 @@ def _find(written: WrittenEstimator, *, is_nested: bool = False) -> Iterator[Fin
         return
     # One within another may do without `predict`, and a classifier may be made of regressors.
     found = [] if is_nested else list(wrong_kind(written.path, factory, written.task))
+    if not found and not is_nested and not TASKS[written.task].learns_target:
+        found = list(_made_without_predict(written, factory))
     yield from found
     yield from find_params(written, factory, combinations=not found)
 
@@ -141,33 +142,57 @@ def wrong_kind(path: str, estimator: Component, task: str) -> Iterator[Finding]:
     """
     factory = estimator if inspect.isclass(estimator) else type(estimator)
     name, at = factory.__name__, ("estimator",)
-    wanted = _CLASSIFIER if TASKS[task].has_classes else _REGRESSOR
-    advice = f"name a {wanted}, such as {_EXAMPLES[wanted]}"
+    learning_task = TASKS[task]
+    wanted = learning_task.estimator_kinds
+    first = _with_article(wanted[0])
+    advice = f"name {first}, such as {learning_task.example_estimator}"
     kinds = _kinds(estimator)
+    is_wanted = bool(set(kinds) & set(wanted))
     # Those that stack others have it once they are fitted.
-    will_predict = wanted in kinds and hasattr(factory, "predict")
+    will_predict = is_wanted and learning_task.learns_target and hasattr(factory, "predict")
     if not hasattr(estimator, "predict") and not will_predict:
-        what = "prepares rows, and " if hasattr(factory, "transform") else ""
-        message = f"{name} {what}has no `predict`, so that it cannot be trained for a {task}"
+        what = "prepares rows, and " if hasattr(factory, "transform") and not is_wanted else ""
+        why = f", since {_OF_ONE_TABLE}" if is_wanted else ""
+        message = (
+            f"{name} {what}has no `predict`{why}, so that it cannot be trained for "
+            f"{learning_task.title}"
+        )
         yield Finding("estimator", at, message, advice)
         return
-    if not kinds or wanted in kinds:
+    if not kinds or is_wanted:
         return
     kind = kinds[0]
-    counterpart = _counterpart(path, factory, wanted)
+    counterpart = _counterpart(path, factory, wanted[0])
     suggestion = f"did you mean `{counterpart}`?" if counterpart else advice
-    if kind in (_CLASSIFIER, _REGRESSOR):
-        others = next(
-            one.name for one in TASKS.values() if one.has_classes == (kind == _CLASSIFIER)
-        )
+    others = [one.name for one in TASKS.values() if kind in one.estimator_kinds]
+    if others:
+        # The class has `predict`, or it would not be here.
         suggestion += (
-            f" Or write `task: {others}`" if counterpart else f", or write `task: {others}`"
+            f" Or write `task: {others[0]}`" if counterpart else f", or write `task: {others[0]}`"
         )
-    else:
-        kind = kind.replace("_", " ")
-    article = "an" if kind[0] in "aeiou" else "a"
-    message = f"{name} is {article} {kind}, and the model's task is {task}"
+    message = f"{name} is {_with_article(kind)}, and the model's task is {task}"
     yield Finding("estimator", at, message, suggestion)
+
+
+def _with_article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind.replace('_', ' ')}"
+
+
+def _made_without_predict(written: WrittenEstimator, factory: type) -> Iterator[Finding]:
+    """That a class has `predict` for some values of a parameter only, as LocalOutlierFactor has by `novelty`."""
+    switches = [name for name in _SWITCHES if name in (known_params(factory) or ())]
+    for name in switches:
+        values = list(
+            values_of(name, written.params.get(name, False), has_spaces=written.has_spaces)
+        )
+        for one in values:
+            if one.value is not True:
+                message = (
+                    f"{factory.__name__} without `{name}: true` tells outliers among the rows that it learned "
+                    "from, and has no `predict` for new ones"
+                )
+                at = one.at if name in written.params else ("estimator",)
+                yield Finding("estimator", at, message, f"add `{name}: true` to `params`")
 
 
 def _kinds(estimator: Component) -> list[str]:
@@ -179,8 +204,13 @@ def _kinds(estimator: Component) -> list[str]:
         kinds = [said]
     if not kinds and not inspect.isclass(estimator):
         # Those around another estimator are what that is.
-        kinds = [_CLASSIFIER] * base.is_classifier(estimator)
-        kinds += [_REGRESSOR] * base.is_regressor(estimator)
+        asked = {
+            _CLASSIFIER: base.is_classifier,
+            "regressor": base.is_regressor,
+            "outlier_detector": base.is_outlier_detector,
+            "clusterer": base.is_clusterer,
+        }
+        kinds = [kind for kind, is_it in asked.items() if is_it(estimator)]
     return [kind for kind in kinds if kind in _MIXINS]
 
 
@@ -215,7 +245,9 @@ def _no_estimator(path: str, found: object) -> Finding:
     near = closest(name.replace("_", ""), classes, likeness=0.75)
     meant = meant_path(near, (path.partition(".")[0],)) if near else None
     advice = (
-        f"did you mean `{meant}`?" if meant else f"name a class such as {_EXAMPLES[_CLASSIFIER]}"
+        f"did you mean `{meant}`?"
+        if meant
+        else f"name a class such as {TASKS['classification'].example_estimator}"
     )
     return Finding("estimator", ("estimator",), what, advice)
 

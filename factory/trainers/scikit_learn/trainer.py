@@ -52,6 +52,7 @@ class ScikitLearnTrainer(Trainer):
     """
 
     title: ClassVar[str] = "scikit-learn"
+    tasks: ClassVar[tuple[str, ...]] = tuple(TASKS)
     takes_preprocessing: ClassVar[bool] = True
     suffix: ClassVar[str] = ".joblib"
 
@@ -94,7 +95,7 @@ class ScikitLearnTrainer(Trainer):
         estimator: str,
         params: Mapping[str, Any],
         features: "pd.DataFrame",
-        target: "NDArray[Any]",
+        target: "NDArray[Any] | None",
         seed: int,
         validation: "Rows | None" = None,
     ) -> Fitted:
@@ -108,7 +109,9 @@ class ScikitLearnTrainer(Trainer):
 
         unfitted = build(estimator, params, seed, self.threads)
         self._check_kind(estimator, unfitted)
-        used = as_used(unfitted)
+        used = TASKS[self.task].adapt(as_used(unfitted))
+        if not TASKS[self.task].learns_target:
+            target = None
         transformer = self._transformer(features, seed, used)
         has_steps = isinstance(self.preprocessing, tuple)
         pipeline = Pipeline([("preprocessing", transformer), ("estimator", used)])
@@ -135,11 +138,11 @@ class ScikitLearnTrainer(Trainer):
         self,
         pipeline: "Pipeline",
         features: "pd.DataFrame",
-        target: "NDArray[Any]",
+        target: "NDArray[Any] | None",
         validation: "Rows | None",
     ) -> tuple[tuple[Mapping[str, float], ...], Steps]:
         """Fit it, its estimator with a look at validation rows if there are some; what that has measured."""
-        if validation is None:
+        if validation is None or target is None:
             pipeline.fit(features, target)
             return (), Steps()
         from factory.trainers.scikit_learn.boosting import EncodedClasses
@@ -156,7 +159,7 @@ class ScikitLearnTrainer(Trainer):
         import numpy as np
 
         features, truth = validation
-        if not TASKS[self.task].has_classes:
+        if truth is None or not TASKS[self.task].has_classes:
             return validation
         known = np.isin(truth, np.unique(target))
         return features[known], truth[known]
@@ -184,29 +187,21 @@ class ScikitLearnTrainer(Trainer):
 
     def predict(self, model: TrainedModel, features: "pd.DataFrame") -> Predictions:
         """See `Trainer.predict`."""
-        import numpy as np
-
         try:
             with self._limited():
-                estimator = model[-1]
-                # Once for classes and probabilities: it takes longer than either.
+                # Once for all that is asked: it takes longer than that.
                 prepared = model[:-1].transform(features)
-                values = np.asarray(estimator.predict(prepared))
-                if not TASKS[self.task].has_classes:
-                    return Predictions(values.reshape(len(features)))
-                probabilities = (
-                    np.asarray(estimator.predict_proba(prepared))
-                    if hasattr(estimator, "predict_proba")
-                    else None
-                )
+                return TASKS[self.task].ask_estimator(model[-1], prepared)
         except Exception as error:
             if not _is_refusal(error):
                 raise
             raise TerminalError(
                 f"{model[-1]} cannot predict these rows: {_words_of(error)}"
             ) from error
-        classes = getattr(model[-1], "classes_", None)
-        return Predictions(values, probabilities, None if classes is None else np.asarray(classes))
+
+    def renumber(self, model: TrainedModel, numbers: Mapping[int, int]) -> None:
+        """See `Trainer.renumber`."""
+        model[-1].renumber(numbers)
 
     def check_stored(self, model: TrainedModel, packages: Sequence[str]) -> None:
         """See `Trainer.check_stored`."""

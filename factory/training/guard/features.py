@@ -36,7 +36,8 @@ class Columns:
     """Some rows' features and target, in the forms that models are trained on."""
 
     table: "pa.Table"
-    target: str
+    target: str | None
+    """None where rows have none."""
     has_classes: bool
     takes_texts_as_categories: bool
     """Whether each text is a category of its own to the model."""
@@ -94,18 +95,20 @@ class Leakage(FeatureGuard):
             )
 
     def telling(self, columns: Columns) -> dict[str, float]:
-        """The features that alone tell the target too well, and how well each does."""
+        """The features that alone tell the target too well, and how well each does; none without a target."""
+        if columns.target is None:
+            return {}
         limit = self.balanced_accuracy if columns.has_classes else self.r2
-        scores = {name: _alone(columns, name) for name in columns.features}
+        target = columns.table.column(columns.target).to_numpy()
+        scores = {name: _alone(columns, target, name) for name in columns.features}
         return {name: score for name, score in scores.items() if score >= limit}
 
 
-def _alone(columns: Columns, name: str) -> float:
+def _alone(columns: Columns, target: "NDArray[Any]", name: str) -> float:
     """How well a feature tells the target of rows that were not learned from; at most 1."""
     import numpy as np
     from sklearn.metrics import balanced_accuracy_score, r2_score
 
-    target = columns.table.column(columns.target).to_numpy()
     if len(target) < 2 * _FOLDS:
         return 0.0
     if columns.has_classes:

@@ -27,7 +27,8 @@ _NO_VALUE = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "?", "-", "--", "
 class DividedParts:
     """What the parts of the rows are made of: one entry a part, one value a row."""
 
-    target: "Mapping[Part, NDArray[Any]]"
+    target: "Mapping[Part, NDArray[Any]] | None"
+    """None where rows have none."""
     features: "Mapping[Part, NDArray[np.uint64]]"
     """A hash of the features."""
     has_classes: bool
@@ -56,7 +57,7 @@ class MinRows(RowsGuard):
 
     def look(self, parts: DividedParts) -> Iterator[GuardFinding]:
         """A finding where a part is too small."""
-        rows = {"train": len(parts.target["train"]), "test": len(parts.target["test"])}
+        rows = {"train": len(parts.features["train"]), "test": len(parts.features["test"])}
         names = {"train": "train rows", "test": "test rows"}
         if parts.least_learned is not None:
             rows["train"], names["train"] = parts.least_learned, "rows that a fold learns from"
@@ -106,6 +107,8 @@ class TargetDrift(RowsGuard):
 
     def look(self, parts: DividedParts) -> Iterator[GuardFinding]:
         """A finding where the two differ, more than by chance."""
+        if parts.target is None:
+            return
         train, test = parts.target["train"], parts.target["test"]
         distance, p = (_classes_apart if parts.has_classes else _numbers_apart)(train, test)
         if distance >= self.distance and p < _SURE:
