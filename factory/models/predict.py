@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from factory.base.rules import Broken
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Name, Reference, Section, Text
 from factory.data.checks.check import AnyCheck
 from factory.data.column_types import Types
@@ -51,27 +51,23 @@ class Predict(Section):
     share_with: ListOf[Name] | Literal["*"] = ()
     """Teams that may read the predictions; `"*"` is every team."""
 
+    @rule
+    def _different_columns(self) -> Broken:
+        taken = dict.fromkeys(("prediction", *_VERSIONS), _OF_THEIR_OWN)
+        for index, name in enumerate(self.keep):
+            if name.lower() in taken:
+                yield _cannot_be_kept(name, taken[name.lower()], ("keep", index))
+            taken[name.lower()] = "there already is a column"
+
     def check_keep(self, task: LearningTask) -> Broken:
-        """What `keep` names that the predictions of a task have themselves, or that it names twice.
+        """What `keep` names that the predictions of a task have beside `prediction`.
 
         Returns:
             Errors with their places below the model in `at`.
         """
-        own = self.added_columns(task)
-        taken = dict.fromkeys(own, "the predictions have a column of their own")
         for index, name in enumerate(self.keep):
-            if name.lower() in taken:
-                yield PydanticCustomError(
-                    "keep",
-                    "{value} cannot be kept: {why} of this name",
-                    {
-                        "value": repr(name),
-                        "why": taken[name.lower()],
-                        "at": ("predict", "keep", index),
-                        "advice": "take it away, or rename it in a transform",
-                    },
-                )
-            taken[name.lower()] = "there already is a column"
+            if name.lower() != "prediction" and name.lower() in task.prediction_columns:
+                yield _cannot_be_kept(name, _OF_THEIR_OWN, ("predict", "keep", index))
 
     def output_of(self, model: str) -> str:
         """The name of the dataset that the model's predictions are published as."""
@@ -90,3 +86,19 @@ class Predict(Section):
         if self.schedule is not None:
             return self.schedule
         return Schedule(any=(self.input, model))
+
+
+_OF_THEIR_OWN = "the predictions have a column of their own"
+
+
+def _cannot_be_kept(name: str, why: str, at: tuple[str | int, ...]) -> PydanticCustomError:
+    return PydanticCustomError(
+        "keep",
+        "{value} cannot be kept: {why} of this name",
+        {
+            "value": repr(name),
+            "why": why,
+            "at": at,
+            "advice": "take it away, or rename it in a transform",
+        },
+    )

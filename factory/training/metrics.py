@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from factory import kinds
 from factory.base.rules import Broken
 from factory.base.section import Surroundings
-from factory.base.texts import did_you_mean, one_of
+from factory.base.texts import did_you_mean, either, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -320,14 +320,16 @@ class NamableMetrics:
         """Whether there is a target, if the metric compares with one."""
         if self.has_target or not metric.uses_target:
             return
-        without = (one.name for one in self._kinds() if not one.uses_target and not one.describes)
+        without = sorted(
+            one.name for one in self._kinds() if not one.uses_target and not one.describes
+        )
+        others = f", or name one that needs none: {either(without)}" if without else ""
         yield PydanticCustomError(
             "metric",
             "`{metric}` compares with what is true, and the model has no `target`",
             {
                 "metric": metric.name,
-                "advice": f"add `target`, the column with the labels, or write {one_of(sorted(without))}, "
-                "which needs none",
+                "advice": f"add `target: ...`, the column with the labels{others}",
                 "at": at,
             },
         )

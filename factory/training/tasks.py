@@ -97,6 +97,10 @@ class Regression(LearningTask):
     estimator_kinds = ("regressor",)
     example_estimator = "sklearn.ensemble.RandomForestRegressor"
 
+    def counted_class(self, positive: Class | None) -> Class | None:  # noqa: ARG002 - it has none
+        """See `LearningTask.counted_class`."""
+        return None
+
     def prepare_target(
         self,
         name: str,
