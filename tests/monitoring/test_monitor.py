@@ -55,7 +55,7 @@ class World:
         )
         return published.snapshot
 
-    def predict(self, rows: pa.Table, version: int = 1) -> Snapshot:
+    def predict(self, rows: pa.Table, version: int = 1, task: str = "classification") -> Snapshot:
         """Publish rows, predict them, publish the predictions."""
         birds = self.publish(BIRDS, rows)
         predictor = load_predictor(
@@ -65,7 +65,7 @@ class World:
         made = predict(
             self.lake.scan(BIRDS, birds.version),
             predictor,
-            PredictionForm("classification", ["bird"], birds.version),
+            PredictionForm(task, ["bird"], birds.version),
             batch_rows=1000,
             file=self.folder / "predictions.parquet",
         )

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from factory.serving.answers import answer
+from factory.serving.answers import answer, form_of
 from factory.serving.loading import nonsense
 from factory.trainers.trainer import Predictions
+from factory.training.tasks import TASKS
 
 CLASSES = np.array(["a", "b"])
 
@@ -75,3 +76,38 @@ def test_sensible_predictions_are_no_nonsense(predictions):
 )
 def test_nonsense_is_told(predictions, said):
     assert said in nonsense(predictions, 2)
+
+
+def test_a_detector_answers_with_the_score_of_each_row():
+    said = Predictions(
+        np.array([False, True]),
+        classes=np.array([False, True]),
+        columns={"score": np.array([-0.5, np.inf])},
+    )
+    assert nonsense(said, 2) is None
+    assert json.loads(answer("t.m", 1, said)) == {
+        "model": "t.m",
+        "version": 1,
+        "predictions": [False, True],
+        "score": [-0.5, None],
+    }
+
+
+def test_clusters_answer_with_the_distance_to_their_centre_where_they_have_one():
+    said = Predictions(
+        np.array([0, 2]), classes=np.array([2, 0]), columns={"distance": np.array([1.5, 0.5])}
+    )
+    assert nonsense(said, 2) is None
+    found = json.loads(answer("t.m", 1, said))
+    assert (found["predictions"], found["distance"]) == ([0, 2], [1.5, 0.5])
+    mixed = Predictions(np.array([0, 2]), np.array([[0.2, 0.8], [0.9, 0.1]]), np.array([2, 0]))
+    assert json.loads(answer("t.m", 1, mixed))["probabilities"][0] == {"2": 0.2, "0": 0.8}
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
+def test_the_answer_of_each_task_is_described_with_all_that_it_holds(task):
+    fields = form_of(task).model_fields
+    columns = {
+        name for name in task.prediction_columns if name not in ("prediction", "probability")
+    }
+    assert {"model", "version", "predictions", *columns} <= fields.keys()

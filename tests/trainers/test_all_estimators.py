@@ -1,4 +1,5 @@
-"""Every classifier and regressor that scikit-learn lists: trained, stored as a registry stores it, read back, asked.
+"""Every classifier, regressor, outlier detector and clusterer of scikit-learn: trained, stored as a registry stores it,
+read back, asked.
 
 `pytest tests/trainers/test_all_estimators.py --rewrite-golden` writes the table in docs/estimators.md.
 """
@@ -6,19 +7,31 @@
 import inspect
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
+from sklearn.base import ClusterMixin, DensityMixin, OutlierMixin
 from sklearn.utils import all_estimators
 
 from factory.base.errors import TerminalError
 from factory.models.predictor import load_predictor
 from factory.training.model import Model
 from factory.training.split import read_part
-from tests.training.models import diabetes, model, one_trial, penguins, regression
+from tests.training.models import (
+    anomaly,
+    cells,
+    clustering,
+    diabetes,
+    model,
+    one_trial,
+    penguins,
+    regression,
+    wines,
+)
 from tests.training.training import Training
 
 PAGE = Path(__file__).parents[2] / "docs" / "estimators.md"
@@ -29,17 +42,21 @@ INNER = {
     "regression": {"estimator": "sklearn.linear_model.Ridge"},
 }
 PARAMS: dict[str, dict[str, Any]] = {
+    "BayesianGaussianMixture": {"n_components": 3, "reg_covar": 0.1},
     "CCA": {"n_components": 1},
+    "GaussianMixture": {"n_components": 3, "reg_covar": 0.1},
+    "LocalOutlierFactor": {"novelty": True},
     "PLSCanonical": {"n_components": 1},
     "QuadraticDiscriminantAnalysis": {"reg_param": 0.1},
     "SelfTrainingClassifier": {"estimator": INNER["classification"]},
 }
-"""What those need that cannot be trained by their own defaults on these rows."""
+"""What those need that cannot be trained by their own defaults on these rows, or find one cluster."""
 TWO_CLASSES = ("FixedThresholdClassifier", "TunedThresholdClassifierCV")
 NO_NEGATIVE, SEVERAL = (
     "negative numbers are refused, which the default preprocessing makes: see `preprocessing`",
     "made for several targets",
 )
+NO_PREDICT = "no `predict`: they divide the rows that they learn from, and say nothing of new ones"
 WHY_NOT = {
     "CategoricalNB": ("Negative values", NO_NEGATIVE),
     "ComplementNB": ("Negative values", NO_NEGATIVE),
@@ -53,13 +70,30 @@ WHY_NOT = {
     "MultiTaskElasticNetCV": ("mono-task", SEVERAL),
     "MultiTaskLasso": ("mono-task", SEVERAL),
     "MultiTaskLassoCV": ("mono-task", SEVERAL),
+    **dict.fromkeys(
+        (
+            *("AgglomerativeClustering", "DBSCAN", "FeatureAgglomeration", "HDBSCAN"),
+            *("KernelDensity", "OPTICS", "SpectralClustering"),
+        ),
+        ("has no `predict`", NO_PREDICT),
+    ),
 }
 """What the library says of those that cannot be trained, and what it comes to."""
 
+
+def listed() -> Iterator[tuple[str, str, type]]:
+    for task, kinds in (("classification", "classifier"), ("regression", "regressor")):
+        for name, kind in all_estimators(type_filter=kinds):
+            yield task, name, kind
+    for task, mixins in (("anomaly", OutlierMixin), ("clustering", (ClusterMixin, DensityMixin))):
+        for name, kind in all_estimators():
+            if issubclass(kind, mixins):
+                yield task, name, kind
+
+
 LISTED = [
     pytest.param(task, f"{'.'.join(kind.__module__.split('.')[:2])}.{name}", id=name)
-    for task, listed in (("classification", "classifier"), ("regression", "regressor"))
-    for name, kind in all_estimators(type_filter=listed)
+    for task, name, kind in listed()
 ]
 NAMES = [path for _, path in (one.values for one in LISTED)]
 
@@ -73,14 +107,14 @@ def params_of(task: str, path: str) -> dict[str, Any]:
         for key, one in inspect.signature(getattr(module, name)).parameters.items()
         if one.default is inspect.Parameter.empty and one.kind is one.POSITIONAL_OR_KEYWORD
     )
-    inner = INNER[task]
+    inner = INNER.get(task)
     made = {key: {"one": inner} if key == "estimators" else inner for key in needed}
     return made | PARAMS.get(name, {})
 
 
 def rows_of(task: str, path: str):
-    if task == "regression":
-        return diabetes()
+    if task != "classification":
+        return {"regression": diabetes, "anomaly": cells, "clustering": wines}[task]()
     rows = penguins()
     if path.endswith(TWO_CLASSES):
         return rows.filter([one != "Gentoo" for one in rows["species"].to_pylist()])
@@ -88,14 +122,15 @@ def rows_of(task: str, path: str):
 
 
 def section_of(task: str, path: str) -> Model:
-    search = one_trial(path, **params_of(task, path))
-    return model(search=search) if task == "classification" else regression(search=search)
+    make = {"regression": regression, "anomaly": anomaly, "clustering": clustering}
+    return make.get(task, model)(search=one_trial(path, **params_of(task, path)))
 
 
 @pytest.mark.parametrize(("task", "path"), LISTED)
 def test_it_is_trained_stored_and_asked_or_is_known_not_to_be(task: str, path: str) -> None:
     section, frame = section_of(task, path), rows_of(task, path).to_pandas().dropna()
-    features, target = frame.drop(columns=section.target), frame[section.target].to_numpy()
+    features = frame.drop(columns=[*section.target_columns])
+    target = None if section.target is None else frame[section.target].to_numpy()
     trainer = section.trainer(path)
 
     def trained() -> Any:
@@ -108,9 +143,14 @@ def test_it_is_trained_stored_and_asked_or_is_known_not_to_be(task: str, path: s
     fitted = trained()
     trainer.check_stored(fitted, section.packages)  # read back, it says the same
     values = trainer.predict(fitted, features).values
-    assert len(values) == len(target)
+    assert len(values) == len(features)
     if task == "classification":
         assert set(values) <= set(target)
+    elif task == "anomaly":
+        assert set(values.tolist()) == {False, True}
+    elif task == "clustering":
+        assert values.dtype == np.int64
+        assert len(set(values)) > 1
 
 
 @pytest.mark.nightly

@@ -319,10 +319,11 @@ def test_every_value_is_within_the_bounds_of_its_metric():
 def test_the_docs_list_what_is_computed_for_every_model_and_what_on_request():
     page = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
     rows = [line.split("|")[1:4] for line in page.splitlines() if line.startswith("| ")]
-    told = {
-        task.strip(): [set(re.findall(r"`(\w+)`", cell)) for cell in cells]
-        for task, *cells in rows[:4]
-    }
+    found = [
+        (task.strip(), [set(re.findall(r"`(\w+)`", cell)) for cell in cells])
+        for task, *cells in rows[:8]
+    ]
+    told = dict(found[:4])
     kinds = [find_metric(name) for name in METRIC.builtin]
 
     def named(task: str, *, on_request: bool, needs_class: bool) -> set[str]:
@@ -342,3 +343,18 @@ def test_the_docs_list_what_is_computed_for_every_model_and_what_on_request():
         assert told[row] == [
             named(task, on_request=asked, needs_class=needs_class) for asked in (False, True)
         ]
+    for task, (without, with_target) in (
+        ("anomaly", (found[4], found[5])),
+        ("clustering", (found[6], found[7])),
+    ):
+        assert without[0] == task
+        for told_of, uses_target in ((without[1], False), (with_target[1], True)):
+            assert told_of == [
+                {
+                    one.name
+                    for one in kinds
+                    if (task in one.tasks, one.on_request, one.uses_target)
+                    == (True, asked, uses_target)
+                }
+                for asked in (False, True)
+            ]
