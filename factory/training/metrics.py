@@ -86,11 +86,11 @@ class Metric:
     def summary(self) -> str:
         """What it is, in one line."""
         low, high = self.bounds
-        parts = [f"{self.goal} for a {' or '.join(self.tasks)}; {low:g} to {high:g}"]
+        first = "an" if self.tasks[0][0] in "aeiou" else "a"
+        goal = "no objective" if self.describes else self.goal
+        parts = [f"{goal} for {first} {' or '.join(self.tasks)}; {low:g} to {high:g}"]
         if not self.uses_target:
             parts.append("needs no target")
-        if self.describes:
-            parts.append("no objective")
         if self.positive == "required":
             parts.append("needs `positive`")
         for name, parameter in self.parameters.items():

@@ -1,17 +1,24 @@
 """Models that learn from no target, from the split to predictions, on a real MLflow server."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pyarrow.dataset
 import pytest
 from sklearn import metrics
 from sklearn.cluster import KMeans
 from sklearn.ensemble import IsolationForest
 
+from factory.models import registry
 from factory.models.batch_prediction import PredictionForm, predict
 from factory.models.predictor import load_predictor
+from factory.serving.answers import answer_together
+from factory.serving.limits import ServingLimits
+from factory.serving.loading import load
 from factory.trainers.scikit_learn.preprocessing import default_preprocessing
 from factory.training.split import read_part
 from tests.models.life import Life
@@ -264,6 +271,25 @@ def test_a_target_measures_how_far_clusters_meet_it(tmp_path, mlflow_server):
     assert life.tested.metrics["adjusted_rand"] == metrics.adjusted_rand_score(truth, said)
     assert life.tested.metrics["adjusted_rand"] > 0.7
     assert life.decide().verdict == "promote"
+
+
+def answered(life: Life, rows: pd.DataFrame) -> dict[str, Any]:
+    """What a service says about rows."""
+    version = registry.version(life.name, life.version.version, tracking=life.tracking)
+    served = load(version, tracking=life.tracking, settings=ServingLimits())
+    (found,) = answer_together(served, [json.dumps({"rows": rows.to_dict("records")}).encode()])
+    return json.loads(found.body)
+
+
+def test_a_service_answers_with_scores_and_with_distances(detector, segments):
+    rows, _ = read_part(detector.training.workspace, "test")
+    found, said = answered(detector, rows), predictor_of(detector).predict(rows)
+    assert found["predictions"] == said.values.tolist()
+    assert found["score"] == pytest.approx(said.columns["score"])
+    rows, _ = read_part(segments.training.workspace, "test")
+    found, said = answered(segments, rows), predictor_of(segments).predict(rows)
+    assert found["predictions"] == said.values.tolist()
+    assert found["distance"] == pytest.approx(said.columns["distance"])
 
 
 @pytest.mark.parametrize("name", ["scores.png", "roc_curve.png", "precision_recall_curve.png"])

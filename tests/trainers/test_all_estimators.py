@@ -73,7 +73,7 @@ WHY_NOT = {
     **dict.fromkeys(
         (
             *("AgglomerativeClustering", "DBSCAN", "FeatureAgglomeration", "HDBSCAN"),
-            *("KernelDensity", "OPTICS", "SpectralClustering"),
+            *("OPTICS", "SpectralClustering"),
         ),
         ("has no `predict`", NO_PREDICT),
     ),
