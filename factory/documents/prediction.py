@@ -67,6 +67,7 @@ def _tasks(
         else {},
         "keep": section.keep,
         "batch_rows": section.batch_rows,
+        **({"on_request": on_request} if (on_request := dump(section.on_request)) else {}),
     }
     checks = {"checks": [dump(check.with_full_names(team.team)) for check in section.checks]}
     return (

@@ -18,6 +18,7 @@ from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY
 from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
+from factory.models.conformal import IntervalWidths
 from factory.models.tracking import CONFIGURATION, Tracking
 from factory.models.training_run import TrainingRun
 from factory.team.codes import code_of, is_warning
@@ -31,7 +32,7 @@ from factory.training.metrics import score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
 from factory.training.split import DividedRows, read_part, training_rows_folder
-from factory.training.trial import Evaluation, Sweep, load_fitted
+from factory.training.trial import Evaluation, Fit, Sweep, load_fitted, predict_measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -285,6 +286,8 @@ class FinalTest(Result):
     """Metrics that cannot be computed for these rows, and why."""
     findings: tuple[GuardFinding, ...] = ()
     """What makes the metrics unbelievable."""
+    interval: IntervalWidths | None = None
+    """How far off predictions are on the rows that the winner was chosen by; None for tasks without intervals."""
     said: str = ""
     """A digest of what it says of the test rows: two models that say the same have the same."""
     measured_at: int | None = None
@@ -323,6 +326,7 @@ def final_test(
     for name, why in scores.skipped.items():
         logger.warning("%s: no test_%s: %s", run.model, name, why)
     dummy = _baseline(model, workspace, target)
+    interval, coverage = _interval(selection.winner.fit, model, workspace, target, predictions)
     findings = _look(model, predictions.values, scores.values, dummy)
     for finding in findings:
         logger.warning("%s", finding)
@@ -331,6 +335,7 @@ def final_test(
         metrics={
             **{f"test_{name}": value for name, value in scores.values.items()},
             **{f"baseline_test_{name}": value for name, value in dummy.items()},
+            **{f"test_interval_{level:g}_coverage": share for level, share in coverage.items()},
         },
     )
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
@@ -350,9 +355,25 @@ def final_test(
         baseline=dummy,
         skipped=scores.skipped,
         findings=tuple(findings),
+        interval=interval,
         said=digest_of(predictions),
         measured_at=measured_at,
     )
+
+
+def _interval(
+    fit: Fit,
+    model: Model,
+    workspace: Path,
+    target: "NDArray[Any]",
+    predictions: Predictions,
+) -> tuple[IntervalWidths | None, dict[float, float]]:
+    """How wide intervals are by the validation rows, or those of the folds, and what share of the test rows they hold."""
+    if not model.learning_task.has_intervals:
+        return None, {}
+    truth, said = predict_measured(fit, model, workspace)
+    widths = IntervalWidths.of((truth - said.values).tolist())
+    return widths, widths.coverage(target - predictions.values)
 
 
 def digest_of(predictions: Predictions) -> str:

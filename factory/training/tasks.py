@@ -29,6 +29,8 @@ class LearningTask(ABC):
     """How rows are divided where `split.method` is left out."""
     prediction_columns: ClassVar[Types]
     """The columns that predictions add to what they keep of a row; no type where it follows from the target's."""
+    has_intervals: ClassVar[bool] = False
+    """Whether its predictions are numbers whose errors say how far off the next one may be."""
     sql_type: ClassVar[str]
     """DuckDB's type of a prediction; the target's too, where nothing is known but its name."""
 
@@ -107,6 +109,7 @@ class Regression(LearningTask):
     has_classes = False
     default_split = "random"
     prediction_columns: ClassVar[Types] = {"prediction": "DOUBLE"}
+    has_intervals = True
     sql_type = "DOUBLE"
 
     def prepare_target(self, name: str, column: "pa.ChunkedArray") -> "pa.ChunkedArray":

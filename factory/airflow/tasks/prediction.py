@@ -37,6 +37,7 @@ def predict(
     absent: dict[str, str],
     keep: list[str],
     batch_rows: int,
+    on_request: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Ask the model about every row of the input."""
     from pydantic import TypeAdapter
@@ -45,6 +46,7 @@ def predict(
     from factory.models import registry
     from factory.models.batch_prediction import PredictionForm, prediction_rows
     from factory.models.batch_prediction import predict as step
+    from factory.models.predict import OnRequest
     from factory.models.predictor import load_predictor
     from factory.training.rows import model_images
     from factory.training.tasks import TASKS
@@ -58,7 +60,12 @@ def predict(
         lake=run.lake,
         versions=versions,
     )
-    form = PredictionForm(TASKS[model_task].name, keep, versions[datasets[0]])
+    form = PredictionForm(
+        TASKS[model_task].name,
+        keep,
+        versions[datasets[0]],
+        OnRequest.model_validate(on_request or {}),
+    )
     predictor = load_predictor(registry.version(run.model_name, _model_version(run)).record)
     file = folder / "predictions.parquet"
     images = model_images(datasets, workspace=folder, lake=run.lake)
