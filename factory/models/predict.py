@@ -12,6 +12,7 @@ from factory.data.checks.check import AnyCheck
 from factory.data.column_types import Types
 from factory.data.transforms.transform import AnyTransform
 from factory.lake.write import Write
+from factory.models.export import Export
 from factory.models.prediction_columns import (
     INTERVAL,
     VERSIONS,
@@ -159,6 +160,8 @@ class Predict(OnRequest):
     """How new predictions meet the published ones; they replace them when left out."""
     share_with: ListOf[Name] | Literal["*"] = ()
     """Teams that may read the predictions; `"*"` is every team."""
+    export: Export | None = None
+    """A table of a database that the predictions are written to as well."""
 
     @rule
     def _different_columns(self) -> Broken:

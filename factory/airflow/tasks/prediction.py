@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from factory.airflow.task_run import TaskRun
 from factory.airflow.tasks import inputs as reading
 from factory.airflow.tasks.dataset import check, publish_rows
 
-__all__ = ["check", "inputs", "predict", "publish"]
+__all__ = ["check", "export", "inputs", "predict", "publish"]
 
 
 def inputs(*, run: TaskRun, triggering_asset_events: Mapping[Any, Any]) -> dict[str, Any]:
@@ -88,6 +90,32 @@ def publish(*, run: TaskRun, outlet_events: Any) -> dict[str, Any]:
         input=predicted,
         input_version=run.versions[predicted],
     )
+
+
+def export(*, run: TaskRun, export: dict[str, Any]) -> dict[str, Any]:
+    """Write the predictions to a table of a database; a retry comes to the same.
+
+    Raises:
+        AirflowSkipException: There are none.
+    """
+    from factory.airflow import connections
+    from factory.data.rows import Rows
+    from factory.models.export import Export
+
+    section, predicted = Export.model_validate(export), run.result("predict")
+    if predicted is None:
+        raise AirflowSkipException("nothing was predicted, so there is nothing to write")
+    rows = Rows.from_json(predicted["rows"])
+    if not rows.rows and run.result("publish") is None:
+        raise AirflowSkipException(f"no rows were published, so {section.table} stays as it is")
+    database = connections.database(section.connection).get_sqlalchemy_engine()
+    try:
+        with connections.unshown_queries(section.connection):
+            section.run(rows, database)
+            table = connections.lineage_name(section.connection, section.table)
+    finally:
+        database.dispose()
+    return {"rows": rows.rows, "reads": run.references, "tables": [table] if table else []}
 
 
 def _model_version(run: TaskRun) -> int:
