@@ -69,8 +69,9 @@ class Champion:
         table = pa.Table.from_pandas(rows, preserve_index=False) if is_frame else pa.table(rows)
         said = self._predictor.predict(learnable(table, self.features).to_pandas())
         found = {"prediction": said.values}
-        if said.probabilities is not None:
-            found["probability"] = said.probabilities.max(axis=1)
+        probability = said.probability_of(said.values)
+        if probability is not None:
+            found["probability"] = probability
         return pd.DataFrame(found, index=rows.index if is_frame else None)
 
 

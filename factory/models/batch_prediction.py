@@ -29,7 +29,6 @@ from factory.models.added_columns import (
     interval_of,
     probabilities_of,
 )
-from factory.models.explanation import of_class
 from factory.models.predict import OnRequest
 from factory.models.predictor import Predictor
 from factory.trainers.trainer import Predictions
@@ -243,9 +242,8 @@ def _piece(
 
 
 def _probability(said: Predictions) -> pa.Array:
-    if said.probabilities is None or said.classes is None:
-        return pa.nulls(len(said.values), pa.float64())
-    return pa.array(of_class(said.probabilities, said.classes, said.values))
+    found = said.probability_of(said.values)
+    return pa.nulls(len(said.values), pa.float64()) if found is None else pa.array(found)
 
 
 def _prediction_type(predictor: Predictor) -> pa.DataType:

@@ -126,27 +126,9 @@ def _value(answers: Predictions, of: Predictions) -> Floats:
     """What is explained, row by row: a number, or how probable the class is that is predicted for another row."""
     if answers.classes is None:
         return np.asarray(answers.values, dtype=float)
-    if answers.probabilities is None:
+    found: Floats | None = answers.probability_of(of.values)
+    if found is None:
         return np.asarray(answers.values == of.values, dtype=float)
-    found: Floats = of_class(answers.probabilities, answers.classes, of.values)
-    return found
-
-
-def of_class(
-    probabilities: "NDArray[np.float64]",
-    classes: "NDArray[np.generic]",
-    values: "NDArray[np.generic]",
-) -> Floats:
-    """The probability of one class a row.
-
-    Args:
-        probabilities: Rows x classes.
-        classes: The classes, in the order of the columns.
-        values: The class whose probability is meant, one a row.
-    """
-    places = {one: place for place, one in enumerate(classes.tolist())}
-    chosen = [places[one] for one in values.tolist()]
-    found: Floats = probabilities[np.arange(len(values)), chosen]
     return found
 
 

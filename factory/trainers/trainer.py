@@ -75,6 +75,20 @@ class Predictions:
     classes: "NDArray[Any] | None" = None
     """The classes that the model knows; None for a regression."""
 
+    def probability_of(self, values: "NDArray[Any]") -> "NDArray[Any] | None":
+        """How probable one class is for each row; None where the estimator gives no probabilities.
+
+        Args:
+            values: The class, one a row: `self.values` for the predicted one, which is not the most probable where
+                the estimator decides by a threshold.
+        """
+        if self.probabilities is None or self.classes is None:
+            return None
+        places = {one: place for place, one in enumerate(self.classes.tolist())}
+        chosen = [places[one] for one in values.tolist()]
+        found: NDArray[Any] = self.probabilities[range(len(chosen)), chosen]
+        return found
+
     def of_rows(self, places: "NDArray[Any]") -> "Predictions":
         """What it says about some of the rows, by their places; one may be there several times."""
         probabilities = self.probabilities
