@@ -307,7 +307,7 @@ class Model(Section):
             yield self._not_predicted("probabilities", "a {task} has no classes")
         if section.interval is not None and not task.has_intervals:
             yield self._not_predicted(
-                "interval", "a {task} predicts no number that an interval could be around"
+                "interval", "intervals are for regressions, and this is a {task}"
             )
         if section.explain is not None and self.image_column is not None:
             yield self._not_predicted(
