@@ -88,6 +88,25 @@ def database(connection: str) -> Any:
     return hook
 
 
+def lineage_name(connection: str, table: str) -> dict[str, str] | None:
+    """What OpenLineage calls a table: `{"namespace", "name"}`; None where the connection's hook does not say.
+
+    Args:
+        connection: The connection of the database.
+        table: The table, with its schema if it is not the database's usual one.
+    """
+    hook = database(connection)
+    info = hook.get_openlineage_database_info(masking.connection(connection))
+    if info is None or not info.authority:
+        return None
+    schema, _, bare = table.rpartition(".")
+    parts = (info.database, schema or hook.get_openlineage_default_schema(), bare)
+    return {
+        "namespace": f"{info.scheme}://{info.authority}",
+        "name": ".".join(part for part in parts if part),
+    }
+
+
 def run_statements(connection: str, statements: str) -> None:
     """Run SQL statements in one transaction, as far as the database has transactions for them.
 

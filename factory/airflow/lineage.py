@@ -14,12 +14,16 @@ def operator_lineage(snapshots: Mapping[str, list[dict[str, Any]]], task: Any) -
     """The inputs and outputs of a task: its inlets and outlets, with the versions that are known.
 
     Args:
-        snapshots: `inputs` and `outputs`, each a list of `{"dataset", "uri", "version"}`.
+        snapshots: `inputs` and `outputs`, each a list of `{"dataset", "uri", "version"}`; `tables`, tables
+            of databases that are written, each `{"namespace", "name"}`.
         task: The task, whose inlets and outlets are assets.
     """
     return OperatorLineage(
         inputs=_datasets(task.inlets, snapshots.get("inputs", ())),
-        outputs=_datasets(task.outlets, snapshots.get("outputs", ())),
+        outputs=[
+            *_datasets(task.outlets, snapshots.get("outputs", ())),
+            *(Dataset(**table) for table in snapshots.get("tables", ())),
+        ],
     )
 
 

@@ -121,7 +121,8 @@ class StepOperator(_Step, PythonOperator):  # type: ignore[misc]
     """Calls a step's task function; what no retry can mend fails at once.
 
     A function that returns a mapping with `reads` or `writes`, lists of
-    `{"dataset", "uri", "version"}`, has these versions named in its OpenLineage events.
+    `{"dataset", "uri", "version"}`, has these versions named in its OpenLineage events; with `tables`, a list
+    of `{"namespace", "name"}`, these tables of databases too.
     """
 
     def execute(self, context: Context) -> Any:
@@ -136,6 +137,7 @@ class StepOperator(_Step, PythonOperator):  # type: ignore[misc]
             self._lineage = {
                 "inputs": result.get("reads", []),
                 "outputs": result.get("writes", []),
+                "tables": result.get("tables", []),
             }
         return result
 

@@ -153,6 +153,10 @@ class AboutModel:
             yield Finding("column_type", (*path, "target"), message, advice)
         if kind is not None and model.positive is not None:
             yield from _no_class(model.positive, target, kind, (*path, "positive"))
+        listed = model.predict.listed_classes if model.predict is not None else ()
+        for index, name in enumerate(listed if kind is not None else ()):
+            place = (*path, "predict", "probabilities", index)
+            yield from _no_class(name, target, str(kind), place)
 
     def _of_prediction(
         self,
@@ -170,7 +174,7 @@ class AboutModel:
             steps = predicted["steps"]
             yield from tell.of_steps(self.model.transforms, steps, (*path, "transforms"), why)
         yield from tell.of_checks(predict.checks, predicted["conditions"], (*at, "checks"))
-        yield from _unfit(predict.checks, predicted["columns"], (*at, "checks"))
+        yield from _unfit(predict.checks, predicted["columns"] or {}, (*at, "checks"))
         columns: Types | None = predicted["made"]
         if columns is None or (
             not self.model.prediction_transforms and self._is_looked_at((predict.input,))

@@ -142,6 +142,8 @@ class Chains:
             absent={} if own else model.absent_target,
             checks=predict.checks,
         )
+        if predict.has_columns_of_the_model:
+            return {**chain, "kept": list(predict.keep), "added": None}
         added = predict.added_columns(model.learning_task)
         return {
             **chain,

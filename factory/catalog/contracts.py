@@ -58,6 +58,9 @@ def own_columns(section: Dataset | Predict) -> Iterator[tuple[KeyPath, str]]:
     """The columns of its own that a published dataset's section names, and where."""
     for index, key in enumerate(section.write.keys):
         yield ("write", "keys", index), key
+    if isinstance(section, Predict) and section.export is not None:
+        for index, key in enumerate(section.export.keys):
+            yield ("export", "keys", index), key
     for index, check in enumerate(section.checks):
         for place, column in check.written_columns().items():
             yield ("checks", index, *place), column

@@ -65,7 +65,30 @@ def _of_predictions(predict: Predict, model: str, path: KeyPath) -> Iterator[Sen
     yield Sentence(_MADE, text, (*path, "input"))
     if predict.keep:
         yield Sentence(_MADE, f"it keeps the columns {one_of(predict.keep)}", (*path, "keep"))
+    yield from _of_requests(predict, path)
     yield Sentence(_RUNS, predict.when(model).in_words, (*path, "schedule"))
+
+
+def _of_requests(predict: Predict, path: KeyPath) -> Iterator[Sentence]:
+    """What predictions hold on request, and where else they go."""
+    if predict.probabilities != "highest":
+        classes = one_of(predict.listed_classes) or "each class that the model knows"
+        text = f"it has columns for the probability of {classes}"
+        yield Sentence(_MADE, text, (*path, "probabilities"))
+    if predict.interval is not None:
+        text = (
+            f"it has the limits between which the truth lies for {predict.interval:.0%} of the rows"
+        )
+        yield Sentence(_MADE, text, (*path, "interval"))
+    if (explain := predict.explain) is not None:
+        which = "the feature that contributes the most"
+        if explain.features > 1:
+            which = f"the {explain.features} features that contribute the most"
+        text = f"it names {which}, for the first {explain.max_rows:,} rows"
+        yield Sentence(_MADE, text, (*path, "explain"))
+    if (export := predict.export) is not None:
+        text = f"each run's rows go into the database table {export.table} too ({export.mode})"
+        yield Sentence(_READ, text, (*path, "export"))
 
 
 def _of_write(section: Dataset | Predict) -> str:

@@ -40,5 +40,9 @@ def published(team: TeamFile) -> Iterator[Published]:
         if model.predict is not None:
             output = model.predict.output_of(name)
             path = ("models", name, "predict")
-            columns = model.predict.columns(model.learning_task)
+            columns = (
+                None
+                if model.predict.has_columns_of_the_model
+                else model.predict.columns(model.learning_task)
+            )
             yield Published(team, output, model.predict, path, columns)

@@ -83,7 +83,9 @@ class _Binding:
             columns = dict.fromkeys(columns)
         declared, unknown = _canonical(chain["declared"])
         final = declared if declared is not None else columns
-        if chain["kept"] is not None:
+        if chain["added"] is None:
+            final = None  # some are called by what a model knows
+        elif chain["kept"] is not None:
             kept = final or {}
             final = {name: kept.get(name) for name in chain["kept"]}
             final |= {

@@ -65,6 +65,7 @@ def _tasks(
         "absent": model.absent_target if section.transforms is None else {},
         "keep": section.keep,
         "batch_rows": section.batch_rows,
+        **({"on_request": on_request} if (on_request := dump(section.on_request)) else {}),
     }
     checks = {"checks": [dump(check.with_full_names(team.team)) for check in section.checks]}
     return (
@@ -79,10 +80,24 @@ def _tasks(
             outlets=assets((output,), installation),
             options=notify("on_dataset", team, model),
         ),
+        *_export(section, installation),
+    )
+
+
+def _export(section: Predict, installation: Installation) -> Tasks:
+    """The task that writes to a database; not in a sample, for it cannot be taken back."""
+    if section.export is None or installation.is_sample:
+        return ()
+    # Also where the predictions are what they were: the run before may not have come so far.
+    options = {"trigger_rule": "none_failed"}
+    arguments = {"export": dump(section.export)}
+    return (
+        Task("export", "prediction.export", ("publish",), arguments=arguments, options=options),
     )
 
 
 def _doc(full_name: str, output: str, section: Predict, reads: tuple[str, ...]) -> list[str]:
+    export = section.export
     return [
         *(f"### Predictions of `{full_name}`", "", section.description.strip(), ""),
         f"* dataset: `{output}`",
@@ -92,4 +107,9 @@ def _doc(full_name: str, output: str, section: Predict, reads: tuple[str, ...]) 
         f"* in batches of {section.batch_rows} rows",
         f"* write mode: `{section.write.mode}`",
         *(f"* check: `{check.check}`, on fail {check.on_fail}" for check in section.checks),
+        *(
+            ()
+            if export is None
+            else (f"* then in: table `{export.table}` of `{export.connection}`",)
+        ),
     ]

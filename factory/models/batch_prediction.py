@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,13 @@ from factory.data.transforms.transform import Transform
 from factory.lake import engine
 from factory.lake.engine import quote
 from factory.lake.table import Lake
+from factory.models.added_columns import (
+    AddedColumns,
+    explanation_of,
+    interval_of,
+    probabilities_of,
+)
+from factory.models.predict import OnRequest
 from factory.models.predictor import Predictor
 from factory.trainers.trainer import Predictions
 from factory.training.learning_task import TaskName
@@ -104,6 +111,8 @@ class PredictionForm:
     """Columns of the input that stay as they are."""
     input_version: int
     """The version of the snapshot that the rows come from."""
+    on_request: OnRequest = field(default_factory=OnRequest.unwritten)
+    """What they hold beside what all predictions do."""
 
 
 def predict(
@@ -117,8 +126,8 @@ def predict(
 ) -> Rows:
     """What a model says about rows, as one parquet file that appears only when it is whole.
 
-    The columns are those to keep, `prediction`, what else the task has (such as `probability`, the highest of
-    all classes'; null where the estimator gives none), `model_version` and `input_version`.
+    The columns are those to keep, `prediction`, what else the task has (such as `probability`, of the predicted class;
+    null where the estimator gives none), those that the form asks for, `model_version` and `input_version`.
 
     Args:
         rows: The rows, as the model was trained on them; only columns in use are read.
@@ -129,8 +138,8 @@ def predict(
         images: Where the images lie, for a model that learned from them.
 
     Raises:
-        TerminalError: A column is missing or of another form than the model learned from, or the
-            model refuses the rows.
+        TerminalError: A column is missing or of another form than the model learned from, the model refuses
+            the rows, or cannot give what the form asks for.
     """
     record = predictor.record
     what = f"predictions of {record.model} version {record.version}"
@@ -138,13 +147,17 @@ def predict(
     require_columns(predictor.features, names, f"{what}: features")
     require_columns(form.keep, names, f"{what}: keep")
 
+    added = _added(rows, predictor, form)
+    columns = list(dict.fromkeys([*form.keep, *predictor.features]))
+
     def pieces() -> Iterator[pa.Table]:
         # No rows have predictions too, with columns; an estimator refuses to be asked.
-        yield _piece(rows.schema.empty_table(), Predictions(np.empty(0, object)), predictor, form)
-        columns = list(dict.fromkeys([*form.keep, *predictor.features]))
+        yield _piece(
+            rows.schema.empty_table(), Predictions(np.empty(0, object)), predictor, form, added
+        )
         for batch in _batches(rows, columns, batch_rows):
             for part, features in as_learned(batch, predictor, images):
-                yield _piece(part, predictor.predict(features), predictor, form)
+                yield _piece(part, predictor.predict(features), predictor, form, added, features)
 
     predicted = write_pieces(pieces(), what, file)
     logger.info("%s: %s rows", what, f"{predicted.rows:,}")
@@ -210,7 +223,12 @@ def _without_values(form: pa.DataType, rows: int) -> pa.Array:
 
 
 def _piece(
-    batch: pa.Table, said: Predictions, predictor: Predictor, form: PredictionForm
+    batch: pa.Table,
+    said: Predictions,
+    predictor: Predictor,
+    form: PredictionForm,
+    added: Sequence[AddedColumns],
+    features: pd.DataFrame | None = None,
 ) -> pa.Table:
     rows = batch.num_rows
     columns = {name: batch.column(name) for name in form.keep}
@@ -219,6 +237,8 @@ def _piece(
         if name != "prediction":
             values = said.column(name)
             columns[name] = pa.nulls(rows, pa.float64()) if values is None else pa.array(values)
+    for one in added:
+        columns |= one(said, features)
     columns["model_version"] = pa.repeat(pa.scalar(predictor.record.version, pa.int64()), rows)
     columns["input_version"] = pa.repeat(pa.scalar(form.input_version, pa.int64()), rows)
     return pa.table(columns)
@@ -227,3 +247,28 @@ def _piece(
 def _prediction_type(predictor: Predictor) -> pa.DataType:
     outputs = predictor.record.outputs
     return _CLASSES.get(outputs[0] if outputs else "", pa.float64())
+
+
+def _added(
+    rows: pyarrow.dataset.Dataset, predictor: Predictor, form: PredictionForm
+) -> list[AddedColumns]:
+    """What the form asks for beside what every prediction has."""
+    added: list[AddedColumns] = []
+    asked = form.on_request
+    if asked.probabilities != "highest":
+        added.append(probabilities_of(predictor, asked.probabilities, form.keep))
+    if asked.interval is not None:
+        added.append(interval_of(predictor.record, asked.interval))
+    if asked.explain is not None:
+        others = _spread(rows, predictor, asked.explain.samples)
+        added.append(explanation_of(predictor, asked.explain, others, rows.count_rows()))
+    return added
+
+
+def _spread(rows: pyarrow.dataset.Dataset, predictor: Predictor, count: int) -> pd.DataFrame:
+    """The features of some of the rows, from the first to the last in equal steps."""
+    total = rows.count_rows()
+    places = np.unique(np.linspace(0, max(0, total - 1), min(count, total)).astype(int))
+    taken = rows.take(places, columns=list(predictor.features), **engine.no_read_ahead())
+    [(_, features)] = as_learned(taken, predictor, None)
+    return features[list(predictor.features)]

@@ -16,6 +16,7 @@ from factory.models.signing import check_signature
 from factory.models.tracking import Tracking
 from factory.trainers.dispatch import trainer_of
 from factory.trainers.trainer import Predictions, TrainedModel, Trainer
+from factory.training.metrics import Class
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,21 @@ class Predictor:
     def features(self) -> tuple[str, ...]:
         """The names of the columns that it learned from, in their order."""
         return self.record.features
+
+    @property
+    def classes(self) -> tuple[Class, ...]:
+        """The classes that it knows, in the order of its probabilities.
+
+        Raises:
+            TerminalError: It has no example any more to ask it about, or knows none.
+        """
+        said = None if self.example is None else self.predict(self.example)
+        if said is None or said.classes is None:
+            raise TerminalError(
+                f"{self.record.model} version {self.record.version} does not tell which classes it knows: "
+                "train the model again"
+            )
+        return tuple(said.classes.tolist())
 
     def predict(self, rows: pd.DataFrame) -> Predictions:
         """What the model says about rows; columns that it does not know are left out.

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from factory.base.errors import TerminalError
 from factory.base.section import NAME
 from factory.base.values import Result
+from factory.models.conformal import IntervalWidths
 from factory.models.replay import RecordedExample
 from factory.training.learning_task import LearningTask, TaskName
 from factory.training.tasks import TASKS
@@ -77,6 +78,8 @@ class ModelFacts(Result):
     """The versions of the datasets that it was trained on, by full name."""
     metrics: dict[str, float] = Field(default_factory=dict)
     """The `validation_` and `test_` metrics that it was registered with."""
+    interval: IntervalWidths | None = None
+    """How far off its predictions are; None for other tasks, and for versions that were registered without."""
     example: RecordedExample | None = None
     """What it said of its input example; None for versions that were registered without."""
 

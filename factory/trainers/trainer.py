@@ -84,6 +84,20 @@ class Predictions:
     background: "NDArray[Any] | None" = None
     """What it says, as `score`, of rows that were drawn at random; see `factory.training.mass_volume`."""
 
+    def probability_of(self, values: "NDArray[Any]") -> "NDArray[Any] | None":
+        """How probable one class is for each row; None where the estimator gives no probabilities.
+
+        Args:
+            values: The class, one a row: `self.values` for the predicted one, which is not the most probable where
+                the estimator decides by a threshold.
+        """
+        if self.probabilities is None or self.classes is None:
+            return None
+        places = {one: place for place, one in enumerate(self.classes.tolist())}
+        chosen = [places[one] for one in values.tolist()]
+        found: NDArray[Any] = self.probabilities[range(len(chosen)), chosen]
+        return found
+
     def of_rows(self, places: "NDArray[Any] | slice") -> "Predictions":
         """What it says about some of the rows, by their places; one may be there several times."""
         return replace(
@@ -96,9 +110,8 @@ class Predictions:
 
     def column(self, name: str) -> "NDArray[Any] | None":
         """One of the columns beside `prediction`; None where the model does not say it."""
-        if name == "probability" and self.probabilities is not None:
-            highest: NDArray[Any] = self.probabilities.max(axis=1)
-            return highest
+        if name == "probability" and name not in self.columns:
+            return self.probability_of(self.values)
         return self.columns.get(name)
 
 

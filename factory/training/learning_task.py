@@ -40,6 +40,8 @@ class LearningTask(ABC):
     """How rows with a target are divided where `split.method` is left out."""
     prediction_columns: ClassVar[Types]
     """The columns that predictions add to what they keep of a row; no type where it follows from the target's."""
+    has_intervals: ClassVar[bool] = False
+    """Whether its predictions are numbers whose errors say how far off the next one may be."""
     sql_type: ClassVar[str]
     """DuckDB's type of the target where nothing is known but its name."""
     estimator_kinds: ClassVar[tuple[str, ...]]

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, LiteralString
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
@@ -390,6 +390,26 @@ class Model(Section):
                 has_classes=self.learning_task.has_classes,
                 takes_images=self.image_column is not None,
             )
+
+    @rule
+    def _predictions_fit_the_task(self) -> Broken:
+        section, task = self.predict, self.learning_task
+        if section is None:
+            return
+        if section.probabilities != "highest" and not task.has_classes:
+            yield self._not_predicted("probabilities", "a {task} has no classes")
+        if section.interval is not None and not task.has_intervals:
+            yield self._not_predicted(
+                "interval", "intervals are for regressions, and this is a {task}"
+            )
+        if section.explain is not None and self.image_column is not None:
+            yield self._not_predicted(
+                "explain", "this model learns from images alone, and has no features to tell apart"
+            )
+
+    def _not_predicted(self, key: str, why: LiteralString) -> PydanticCustomError:
+        context = {"task": self.task, "advice": "take it away", "at": ("predict", key)}
+        return PydanticCustomError("together", why, {**context, "on_key": True})
 
     @rule
     def _monitor_is_possible(self, surroundings: Surroundings | None) -> Broken:

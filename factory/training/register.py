@@ -98,6 +98,7 @@ def register(
             config_hash=run.config_hash,
             snapshots=dict(run.snapshots),
             metrics=metrics,
+            interval=test.interval,
         )
         facts, size = _log_verified(
             selection, model, workspace, model_id, facts, run.model, tracking

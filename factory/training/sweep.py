@@ -19,6 +19,7 @@ from factory.base.files import TEMPORARY
 from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
 from factory.models import registry
+from factory.models.conformal import IntervalWidths
 from factory.models.predictor import load_predictor
 from factory.models.tracking import CONFIGURATION, Tracking
 from factory.models.training_run import TrainingRun
@@ -33,7 +34,7 @@ from factory.training.metrics import score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
 from factory.training.split import DividedRows, read_part, training_rows_folder
-from factory.training.trial import Evaluation, Sweep, load_fitted
+from factory.training.trial import Evaluation, Fit, Sweep, load_fitted, predict_measured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -287,6 +288,8 @@ class FinalTest(Result):
     """Metrics that cannot be computed for these rows, and why."""
     findings: tuple[GuardFinding, ...] = ()
     """What makes the metrics unbelievable."""
+    interval: IntervalWidths | None = None
+    """How far off predictions are on the rows that the winner was chosen by; None for tasks without intervals."""
     said: str = ""
     """A digest of what it says of the test rows: two models that say the same have the same."""
     measured_at: int | None = None
@@ -326,6 +329,7 @@ def final_test(
     for name, why in scores.skipped.items():
         logger.warning("%s: no test_%s: %s", run.model, name, why)
     dummy = _baseline(model, workspace, target)
+    interval, coverage = _interval(selection.winner.fit, model, workspace, target, predictions)
     findings = _look(model, predictions, scores.values, dummy)
     for finding in findings:
         logger.warning("%s", finding)
@@ -334,6 +338,7 @@ def final_test(
         metrics={
             **{f"test_{name}": value for name, value in scores.values.items()},
             **{f"baseline_test_{name}": value for name, value in dummy.items()},
+            **{f"test_interval_{level:g}_coverage": share for level, share in coverage.items()},
         },
     )
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
@@ -353,6 +358,7 @@ def final_test(
         baseline=dummy,
         skipped=scores.skipped,
         findings=tuple(findings),
+        interval=interval,
         said=digest_of(predictions),
         measured_at=measured_at,
     )
@@ -386,6 +392,22 @@ def load_winner(
     now = trainer.predict(fitted, rows).values
     trainer.renumber(fitted, model.learning_task.renumbering(before, now))
     return fitted
+
+
+def _interval(
+    fit: Fit,
+    model: Model,
+    workspace: Path,
+    target: "NDArray[Any] | None",
+    predictions: Predictions,
+) -> tuple[IntervalWidths | None, dict[float, float]]:
+    """How wide intervals are by the validation rows, or those of the folds, and what share of the test rows they hold."""
+    if not model.learning_task.has_intervals:
+        return None, {}
+    truth, said = predict_measured(fit, model, workspace)
+    assert truth is not None and target is not None  # noqa: S101, PT018 - they are errors against a target
+    widths = IntervalWidths.of((truth - said.values).tolist())
+    return widths, widths.coverage(target - predictions.values)
 
 
 def digest_of(predictions: Predictions) -> str:

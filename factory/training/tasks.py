@@ -93,6 +93,7 @@ class Regression(LearningTask):
     has_classes = False
     default_split = "random"
     prediction_columns: ClassVar[Types] = {"prediction": "DOUBLE"}
+    has_intervals = True
     sql_type = "DOUBLE"
     estimator_kinds = ("regressor",)
     example_estimator = "sklearn.ensemble.RandomForestRegressor"

@@ -234,15 +234,29 @@ def _measure(
     fit: Fit, model: Model, workspace: Path
 ) -> tuple["NDArray[Any] | None", Predictions, Scores, FoldScores | None]:
     """The true values, what the model says of these rows, and how good that is; with folds, their means."""
+    target, predictions = predict_measured(fit, model, workspace)
     if fit.folds is None:
-        fitted = load_fitted(fit, model, workspace)
-        features, target = read_part(workspace, "validation")
-        ask = partial(model.trainer(fit.trial.estimator).predict, fitted)
-        predictions = model.learning_task.ask_to_measure(ask, features, seed=model.split.seed)
         return target, predictions, score(model.computed_metrics, target, predictions), None
     targets, predicted = measured_targets(workspace), read_predictions(fit.folds, workspace)
     folds = score_folds(model.computed_metrics, targets, predicted)
-    return *pooled(targets, predicted), Scores(folds.means, folds.skipped), folds
+    return target, predictions, Scores(folds.means, folds.skipped), folds
+
+
+def predict_measured(
+    fit: Fit, model: Model, workspace: Path
+) -> tuple["NDArray[Any] | None", Predictions]:
+    """The rows that a trial is measured on: their true values, None without a target, and what it says of them.
+
+    With folds, those of all folds, of which each fold's own model says something.
+
+    Raises:
+        TerminalError: What `fit` stored is gone, or is not what it was.
+    """
+    if fit.folds is not None:
+        return pooled(measured_targets(workspace), read_predictions(fit.folds, workspace))
+    features, target = read_part(workspace, "validation")
+    ask = partial(model.trainer(fit.trial.estimator).predict, load_fitted(fit, model, workspace))
+    return target, model.learning_task.ask_to_measure(ask, features, seed=model.split.seed)
 
 
 def _deviations(folds: FoldScores | None) -> dict[str, float]:

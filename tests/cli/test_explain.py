@@ -63,7 +63,13 @@ models:
       slices: {columns: [port, gear], max_loss: 0.05}
       approval: {assignees: [anna], response_timeout: 12h}
     retrain_when: {rows_added: 1000, drift: true}
-    predict: {input: sea.catches, keep: [port], schedule: species}
+    predict:
+      input: sea.catches
+      keep: [port]
+      schedule: species
+      probabilities: [Gadus morhua]
+      explain: 2
+      export: {connection: warehouse, table: public.species}
     monitor: {on_breach: [notify, retrain]}
     deploy: {type: process}
 """
@@ -168,7 +174,7 @@ def test_folds_are_told_with_what_is_chosen_by_them(project):
         ),
         ("What starts a retraining: only if 1,000 rows were added", "retrain_when"),
         ("What starts a retraining: or if drift started the run", "retrain_when"),
-        ("Who reads it: lab.species_predictions runs after it", "predict"),
+        ("Who reads it: lab.species_predictions runs after it", "schedule: species"),
     ],
 )
 def test_each_sentence_about_a_model_names_the_line_that_says_so(project, sentence, written):
@@ -195,8 +201,25 @@ def test_a_dataset_is_told_with_its_readers_of_other_teams_in_their_own_files(pr
 
 def test_predictions_are_a_dataset_of_their_model(project):
     found = told(project, "lab.species_predictions")
-    text = "What it is made of: what the champion of species says about the rows of sea.catches"
-    assert found[text] == f"configs/lab.yaml:{line(LAB, 'predict')}"
+    for text, written in (
+        (
+            "What it is made of: what the champion of species says about the rows of sea.catches",
+            "input: sea.catches",
+        ),
+        (
+            "What it is made of: it has columns for the probability of Gadus morhua",
+            "probabilities:",
+        ),
+        (
+            "What it is made of: it names the 2 features that contribute the most, for the first 1,000 rows",
+            "explain:",
+        ),
+        (
+            "Who reads it: each run's rows go into the database table public.species too (replace)",
+            "export:",
+        ),
+    ):
+        assert found[text] == f"configs/lab.yaml:{line(LAB, written)}"
 
 
 def test_lines_fit_a_terminal_of_80_columns(project, monkeypatch):

@@ -146,3 +146,28 @@ def test_dataset_is_published_by_its_own_dag_or_by_a_prediction(tmp_path):
     team = read_all(tmp_path / "configs", None).teams["sea"].team
     assert producer_id(team, "catches") == "sea.catches"
     assert producer_id(team, "weight_predictions") == "sea.weight.predict"
+
+
+def test_predictions_are_written_to_a_database_once_they_are_published(compiled):
+    export = "{connection: warehouse, table: public.scores, mode: merge, keys: [id]}"
+    tasks = compiled(f"{{input: catches, keep: [id], export: {export}}}")["tasks"]
+    assert list(tasks)[-3:] == ["publish", "export", "close_workspace"]
+    written = tasks["export"]
+    assert written["dependencies"] == ["publish"]
+    # A run whose predictions are what they were mends what the one before has not come to.
+    assert written["trigger_rule"] == "none_failed"
+    assert written["op_kwargs"]["export"] == {
+        "connection": "warehouse",
+        "table": "public.scores",
+        "mode": "merge",
+        "keys": ["id"],
+    }
+    assert set(tasks["close_workspace"]["dependencies"]) == {"open_workspace", "export"}
+
+
+def test_what_predictions_hold_on_request_is_told_to_the_task(compiled):
+    arguments = compiled("{input: catches, interval: 0.9, explain: 2}")["tasks"]["predict"][
+        "op_kwargs"
+    ]
+    assert arguments["on_request"] == {"interval": 0.9, "explain": {"features": 2}}
+    assert "on_request" not in compiled("{input: catches}")["tasks"]["predict"]["op_kwargs"]

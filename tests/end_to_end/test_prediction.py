@@ -14,6 +14,7 @@ import pytest
 from factory.runtime.airflow_records import AssetEvent, DagRun
 from tests.harness.airflow import Installation
 from tests.harness.project import flowers
+from tests.harness.shared import Database
 
 COAST = """\
 version: 1
@@ -44,6 +45,9 @@ models:
       input: coast.catches
       keep: [species]
       batch_rows: 60
+      probabilities: [cod, hake, ling]
+      explain: {features: 1, max_rows: 5}
+      export: {connection: warehouse, table: station_scores, mode: append}
       checks:
         - {check: between, column: probability, min: 0.3, max: 1}
       share_with: [office]
@@ -134,7 +138,9 @@ def test_model_without_a_champion_predicts_nothing_and_says_what_to_do(
     """The first rows come when nobody has been promoted yet."""
     assert first.with_old.state == "success"
     states = fishery.states(first.with_old)
-    assert {states[name] for name in ("inputs", "predict", "check", "publish")} == {"skipped"}
+    assert {states[name] for name in ("inputs", "predict", "check", "publish", "export")} == {
+        "skipped"
+    }
     assert states["close_workspace"] == "success"
     assert fishery.airflow.asset_events(dag_id=PREDICTION, run_id=first.with_old.dag_run_id) == []
     log = " ".join(fishery.log_of(first.with_old, "inputs").split())
@@ -157,12 +163,29 @@ def test_promotion_starts_a_prediction_whose_rows_name_model_and_input(
     assert (event.extra["input"], event.extra["input_version"]) == ("coast.catches", 0)
     rows = fishery.rows(event)
     assert rows.column_names == [
-        *("species", "prediction", "probability", "model_version", "input_version")
+        *("species", "prediction", "probability"),
+        *("probability_cod", "probability_hake", "probability_ling"),
+        *("feature_1", "contribution_1", "model_version", "input_version"),
     ]
+    assert rows["feature_1"].null_count == 145
     assert set(rows["model_version"].to_pylist()) == {1}
     assert set(rows["input_version"].to_pylist()) == {0}
     pairs = zip(rows["species"].to_pylist(), rows["prediction"].to_pylist(), strict=True)
     assert sum(truth == said for truth, said in pairs) > 130
+
+
+def test_predictions_are_in_the_database_too(fishery: Fishery, first: Day, database: Database):
+    assert fishery.states(first.with_new)["export"] == "success"
+    assert stored(database) == [(1, 0, 150, 3)]
+
+
+def stored(database: Database) -> list[tuple]:
+    """The versions and snapshots whose predictions are in the table, with their rows and classes."""
+    query = (
+        "select model_version, input_version, count(*), count(distinct prediction) "
+        "from station_scores group by 1, 2 order by 1, 2"
+    )
+    return list(database.query(query))
 
 
 def test_dataset_of_another_team_is_made_of_the_predictions(fishery: Fishery, first: Day):
@@ -186,6 +209,9 @@ def test_lineage_leads_from_the_input_to_the_predictions(fishery: Fishery, first
     (written,) = completed[f"{PREDICTION}.publish"]["outputs"]
     assert written["name"].endswith("/station/species_predictions")
     assert written["facets"]["version"]["datasetVersion"] == "0"
+    (table,) = completed[f"{PREDICTION}.export"]["outputs"]
+    # The server's own name is a secret of the connection in the tests.
+    assert table["name"].endswith(".public.station_scores")
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +229,9 @@ def test_new_rows_are_predicted_by_the_champion_of_the_time(fishery: Fishery, se
     assert set(rows["input_version"].to_pylist()) == {1}
 
 
-def test_next_champion_predicts_again_and_its_rows_name_it(fishery: Fishery, second: Day):
+def test_next_champion_predicts_again_and_its_rows_name_it(
+    fishery: Fishery, second: Day, database: Database
+):
     assert second.promotion.extra["version"] == 2
     assert second.with_new.state == "success"
     event = fishery.event_of(second.with_new)
@@ -212,12 +240,17 @@ def test_next_champion_predicts_again_and_its_rows_name_it(fishery: Fishery, sec
     assert set(rows["input_version"].to_pylist()) == {1}
     landed = fishery.rows(fishery.event_of(fishery.started_by(event, LANDED)))
     assert set(landed["model_version"].to_pylist()) == {2}
+    assert [row[:3] for row in stored(database)] == [(1, 0, 150), (1, 1, 150), (2, 1, 150)]
 
 
-def test_predicting_the_same_again_makes_no_snapshot(fishery: Fishery, second: Day):
+def test_predicting_the_same_again_makes_no_snapshot_and_mends_the_table(
+    fishery: Fishery, second: Day, database: Database
+):
     newest = fishery.lake.newest("station.species_predictions")
+    database.query("delete from station_scores where model_version = 2")
     run = fishery.run(PREDICTION)
     assert (run.state, fishery.states(run)["publish"]) == ("success", "skipped")
+    assert [row[:3] for row in stored(database)] == [(1, 0, 150), (1, 1, 150), (2, 1, 150)]
     assert fishery.lake.newest("station.species_predictions") == newest
 
 

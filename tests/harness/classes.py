@@ -104,6 +104,7 @@ OF_FILES = {
     "lake/storage/test_clouds.py": "extras",
     "airflow/test_deploy_access.py": "extras",
     "airflow/*": "core",  # for whoever imports Airflow, which takes five seconds
+    "models/test_export.py": "core",  # the same, and a PostgreSQL
     "cli/test_clean.py": "core",
     "*fastai*.py": "extras",
 }

@@ -1,4 +1,8 @@
+from dataclasses import replace
+
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset
 import pytest
 
@@ -9,10 +13,12 @@ from factory.data.transforms.sql import SqlTransform
 from factory.lake import publishing
 from factory.lake.write import Write
 from factory.models.batch_prediction import PredictionForm, predict, prediction_rows
+from factory.models.conformal import IntervalWidths
+from factory.models.predict import OnRequest
 from factory.models.predictor import Predictor, load_predictor
 from tests.data.rows import lake_in, rows_of
 from tests.team.folder import make_folder
-from tests.training.models import model, penguins, regression
+from tests.training.models import model, one_trial, penguins, regression
 from tests.training.training import Training
 
 FEATURES = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "sex"]
@@ -38,12 +44,12 @@ def mass(tmp_path_factory, mlflow_server):
 
 @pytest.fixture
 def predicted(tmp_path):
-    def run(rows, predictor, *, task="classification", keep=(), batch_rows=50_000):
+    def run(rows, predictor, *, task="classification", keep=(), batch_rows=50_000, **on_request):
         (tmp_path / "run").mkdir(exist_ok=True)
         made = predict(
             pyarrow.dataset.dataset(rows),
             predictor,
-            PredictionForm(task, keep, 4),
+            PredictionForm(task, keep, 4, OnRequest.model_validate(on_request)),
             batch_rows=batch_rows,
             file=tmp_path / "run" / "predictions.parquet",
         )
@@ -99,6 +105,110 @@ def test_the_size_of_a_batch_changes_nothing_but_the_memory(species, predicted, 
     _, in_batches = predicted(rows, species, keep=["island"], batch_rows=100)
     assert sizes == [344, 100, 100, 100, 44]
     assert at_once.equals(in_batches)
+
+
+def test_each_class_has_a_column_on_request(species, predicted):
+    names = ["probability_Adelie", "probability_Chinstrap", "probability_Gentoo"]
+    _, table = predicted(penguins(), species, probabilities="all", batch_rows=100)
+    assert table.column_names == [
+        *("prediction", "probability", *names, "model_version", "input_version")
+    ]
+    shares = np.column_stack([table[name].to_numpy() for name in names])
+    assert np.allclose(shares.sum(axis=1), 1)
+    said = [names[place].partition("_")[2] for place in shares.argmax(axis=1)]
+    assert said == table["prediction"].to_pylist()
+    assert np.array_equal(shares.max(axis=1), table["probability"].to_numpy())
+    asked = {"probabilities": ["Gentoo", "Adelie"]}
+    _, listed = predicted(penguins(), species, **asked)
+    assert listed.column_names[2:4] == ["probability_Gentoo", "probability_Adelie"]
+    assert listed["probability_Adelie"].equals(table["probability_Adelie"])
+
+
+def test_no_rows_have_the_columns_of_classes_too(species, predicted):
+    made, _ = predicted(penguins().slice(0, 0), species, probabilities="all", explain=1)
+    assert list(made.columns)[2:7] == [
+        *("probability_Adelie", "probability_Chinstrap", "probability_Gentoo"),
+        *("feature_1", "contribution_1"),
+    ]
+
+
+def test_class_that_the_model_does_not_know_is_named(species, predicted):
+    with pytest.raises(TerminalError, match="knows no class 'Emperor': it knows 'Adelie', 'Chin"):
+        predicted(penguins(), species, probabilities=["Adelie", "Emperor"])
+
+
+def test_kept_column_of_a_class_is_refused(species, predicted):
+    rows = penguins().append_column("Probability_gentoo", pa.array(range(344)))
+    with pytest.raises(TerminalError, match="'probability_gentoo' is the column with a class's"):
+        predicted(rows, species, keep=["Probability_gentoo"], probabilities="all")
+
+
+def test_probability_is_that_of_the_predicted_class(tmp_path_factory, mlflow_server, predicted):
+    """Not the highest, where a threshold decides: see the recipe in docs/prediction.md."""
+    classifier = {"estimator": "sklearn.linear_model.LogisticRegression"}
+    config = model(
+        target="sex",
+        features=["body_mass_g", "bill_depth_mm"],
+        search=one_trial(
+            "sklearn.model_selection.FixedThresholdClassifier",
+            estimator=classifier,
+            threshold=0.8,
+            pos_label="male",
+        ),
+    )
+    rows = penguins().filter(pc.is_valid(penguins()["sex"]))
+    sex = trained(rows, config, tmp_path_factory.mktemp("sex"), mlflow_server)
+    _, table = predicted(rows, sex, probabilities=["male"])
+    male = table["probability_male"].to_numpy()
+    said = np.array(table["prediction"].to_pylist())
+    assert np.array_equal(said == "male", male >= 0.8)
+    assert ((male > 0.5) & (said == "female")).any()
+    expected = np.where(said == "male", male, 1 - male)
+    assert np.allclose(table["probability"].to_numpy(), expected)
+
+
+def test_interval_is_as_wide_as_the_recorded_errors_say(mass, predicted):
+    _, table = predicted(penguins(), mass, task="regression", interval=0.9)
+    assert table.column_names[:3] == ["prediction", "lower", "upper"]
+    said = table["prediction"].to_numpy()
+    width = mass.record.interval.half_width(0.9)
+    assert np.allclose(table["lower"].to_numpy(), said - width)
+    assert np.allclose(table["upper"].to_numpy(), said + width)
+    truth = penguins()["body_mass_g"].to_numpy()
+    held = np.abs(truth - said)[~np.isnan(truth)] <= width
+    assert 0.8 <= held.mean() <= 0.97
+
+
+def test_interval_needs_a_record_of_enough_errors(mass, predicted):
+    for recorded, expected in (
+        (None, "without a record of how far off it is: train the model again"),
+        (IntervalWidths.of([1.0] * 5), "was measured on 5 rows, and an interval of 0.9 needs 9"),
+    ):
+        record = mass.record.model_copy(update={"interval": recorded})
+        with pytest.raises(TerminalError, match=expected):
+            predicted(penguins(), replace(mass, record=record), task="regression", interval=0.9)
+
+
+def test_first_rows_are_explained(mass, predicted, caplog):
+    asked = {"explain": {"features": 3, "max_rows": 150, "samples": 10}}
+    with caplog.at_level("INFO"):
+        _, table = predicted(penguins(), mass, task="regression", batch_rows=100, **asked)
+    assert "The first 150 of 344 rows are explained" in caplog.text
+    assert "Explained 90 rows" not in caplog.text
+    assert "Explained 150 rows" in caplog.text
+    assert table.column_names[1:7] == [
+        *("feature_1", "contribution_1", "feature_2", "contribution_2"),
+        *("feature_3", "contribution_3"),
+    ]
+    first = table.slice(0, 150)
+    assert {*first["feature_1"].to_pylist()} <= {"flipper_length_mm", "sex"}
+    assert first["feature_2"].null_count == 0
+    # The model has two features.
+    assert first["feature_3"].null_count == 150
+    assert table.slice(150)["contribution_1"].null_count == 194
+    total = first["contribution_1"].to_numpy() + first["contribution_2"].to_numpy()
+    apart = total - first["prediction"].to_numpy()
+    assert np.allclose(apart, apart[0])
 
 
 def test_no_rows_have_predictions_without_rows(species, predicted):

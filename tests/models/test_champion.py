@@ -1,7 +1,9 @@
 import pytest
 
+from factory.base.errors import NothingToDoError
 from factory.models.registry import CHAMPION, NoChampionError, UnknownModelError, champion_to_use
 from factory.models.tracking import Tracking
+from factory.monitoring.compared_rows import EmptyWindowError
 from tests.training.models import model, penguins
 from tests.training.training import Training
 
@@ -53,3 +55,9 @@ def test_model_that_was_never_promoted_is_to_be_promoted(training):
     expected = rf"of its versions 1, 2 none was promoted.*`factory rollback {training.name} --to 2`"
     with pytest.raises(NoChampionError, match=expected):
         champion_to_use(training.name, [], tracking=training.tracking)
+
+
+def test_without_a_champion_tasks_are_skipped_and_not_failed():
+    """Of prediction, of a deployment, and of a monitor; see `factory.airflow.operators`."""
+    assert issubclass(NoChampionError, NothingToDoError)
+    assert issubclass(EmptyWindowError, NothingToDoError)

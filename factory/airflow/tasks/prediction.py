@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from factory.airflow.task_run import TaskRun
 from factory.airflow.tasks import inputs as reading
 from factory.airflow.tasks.dataset import check, publish_rows
 
-__all__ = ["check", "inputs", "predict", "publish"]
+__all__ = ["check", "export", "inputs", "predict", "publish"]
 
 
 def inputs(*, run: TaskRun, triggering_asset_events: Mapping[Any, Any]) -> dict[str, Any]:
@@ -37,6 +39,7 @@ def predict(
     absent: dict[str, str],
     keep: list[str],
     batch_rows: int,
+    on_request: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Ask the model about every row of the input."""
     from pydantic import TypeAdapter
@@ -45,6 +48,7 @@ def predict(
     from factory.models import registry
     from factory.models.batch_prediction import PredictionForm, prediction_rows
     from factory.models.batch_prediction import predict as step
+    from factory.models.predict import OnRequest
     from factory.models.predictor import load_predictor
     from factory.training.rows import model_images
     from factory.training.tasks import TASKS
@@ -58,7 +62,12 @@ def predict(
         lake=run.lake,
         versions=versions,
     )
-    form = PredictionForm(TASKS[model_task].name, keep, versions[datasets[0]])
+    form = PredictionForm(
+        TASKS[model_task].name,
+        keep,
+        versions[datasets[0]],
+        OnRequest.model_validate(on_request or {}),
+    )
     predictor = load_predictor(registry.version(run.model_name, _model_version(run)).record)
     file = folder / "predictions.parquet"
     images = model_images(datasets, workspace=folder, lake=run.lake)
@@ -81,6 +90,32 @@ def publish(*, run: TaskRun, outlet_events: Any) -> dict[str, Any]:
         input=predicted,
         input_version=run.versions[predicted],
     )
+
+
+def export(*, run: TaskRun, export: dict[str, Any]) -> dict[str, Any]:
+    """Write the predictions to a table of a database; a retry comes to the same.
+
+    Raises:
+        AirflowSkipException: There are none.
+    """
+    from factory.airflow import connections
+    from factory.data.rows import Rows
+    from factory.models.export import Export
+
+    section, predicted = Export.model_validate(export), run.result("predict")
+    if predicted is None:
+        raise AirflowSkipException("nothing was predicted, so there is nothing to write")
+    rows = Rows.from_json(predicted["rows"])
+    if not rows.rows and run.result("publish") is None:
+        raise AirflowSkipException(f"no rows were published, so {section.table} stays as it is")
+    database = connections.database(section.connection).get_sqlalchemy_engine()
+    try:
+        with connections.unshown_queries(section.connection):
+            section.run(rows, database)
+            table = connections.lineage_name(section.connection, section.table)
+    finally:
+        database.dispose()
+    return {"rows": rows.rows, "reads": run.references, "tables": [table] if table else []}
 
 
 def _model_version(run: TaskRun) -> int:
