@@ -9,7 +9,7 @@ which of them are its own. Whatever no trainer claims is taken to have scikit-le
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from factory.base.errors import TerminalError
 from factory.base.findings import Question
 from factory.base.rules import Broken
+from factory.trainers.fitting import Fitting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,15 @@ TrainedModel: TypeAlias = Any
 
 Rows: TypeAlias = "tuple[pd.DataFrame, NDArray[Any]]"
 """Features, and the target: one value a row."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """How much rows count: one number a row."""
+
+    training: "NDArray[Any]"
+    validation: "NDArray[Any] | None" = None
+    """None where there are no validation rows."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,8 @@ class WrittenEstimator:
     """Whether a list holds values to try, and a mapping may be a range or a distribution."""
     is_exhaustive: bool = True
     """Whether each combination of the values is tried, and none of them may fail."""
+    is_weighted: bool = False
+    """Whether rows count by weights, which `fit` must take."""
 
     def as_json(self) -> dict[str, Any]:
         """The estimator as the argument of a question; dates become texts."""
@@ -131,6 +143,8 @@ class Trainer(ABC):
     """How many processors a native library may take; None leaves it to the process."""
     files: Path | None = None
     """Where copies of the project's files lie that parameters name; None where nothing is trained."""
+    fitting: Fitting = field(default_factory=Fitting)
+    """What is done beside fitting the estimator, for trainers whose `takes_fitting` names it."""
 
     title: ClassVar[str]
     """The library's name, for messages."""
@@ -143,6 +157,9 @@ class Trainer(ABC):
     the model's record."""
     takes_preprocessing: ClassVar[bool] = False
     """Whether the rows may be prepared by a team's function, or by scikit-learn's transformers."""
+    takes_fitting: ClassVar[tuple[str, ...]] = ()
+    """The keys of a model about fitting that its estimators take: `weights`, `class_weight`, `resample`,
+    `target_transform`. Of `weights` and no others, `fit` is given the argument `weights`."""
     file_params: ClassVar[tuple[str, ...]] = ()
     """Parameters that may name files of the project; see `project_file`."""
     suffix: ClassVar[str]
@@ -218,6 +235,17 @@ class Trainer(ABC):
         del estimator, params
         return None
 
+    @classmethod
+    def refuses_refit(cls, estimator: str, params: Mapping[str, Any]) -> str | None:
+        """Why an estimator cannot be trained once more without validation rows; None where it can.
+
+        Args:
+            estimator: Its dotted path.
+            params: Values by name, or what is to be tried for them.
+        """
+        del estimator, params
+        return None
+
     def params_after_folds(
         self, estimator: str, params: Mapping[str, Any], best: Sequence[int]
     ) -> Mapping[str, Any]:
@@ -225,8 +253,8 @@ class Trainer(ABC):
 
         Args:
             estimator: Its dotted path.
-            params: Its hyperparameters, by which each fold was trained.
-            best: The best step of each fold that has told of one.
+            params: Its hyperparameters, by which each fold, or the trial, was trained.
+            best: The best step of each of these trainings that has told of one.
 
         Raises:
             TerminalError: It is not known how to train so many steps.
@@ -257,6 +285,7 @@ class Trainer(ABC):
         target: "NDArray[Any]",
         seed: int,
         validation: "Rows | None" = None,
+        weights: Weights | None = None,
     ) -> Fitted:
         """Train on rows; the same rows, parameters and seed give the same model.
 
@@ -267,6 +296,7 @@ class Trainer(ABC):
             target: The truth, one value a row.
             seed: What everything that is drawn at random starts from.
             validation: Rows that are not learned from, to measure each step on; see `looks_at_validation`.
+            weights: How much each row counts. A trainer that does not take `weights` may leave the argument out.
 
         Raises:
             TerminalError: The estimator does not exist, or refuses its parameters or the rows.
