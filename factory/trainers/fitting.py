@@ -36,6 +36,8 @@ TRANSFORMS: Mapping[str, tuple[str, float | None]] = {
 }
 """What `target_transform` may say in a word, each with the values that it takes: in words, and from where on."""
 _TAKES_ITS_BOUND = ("sqrt",)
+BALANCED = "balanced"
+"""scikit-learn's word for weights by which all classes together count the same."""
 
 
 class Resample(Section):
@@ -134,7 +136,26 @@ def _read_transform(value: object) -> object:
 AnyTargetTransform = Annotated[
     TargetTransform, BeforeValidator(_read_transform), also_written({"type": "string"})
 ]
-ClassWeight = Literal["balanced"] | dict[str, float]
+
+
+def _read_class_weight(value: object) -> object:
+    if isinstance(value, str) and value != BALANCED:
+        raise PydanticCustomError(
+            "fitting",
+            "{value} is no weight of classes",
+            {
+                "value": repr(value),
+                "suggestion": closest(value, (BALANCED,)) or "",
+                "advice": "write `balanced`, or a number for each class",
+            },
+        )
+    return value
+
+
+ClassWeight = Annotated[
+    Literal["balanced"] | dict[str, Annotated[float, Field(ge=0)]],
+    BeforeValidator(_read_class_weight),
+]
 """scikit-learn's word, or the weight of each class by the class as text."""
 
 

@@ -1,6 +1,6 @@
 """What a model may say together about how it is fitted: `weights`, `class_weight`, `resample`, `target_transform`, `refit`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,9 @@ from factory.trainers.fitting import Resample
 from factory.training.division import Split
 from factory.training.search.strategy import Estimator, SearchStrategy
 
+_OF_CLASSES, _OF_NUMBERS = ("class_weight", "resample"), ("target_transform",)
+FITTING = ("weights", *_OF_CLASSES, *_OF_NUMBERS)
+"""The keys that say how an estimator is fitted."""
 TRAIN = "train"
 Refit = Literal["train", "train+validation"]
 """The rows that the winner of a sweep has learned from when it is tested."""
@@ -25,73 +28,73 @@ def with_params(resample: Resample | None, drawn: NestedEstimator | None) -> Res
     return resample.model_copy(update={"params": drawn["params"]})
 
 
-def check_weights(
-    weights: str | None, class_weight: object | None, resample: Resample | None, target: str
-) -> Broken:
-    """What is wrong with weights beside other keys of a model."""
-    if weights == target:
+def check_together(written: Mapping[str, Any], target: str) -> Broken:
+    """What is wrong with keys beside each other.
+
+    Args:
+        written: Those of `FITTING` that are written, with their values.
+        target: The model's target.
+    """
+    if written.get("weights") == target:
         yield _broken(
             "the target {target} cannot be the weight too", "weights", target=repr(target)
         )
-    keys = {"weights": weights, "class_weight": class_weight}
-    for key in [key for key, value in keys.items() if value is not None and resample is not None]:
-        yield _broken(
-            "`{key}` excludes `resample`: rows that a sampler has made have no weight",
-            "resample",
-            key=key,
-            advice="keep one of the two",
-            on_key=True,
-        )
+    for key in ("weights", "class_weight"):
+        if key in written and "resample" in written:
+            yield _broken(
+                "`{key}` excludes `resample`: rows that a sampler has made have no weight",
+                "resample",
+                key=key,
+                advice="keep one of the two",
+                on_key=True,
+            )
 
 
-def check_task(
-    task: str, *, has_classes: bool, of_classes: Sequence[str], of_numbers: Sequence[str]
-) -> Broken:
+def check_task(written: Mapping[str, Any], task: str, *, has_classes: bool) -> Broken:
     """Keys that are for another task.
 
     Args:
+        written: As for `check_together`.
         task: The model's.
         has_classes: Whether it predicts classes.
-        of_classes: The keys for classes that are written.
-        of_numbers: Those for numbers.
     """
-    what = "numbers" if has_classes else "classes"
-    for key in of_numbers if has_classes else of_classes:
-        yield _broken(
-            "`{key}` is for a target of {what}, and this is a {task}",
-            key,
-            key=key,
-            what=what,
-            task=task,
-            advice="take it away",
-            on_key=True,
-        )
+    misplaced, what = (_OF_NUMBERS, "numbers") if has_classes else (_OF_CLASSES, "classes")
+    for key in misplaced:
+        if key in written:
+            yield _broken(
+                "`{key}` is for a target of {what}, and this is a {task}",
+                key,
+                key=key,
+                what=what,
+                task=task,
+                advice="take it away",
+                on_key=True,
+            )
 
 
 def check_estimators(
-    search: SearchStrategy, keys: Sequence[str], surroundings: Surroundings | None
+    written: Mapping[str, Any], search: SearchStrategy, surroundings: Surroundings | None
 ) -> Broken:
     """Keys that the libraries of estimators do not take.
 
     Args:
+        written: As for `check_together`.
         search: The model's.
-        keys: The keys about fitting that are written.
         surroundings: What the file is read against, if it is.
     """
-    for key in keys:
-        for path in search.estimators:
-            trainer = trainer_class(path, surroundings)
-            if key not in trainer.takes_fitting:
-                yield _broken(
-                    "`{key}` is for estimators with scikit-learn's API, and {estimator} is trained by {title}",
-                    key,
-                    key=key,
-                    estimator=path,
-                    title=trainer.title,
-                    advice="take it away, or make two models of the estimators",
-                    on_key=True,
-                )
-                break
+    trainers = {path: trainer_class(path, surroundings) for path in search.estimators}
+    for key in written:
+        others = [path for path, one in trainers.items() if key not in one.takes_fitting]
+        if others:
+            yield _broken(
+                "`{key}` is for estimators with scikit-learn's API, and {estimator} is trained by {title}",
+                key,
+                key=key,
+                estimator=others[0],
+                title=trainers[others[0]].title,
+                advice="take it away, or make two models of the estimators",
+                on_key=True,
+            )
 
 
 def check_refit(

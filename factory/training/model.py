@@ -49,12 +49,13 @@ from factory.trainers.step_names import named_steps, paths_of, with_values
 from factory.trainers.trainer import IMAGE_COLUMN, Trainer, WrittenEstimator
 from factory.training.division import Method, Part, Split
 from factory.training.fitting import (
+    FITTING,
     TRAIN,
     Refit,
     check_estimators,
     check_refit,
     check_task,
-    check_weights,
+    check_together,
     with_params,
 )
 from factory.training.guard.section import Guards
@@ -428,23 +429,16 @@ class Model(Section):
             )
 
     @rule
-    def _weights_go_together(self) -> Broken:
-        yield from check_weights(self.weights, self.class_weight, self.resample, self.target)
+    def _fitting_goes_together(self) -> Broken:
+        yield from check_together(self._fitting, self.target)
 
     @rule
     def _fitting_is_for_the_task(self) -> Broken:
-        yield from check_task(
-            self.task,
-            has_classes=self.learning_task.has_classes,
-            of_classes=[key for key in ("class_weight", "resample") if getattr(self, key)],
-            of_numbers=["target_transform"] if self.target_transform is not None else [],
-        )
+        yield from check_task(self._fitting, self.task, has_classes=self.learning_task.has_classes)
 
     @rule
     def _estimators_can_be_fitted_so(self, surroundings: Surroundings | None) -> Broken:
-        keys = ("weights", "class_weight", "resample", "target_transform")
-        written = [key for key in keys if getattr(self, key) is not None]
-        yield from check_estimators(self.search, written, surroundings)
+        yield from check_estimators(self._fitting, self.search, surroundings)
 
     @rule
     def _winner_can_be_trained_again(self, surroundings: Surroundings | None) -> Broken:
@@ -538,6 +532,12 @@ class Model(Section):
     @property
     def _nested_sampler(self) -> NestedEstimator | None:
         return None if self.resample is None else self.resample.nested
+
+    @property
+    def _fitting(self) -> dict[str, Any]:
+        """What is written about fitting, by its keys; without what is wrong by itself."""
+        found = {key: getattr(self, key, None) for key in FITTING}
+        return {key: value for key, value in found.items() if value is not None}
 
     @property
     def columns_beside_features(self) -> tuple[str, ...]:
