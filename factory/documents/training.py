@@ -20,7 +20,7 @@ from factory.documents.team_dag import (
 )
 from factory.models.promotion import Approval
 from factory.team.team import TeamConfig
-from factory.training.model import TASKS_WITH_ROWS, Model
+from factory.training.model import Model
 
 START_TRAINING = "start_training"
 STOP_TRAINING = "stop_training"
@@ -43,7 +43,7 @@ def training_document(team: TeamConfig, name: str, installation: Installation) -
         *_after_the_trials(model),
         *_promotion(team, model, full_name),
     )
-    tasks = with_resources(tasks, model.resources, users=TASKS_WITH_ROWS)
+    tasks = with_resources(tasks, model.resources, users=model.tasks_with_rows)
     return team_dag(
         team,
         model,

@@ -79,9 +79,6 @@ else:
     AnyTarget = Annotated[Any, KindOf(DEPLOY_TARGET)]
     AnyBackend = Annotated[Any, KindOf(BACKEND)]
 
-TASKS_WITH_ROWS = ("split", "trial", "refit", "test")
-"""The tasks of a training DAG that handle rows, in their order."""
-
 
 class Objective(Section):
     """The metric that ranks trials; `goal` follows from the metric unless it is written."""
@@ -273,7 +270,7 @@ class Model(Section):
 
     @rule
     def _resources_are_used(self) -> Broken:
-        yield from check_resources(self.resources, TASKS_WITH_ROWS)
+        yield from check_resources(self.resources, self.tasks_with_rows)
 
     @rule
     def _promotion_is_possible(self, surroundings: Surroundings | None) -> Broken:
@@ -553,6 +550,11 @@ class Model(Section):
     def refits(self) -> bool:
         """Whether the winner is trained once more, on the validation rows too."""
         return self.refit != TRAIN
+
+    @property
+    def tasks_with_rows(self) -> tuple[str, ...]:
+        """The tasks of its training DAG that handle rows, in their order."""
+        return ("split", "trial", *(("refit",) if self.refits else ()), "test")
 
     @property
     def learned_parts(self) -> tuple[Part, ...]:
