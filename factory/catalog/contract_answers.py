@@ -184,7 +184,7 @@ class AboutModel:
             if column not in columns:
                 place = (*at, "keep", index)
                 yield _no_column(place, column, columns, "of the rows that are predicted")
-        others = (*self.model.target_columns, *self.model.split.columns)
+        others = (*self.model.target_columns, *self.model.columns_beside_features)
         learned = self.model.features or [c for c in trained["columns"] or () if c not in others]
         for feature in learned:
             if feature not in columns and feature in (trained["columns"] or (feature,)):

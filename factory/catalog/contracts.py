@@ -99,6 +99,8 @@ def needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
         yield ("split", "column"), model.split.column
     for index, column in enumerate(model.split.key):
         yield ("split", "key", index), column
+    if model.weights is not None:
+        yield ("weights",), model.weights
 
 
 def _check_prediction(
@@ -151,7 +153,7 @@ def _features(datasets: Mapping[str, Published], team: TeamFile, model: Model) -
         return (model.image_column,)
     trained_on = datasets.get(qualify(model.train_on.datasets[0], team.name))
     columns = trained_on.columns if trained_on is not None else None
-    others = (*model.target_columns, *model.split.columns)
+    others = (*model.target_columns, *model.columns_beside_features)
     return [column for column in columns or () if column not in others]
 
 

@@ -72,12 +72,36 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
     if isinstance(model.preprocessing, str):
         text = f"{model.preprocessing} prepares the features"
         yield Sentence(made, text, (*path, "preprocessing"))
+    yield from _of_fitting(model, path)
     for part in ("test", "validation"):
         text = _of_share(part, getattr(model.split, part))
         yield Sentence(made, text, (*path, "split", part))
     by = f" by {one_of(model.split.columns)}" if model.split.columns else ""
     text = f"rows are divided by the method {model.split_method}{by}"
     yield Sentence(made, text, (*path, "split", "method"))
+
+
+def _of_fitting(model: Model, path: KeyPath) -> Iterator[Sentence]:
+    """How rows count, which are added or taken away, and on which scale the target is learned."""
+    made = "What it is made of"
+    if model.weights is not None:
+        text = f"in training, rows count by {model.weights}"
+        yield Sentence(made, text, (*path, "weights"))
+    if model.class_weight is not None:
+        text = "in training, rows count by their class: " + flow(model.class_weight)
+        yield Sentence(made, text, (*path, "class_weight"))
+    if (sampler := model.resample) is not None:
+        name = sampler.sampler.rpartition(".")[2]
+        params = _params(sampler.params, has_spaces=model.has_spaces)
+        text = f"training rows are resampled: {name}" + (f" ({params})" if params else "")
+        yield Sentence(made, text, (*path, "resample"))
+    if (transform := model.target_transform) is not None:
+        params = _params(transform.params, has_spaces=False)
+        name = transform.transformer.rpartition(".")[2]
+        text = f"the target is learned on another scale: {name}" + (
+            f" ({params})" if params else ""
+        )
+        yield Sentence(made, text, (*path, "target_transform"))
 
 
 def _done_by(entry: ColumnSteps, *, has_spaces: bool) -> str:
@@ -153,6 +177,9 @@ def _of_winner(model: Model, path: KeyPath) -> Iterator[Sentence]:
         if one.name is not None:
             text = f"{one.name} is {one.in_words}"
             yield Sentence(_WINS, text, (*path, "metrics", index))
+    if model.refits:
+        text = "it is trained once more, on training and validation rows"
+        yield Sentence(_WINS, text, (*path, "refit"))
     text = "it is tested once, on the test rows"
     yield Sentence(_WINS, text, (*path, "split", "test"))
 

@@ -20,7 +20,7 @@ from factory.documents.team_dag import (
 )
 from factory.models.promotion import Approval
 from factory.team.team import TeamConfig
-from factory.training.model import TASKS_WITH_ROWS, Model
+from factory.training.model import Model
 
 START_TRAINING = "start_training"
 STOP_TRAINING = "stop_training"
@@ -43,7 +43,7 @@ def training_document(team: TeamConfig, name: str, installation: Installation) -
         *_after_the_trials(model),
         *_promotion(team, model, full_name),
     )
-    tasks = with_resources(tasks, model.resources, users=TASKS_WITH_ROWS)
+    tasks = with_resources(tasks, model.resources, users=model.tasks_with_rows)
     return team_dag(
         team,
         model,
@@ -138,9 +138,11 @@ def _trials(model: Model) -> Tasks:
 
 def _after_the_trials(model: Model) -> Tasks:
     some_may_fail = {"trigger_rule": "all_done"} if model.search.max_failed_trials else {}
+    winner, again = "select_best", "refit"
     return (
-        Task("select_best", "training.select_best", ("trial",), options=some_may_fail),
-        Task("test", "training.test", ("select_best",)),
+        Task(winner, "training.select_best", ("trial",), options=some_may_fail),
+        *((Task(again, "training.refit", (winner,)),) if model.refits else ()),
+        Task("test", "training.test", (again if model.refits else winner,)),
         Task("register", "training.register", ("test",), dag.TRACKED),
     )
 
@@ -195,5 +197,10 @@ def _doc(full_name: str, model: Model, reads: tuple[str, ...]) -> list[str]:
         f"* search: {model.search.strategy}, at most {model.search.parallel_trials} at once",
         *([f"* trials train as jobs: {model.backend.type}"] if model.backend else []),
         f"* objective: {model.goal} `{model.objective.metric}`",
+        *(
+            ["* the winner is trained once more, on training and validation rows"]
+            if model.refits
+            else []
+        ),
         f"* MLflow: experiment and registered model `{full_name}`",
     ]

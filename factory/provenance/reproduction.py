@@ -18,6 +18,7 @@ from factory.models.tracking import Tracking
 from factory.trainers.trainer import Predictions
 from factory.training.guard.known_rows import ARTIFACTS, FILE, TrainingRows
 from factory.training.model import Model
+from factory.training.refit import fit_again
 from factory.training.rows import model_images, model_rows
 from factory.training.search.strategy import Trial
 from factory.training.split import read_part, split, training_rows_folder
@@ -99,6 +100,8 @@ def reproduce(
     images = model_images(reads, workspace=workspace, lake=lake)
     divided = split(rows, model, workspace, images=images)
     fitted = fit(trial, divided, model, workspace)
+    if model.refits:
+        fitted = fit_again(fitted, divided, model, workspace)
     features, _ = read_part(workspace, "test")
     then = load_predictor(version.record, tracking=tracking).predict(features)
     trainer, again = model.trainer(trial.estimator), load_fitted(fitted, model, workspace)

@@ -39,7 +39,16 @@ OF_DATASETS = frozenset(
 OF_TRAININGS = frozenset(
     (
         *("make_bucket", "open_workspace", "inputs", "retrain", "split", "plan_trials"),
-        *("start_training", "trial", "stop_training", "select_best", "test", "register", "gate"),
+        *(
+            "start_training",
+            "trial",
+            "stop_training",
+            "select_best",
+            "refit",
+            "test",
+            "register",
+            "gate",
+        ),
         *("approve", "promote", "keep_champion", "close_workspace"),
     )
 )

@@ -12,6 +12,7 @@ from factory.base.nested_estimators import NestedEstimator, nested_paths
 from factory.base.rules import Broken
 from factory.base.section import Surroundings
 from factory.kinds import TRAINER, find, kinds, package_of
+from factory.trainers.fitting import TargetTransform
 from factory.trainers.trainer import Trainer, WrittenEstimator
 
 if TYPE_CHECKING:
@@ -99,6 +100,26 @@ def step_question(
         written.as_json(),
         as_findings,
         imports=(path, *nested_paths(params)),
+    )
+
+
+def sampler_question(sampler: NestedEstimator, task: str, *, has_spaces: bool) -> Question:
+    """Ask whether a sampler is one, and takes its parameters; findings are told from the section `resample`."""
+    written = WrittenEstimator(sampler["estimator"], sampler["params"], task, has_spaces)
+    return _ask("answer_sampler", written)
+
+
+def target_question(transform: TargetTransform, task: str) -> Question:
+    """Ask whether a transformer of the target is one, and takes its parameters."""
+    return _ask("answer_target", WrittenEstimator(transform.transformer, transform.params, task))
+
+
+def _ask(function: str, written: WrittenEstimator) -> Question:
+    return Question(
+        f"factory.trainers.scikit_learn.fitting_check:{function}",
+        written.as_json(),
+        as_findings,
+        imports=(written.path, *nested_paths(written.params)),
     )
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from factory.base.errors import TerminalError
 from factory.base.findings import Question
 from factory.base.rules import Broken
+from factory.trainers.fitting import Fitting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,15 @@ Rows: TypeAlias = "tuple[pd.DataFrame, NDArray[Any] | None]"
 
 LabelledRows: TypeAlias = "tuple[pd.DataFrame, NDArray[Any]]"
 """The same of rows that have a target."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """How much rows count: one number a row."""
+
+    training: "NDArray[Any]"
+    validation: "NDArray[Any] | None" = None
+    """None where there are no validation rows."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +150,8 @@ class WrittenEstimator:
     """Whether a list holds values to try, and a mapping may be a range or a distribution."""
     is_exhaustive: bool = True
     """Whether each combination of the values is tried, and none of them may fail."""
+    is_weighted: bool = False
+    """Whether rows count by weights, which `fit` must take."""
 
     def as_json(self) -> dict[str, Any]:
         """The estimator as the argument of a question; dates become texts."""
@@ -164,6 +176,8 @@ class Trainer(ABC):
     """How many processors a native library may take; None leaves it to the process."""
     files: Path | None = None
     """Where copies of the project's files lie that parameters name; None where nothing is trained."""
+    fitting: Fitting = field(default_factory=Fitting)
+    """What is done beside fitting the estimator, for trainers whose `takes_fitting` names it."""
 
     title: ClassVar[str]
     """The library's name, for messages."""
@@ -178,6 +192,9 @@ class Trainer(ABC):
     """The tasks of learning that its estimators can be trained for."""
     takes_preprocessing: ClassVar[bool] = False
     """Whether the rows may be prepared by a team's function, or by scikit-learn's transformers."""
+    takes_fitting: ClassVar[tuple[str, ...]] = ()
+    """The keys of a model about fitting that its estimators take: `weights`, `class_weight`, `resample`,
+    `target_transform`. Of `weights` and no others, `fit` is given the argument `weights`."""
     file_params: ClassVar[tuple[str, ...]] = ()
     """Parameters that may name files of the project; see `project_file`."""
     suffix: ClassVar[str]
@@ -253,6 +270,17 @@ class Trainer(ABC):
         del estimator, params
         return None
 
+    @classmethod
+    def refuses_refit(cls, estimator: str, params: Mapping[str, Any]) -> str | None:
+        """Why an estimator cannot be trained once more without validation rows; None where it can.
+
+        Args:
+            estimator: Its dotted path.
+            params: Values by name, or what is to be tried for them.
+        """
+        del estimator, params
+        return None
+
     def params_after_folds(
         self, estimator: str, params: Mapping[str, Any], best: Sequence[int]
     ) -> Mapping[str, Any]:
@@ -260,8 +288,8 @@ class Trainer(ABC):
 
         Args:
             estimator: Its dotted path.
-            params: Its hyperparameters, by which each fold was trained.
-            best: The best step of each fold that has told of one.
+            params: Its hyperparameters, by which each fold, or the trial, was trained.
+            best: The best step of each of these trainings that has told of one.
 
         Raises:
             TerminalError: It is not known how to train so many steps.
@@ -292,6 +320,7 @@ class Trainer(ABC):
         target: "NDArray[Any] | None",
         seed: int,
         validation: "Rows | None" = None,
+        weights: Weights | None = None,
     ) -> Fitted:
         """Train on rows; the same rows, parameters and seed give the same model.
 
@@ -303,6 +332,7 @@ class Trainer(ABC):
                 `LearningTask.learns_target`, leaves it alone.
             seed: What everything that is drawn at random starts from.
             validation: Rows that are not learned from, to measure each step on; see `looks_at_validation`.
+            weights: How much each row counts. A trainer that does not take `weights` may leave the argument out.
 
         Raises:
             TerminalError: The estimator does not exist, or refuses its parameters or the rows.

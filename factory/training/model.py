@@ -1,7 +1,7 @@
 """`models`: what a team trains."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, LiteralString
 
@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from factory.base.calls import ask_about_call
 from factory.base.digests import sha256
-from factory.base.findings import Finding, Question
-from factory.base.nested_estimators import NestedEstimator
+from factory.base.findings import Finding, KeyPath, Question
+from factory.base.nested_estimators import NestedEstimator, nested_paths
 from factory.base.rules import Broken, rule
 from factory.base.section import (
     AddedLater,
@@ -34,12 +34,30 @@ from factory.team.after_tasks import OF_TRAININGS, AfterTasks, check_names
 from factory.team.notify import Notify
 from factory.team.resources import Resources, check_resources
 from factory.team.schedule import InputsField, Schedule, ScheduleField
+from factory.trainers.class_weights import mappings_by_class
 from factory.trainers.column_steps import Entries, Preprocessing, check_columns, check_entries
-from factory.trainers.dispatch import step_question, trainer_class, usable_cpus
+from factory.trainers.dispatch import (
+    sampler_question,
+    step_question,
+    target_question,
+    trainer_class,
+    usable_cpus,
+)
+from factory.trainers.fitting import AnyTargetTransform, ClassWeight, Fitting, Resample
 from factory.trainers.nested_rules import at_place
 from factory.trainers.step_names import named_steps, paths_of, with_values
 from factory.trainers.trainer import IMAGE_COLUMN, Trainer, WrittenEstimator
-from factory.training.division import Method, Split
+from factory.training.division import Method, Part, Split
+from factory.training.fitting import (
+    FITTING,
+    TRAIN,
+    Refit,
+    check_estimators,
+    check_refit,
+    check_task,
+    check_together,
+    with_params,
+)
 from factory.training.guard.section import Guards
 from factory.training.learning_task import LearningTask, TaskName
 from factory.training.metrics import Class, Goal, Metric, NamableMetrics, builtin_metrics
@@ -66,9 +84,6 @@ else:
     # Most models have neither: what both import is imported when one is written.
     AnyTarget = Annotated[Any, KindOf(DEPLOY_TARGET)]
     AnyBackend = Annotated[Any, KindOf(BACKEND)]
-
-TASKS_WITH_ROWS = ("split", "trial", "test")
-"""The tasks of a training DAG that handle rows, in their order."""
 
 
 class Objective(Section):
@@ -113,12 +128,31 @@ class Model(Section):
     )
     """Columns with scikit-learn's transformers for them, in their order; what none of them takes is prepared as by default.
     Or a function `(features: DataFrame) -> transformer` that replaces the default preprocessing."""
+    weights: Annotated[Text | None, AddedLater()] = Field(default=None, examples=["households"])
+    """The column that says how much each row counts in training, a number of at least 0; it is no feature unless it is
+    named as one. Metrics count each row once."""
+    class_weight: Annotated[ClassWeight | None, AddedLater()] = Field(
+        default=None, examples=["balanced", {"yes": 5, "no": 1}]
+    )
+    """How much each training row counts by its class: `balanced`, or a number for each class, for any estimator whose
+    `fit` takes weights of rows."""
+    resample: Annotated[Resample | None, AddedLater()] = None
+    """imbalanced-learn's sampler, which adds or takes away training rows once they are prepared; for a classification."""
+    target_transform: Annotated[AnyTargetTransform | None, AddedLater()] = Field(
+        default=None,
+        examples=["log1p", {"transformer": "sklearn.preprocessing.PowerTransformer"}],
+    )
+    """The scale on which the target of a regression is learned: `log1p`, `log`, `sqrt`, `yeo_johnson`, `quantile`,
+    `standardize`, or a transformer. Predictions and metrics have the target's own."""
     split: Split = Split.unwritten()
     """How rows are divided into those for training, for validation and for the test."""
     guard: Guards = Guards.unwritten()
     """What makes a score unbelievable, and keeps a version out of production."""
     search: AnySearch
     """Which estimators and hyperparameters are tried."""
+    refit: Annotated[Refit, AddedLater()] = "train"
+    """On which rows the winner is trained: those of its trial, or once more on those and the validation rows
+    (`train+validation`) before the test."""
     objective: Objective
     """The metric by which the best trial is chosen: on the validation rows, or by its mean over the folds."""
     metrics: Annotated[ListOf[AnyModelMetric], NotTrained(is_read=True)] = Field(
@@ -327,7 +361,7 @@ class Model(Section):
 
     @rule
     def _resources_are_used(self) -> Broken:
-        yield from check_resources(self.resources, TASKS_WITH_ROWS)
+        yield from check_resources(self.resources, self.tasks_with_rows)
 
     @rule
     def _promotion_is_possible(self, surroundings: Surroundings | None) -> Broken:
@@ -361,7 +395,7 @@ class Model(Section):
         if column == self.target:
             return "name a feature"
         if self.features is None:
-            return "add it to `features`" if column in self.split.columns else None
+            return "add it to `features`" if column in self.columns_beside_features else None
         if column in self.features:
             return None
         return f"name one of {one_of(self.features)}, or add it to `features`"
@@ -466,6 +500,7 @@ class Model(Section):
     @rule
     def _preprocessing_names_features(self) -> Broken:
         others = {
+            **({} if self.weights is None else {self.weights: "what `weights` names"}),
             **dict.fromkeys(self.split.columns, "what `split` looks at"),
             **dict.fromkeys(self.target_columns, "the target"),
         }
@@ -473,25 +508,52 @@ class Model(Section):
             yield at_place(error, ("preprocessing",))
 
     @rule
-    def _preprocessing_can_be_tried(self) -> Broken:
+    def _steps_can_be_tried(self) -> Broken:
         errors = []
-        for place, step in named_steps(self.entries).values() if self.has_spaces else ():
-            values = list(places(step.params))
+        steps: dict[KeyPath, dict[str, Any]] = {}
+        if self.resample is not None:
+            steps["resample",] = self.resample.params
+        for place, step in named_steps(self.entries).values():
+            steps["preprocessing", *place] = step.params
+        for at, params in steps.items() if self.has_spaces else ():
+            values = list(places(params))
             countable = check_countable(values) if self.search.tries_all else ()
-            errors += [
-                at_place(error, ("preprocessing", *place))
-                for error in (*check_spaces(values), *countable)
-            ]
+            errors += [at_place(error, at) for error in (*check_spaces(values), *countable)]
         yield from errors
         limit = self.search.max_trials
         # Nothing can be counted that is no range.
         if not errors and self.search.most_trials <= limit < self.most_trials:
+            keys = [key for key in ("preprocessing", "resample") if getattr(self, key) is not None]
             yield PydanticCustomError(
                 "max_trials",
-                "`search` and what `preprocessing` has to be tried make {trials} trials, more than "
+                "`search` and what {keys} to be tried make {trials} trials, more than "
                 "`max_trials` ({limit}): raise `search.max_trials`, shorten the lists, or use `strategy: random`",
-                {"trials": self.most_trials, "limit": limit, "at": ("preprocessing",)},
+                {
+                    "keys": f"`{keys[0]}` has"
+                    if len(keys) == 1
+                    else "`preprocessing` and `resample` have",
+                    "trials": self.most_trials,
+                    "limit": limit,
+                    "at": (keys[0],),
+                },
             )
+
+    @rule
+    def _fitting_goes_together(self) -> Broken:
+        yield from check_together(self._fitting, self.target)
+
+    @rule
+    def _fitting_is_for_the_task(self) -> Broken:
+        yield from check_task(self._fitting, self.learning_task)
+
+    @rule
+    def _estimators_can_be_fitted_so(self, surroundings: Surroundings | None) -> Broken:
+        yield from check_estimators(self._fitting, self.search, surroundings)
+
+    @rule
+    def _winner_can_be_trained_again(self, surroundings: Surroundings | None) -> Broken:
+        if self.refits:
+            yield from check_refit(self.split, self.search, surroundings, backend=self.backend)
 
     def doubts(self) -> Iterator[Finding]:
         """A goal, and thresholds, that are the opposite of what their metrics are for."""
@@ -519,7 +581,12 @@ class Model(Section):
         for path, one in sections_below(self.search, ("search",)):
             if isinstance(one, Estimator):
                 written = WrittenEstimator(
-                    one.estimator, one.params, self.task, one.has_spaces, is_exhaustive
+                    one.estimator,
+                    one.params,
+                    self.task,
+                    one.has_spaces,
+                    is_exhaustive,
+                    is_weighted=self.is_weighted,
                 )
                 for question in trainer_class(one.estimator).questions(written):
                     yield question.below(path)
@@ -528,6 +595,12 @@ class Model(Section):
                 step.nested, self.task, has_spaces=self.has_spaces, is_exhaustive=is_exhaustive
             )
             yield question.below(("preprocessing", *place))
+        if self.resample is not None:
+            yield sampler_question(
+                self.resample.nested, self.task, has_spaces=self.has_spaces
+            ).below(("resample",))
+        if self.target_transform is not None and not self.target_transform.is_word:
+            yield target_question(self.target_transform, self.task).below(("target_transform",))
         if isinstance(self.preprocessing, str):
             yield ask_about_call(
                 self.preprocessing,
@@ -550,12 +623,12 @@ class Model(Section):
         Raises:
             TerminalError: The values cannot be drawn.
         """
-        return self.search.expand(self._nested_steps)
+        return self.search.expand(self._nested_steps, self._nested_sampler)
 
     @property
     def most_trials(self) -> int:
         """How many trials a training makes; fewer where some of them are the same."""
-        return self.search.with_steps(self._nested_steps).most_trials
+        return self.search.with_steps(self._nested_steps, self._nested_sampler).most_trials
 
     @property
     def entries(self) -> Entries:
@@ -573,8 +646,55 @@ class Model(Section):
         return any(is_distribution(value) or count_values(value) != 1 for value in values)
 
     @property
+    def _nested_sampler(self) -> NestedEstimator | None:
+        return None if self.resample is None else self.resample.nested
+
+    @property
+    def _fitting(self) -> dict[str, Any]:
+        """What is written about fitting, by its keys; without what is wrong by itself."""
+        found = {key: getattr(self, key, None) for key in FITTING}
+        return {key: value for key, value in found.items() if value is not None}
+
+    @property
+    def columns_beside_features(self) -> tuple[str, ...]:
+        """The columns that training reads and that are no features unless they are named as such; without the target."""
+        return (*self.split.columns, *([] if self.weights is None else [self.weights]))
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether training rows count by weights."""
+        return self.weights is not None or self.class_weight is not None
+
+    @property
+    def refits(self) -> bool:
+        """Whether the winner is trained once more, on the validation rows too."""
+        return self.refit != TRAIN
+
+    @property
+    def tasks_with_rows(self) -> tuple[str, ...]:
+        """The tasks of its training DAG that handle rows, in their order."""
+        return ("split", "trial", *(("refit",) if self.refits else ()), "test")
+
+    @property
+    def learned_parts(self) -> tuple[Part, ...]:
+        """The parts that a version has learned from."""
+        return ("train", "validation") if self.refits else ("train",)
+
+    @property
+    def named_classes(self) -> Iterator[tuple[str, Iterable[str]]]:
+        """The classes that weights and samplers name, as texts, each with its place in words."""
+        if isinstance(self.class_weight, dict):
+            yield "class_weight", self.class_weight
+        steps = [(one.estimator, one.params) for one in self.search.tried]
+        if self.resample is not None:
+            steps.append((self.resample.sampler, self.resample.params))
+        for path, params in steps:
+            for at, found in mappings_by_class(params):
+                yield f"{'.'.join(map(str, at))} of {path.rpartition('.')[2]}", found
+
+    @property
     def has_spaces(self) -> bool:
-        """Whether lists and ranges in the parameters of its transformers are values to try."""
+        """Whether lists and ranges in the parameters of its transformers and its sampler are values to try."""
         return any(one.has_spaces for one in self.search.tried)
 
     def trainer(
@@ -583,6 +703,7 @@ class Model(Section):
         *,
         files: Path | None = None,
         steps: Mapping[str, NestedEstimator] | None = None,
+        resample: NestedEstimator | None = None,
     ) -> Trainer:
         """The trainer of one of its estimators; a sweep may mix those of several libraries.
 
@@ -592,6 +713,7 @@ class Model(Section):
             estimator: The estimator's dotted path.
             files: Where copies of the project's files lie that parameters name.
             steps: The transformers of a trial, for a trainer that fits one.
+            resample: The sampler of a trial, likewise.
 
         Raises:
             TerminalError: The estimator's library is an extra that is not installed.
@@ -603,6 +725,9 @@ class Model(Section):
             threads=max(1, usable_cpus() // self.search.parallel_trials),
             preprocessing=with_values(self.entries, steps or {}) or self.preprocessing,
             files=files,
+            fitting=Fitting(
+                self.class_weight, with_params(self.resample, resample), self.target_transform
+            ),
         )
 
     @property
@@ -653,6 +778,9 @@ class Model(Section):
         paths = [*search.estimators, *search.nested_estimators, *paths_of(self.entries)]
         if isinstance(self.preprocessing, str):
             paths.append(self.preprocessing)
+        if self.target_transform is not None and not self.target_transform.is_word:
+            transform = self.target_transform
+            paths += [transform.transformer, *nested_paths(transform.params)]
         return tuple(dict.fromkeys(path.partition(".")[0] for path in paths))
 
     @property

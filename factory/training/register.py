@@ -25,7 +25,7 @@ from factory.trainers.dispatch import trainer_name
 from factory.trainers.trainer import LoggedModel
 from factory.training.model import Model
 from factory.training.search.strategy import as_text
-from factory.training.split import read_part
+from factory.training.split import read_learned, read_part
 from factory.training.sweep import FinalTest, Selection, load_winner
 from factory.training.trial import Sweep
 
@@ -161,7 +161,7 @@ def _log_verified(
     fit = selection.winner.fit
     trainer = model.trainer(fit.trial.estimator)
     fitted = load_winner(selection, model, workspace, model_name, tracking)
-    logged = LoggedModel(model_id, _signature_rows(workspace), facts.packages)
+    logged = LoggedModel(model_id, _signature_rows(workspace, model), facts.packages)
     # The calls below know no client, only the process's one server.
     mlflow.set_tracking_uri(tracking.uri)
     with tracking.asked():
@@ -203,6 +203,9 @@ def _description(selection: Selection, test: FinalTest, run: TrainingRun, model:
     lines = [
         f"**{trial.name}**, {rank} of {selection.trials} by {metric}: {', '.join(scores)}.",
         *([f"Trained on {', '.join(data)}."] if data else []),
+        "Trained once more on training and validation rows before the test."
+        if model.refits
+        else "",
         f"By [a run of {run.dag_id}]({run.page}): {run.trigger}." if run.page else "",
     ]
     return "\n\n".join(filter(None, lines))
@@ -212,12 +215,12 @@ def _verified_rows(model: Model) -> int:
     return _VERIFIED_ROWS if model.image_column is None else _VERIFIED_IMAGES
 
 
-def _signature_rows(workspace: Path) -> pd.DataFrame:
+def _signature_rows(workspace: Path, model: Model) -> pd.DataFrame:
     """Some training rows, among them one with a null for every feature that has any.
 
     The signature, which says what may be missing when the model is asked, is read off these rows.
     """
-    features, _ = read_part(workspace, "train")
+    features, _ = read_learned(workspace, model)
     first = features.head(_SIGNATURE_ROWS)
     late = [
         features[features[name].isna()].head(1)

@@ -21,6 +21,7 @@ from factory.data.columns import TEXT, is_numeric, learnable, require_columns
 from factory.data.images.frames import BYTES, as_frame, bytes_schema, with_bytes
 from factory.data.images.store import ImageStore
 from factory.lake.table import Lake
+from factory.trainers.class_weights import as_key
 from factory.trainers.trainer import Rows
 from factory.training.division import Divided, Division, Method, Part, divide
 from factory.training.folds import LEARNED, FoldMatrix, assign_folds, write_folds
@@ -30,6 +31,7 @@ from factory.training.guard.known_rows import FILE as TRAINING_ROWS
 from factory.training.guard.known_rows import TrainingRows
 from factory.training.guard.rows import DividedParts, RowsGuard
 from factory.training.model import Model
+from factory.training.weights import row_weights, write_weights
 
 logger = logging.getLogger(__name__)
 
@@ -84,22 +86,27 @@ def split(
     features = _features(rows.schema.names, model)
     if model.image_column is not None and images is None:
         raise TerminalError(f"the images in {model.image_column!r} lie in a lake: hand in `images`")
-    wanted = list(dict.fromkeys([*features, *model.target_columns, *model.split.columns]))
+    others = (*model.target_columns, *model.columns_beside_features)
+    wanted = list(dict.fromkeys([*features, *others]))
     table = rows.select(wanted) if isinstance(rows, pa.Table) else rows.to_table(columns=wanted)
 
     known, dropped = _with_target(table, model)
     prepared = learnable(known, features)
     for name in model.target_columns:
         prepared = prepared.append_column(name, known.column(name))
-    given, order = _in_content_order(prepared, known, model)
+        _check_target(known.column(name), model)
+    weights = None if model.weights is None else row_weights(known, model.weights)
+    given, order = _in_content_order(prepared, known, model, weights)
     prepared = prepared.take(order)
     division, findings = _divide(given, model)
-    _check_positive(given, division, model)
+    _check_classes(given, division, model)
+    if weights is not None:
+        write_weights(weights[order], division, workspace)
     folds = _folds(given, division, model)
     findings += _look(prepared, given, division, folds, model)
     for finding in findings:
         logger.warning("%s", finding)
-    _remember_rows(prepared.column_names, given, division, workspace)
+    _remember_rows(prepared.column_names, given, division, model.learned_parts, workspace)
     if folds is not None:
         write_folds(folds, workspace)
     return _store(prepared, division, model, features, dropped, findings, workspace, images)
@@ -113,10 +120,10 @@ def _features(names: Sequence[str], model: Model) -> tuple[str, ...]:
     """
     require_columns(model.target_columns, names, "target")
     require_columns(model.features or (), names, "features")
-    of_split = model.split.columns
-    require_columns(of_split, names, "split.key" if model.split.key else "split.column")
+    require_columns(model.split.columns, names, "split.key" if model.split.key else "split.column")
+    require_columns([model.weights] if model.weights else [], names, "weights")
     if model.image_column is None:
-        no_features = (*model.target_columns, *of_split)
+        no_features = (*model.target_columns, *model.columns_beside_features)
         others = tuple(name for name in names if name not in no_features)
         features = model.features or others
     else:
@@ -163,7 +170,7 @@ def _with_target(rows: pa.Table, model: Model) -> tuple[pa.Table, int]:
 
 
 def _in_content_order(
-    prepared: pa.Table, known: pa.Table, model: Model
+    prepared: pa.Table, known: pa.Table, model: Model, weights: NDArray[np.float64] | None
 ) -> tuple[Divided, NDArray[np.int64]]:
     """What the division looks at, sorted by a hash of each row, and the order; equal rows are interchangeable."""
     frame = prepared.to_pandas(split_blocks=True)
@@ -172,8 +179,9 @@ def _in_content_order(
     features, content = _hashes(of_features), _hashes(frame)
     target = None if model.target is None else frame[model.target].to_numpy()
     whole = content
-    if columns:
-        for at, values in enumerate(columns):
+    told_apart = columns if weights is None else (*columns, weights)
+    if told_apart:
+        for at, values in enumerate(told_apart):
             # By place, not by name: the split's column may be a feature too.
             frame.insert(at, "split", values, allow_duplicates=True)
         whole = _hashes(frame)
@@ -260,16 +268,45 @@ def _folds(given: Divided, division: Division, model: Model) -> FoldMatrix | Non
     )
 
 
-def _check_positive(given: Divided, division: Division, model: Model) -> None:
-    """Refuse a class that counts which is none of two.
+def _check_target(target: pa.ChunkedArray, model: Model) -> None:
+    """Refuse values that `target_transform` cannot take.
 
     Raises:
-        TerminalError: It is no class of the target, or there are more than two.
+        TerminalError: There are some; says how many.
     """
+    transform = model.target_transform
+    refused = 0 if transform is None else transform.count_refused(target.to_numpy())
+    if transform is not None and refused:
+        raise TerminalError(
+            f"target_transform: {transform.transformer} takes values {transform.values_in_words}, and {refused} of "
+            f"{len(target)} rows have others in {model.target!r}: take these rows out in a transform, or write "
+            "`yeo_johnson` or `quantile`"
+        )
+
+
+def _check_classes(given: Divided, division: Division, model: Model) -> None:
+    """Refuse classes that a model names and the target has not.
+
+    Raises:
+        TerminalError: The class that counts is none of two, or a weight is for no class.
+    """
+    if not model.has_class_target:
+        return
+    classes = np.unique(given.classes[np.concatenate(list(division.values()))]).tolist()
+    for place, named in model.named_classes:
+        for name in named:
+            if name not in map(as_key, classes):
+                known = one_of((f'"{as_key(one)}"' for one in classes), most=10)
+                raise TerminalError(
+                    f"{place}: {model.target!r} has no class {_as_yaml(name)}: write one of {known}"
+                )
+    _check_positive(classes, model)
+
+
+def _check_positive(classes: Sequence[Any], model: Model) -> None:
     positive = model.counted_class
     if positive is None:
         return
-    classes = np.unique(given.classes[np.concatenate(list(division.values()))]).tolist()
     shown = one_of((_as_yaml(one) for one in classes), most=10)
     if not any(type(one) is type(positive) and one == positive for one in classes):
         raise TerminalError(
@@ -317,10 +354,15 @@ def _look(
 
 
 def _remember_rows(
-    columns: Sequence[str], given: Divided, division: Division, workspace: Path
+    columns: Sequence[str],
+    given: Divided,
+    division: Division,
+    learned_parts: Sequence[Part],
+    workspace: Path,
 ) -> None:
-    """Keep the hashes of training and test rows, by which a later gate knows rows again."""
-    TrainingRows.of(columns, given.content[division["train"]]).save(
+    """Keep the hashes of test rows, and of those that a version learns from, by which a later gate knows rows again."""
+    learned = np.concatenate([division[part] for part in learned_parts])
+    TrainingRows.of(columns, given.content[learned]).save(
         training_rows_folder(workspace) / TRAINING_ROWS
     )
     file = _test_rows_file(workspace)
@@ -446,6 +488,20 @@ def read_part(workspace: Path, part: Part, rows: int | None = None) -> Rows:
         return as_frame(table), None
     features = as_frame(table.select(table.column_names[:-1]))
     return features, table.column(table.num_columns - 1).to_numpy()
+
+
+def read_learned(workspace: Path, model: Model) -> Rows:
+    """The features and the target of the rows that a version learns from: those of `refit`.
+
+    Raises:
+        TerminalError: They are not in the workspace.
+    """
+    parts = [read_part(workspace, part) for part in model.learned_parts]
+    if len(parts) == 1:
+        return parts[0]
+    features = pd.concat([features for features, _ in parts], ignore_index=True)
+    targets = [target for _, target in parts if target is not None]
+    return features, np.concatenate(targets) if targets else None
 
 
 def _file(workspace: Path, part: Part) -> Path:

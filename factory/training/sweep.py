@@ -5,7 +5,7 @@ import io
 import logging
 import math
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from factory.base.answers import answer_here
 from factory.base.digests import sha256
 from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY
+from factory.base.findings import Question
 from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
 from factory.models import registry
@@ -24,8 +25,7 @@ from factory.models.predictor import load_predictor
 from factory.models.tracking import CONFIGURATION, Tracking
 from factory.models.training_run import TrainingRun
 from factory.team.codes import code_of, is_warning
-from factory.trainers.dispatch import step_question, trainer_class
-from factory.trainers.step_names import step_params
+from factory.trainers.dispatch import sampler_question, step_question, trainer_class
 from factory.trainers.trainer import Predictions, TrainedModel, WrittenEstimator
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS
@@ -33,7 +33,7 @@ from factory.training.guard.scores import ScoreGuard, Winner, baseline
 from factory.training.metrics import score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
-from factory.training.split import DividedRows, read_part, training_rows_folder
+from factory.training.split import DividedRows, read_learned, read_part, training_rows_folder
 from factory.training.trial import Evaluation, Fit, Sweep, load_fitted, predict_measured
 
 if TYPE_CHECKING:
@@ -113,11 +113,7 @@ def refuse_wrong(trials: Sequence[Trial], model: Model) -> None:
     wrong: dict[str, str] = {}
     refused: set[int] = set()
     for trial in trials:
-        written = WrittenEstimator(trial.estimator, trial.params, model.task)
-        for question in (
-            *trainer_class(trial.estimator).questions(written),
-            *(step_question(step, model.task) for step in trial.preprocessing.values()),
-        ):
+        for question in _questions(trial, model):
             for finding in question.tell(answer_here(question.function, question.argument)):
                 said = ": ".join(filter(None, (finding.message, finding.suggestion)))
                 if is_warning(code_of(finding.name)):
@@ -134,6 +130,17 @@ def refuse_wrong(trials: Sequence[Trial], model: Model) -> None:
             f"{len(refused)} of {len(trials)} trials cannot be trained, and `search.max_failed_trials` is "
             f"{allowed}. {name}: {said}"
         )
+
+
+def _questions(trial: Trial, model: Model) -> Iterator[Question]:
+    written = WrittenEstimator(
+        trial.estimator, trial.params, model.task, is_weighted=model.is_weighted
+    )
+    yield from trainer_class(trial.estimator).questions(written)
+    for step in trial.preprocessing.values():
+        yield step_question(step, model.task)
+    if trial.resample is not None:
+        yield sampler_question(trial.resample, model.task, has_spaces=False)
 
 
 class Selection(Result):
@@ -268,7 +275,7 @@ def _table(ranking: Sequence[Evaluation]) -> str:
     for place, (one, found) in enumerate(zip(ranking, columns, strict=True), start=1):
         values = [found.get(name, "") for name in metrics]
         trial = one.fit.trial
-        params = as_text({**trial.params, **step_params(trial.preprocessing)})
+        params = as_text(trial.all_params)
         writer.writerow([place, trial.index, trial.name, params, *values, one.fit.fit_seconds])
     return text.getvalue()
 
@@ -424,7 +431,7 @@ def _save_columns(
 ) -> None:
     from factory.training.column_plots import save_columns
 
-    trained_on, trained_target = read_part(workspace, "train")
+    trained_on, trained_target = read_learned(workspace, model)
     parts = {
         "train": trained_on.assign(**dict.fromkeys(model.target_columns, trained_target)),
         "test": features.assign(**dict.fromkeys(model.target_columns, target)),
@@ -458,7 +465,7 @@ def _save_importances(
 
 def _baseline(model: Model, workspace: Path, target: "NDArray[Any] | None") -> dict[str, float]:
     """The metrics of a model that looks at no feature; of several, the best in each; none without a target."""
-    _, trained_on = read_part(workspace, "train")
+    _, trained_on = read_learned(workspace, model)
     if target is None or trained_on is None:
         return {}
     has_classes = model.learning_task.has_classes

@@ -3,6 +3,8 @@
 import logging
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ from factory.trainers.trainer import (
     Steps,
     TrainedModel,
     Trainer,
+    Weights,
     mean_step,
 )
 from factory.training.cross_validation import (
@@ -37,6 +40,7 @@ from factory.training.metrics import Scores, score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
 from factory.training.split import DividedRows, read_part
+from factory.training.weights import read_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,23 +80,11 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
     Raises:
         TerminalError: The estimator does not exist, or refuses its parameters or the rows.
     """
-    trainer = model.trainer(
-        trial.estimator, files=trial_files(workspace), steps=trial.preprocessing
-    )
-    rows = read_part(workspace, "train")
+    trainer = trainer_of_trial(trial, model, workspace)
     started_at = time.time_ns() // 1_000_000
     start = time.perf_counter()
-    folds = None
     try:
-        if split.folds:
-            # Refuses what cannot be trained in the end before the first fold is.
-            trainer.params_after_folds(trial.estimator, trial.params, ())
-            folds = predict_folds(trial, split, trainer, workspace)
-            fitted = _fit_after_folds(trial, folds, trainer, rows, split.seed)
-        else:
-            looks = trainer.looks_at_validation(trial.estimator, trial.params)
-            validation = read_part(workspace, "validation") if looks else None
-            fitted = trainer.fit(trial.estimator, trial.params, *rows, split.seed, validation)
+        fitted, folds = _train(trial, split, model, trainer, workspace)
     except TerminalError as error:
         raise TerminalError(f"trial {trial.index} ({trial.name}): {error}") from error
     seconds = time.perf_counter() - start
@@ -101,7 +93,7 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
         trainer.check_stored(fitted.model, model.packages)
     file = workspace / "trials" / f"{trial.index}{trainer.suffix}"
     trainer.save(fitted.model, file)
-    logger.info("Trained %s on %d rows in %.2f s", trial.name, len(rows[0]), seconds)
+    logger.info("Trained %s on %d rows in %.2f s", trial.name, split.rows["train"], seconds)
     return Fit(
         trial=trial,
         model_file=str(file.relative_to(workspace)),
@@ -115,17 +107,79 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
     )
 
 
-def _fit_after_folds(
-    trial: Trial, folds: FoldFits, trainer: Trainer, rows: Rows, seed: int
+def _train(
+    trial: Trial, split: DividedRows, model: Model, trainer: Trainer, workspace: Path
+) -> tuple[Fitted, FoldFits | None]:
+    """The trained model, and with folds, how it was trained on each of them before."""
+    if split.folds or model.refits:
+        # Refuses what cannot be trained in the end before anything is.
+        trainer.params_after_folds(trial.estimator, trial.params, ())
+    rows, weights = read_part(workspace, "train"), read_weights(workspace, "train")
+    if split.folds:
+        folds = predict_folds(trial, split, trainer, workspace)
+        fitted = fit_without_validation(
+            trial, folds.best, trainer, rows, weights, seed=split.seed, step=folds.step
+        )
+        warnings = tuple(dict.fromkeys((*fitted.warnings, *folds.warnings)))
+        return replace(fitted, warnings=warnings), folds
+    looks = trainer.looks_at_validation(trial.estimator, trial.params)
+    watched = read_weights(workspace, "validation") if looks else None
+    weighted: dict[str, Any] = {} if weights is None else {"weights": Weights(weights, watched)}
+    fitted = trainer.fit(
+        trial.estimator,
+        trial.params,
+        *rows,
+        split.seed,
+        read_part(workspace, "validation") if looks else None,
+        **weighted,
+    )
+    return fitted, None
+
+
+def trainer_of_trial(trial: Trial, model: Model, workspace: Path) -> Trainer:
+    """The trainer that fits a trial, with what the trial has drawn for the steps around its estimator."""
+    return model.trainer(
+        trial.estimator,
+        files=trial_files(workspace),
+        steps=trial.preprocessing,
+        resample=trial.resample,
+    )
+
+
+def fit_without_validation(
+    trial: Trial,
+    best: Sequence[int],
+    trainer: Trainer,
+    rows: Rows,
+    weights: "NDArray[Any] | None",
+    *,
+    seed: int,
+    step: str,
 ) -> Fitted:
-    """The trial's own model, on all rows that are not for the test; there are no others to stop early by."""
-    params = trainer.params_after_folds(trial.estimator, trial.params, folds.best)
-    fitted = trainer.fit(trial.estimator, params, *rows, seed)
-    follows_folds = bool(folds.best) and params != trial.params
-    steps = Steps(folds.step, best=mean_step(folds.best)) if follows_folds else Steps()
+    """Train on all rows that are not for the test; there are no others to stop early by.
+
+    Args:
+        trial: The hyperparameters.
+        best: The best step of each training before, if it has told of one.
+        trainer: The trial's trainer.
+        rows: What is learned from.
+        weights: How much each of these counts; None where they all count the same.
+        seed: What is drawn at random starts from.
+        step: What the steps are, such as `iteration`.
+
+    Raises:
+        TerminalError: The estimator refuses its parameters or the rows.
+    """
+    params = trainer.params_after_folds(trial.estimator, trial.params, best)
+    weighted: dict[str, Any] = {} if weights is None else {"weights": Weights(weights)}
+    fitted = trainer.fit(trial.estimator, params, *rows, seed, **weighted)
+    follows = bool(best) and params != trial.params
     # Without a history, which would be measured on rows that the model learns from.
-    warnings = tuple(dict.fromkeys((*fitted.warnings, *folds.warnings)))
-    return Fitted(fitted.model, warnings, steps=steps)
+    return Fitted(
+        fitted.model,
+        fitted.warnings,
+        steps=Steps(step, best=mean_step(best)) if follows else Steps(),
+    )
 
 
 def load_fitted(fit: Fit, model: Model, workspace: Path) -> TrainedModel:

@@ -102,6 +102,40 @@ def line(text: str, part: str) -> int:
     return number
 
 
+def test_it_is_told_how_a_model_is_fitted(project):
+    weighed = "    weights: boats\n    class_weight: {cod: 2}\n    refit: train+validation\n"
+    sampled = "    resample: {sampler: sklearn.utils.Bunch, params: {size: [1, 2]}}\n"
+    logs = LAB.replace("task: classification", "task: regression").replace("f1_macro", "r2")
+    logs = "\n".join(one for one in logs.splitlines() if "positive" not in one)
+    transformed = "    target_transform: log1p\n"
+    for added, text, sentences in (
+        (
+            weighed,
+            LAB,
+            {
+                "What it is made of: in training, rows count by boats": "weights",
+                "What it is made of: in training, rows count by their class: {cod: 2.0}": "class_w",
+                "How the winner is chosen: it is trained once more, on training and validation rows": "refit",
+            },
+        ),
+        (
+            sampled,
+            LAB,
+            {"What it is made of: training rows are resampled: Bunch (size 1, 2)": "resample"},
+        ),
+        (
+            transformed,
+            logs.replace("    metrics: [{name: f2, metric: fbeta, params: {beta: 2}}]\n", ""),
+            {"What it is made of: the target is learned on another scale: log1p": "target_tr"},
+        ),
+    ):
+        written = text.replace("    search:", f"{added}    search:")
+        (project / "configs" / "lab.yaml").write_text(written)
+        found = told(project, "lab.species")
+        for sentence, part in sentences.items():
+            assert found[sentence] == f"configs/lab.yaml:{line(written, f'    {part}')}"
+
+
 def test_folds_are_told_with_what_is_chosen_by_them(project):
     (project / "configs" / "lab.yaml").write_text(
         LAB.replace("strategy: random", "strategy: grid\n      choose: one_standard_error")

@@ -55,6 +55,8 @@ models:
         - {estimator: sklearn.linear_model.LogisticRegression, params: {C: [0.1, 1.0, 10.0]}}
         - {estimator: sklearn.tree.DecisionTreeClassifier, params: {max_depth: 2}}
     objective: {metric: f1_macro}
+    class_weight: balanced
+    refit: train+validation
     after:
       tell:
         operator: airflow.providers.standard.operators.bash.BashOperator
@@ -149,6 +151,20 @@ def test_winner_is_registered_with_its_data_and_can_be_loaded(lab: Lab, first: C
     version = mlflow_of(lab).get_model_version("lab.species", str(result["version"]))
     assert version.tags["snapshot.sea.catches"] == "0"
     assert mlflow_of(lab).get_model_version_by_alias("lab.species", "champion")
+
+
+def test_winner_is_trained_once_more_before_it_is_tested(lab: Lab, first: Chain):
+    names = ("select_best", "refit", "test")
+    tasks = [lab.task(first.training, name) for name in names]
+    assert [task.state for task in tasks] == ["success"] * 3
+    chosen, again = (
+        lab.airflow.xcom(CONSUMER, first.training.dag_run_id, name)["winner"]["fit"]
+        for name in names[:2]
+    )
+    assert again["model_file"] != chosen["model_file"]
+    run = lab.tracking.client.get_run(lab.version("lab.species", 1).record.mlflow_run_id).data
+    assert run.tags["refit"] == "train+validation"
+    assert run.metrics["refit_rows"] == run.metrics["rows_train"] + run.metrics["rows_validation"]
 
 
 def test_own_tasks_come_after_publication_and_after_the_decision(lab: Lab, first: Chain):

@@ -100,6 +100,7 @@ OF_FILES = {
     "airflow/test_dag_fuzz.py": "core",
     "training/backends/test_rules.py": "extras",
     "trainers/test_boosting.py": "extras",
+    "trainers/test_fitting_boosting.py": "extras",
     "training/test_plots.py": "core",
     "lake/storage/test_clouds.py": "extras",
     "airflow/test_deploy_access.py": "extras",

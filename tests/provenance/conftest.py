@@ -102,6 +102,8 @@ class Past:
         planned = training.plan()
         self.tracking.log_origin(planned.sweep.parent_run_id, [event], COMMIT)
         selection = training.select([training.evaluate(one.index) for one in planned.trials])
+        if section.refits:
+            selection = training.refit(selection)
         tested = training.test(selection)
         training.register(selection, tested)
         return training, tested

@@ -6,6 +6,7 @@ from factory.base.errors import TerminalError
 from factory.models.registry import Version
 from factory.provenance.reproduction import reproduce
 from tests.provenance.conftest import DATASET, Past
+from tests.training.models import model, one_trial
 
 
 def reproduced(past: Past, version: Version, folder):
@@ -26,6 +27,23 @@ def test_it_says_the_same_bytes_after_the_dataset_has_got_three_more_versions(pa
     assert found.packages == ""
     versions = past.tracking.client.search_model_versions(f"name = '{past.name}'")
     assert len(versions) == 3
+
+
+def test_a_version_that_was_trained_once_more_comes_out_the_same(mlflow_server, tmp_path):
+    past = Past(tmp_path / "past", mlflow_server)
+    past.folder.mkdir()
+    forest = one_trial("sklearn.ensemble.RandomForestClassifier", n_estimators=5)
+    section = model(
+        train_on=DATASET,
+        weights="year",
+        class_weight="balanced",
+        refit="train+validation",
+        search=forest,
+    )
+    past.train(section, past.publish(300))
+    (tmp_path / "again").mkdir()
+    found = reproduced(past, past.version(1), tmp_path / "again")
+    assert (found.is_equal, found.same_training_rows) == (True, True)
 
 
 def test_rows_of_which_it_says_something_else_are_shown(past, tmp_path):

@@ -9,6 +9,7 @@ import pyarrow as pa
 from factory.models.tracking import Tracking
 from factory.models.training_run import TrainingRun
 from factory.training.model import Model
+from factory.training.refit import refit
 from factory.training.register import Registration, register
 from factory.training.split import DividedRows, split
 from factory.training.sweep import (
@@ -74,6 +75,17 @@ class Training:
         )
         return Selection.from_json(found.as_json())
 
+    def refit(self, selection: Selection) -> Selection:
+        found = refit(
+            selection,
+            self.split,
+            self.model,
+            self.workspace,
+            tracking=self.tracking,
+            sweep=self.planned.sweep,
+        )
+        return Selection.from_json(found.as_json())
+
     def test(self, selection: Selection) -> FinalTest:
         found = final_test(
             selection,
@@ -99,4 +111,6 @@ class Training:
     def all(self) -> Registration:
         self.plan()
         selection = self.select([self.evaluate(trial.index) for trial in self.planned.trials])
+        if self.model.refits:
+            selection = self.refit(selection)
         return self.register(selection, self.test(selection))

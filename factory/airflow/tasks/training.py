@@ -14,6 +14,7 @@ __all__ = [
     "inputs",
     "open_workspace",
     "plan_trials",
+    "refit",
     "register",
     "select_best",
     "split",
@@ -116,13 +117,29 @@ def select_best(*, run: TaskRun) -> dict[str, Any]:
     ).as_json()
 
 
+def refit(*, run: TaskRun) -> dict[str, Any]:
+    """Train the winner once more, on training and validation rows."""
+    from factory.models.tracking import Tracking
+    from factory.training.refit import refit as step
+    from factory.training.sweep import Selection
+
+    return step(
+        Selection.from_json(run.result("select_best")),
+        _split(run),
+        run.model,
+        run.folder,
+        tracking=Tracking(),
+        sweep=_sweep(run),
+    ).as_json()
+
+
 def test(*, run: TaskRun) -> dict[str, Any]:
     """Measure the winner once, on rows that no trial has seen."""
     from factory.models.tracking import Tracking
-    from factory.training.sweep import Selection, final_test
+    from factory.training.sweep import final_test
 
     return final_test(
-        Selection.from_json(run.result("select_best")),
+        _selection(run),
         run.model,
         run.folder,
         tracking=Tracking(),
@@ -139,9 +156,9 @@ def register(*, run: TaskRun) -> dict[str, Any]:
     """
     from factory.models.tracking import Tracking
     from factory.training.register import register as step
-    from factory.training.sweep import FinalTest, Selection
+    from factory.training.sweep import FinalTest
 
-    selection = Selection.from_json(run.result("select_best"))
+    selection = _selection(run)
     tested = FinalTest.from_json(run.result("test"))
     tracking = Tracking()
     registration = step(
@@ -196,6 +213,13 @@ def _split(run: TaskRun) -> Any:
     from factory.training.split import DividedRows
 
     return DividedRows.from_json(run.result("split")["split"])
+
+
+def _selection(run: TaskRun) -> Any:
+    """The winner, with the model that is tested and registered."""
+    from factory.training.sweep import Selection
+
+    return Selection.from_json(run.result("refit" if run.model.refits else "select_best"))
 
 
 def _sweep(run: TaskRun) -> Any:

@@ -22,6 +22,7 @@ from factory.trainers.trainer import (
     Rows,
     TrainedModel,
     Trainer,
+    Weights,
     WrittenEstimator,
 )
 
@@ -67,6 +68,14 @@ class FastaiTrainer(Trainer):
         return None
 
     @classmethod
+    def refuses_refit(cls, estimator: str, params: Mapping[str, Any]) -> str | None:
+        """See `Trainer.refuses_refit`: networks that stop early."""
+        del estimator
+        if params.get("patience") not in (None, [None]):
+            return "`patience` stops by validation rows, and a refit learns from all of these"
+        return None
+
+    @classmethod
     def check(
         cls,
         estimator: str,
@@ -98,6 +107,7 @@ class FastaiTrainer(Trainer):
         target: "NDArray[Any] | None",
         seed: int,
         validation: "Rows | None" = None,
+        weights: Weights | None = None,  # noqa: ARG002 - refused by `takes_fitting`
     ) -> Fitted:
         """See `Trainer.fit`. Without validation rows, epochs are measured on the training rows."""
         from factory.trainers.fastai.learned import Learned

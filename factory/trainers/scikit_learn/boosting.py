@@ -82,6 +82,7 @@ class EncodedClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no
         target: Any,
         sample_weight: Any = None,
         validation: tuple[Any, Any] | None = None,
+        validation_weights: Any = None,
         **options: Any,
     ) -> "EncodedClasses":
         """Learn the classes, in their order, and train the classifier.
@@ -91,6 +92,7 @@ class EncodedClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no
             target: Their classes.
             sample_weight: How much each row counts.
             validation: Further rows and their classes, all of which are among those of `target`, to stop early by.
+            validation_weights: How much each of these counts.
             options: What the classifier's own `fit` takes.
         """
         self.classes_, encoded = np.unique(np.asarray(target), return_inverse=True)
@@ -101,7 +103,9 @@ class EncodedClasses(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # no
             return self
         rows, classes = validation
         numbers = np.searchsorted(self.classes_, np.asarray(classes))
-        fit_watching(self.estimator, features, encoded, (rows, numbers), **options)
+        fit_watching(
+            self.estimator, features, encoded, (rows, numbers), validation_weights, **options
+        )
         return self
 
     def predict(self, features: Any) -> NDArray[Any]:

@@ -20,8 +20,8 @@ _WORDS = frozenset(
     )
 )
 """Parameters by which libraries are told to stop early; LightGBM and CatBoost have several names for it."""
-VALIDATION = "validation"
-"""The argument of our own estimators around others, which hand the rows on."""
+VALIDATION, VALIDATION_WEIGHTS = "validation", "validation_weights"
+"""The arguments of our own estimators around others, which hand the rows on."""
 _MOST_STEPS = 200
 _LEARNED_FROM = ("learn", "training")
 """What libraries call the rows that are learned from."""
@@ -57,8 +57,9 @@ def without_stopping(
     if library is None:
         if _needs_rows(kind):
             raise TerminalError(
-                f"{path} stops early by validation rows, and with folds there are none for the model itself: take "
-                f"{' and '.join(sorted(_WORDS & params.keys()))} away, or write `split: {{validation: 0.2}}`"
+                f"{path} stops early by validation rows, and there are none where the model learns from all rows but the "
+                f"test's: take {' and '.join(sorted(_WORDS & params.keys()))} away, or write "
+                "`split: {validation: 0.2}` without `refit`"
             )
         return params
     kept = {name: value for name, value in params.items() if name not in _WORDS}
@@ -74,7 +75,12 @@ def _needs_rows(kind: Component) -> bool:
 
 
 def fit_watching(
-    estimator: Component, features: Any, target: Any, validation: tuple[Any, Any], **options: Any
+    estimator: Component,
+    features: Any,
+    target: Any,
+    validation: tuple[Any, Any],
+    validation_weights: Any = None,
+    **options: Any,
 ) -> None:
     """Train an estimator that looks at validation rows; one that takes none is trained without.
 
@@ -83,24 +89,37 @@ def fit_watching(
         features: The rows, prepared.
         target: The truth.
         validation: Further rows, prepared likewise, and their truth.
+        validation_weights: How much each of these counts, where the library takes that.
         options: What `fit` takes beside these.
     """
+    # Late, because who only asks whether an estimator stops early needs no scikit-learn.
+    from factory.trainers.scikit_learn.target_transform import as_learned
+
+    rows, truth = validation
+    watching, truth = as_learned(estimator, target, truth)
     with warnings.catch_warnings():
         # LightGBM's other way of naming them takes no texts as classes.
         warnings.filterwarnings("ignore", message="The argument 'eval_set' is deprecated")
-        estimator.fit(features, target, **options, **_arguments(estimator, *validation))
+        arguments = _arguments(watching, rows, truth, validation_weights)
+        estimator.fit(features, target, **options, **arguments)
 
 
-def _arguments(estimator: Component, features: Any, target: Any) -> dict[str, Any]:
+def _arguments(estimator: Component, features: Any, target: Any, weights: Any) -> dict[str, Any]:
     takes = inspect.signature(estimator.fit).parameters
     if VALIDATION in takes:
-        return {VALIDATION: (features, target)}
+        weighted = {} if weights is None else {VALIDATION_WEIGHTS: weights}
+        return {VALIDATION: (features, target), **weighted}
     if "X_val" in takes:  # scikit-learn
-        return {"X_val": features, "y_val": target}
+        weighted = {} if weights is None else {"sample_weight_val": weights}
+        return {"X_val": features, "y_val": target, **weighted}
     if "eval_set" not in takes:
         return {}
     library = _library_of(type(estimator))
-    return {"eval_set": [(features, target)], **(library.quiet if library else {})}
+    if library is None:
+        return {"eval_set": [(features, target)]}
+    if weights is None:
+        return {"eval_set": [(features, target)], **library.quiet}
+    return {**library.weighted(features, target, weights), **library.quiet}
 
 
 def measured(estimator: Component) -> tuple[tuple[dict[str, float], ...], Steps]:
@@ -138,6 +157,8 @@ class _Library:
     """The iteration up to which the model is used, from 1; None where it was not told of."""
     iterations: tuple[str, ...]
     """The parameter for their number; the others are further names for the same."""
+    weighted: Callable[[Any, Any, Any], Mapping[str, Any]] = lambda *_: {}
+    """Arguments of `fit` for validation rows, their truth and their weights."""
     quiet: Mapping[str, Any] = field(default_factory=dict)
     """Arguments of `fit` without which it prints a line an iteration."""
     not_early: Mapping[str, Any] = field(default_factory=dict)
@@ -158,6 +179,11 @@ def _best_of_catboost(estimator: Component) -> int | None:
     return None if best is None else best + 1
 
 
+def _catboost_pool(features: Any, target: Any, weights: Any) -> Mapping[str, Any]:
+    pool = import_object("catboost.Pool")
+    return {"eval_set": pool(features, label=target, weight=weights)}
+
+
 def _scores_of_histograms(estimator: Component) -> Evaluations:
     """Without the first, which is that of the constant that boosting starts from."""
     return {
@@ -171,6 +197,10 @@ _LIBRARIES = {
         lambda one: one.evals_result(),
         lambda one: one.best_iteration + 1,
         ("n_estimators",),
+        weighted=lambda rows, truth, weights: {
+            "eval_set": [(rows, truth)],
+            "sample_weight_eval_set": [weights],
+        },
         quiet={"verbose": False},
     ),
     "lightgbm": _Library(
@@ -180,11 +210,16 @@ _LIBRARIES = {
             *("n_estimators", "num_iterations", "num_iteration", "n_iter", "num_tree", "num_trees"),
             *("num_round", "num_rounds", "nrounds", "num_boost_round", "max_iter"),
         ),
+        weighted=lambda rows, truth, weights: {
+            "eval_set": [(rows, truth)],
+            "eval_sample_weight": [weights],
+        },
     ),
     "catboost": _Library(
         lambda one: one.get_evals_result(),
         _best_of_catboost,
         ("iterations", "n_estimators", "num_boost_round", "num_trees"),
+        weighted=_catboost_pool,
     ),
     # scikit-learn's class by its name, since others of that package stop early in other ways.
     "BaseHistGradientBoosting": _Library(

@@ -28,6 +28,7 @@ from factory.base.objects import (
 )
 from factory.base.public_names import meant_path
 from factory.base.texts import closest, did_you_mean, one_of
+from factory.trainers.class_weights import mappings_by_class
 from factory.trainers.scikit_learn.combination_check import find_combinations
 from factory.trainers.scikit_learn.nested_check import (
     NAMED_EXAMPLE,
@@ -70,6 +71,21 @@ _EXAMPLES_OF_NEEDED = {
     "steps": f"`steps: {NAMED_EXAMPLE}`",
 }
 
+_OF_CLASSES = ("class_weight", "class_weights")
+_HANDS_WEIGHTS_ON = (
+    "sklearn.ensemble.StackingClassifier",
+    "sklearn.ensemble.StackingRegressor",
+    "sklearn.ensemble.VotingClassifier",
+    "sklearn.ensemble.VotingRegressor",
+    "sklearn.compose.TransformedTargetRegressor",
+)
+"""Estimators whose `fit` hands what it is given on to those within them."""
+_NUMBERS_CLASSES = (
+    "sklearn.ensemble.BaggingClassifier",
+    "sklearn.ensemble.StackingClassifier",
+    "sklearn.ensemble.VotingClassifier",
+)
+"""Estimators that hand on numbers from 0 on in place of the classes."""
 _NEAR = 0.88
 """From which likeness on a name is taken for a misspelt one: LightGBM's `colsample_bynode` is none for
 `colsample_bytree`."""
@@ -109,6 +125,9 @@ def _find(written: WrittenEstimator, *, is_nested: bool = False) -> Iterator[Fin
     found = [] if is_nested else list(wrong_kind(written.path, factory, written.task))
     if not found and not is_nested and not TASKS[written.task].learns_target:
         found = list(_made_without_predict(written, factory))
+    if written.is_weighted and not is_nested:
+        found += _without_weights(written.path, factory, written.params)
+    found += _numbered_classes(written, factory)
     yield from found
     yield from find_params(written, factory, combinations=not found)
 
@@ -252,6 +271,41 @@ def _no_estimator(path: str, found: object) -> Finding:
     return Finding("estimator", ("estimator",), what, advice)
 
 
+def _without_weights(path: str, factory: type, params: Mapping[str, Any]) -> Iterator[Finding]:
+    """That the `fit` of an estimator, or of those that it hands weights on to, takes no weights of rows."""
+    name, at = factory.__name__, ("estimator",)
+    takes: Mapping[str, inspect.Parameter] = inspect.signature(factory.fit).parameters  # type: ignore[attr-defined]
+    if "sample_weight" in takes:
+        return
+    advice = (
+        "take `weights` and `class_weight` of the model away, or name one that does: most of scikit-learn's, "
+        "XGBoost's, LightGBM's"
+    )
+    if path not in _HANDS_WEIGHTS_ON:
+        yield Finding("estimator", at, f"{name} takes no weights of rows", advice)
+        return
+    for nested_at, nested in nested_at_any_depth(params):
+        try:
+            inner = import_object(nested["estimator"])
+        except NoSuchObjectError:
+            continue
+        if is_estimator_class(inner):
+            below = ("params", *nested_at)
+            for finding in _without_weights(nested["estimator"], inner, {}):
+                yield finding.below(below)
+
+
+def _numbered_classes(written: WrittenEstimator, factory: type) -> Iterator[Finding]:
+    """Weights by class within an estimator that hands numbers on in place of classes."""
+    if written.path not in _NUMBERS_CLASSES:
+        return
+    for at, _ in mappings_by_class(written.params):
+        if "params" in at:
+            message = f"{factory.__name__} numbers the classes, so that estimators within it know none by these names"
+            advice = "write `class_weight` beside `search`, or `class_weight: balanced` here"
+            yield Finding("params", ("params", *at), message, advice)
+
+
 def _names(written: WrittenEstimator, factory: type) -> Iterator[Finding]:
     """Parameters that the estimator does not have, and those that it needs."""
     known = known_params(factory)
@@ -289,6 +343,13 @@ def _nearly_named(written: WrittenEstimator, factory: type) -> Iterator[Finding]
     """Parameters that an estimator has by nearly the same name, where it takes any, as those of XGBoost do."""
     own = set(_names_when_made(factory))
     for one in written.params:
+        if one in _OF_CLASSES and one not in own:
+            message = f"{factory.__name__} has no parameter `{one}`, and would learn as if it were not there"
+            advice = (
+                "write `class_weight` beside `search`: it gives each row the weight of its class"
+            )
+            yield Finding("params", ("params", one), message, advice, on_key=True)
+            continue
         near = None if one in own else closest(one, own - {*written.params}, likeness=_NEAR)
         if near is not None:
             message = f"{factory.__name__} has no parameter `{one}` of its own, and passes on what it does not know"

@@ -15,6 +15,7 @@ from factory.base.files import whole_file
 from factory.base.findings import Question, as_findings
 from factory.base.nested_estimators import nested_paths
 from factory.base.objects import Component, fix_random_states, import_object
+from factory.trainers.class_weights import weights_of_rows, with_classes
 from factory.trainers.trainer import (
     Fitted,
     LoggedModel,
@@ -23,6 +24,7 @@ from factory.trainers.trainer import (
     Steps,
     TrainedModel,
     Trainer,
+    Weights,
     WrittenEstimator,
     mean_step,
 )
@@ -54,6 +56,12 @@ class ScikitLearnTrainer(Trainer):
     title: ClassVar[str] = "scikit-learn"
     tasks: ClassVar[tuple[str, ...]] = tuple(TASKS)
     takes_preprocessing: ClassVar[bool] = True
+    takes_fitting: ClassVar[tuple[str, ...]] = (
+        "weights",
+        "class_weight",
+        "resample",
+        "target_transform",
+    )
     suffix: ClassVar[str] = ".joblib"
 
     @classmethod
@@ -98,6 +106,7 @@ class ScikitLearnTrainer(Trainer):
         target: "NDArray[Any] | None",
         seed: int,
         validation: "Rows | None" = None,
+        weights: Weights | None = None,
     ) -> Fitted:
         """See `Trainer.fit`."""
         import numpy as np
@@ -107,25 +116,32 @@ class ScikitLearnTrainer(Trainer):
         from factory.trainers.scikit_learn.model_parts import make_vocabularies_plain
         from factory.trainers.scikit_learn.nested import build
 
-        unfitted = build(estimator, params, seed, self.threads)
+        unfitted = build(estimator, self._of_classes(params, target), seed, self.threads)
         self._check_kind(estimator, unfitted)
-        used = TASKS[self.task].adapt(as_used(unfitted))
-        if not TASKS[self.task].learns_target:
+        task = TASKS[self.task]
+        used = task.adapt(self._on_its_scale(as_used(unfitted), target, seed))
+        if not task.learns_target:
             target = None
         transformer = self._transformer(features, seed, used)
+        sampler = self._sampler(target, seed)
         has_steps = isinstance(self.preprocessing, tuple)
         pipeline = Pipeline([("preprocessing", transformer), ("estimator", used)])
+        if validation is not None:
+            validation, weights = self._of_known_classes(validation, weights, target)
+        counted = self._counted(target, validation, weights)
         with self._limited(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
             # Some estimators of other libraries draw from numpy's global state instead of a `random_state`.
             np.random.seed(seed)
             try:
-                history, steps = self._train(pipeline, features, target, validation)
+                history, steps = _train(pipeline, sampler, features, target, validation, counted)
             except Exception as error:
                 if not _is_refusal(error):
                     raise  # another try may go well
                 what = f"{estimator} with {dict(params)} refuses to be trained"
-                if has_steps and not _passed_through(error, used):
+                if sampler is not None and _passed_through(error, sampler):
+                    what = f"resample: {type(sampler).__name__} refuses the rows"
+                elif has_steps and not _passed_through(error, used):
                     what = "preprocessing refuses the rows"
                 raise TerminalError(f"{what}: {_words_of(error)}") from error
         make_vocabularies_plain(pipeline)
@@ -134,35 +150,74 @@ class ScikitLearnTrainer(Trainer):
             logger.warning("%s: %s", estimator, text)
         return Fitted(pipeline, tuple(texts)[:_MOST_WARNINGS], history, steps)
 
-    def _train(
-        self,
-        pipeline: "Pipeline",
-        features: "pd.DataFrame",
-        target: "NDArray[Any] | None",
-        validation: "Rows | None",
-    ) -> tuple[tuple[Mapping[str, float], ...], Steps]:
-        """Fit it, its estimator with a look at validation rows if there are some; what that has measured."""
-        if validation is None or target is None:
-            pipeline.fit(features, target)
-            return (), Steps()
-        from factory.trainers.scikit_learn.boosting import EncodedClasses
-        from factory.trainers.scikit_learn.early_stopping import fit_watching, measured
+    def _of_classes(
+        self, params: Mapping[str, Any], target: "NDArray[Any] | None"
+    ) -> Mapping[str, Any]:
+        """Parameters with classes in place of the texts that stand for them."""
+        task = TASKS[self.task]
+        if target is None or not (task.has_classes and task.learns_target):
+            return params
+        import numpy as np
 
-        rows, truth = self._of_known_classes(validation, target)
-        preprocessing, estimator = pipeline[0], pipeline[-1]
-        prepared = preprocessing.fit_transform(features, target)
-        fit_watching(estimator, prepared, target, (preprocessing.transform(rows), truth))
-        return measured(estimator.estimator if isinstance(estimator, EncodedClasses) else estimator)
+        return with_classes(params, np.unique(target).tolist())
 
-    def _of_known_classes(self, validation: "Rows", target: "NDArray[Any]") -> "Rows":
-        """The validation rows without those of classes that the training rows have not."""
+    def _on_its_scale(
+        self, estimator: Component, target: "NDArray[Any] | None", seed: int
+    ) -> Component:
+        """The estimator as it learns the target: transformed, if the model says so."""
+        written = self.fitting.target_transform
+        if written is None or target is None:
+            return estimator
+        from factory.trainers.scikit_learn.nested import build
+        from factory.trainers.scikit_learn.target_transform import transformed, transformer_of
+
+        if written.is_word:
+            return transformed(estimator, transformer_of(written.transformer, len(target), seed))
+        return transformed(
+            estimator, build(written.transformer, written.params, seed, self.threads)
+        )
+
+    def _sampler(self, target: "NDArray[Any] | None", seed: int) -> Component | None:
+        """What makes other training rows of those that are there, unfitted."""
+        written = self.fitting.resample
+        if written is None:
+            return None
+        from factory.trainers.scikit_learn.nested import build
+
+        params = self._of_classes(written.params, target)
+        return build(written.sampler, params, seed, self.threads)
+
+    def _counted(
+        self, target: "NDArray[Any] | None", validation: "Rows | None", weights: Weights | None
+    ) -> Weights | None:
+        """How much the rows count: by their own weights, those of their classes, or the product of both."""
+        by_class = self.fitting.class_weight
+        if by_class is None or target is None:
+            return weights
+        training = weights_of_rows(by_class, target, target)
+        truth = None if validation is None else validation[1]
+        watched = None if truth is None else weights_of_rows(by_class, target, truth)
+        if weights is None:
+            return Weights(training, watched)
+        own = weights.validation
+        return Weights(
+            training * weights.training,
+            watched if watched is None or own is None else watched * own,
+        )
+
+    def _of_known_classes(
+        self, validation: "Rows", weights: Weights | None, target: "NDArray[Any] | None"
+    ) -> "tuple[Rows, Weights | None]":
+        """The validation rows without those of classes that the training rows have not, and their weights."""
         import numpy as np
 
         features, truth = validation
-        if truth is None or not TASKS[self.task].has_classes:
-            return validation
+        if truth is None or target is None or not TASKS[self.task].has_classes:
+            return validation, weights
         known = np.isin(truth, np.unique(target))
-        return features[known], truth[known]
+        if weights is not None and weights.validation is not None:
+            weights = Weights(weights.training, weights.validation[known])
+        return (features[known], truth[known]), weights
 
     def save(self, model: TrainedModel, file: Path) -> None:
         """See `Trainer.save`."""
@@ -259,6 +314,57 @@ class ScikitLearnTrainer(Trainer):
         from factory.trainers.scikit_learn.nested import build
 
         return build(step.transformer, step.params, seed, self.threads)
+
+
+def _train(
+    pipeline: "Pipeline",
+    sampler: Component | None,
+    features: "pd.DataFrame",
+    target: "NDArray[Any] | None",
+    validation: "Rows | None",
+    weights: Weights | None,
+) -> tuple[tuple[Mapping[str, float], ...], Steps]:
+    """Fit it, its estimator with a look at validation rows if there are some; what that has measured."""
+    own = None if weights is None else weights.training
+    if validation is None and sampler is None:
+        pipeline.fit(features, target, **({} if own is None else {"estimator__sample_weight": own}))
+        return (), Steps()
+    from factory.trainers.scikit_learn.early_stopping import fit_watching, measured
+
+    preprocessing, estimator = pipeline[0], pipeline[-1]
+    prepared = _prepared(preprocessing, features, target)
+    if sampler is not None:
+        prepared, target = sampler.fit_resample(prepared, target)
+    options = {} if own is None else {"sample_weight": own}
+    if validation is None:
+        estimator.fit(prepared, target, **options)
+        return (), Steps()
+    rows, truth = validation
+    watched = None if weights is None else weights.validation
+    fit_watching(
+        estimator, prepared, target, (preprocessing.transform(rows), truth), watched, **options
+    )
+    return measured(_within(estimator))
+
+
+def _within(estimator: Component) -> Component:
+    """The library's estimator, within those of ours and the one that transforms the target; all are fitted."""
+    from sklearn.compose import TransformedTargetRegressor
+
+    from factory.trainers.scikit_learn.boosting import EncodedClasses
+
+    if isinstance(estimator, TransformedTargetRegressor):
+        return estimator.regressor_
+    return estimator.estimator if isinstance(estimator, EncodedClasses) else estimator
+
+
+def _prepared(
+    transformer: Component, features: "pd.DataFrame", target: "NDArray[Any] | None"
+) -> Any:
+    """The training rows as the estimator gets them, the transformer fitted."""
+    if hasattr(transformer, "fit_transform"):
+        return transformer.fit_transform(features, target)
+    return transformer.fit(features, target).transform(features)
 
 
 _REFUSALS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)

@@ -17,6 +17,7 @@ from factory.base.digests import sha256, sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.files import copy_file, write_json
 from factory.base.values import Result
+from factory.trainers.fitting import RESAMPLE
 from factory.trainers.step_names import PREFIX
 from factory.training.backends.job_layout import FIT, SETTINGS, SPLIT, JobLayout
 from factory.training.division import Part
@@ -25,6 +26,7 @@ from factory.training.model import Model
 from factory.training.search.strategy import Trial
 from factory.training.split import DividedRows
 from factory.training.trial import Fit, trial_files
+from factory.training.weights import weights_file
 
 _PARTS: tuple[Part, ...] = ("train", "validation")
 """What a job may see: never the test rows."""
@@ -79,9 +81,10 @@ def read_settings(layout: JobLayout) -> JobSettings:
 def given_files(workspace: Path) -> tuple[Path, ...]:
     """The files of a workspace that a run's jobs may see: rows, and what parameters name."""
     parts = (workspace / SPLIT / f"{part}.arrow" for part in _PARTS)
-    rows = (*parts, folds_file(workspace))
+    weights = (weights_file(workspace, part) for part in _PARTS)
+    rows = (*parts, *weights, folds_file(workspace))
     named = trial_files(workspace).rglob("*")
-    # With folds there is no validation part, and without none of them.
+    # With folds there is no validation part, without none of them, and weights only where rows have some.
     return (
         *(file for file in rows if file.is_file()),
         *sorted(file for file in named if file.is_file()),
@@ -108,6 +111,7 @@ def hyperparameters(trial: Trial) -> dict[str, str]:
         "params": json.dumps(described["params"]),
         # One for each transformer, since a text must not be long.
         **{f"{PREFIX}{name}": json.dumps(one) for name, one in described["preprocessing"].items()},
+        **({} if trial.resample is None else {RESAMPLE: json.dumps(described["resample"])}),
     }
     for name, text in texts.items():
         if len(text) > _LONGEST_VALUE:
@@ -136,6 +140,7 @@ def read_trial(given: Mapping[str, str]) -> Trial:
                     for name, text in given.items()
                     if name.startswith(PREFIX)
                 },
+                "resample": json.loads(given.get(RESAMPLE, "null")),
             }
         )
     except (KeyError, ValueError) as error:

@@ -15,7 +15,7 @@ BASE_VARIABLE = "FACTORY_TRAIN_BASE"
 """The environment variable that puts another folder in the place of /opt/ml."""
 
 SPLIT = "split"
-"""The channel with the rows: `train.arrow`, and `validation.arrow` or `folds.npy`."""
+"""The channel with the rows: `train.arrow`, and `validation.arrow` or `folds.npy`; with their weights, if they have some."""
 SETTINGS = "settings"
 """The channel with `settings.json`."""
 FIT = "fit.json"

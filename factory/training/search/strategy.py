@@ -16,6 +16,7 @@ from factory.base.section import AddedLater, DottedPath, NotTrained, Section, Su
 from factory.base.values import Result
 from factory.kinds import SEARCH_STRATEGY, KindOf
 from factory.trainers.dispatch import trainer_class
+from factory.trainers.fitting import RESAMPLE, resample_params
 from factory.trainers.nested_rules import check_nested
 from factory.trainers.step_names import PREFIX, step_params
 
@@ -40,20 +41,23 @@ class Trial(Result):
     preprocessing: dict[str, NestedEstimator] = Field(default_factory=dict)
     """The transformers of `preprocessing` with their parameters, by the names of `step_names.named_steps`; none where
     it is no list."""
+    resample: NestedEstimator | None = None
+    """The sampler of `resample` with its parameters."""
 
     @property
     def all_params(self) -> dict[str, Any]:
         """Its parameters by the names that MLflow shows: `estimator__C`, `preprocessing__pca__n_components`."""
-        return {**flat_params(self.params), **step_params(self.preprocessing)}
+        sampler = {} if self.resample is None else resample_params(self.resample)
+        return {**flat_params(self.params), **step_params(self.preprocessing), **sampler}
 
-    @field_serializer("params", "preprocessing")
-    def _write(self, params: dict[str, Any]) -> dict[str, Any]:
-        return {name: _encode(value) for name, value in params.items()}
+    @field_serializer("params", "preprocessing", "resample")
+    def _write(self, params: dict[str, Any] | None) -> dict[str, Any] | None:
+        return params and {name: _encode(value) for name, value in params.items()}
 
-    @field_validator("params", "preprocessing", mode="before")
+    @field_validator("params", "preprocessing", "resample", mode="before")
     @classmethod
-    def _read(cls, params: dict[str, Any]) -> dict[str, Any]:
-        return {name: _decode(value) for name, value in params.items()}
+    def _read(cls, params: dict[str, Any] | None) -> dict[str, Any] | None:
+        return params and {name: _decode(value) for name, value in params.items()}
 
 
 class Estimator(Section):
@@ -78,7 +82,7 @@ class SearchStrategy(Section):
 
     A strategy is a subclass with `strategy: Literal["its_name"]`, a docstring that says which sets it
     tries, and the fields that a team may write. It has `tried`, `most_trials` and `draw`. What is to be tried for the
-    transformers of `preprocessing` is put among the parameters of the `Estimator`s that its fields list.
+    transformers of `preprocessing` and the sampler of `resample` is put among the parameters of the `Estimator`s that its fields list.
     """
 
     limited: ClassVar[tuple[str, str]] = ("the search makes", "max_trials")
@@ -116,17 +120,22 @@ class SearchStrategy(Section):
             TerminalError: The values cannot be drawn.
         """
 
-    def expand(self, steps: Mapping[str, NestedEstimator] | None = None) -> tuple[Trial, ...]:
+    def expand(
+        self,
+        steps: Mapping[str, NestedEstimator] | None = None,
+        resample: NestedEstimator | None = None,
+    ) -> tuple[Trial, ...]:
         """The trials: the sets that it draws, none of them twice.
 
         Args:
             steps: The transformers of `preprocessing` by their names, with what is to be tried for their parameters.
+            resample: The sampler likewise.
 
         Raises:
             TerminalError: The values cannot be drawn.
         """
-        drawn = list(self.with_steps(steps or {}).draw())
-        trials = [_trial(*one, steps or {}) for one in different(drawn)]
+        drawn = list(self.with_steps(steps or {}, resample).draw())
+        trials = [_trial(*one, steps or {}, resample) for one in different(drawn)]
         if len(trials) < len(drawn):
             logger.warning("Left out %d trials that are there twice", len(drawn) - len(trials))
         names = name_trials([(trial.estimator, trial.all_params) for trial in trials])
@@ -135,15 +144,20 @@ class SearchStrategy(Section):
             for index, (trial, name) in enumerate(zip(trials, names, strict=True))
         )
 
-    def with_steps(self, steps: Mapping[str, NestedEstimator]) -> Self:
-        """The search with transformers among the parameters of each estimator that takes them.
+    def with_steps(
+        self, steps: Mapping[str, NestedEstimator], resample: NestedEstimator | None = None
+    ) -> Self:
+        """The search with transformers and a sampler among the parameters of each estimator that takes them.
 
         Args:
             steps: As for `expand`.
+            resample: The same.
         """
-        if not steps:
-            return self
         more = {f"{PREFIX}{name}": step for name, step in steps.items()}
+        if resample is not None:
+            more[RESAMPLE] = resample
+        if not more:
+            return self
         changed = {
             name: tuple(_with_params(one, more) for one in value)
             for name in type(self).model_fields
@@ -195,8 +209,13 @@ def _with_params(one: Estimator, more: Mapping[str, Any]) -> Estimator:
     return one.model_copy(update={"params": {**one.params, **more}})
 
 
-def _trial(estimator: str, params: dict[str, Any], steps: Mapping[str, Any]) -> Trial:
-    """A trial without a name of its own, the transformers' parameters taken from among the estimator's.
+def _trial(
+    estimator: str,
+    params: dict[str, Any],
+    steps: Mapping[str, Any],
+    resample: NestedEstimator | None,
+) -> Trial:
+    """A trial without a name of its own, the steps' parameters taken from among the estimator's.
 
     Of a strategy that draws from other fields than lists of estimators, they are as they are written.
     """
@@ -204,7 +223,10 @@ def _trial(estimator: str, params: dict[str, Any], steps: Mapping[str, Any]) -> 
     drawn = {name: own.pop(f"{PREFIX}{name}") for name in steps if f"{PREFIX}{name}" in own}
     if not drawn and trainer_class(estimator).takes_preprocessing:
         drawn = dict(steps)
-    return Trial(index=0, name="", estimator=estimator, params=own, preprocessing=drawn)
+    sampler = resample if resample is None else own.pop(RESAMPLE, resample)
+    return Trial(
+        index=0, name="", estimator=estimator, params=own, preprocessing=drawn, resample=sampler
+    )
 
 
 def different(drawn: Iterable[HyperparameterSet]) -> Iterator[HyperparameterSet]:

@@ -7,12 +7,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from factory.training.backends.job_files import hyperparameters, read_trial
+from factory.training.backends import entry_point
+from factory.training.backends.job_files import (
+    JobSettings,
+    given_files,
+    hyperparameters,
+    read_trial,
+    write_settings,
+)
 from factory.training.backends.job_layout import BASE_VARIABLE, JobLayout
+from factory.training.split import read_part, split
+from factory.training.trial import fit
 from tests.training.backends.run import LOCAL, SLOW, TREE, a_run
-from tests.training.models import model, one_trial
+from tests.training.models import model, one_trial, penguins
+
+LOGISTIC = "sklearn.linear_model.LogisticRegression"
 
 FACTORY_TRAIN = [sys.executable, "-m", "factory.training.backends.entry_point"]
 
@@ -46,6 +59,30 @@ def test_trained_model_lies_in_the_model_folder(tmp_path):
     assert left[-1] == "fit.json"
     assert left[0].startswith("0.")
     assert json.loads((layout.model / "fit.json").read_text())["fit"]["trial"]["index"] == 0
+
+
+def test_job_fits_as_the_task_would(tmp_path):
+    rows = penguins()
+    rows = rows.append_column("w", pa.array(range(rows.num_rows)))
+    config = model(weights="w", class_weight="balanced", search=one_trial(LOGISTIC))
+    divided = split(rows, config, tmp_path)
+    [trial] = config.expand()
+    settings = JobSettings(model=config.as_trained(), split=divided, processors="own")
+    layout = JobLayout(tmp_path / "opt" / "ml")
+    layout.make(hyperparameters(trial))
+    layout.channel("split").mkdir()
+    for file in given_files(tmp_path):
+        (layout.channel("split") / file.name).symlink_to(file)
+    layout.channel("settings").symlink_to(write_settings(settings, tmp_path).parent)
+    entry_point.train(layout)
+
+    fitted = fit(trial, divided, config, tmp_path)
+    trainer, (features, _) = config.trainer(LOGISTIC), read_part(tmp_path, "test")
+    here, there = (
+        trainer.predict(trainer.load(file), features).probabilities
+        for file in (tmp_path / fitted.model_file, layout.model / "0.joblib")
+    )
+    np.testing.assert_array_equal(here, there)
 
 
 @pytest.mark.slow
