@@ -23,6 +23,7 @@ from factory.data.transforms.transform import Transform
 from factory.lake import engine
 from factory.lake.engine import quote
 from factory.lake.table import Lake
+from factory.models.forecasts import forecasts
 from factory.models.predictor import Predictor
 from factory.trainers.trainer import Predictions
 from factory.training.rows import model_rows
@@ -116,7 +117,7 @@ def predict(
 ) -> Rows:
     """What a model says about rows, as one parquet file that appears only when it is whole.
 
-    The columns are those to keep, `prediction`, for a classification `probability` (the highest of
+    Of a model that forecasts, the rows are its history, and what is known of the future: see `forecasts`. Of others, the columns are those to keep, `prediction`, for a classification `probability` (the highest of
     all classes'; null where the estimator gives none), `model_version` and `input_version`.
 
     Args:
@@ -132,6 +133,10 @@ def predict(
             model refuses the rows.
     """
     record = predictor.record
+    if record.forecast is not None:
+        return forecasts(
+            rows, predictor, record.forecast, form.input_version, batch_rows=batch_rows, file=file
+        )
     what = f"predictions of {record.model} version {record.version}"
     names = rows.schema.names
     require_columns(predictor.features, names, f"{what}: features")

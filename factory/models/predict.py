@@ -73,13 +73,18 @@ class Predict(Section):
         """The name of the dataset that the model's predictions are published as."""
         return self.output or f"{model}_predictions"
 
-    def columns(self, task: LearningTask) -> tuple[str, ...]:
-        """The columns of the predictions, in their order."""
-        return (*self.keep, *self.added_columns(task))
+    def columns(self, task: LearningTask, keys: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The columns of the predictions, in their order.
+
+        Args:
+            task: The model's.
+            keys: Columns of the input that they have without a word about it; see `Model.keys`.
+        """
+        return (*keys, *self.keep, *self.added_columns(task))
 
     def added_columns(self, task: LearningTask) -> Types:
         """The columns beside those of the input, and their types; none where it follows from the target's."""
-        return {**task.prediction_columns, **_VERSIONS}
+        return {**task.key_columns, **task.prediction_columns, **_VERSIONS}
 
     def when(self, model: str) -> Schedule:
         """Its schedule; without one, it runs when the input has changed or the model is promoted."""

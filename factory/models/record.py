@@ -17,6 +17,7 @@ from factory.base.errors import TerminalError
 from factory.base.section import NAME
 from factory.base.values import Result
 from factory.models.replay import RecordedExample
+from factory.training.forecasting.form import LagForm
 from factory.training.tasks import TASKS, LearningTask, TaskName
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class ModelFacts(Result):
     """The versions of the datasets that it was trained on, by full name."""
     metrics: dict[str, float] = Field(default_factory=dict)
     """The `validation_` and `test_` metrics that it was registered with."""
+    forecast: LagForm | None = None
+    """What makes the rows that a forecasting model is asked about; None for other models."""
     example: RecordedExample | None = None
     """What it said of its input example; None for versions that were registered without."""
 

@@ -9,7 +9,7 @@ which of them are its own. Whatever no trainer claims is taken to have scikit-le
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -74,12 +74,20 @@ class Predictions:
     """Rows x classes, in the order of `classes`; None where the estimator gives none."""
     classes: "NDArray[Any] | None" = None
     """The classes that the model knows; None for a regression."""
+    about: "Mapping[str, NDArray[Any]]" = field(default_factory=dict)
+    """What is known of the rows beside what the model says, by name, one value a row; see
+    `factory.training.about_rows`."""
+
+    def with_about(self, about: "Mapping[str, NDArray[Any]]") -> "Predictions":
+        """The same with what is known of the rows."""
+        return replace(self, about=about)
 
     def of_rows(self, places: "NDArray[Any]") -> "Predictions":
         """What it says about some of the rows, by their places; one may be there several times."""
         probabilities = self.probabilities
         chosen = None if probabilities is None else probabilities[places]
-        return Predictions(self.values[places], chosen, self.classes)
+        about = {name: values[places] for name, values in self.about.items()}
+        return Predictions(self.values[places], chosen, self.classes, about)
 
 
 @dataclass(frozen=True)
@@ -143,6 +151,8 @@ class Trainer(ABC):
     the model's record."""
     takes_preprocessing: ClassVar[bool] = False
     """Whether the rows may be prepared by a team's function, or by scikit-learn's transformers."""
+    forecasts: ClassVar[bool] = False
+    """Whether its estimators can be trained for each step of a forecast; see `LearningTask.step_column`."""
     file_params: ClassVar[tuple[str, ...]] = ()
     """Parameters that may name files of the project; see `project_file`."""
     suffix: ClassVar[str]

@@ -18,6 +18,7 @@ from factory.base.errors import TerminalError
 from factory.base.files import whole_file
 from factory.base.values import Result
 from factory.trainers.trainer import Fitted, Predictions, Trainer
+from factory.training.about_rows import About, read_about
 from factory.training.folds import LEARNED, MEASURED, read_folds
 from factory.training.metrics import Metric, score
 from factory.training.search.strategy import Trial
@@ -176,10 +177,13 @@ def score_folds(
     )
 
 
-def measured_targets(workspace: Path) -> list[NDArray[Any]]:
-    """The true values of each fold's rows."""
+def measured_rows(workspace: Path) -> tuple[list[NDArray[Any]], list[About]]:
+    """The true values of each fold's rows, and what is known of them beside their features."""
     _, target = read_part(workspace, "train")
-    return [target[np.flatnonzero(fold == MEASURED)] for fold in read_folds(workspace)]
+    about = read_about(workspace, "train")
+    places = [np.flatnonzero(fold == MEASURED) for fold in read_folds(workspace)]
+    known = [{name: values[rows] for name, values in about.items()} for rows in places]
+    return [target[rows] for rows in places], known
 
 
 def pooled(targets: Sequence[NDArray[Any]], predicted: Sequence[Predictions]) -> tuple[Any, Any]:
@@ -198,4 +202,8 @@ def pooled(targets: Sequence[NDArray[Any]], predicted: Sequence[Predictions]) ->
         np.concatenate([one.values for one in predicted]),
         np.concatenate([one.probabilities for one in predicted]) if has_all else None,
         classes if has_all else None,
+        {
+            name: np.concatenate([one.about[name] for one in predicted])
+            for name in predicted[0].about
+        },
     )

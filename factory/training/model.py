@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.calls import ask_about_call
@@ -40,6 +40,8 @@ from factory.trainers.nested_rules import at_place
 from factory.trainers.step_names import named_steps, paths_of, with_values
 from factory.trainers.trainer import IMAGE_COLUMN, Trainer, WrittenEstimator
 from factory.training.division import Method, Split
+from factory.training.forecasting import rules as forecasting
+from factory.training.forecasting.section import Forecast
 from factory.training.guard.section import Guards
 from factory.training.metrics import Class, Goal, Metric, NamableMetrics, builtin_metrics
 from factory.training.model_metrics import (
@@ -81,7 +83,8 @@ class Model(Section):
     description: Annotated[str, NotTrained(is_read=True)] = ""
     """What it is, for people: shown as the description of its training DAG in Airflow, and of the model in MLflow."""
     task: TaskName
-    """What is predicted: a class (`classification`) or a number (`regression`)."""
+    """What is predicted: a class (`classification`), a number (`regression`) or the next values of series
+    (`forecasting`)."""
     train_on: InputsField = Field(examples=["catches", {"all": ["catches", "weather"]}])
     """The datasets that it learns from: one name, `{all: […]}` or `{any: […]}`. Without `schedule`, a training starts
     when all of them, or one, have changed."""
@@ -94,6 +97,8 @@ class Model(Section):
     positive: Annotated[Class | None, AddedLater()] = Field(default=None, examples=["yes", 1])
     """Of two classes the one that counts: for `precision`, `recall`, `f1` and what else asks for it. As the target
     has it: text, a whole number, true or false."""
+    forecast: Annotated[Forecast | None, AddedLater()] = None
+    """With `task: forecasting`: the column of time, how far ahead, and the past values to learn from."""
     features: ListOf[Text] | None = Field(default=None, min_length=1)
     """The columns to learn from; all but the target (and the split's column) when left out."""
     preprocessing: Preprocessing | None = Field(
@@ -142,6 +147,11 @@ class Model(Section):
     after: Annotated[AfterTasks, NotTrained()]
     """Tasks of your own, as in `dags`, that run once a version is registered and live, or kept back."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _divided_by_time(cls, value: Any) -> Any:
+        return forecasting.divided_by_time(value)
+
     @rule
     def _names_of_after(self) -> Broken:
         yield from check_names(self.after, OF_TRAININGS)
@@ -160,6 +170,35 @@ class Model(Section):
                 "`positive` is a class, and a {task} has none",
                 {"task": self.task, "advice": "take it away", "at": ("positive",), "on_key": True},
             )
+
+    @rule
+    def _forecast_fits_the_task(self) -> Broken:
+        yield from forecasting.check_task(self.task, self.forecast)
+
+    @rule
+    def _forecast_is_not_of_itself(self) -> Broken:
+        if self.forecast is not None:
+            yield from forecasting.check_target(self.forecast, self.target)
+
+    @rule
+    def _forecast_is_divided_by_time(self) -> Broken:
+        if self.forecast is not None:
+            yield from forecasting.check_split(self.forecast, self.split)
+
+    @rule
+    def _forecast_makes_its_features(self) -> Broken:
+        if self.forecast is not None:
+            keep = self.predict.keep if self.predict is not None else ()
+            yield from forecasting.check_features(self.features, keep)
+
+    @rule
+    def _estimators_forecast(self, surroundings: Surroundings | None) -> Broken:
+        if self.forecast is None:
+            return
+        for path, one in sections_below(self.search, ("search",)):
+            if isinstance(one, Estimator):
+                trainer = trainer_class(one.estimator, surroundings)
+                yield from forecasting.check_estimator(trainer, one.estimator, one.params, path)
 
     @rule
     def _split_fits_the_task(self) -> Broken:
@@ -269,11 +308,12 @@ class Model(Section):
         """What to write where a column is named that is no feature; None where it is one, or may be."""
         if column == self.target:
             return "name a feature"
-        if self.features is None:
+        named = self.named_features
+        if named is None:
             return "add it to `features`" if column in self.split.columns else None
-        if column in self.features:
+        if column in named:
             return None
-        return f"name one of {one_of(self.features)}, or add it to `features`"
+        return f"name one of {one_of(named)}, or add it to `features`"
 
     @rule
     def _fairness_is_of_classes(self) -> Broken:
@@ -305,8 +345,10 @@ class Model(Section):
                 self.monitor,
                 metrics=self._namable_metrics(surroundings),
                 target=self.target,
-                features=self.features,
-                predictions=self.predict.columns(self.learning_task) if self.predict else None,
+                features=self.features if self.forecast is None else self.forecast.compared,
+                predictions=self.predict.columns(self.learning_task, self.keys)
+                if self.predict
+                else None,
                 trains_at=self.schedule.cron if self.schedule else None,
                 rules=self.retrain_when,
             )
@@ -356,7 +398,7 @@ class Model(Section):
             **dict.fromkeys(self.split.columns, "what `split` looks at"),
             self.target: "the target",
         }
-        for error in check_columns(self.entries, self.features, others):
+        for error in check_columns(self.entries, self.named_features, others):
             yield at_place(error, ("preprocessing",))
 
     @rule
@@ -498,6 +540,16 @@ class Model(Section):
     def learning_task(self) -> LearningTask:
         """All that follows from its task."""
         return TASKS[self.task]
+
+    @property
+    def named_features(self) -> tuple[str, ...] | None:
+        """The features that estimators learn from, where the section alone says which."""
+        return self.features if self.forecast is None else self.forecast.learned
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns of its input that predictions have without a word about it."""
+        return () if self.forecast is None else self.forecast.keys
 
     @property
     def packages(self) -> tuple[str, ...]:

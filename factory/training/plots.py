@@ -15,12 +15,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from factory.trainers.trainer import Predictions
+from factory.training.forecasting.rows import ORIGIN, SERIES, TIME_OF_ROW
 from factory.training.importance import Importance
 from factory.training.model import Model
 
 _MOST_NUMBERS = 15
 """Classes up to which a confusion matrix shows its counts as numbers."""
 _MOST_CURVES = 10
+_MOST_SERIES = 6
 _MOST_FEATURES = 30
 
 
@@ -57,7 +59,8 @@ def save_plots(
     """Draw what a model does on rows that it has not learned from.
 
     Classification: confusion matrix and, where there are probabilities, curves of ROC, of precision
-    and recall, and of calibration. Regression: residuals, and predicted against actual values.
+    and recall, and of calibration. Regression: residuals, and predicted against actual values. Forecasting: the same,
+    and the forecasts of the first series beside what came, from each origin.
 
     Args:
         model: The model's section of the team file.
@@ -72,10 +75,14 @@ def save_plots(
     rows = f"{len(target)} {part} rows"
     if not model.learning_task.has_classes:
         errors = partial(_errors, f"{model.target} on {rows}", target, predictions)
-        return [
+        files = [
             save(errors("residual_vs_predicted"), folder / "residuals.png"),
             save(errors("actual_vs_predicted"), folder / "predicted_vs_actual.png"),
         ]
+        if ORIGIN in predictions.about:
+            backtest = _backtest(f"{model.target} on {rows}", target, predictions)
+            files.append(save(backtest, folder / "forecasts.png"))
+        return files
     files = [save(_confusion(rows, target, predictions), folder / "confusion_matrix.png")]
     for draw, name in (
         (_roc, "roc_curve.png"),
@@ -102,6 +109,31 @@ def _errors(title: str, target: NDArray[np.object_], predictions: Predictions, k
         scatter_kwargs={"alpha": 0.5},
     )
     axes.set_title(title)
+    return figure
+
+
+def _backtest(title: str, target: NDArray[np.float64], predictions: Predictions) -> Figure:
+    """Forecast and truth of the first series by name, a line from each origin."""
+    about = predictions.about
+    names = np.unique(about[SERIES].astype(str))[:_MOST_SERIES]
+    figure, every = plt.subplots(
+        len(names), 1, figsize=(9, 2 + 2 * len(names)), layout="constrained", squeeze=False
+    )
+    for axes, name in zip(every[:, 0], names, strict=True):
+        rows = np.flatnonzero(about[SERIES] == name)
+        rows = rows[np.argsort(about[TIME_OF_ROW][rows], kind="stable")]
+        times = about[TIME_OF_ROW][rows]
+        axes.plot(times, target[rows], color="0.3", marker=".", label="actual")
+        for number, origin in enumerate(np.unique(about[ORIGIN][rows])):
+            of_origin = about[ORIGIN][rows] == origin
+            said = predictions.values[rows][of_origin]
+            label = "forecast" if not number else None
+            axes.plot(times[of_origin], said, color="C0", marker=".", label=label)
+            axes.axvline(origin, color="0.8", linewidth=0.8)
+        axes.set_title(name or title)
+        axes.legend(loc="upper left")
+    if names[0]:
+        figure.suptitle(title)
     return figure
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CLASSES = ("classification",)
-_NUMBERS = ("regression",)
+_NUMBERS = ("regression", "forecasting")
 _SHARE = (0, 1)
 
 

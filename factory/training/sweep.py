@@ -24,9 +24,11 @@ from factory.team.codes import code_of, is_warning
 from factory.trainers.dispatch import step_question, trainer_class
 from factory.trainers.step_names import step_params
 from factory.trainers.trainer import Predictions, WrittenEstimator
+from factory.training.about_rows import About, read_about
+from factory.training.forecasting.metrics import by_step
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS
-from factory.training.guard.scores import ScoreGuard, Winner, baseline
+from factory.training.guard.scores import ScoreGuard, Winner
 from factory.training.metrics import score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
@@ -318,11 +320,12 @@ def final_test(
     fitted = load_fitted(selection.winner.fit, model, workspace)
     features, target = read_part(workspace, "test")
     predict = partial(model.trainer(selection.winner.fit.trial.estimator).predict, fitted)
-    predictions = predict(features)
+    about = read_about(workspace, "test")
+    predictions = predict(features).with_about(about)
     scores = score(model.computed_metrics, target, predictions)
     for name, why in scores.skipped.items():
         logger.warning("%s: no test_%s: %s", run.model, name, why)
-    dummy = _baseline(model, workspace, target)
+    dummy = _baseline(model, workspace, target, about)
     findings = _look(model, predictions.values, scores.values, dummy)
     for finding in findings:
         logger.warning("%s", finding)
@@ -333,10 +336,12 @@ def final_test(
             **{f"baseline_test_{name}": value for name, value in dummy.items()},
         },
     )
+    steps = by_step(model.computed_metrics, target, predictions, "test_")
+    tracking.log_history(sweep.parent_run_id, steps)
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         save_plots(model, target, predictions, Path(folder), part="test")
         if model.image_column is None:
-            _save_importances(model, predict, features, target, Path(folder))
+            _save_importances(model, partial(_ask, predict, about), features, target, Path(folder))
         tracking.log_files(sweep.parent_run_id, Path(folder), at="test")
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         _save_columns(model, workspace, features, target, Path(folder))
@@ -353,6 +358,15 @@ def final_test(
         said=digest_of(predictions),
         measured_at=measured_at,
     )
+
+
+def _ask(
+    predict: Callable[["pd.DataFrame"], Predictions], about: About, rows: "pd.DataFrame"
+) -> Predictions:
+    """What a model says about some of the rows, whose index says which they are."""
+    places = rows.index.to_numpy()
+    known = {name: values[places] for name, values in about.items()}
+    return predict(rows).with_about(known)
 
 
 def digest_of(predictions: Predictions) -> str:
@@ -397,12 +411,13 @@ def _save_importances(
         (folder / "feature_importance.csv").write_text(as_csv(found, metric.name), encoding="utf-8")
 
 
-def _baseline(model: Model, workspace: Path, target: "NDArray[Any]") -> dict[str, float]:
+def _baseline(
+    model: Model, workspace: Path, target: "NDArray[Any]", about: About
+) -> dict[str, float]:
     """The metrics of a model that looks at no feature; of several, the best in each."""
     _, trained_on = read_part(workspace, "train")
-    has_classes = model.learning_task.has_classes
     best: dict[str, float] = {}
-    for predictions in baseline(trained_on, len(target), has_classes=has_classes):
+    for predictions in model.learning_task.baselines(trained_on, len(target), about):
         scores = score(model.computed_metrics, target, predictions).values
         for metric in model.computed_metrics:
             if metric.name in scores:

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from factory.base.errors import TerminalError
 from factory.data.column_types import Types
+from factory.training.forecasting.form import SEASONAL_NAIVE, STEP
 from factory.training.metrics import Metric, builtin_metrics
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
-TaskName = Literal["classification", "regression"]
+    from factory.trainers.trainer import Predictions
+
+TaskName = Literal["classification", "regression", "forecasting"]
 """What `task` may say."""
 
 
@@ -25,17 +29,39 @@ class LearningTask(ABC):
     name: ClassVar[TaskName]
     has_classes: ClassVar[bool]
     """Whether it predicts one of several classes, and not a number."""
-    default_split: ClassVar[Literal["random", "stratified"]]
+    default_split: ClassVar[Literal["random", "stratified", "time"]]
     """How rows are divided where `split.method` is left out."""
     prediction_columns: ClassVar[Types]
     """The columns that predictions add to what they keep of a row; no type where it follows from the target's."""
     sql_type: ClassVar[str]
     """DuckDB's type of a prediction; the target's too, where nothing is known but its name."""
+    key_columns: ClassVar[Types] = {}
+    """The columns that say what a prediction is about, before those of the prediction."""
+    step_column: ClassVar[str | None] = None
+    """The feature that says how many steps ahead a row is, where each step has an estimator of its own."""
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """The metrics that are computed for each of its models."""
         return builtin_metrics(self.name)
+
+    def baselines(
+        self,
+        trained_on: "NDArray[Any]",
+        rows: int,
+        about: "Mapping[str, NDArray[Any]]",
+    ) -> "tuple[Predictions, ...]":
+        """What models say that look at no feature.
+
+        Args:
+            trained_on: The target of the training rows.
+            rows: How many rows they are asked about.
+            about: What is known of these rows beside their features.
+        """
+        from factory.training.guard.scores import baseline
+
+        del about
+        return baseline(trained_on, rows, has_classes=self.has_classes)
 
     @abstractmethod
     def prepare_target(self, name: str, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
@@ -131,5 +157,28 @@ class Regression(LearningTask):
         return numbers
 
 
-TASKS: Mapping[str, LearningTask] = {task.name: task for task in (Classification(), Regression())}
+class Forecasting(Regression):
+    """Predicts the next values of series; see `factory.training.forecasting`."""
+
+    name = "forecasting"
+    default_split = "time"
+    key_columns: ClassVar[Types] = {STEP: "BIGINT"}
+    step_column = STEP
+
+    def baselines(
+        self,
+        trained_on: "NDArray[Any]",
+        rows: int,
+        about: "Mapping[str, NDArray[Any]]",
+    ) -> "tuple[Predictions, ...]":
+        """See `LearningTask.baselines`: the seasonal naive forecast."""
+        from factory.trainers.trainer import Predictions
+
+        del trained_on, rows
+        return (Predictions(about[SEASONAL_NAIVE], about=about),)
+
+
+TASKS: Mapping[str, LearningTask] = {
+    task.name: task for task in (Classification(), Regression(), Forecasting())
+}
 """Every task by its name."""

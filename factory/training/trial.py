@@ -3,6 +3,7 @@
 import logging
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +24,17 @@ from factory.trainers.trainer import (
     Trainer,
     mean_step,
 )
+from factory.training.about_rows import read_about
 from factory.training.cross_validation import (
     FoldFits,
     FoldScores,
-    measured_targets,
+    measured_rows,
     pooled,
     predict_folds,
     read_predictions,
     score_folds,
 )
+from factory.training.forecasting.metrics import by_step
 from factory.training.metrics import Scores, score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
@@ -212,7 +215,10 @@ def evaluate(
             **({} if best is None else {f"best_{fit.steps.name}": str(best)}),
         },
         metrics={**scores.values, **_deviations(folds), **_spent(fit)},
-        history=_history(fit) if folds is None else folds.by_step,
+        history=_joined(
+            _history(fit) if folds is None else folds.by_step,
+            by_step(model.computed_metrics, target, predictions),
+        ),
         started_at=fit.started_at,
         status="FAILED" if failure else "FINISHED",
     )
@@ -237,8 +243,11 @@ def _measure(
         fitted = load_fitted(fit, model, workspace)
         features, target = read_part(workspace, "validation")
         predictions = model.trainer(fit.trial.estimator).predict(fitted, features)
+        predictions = predictions.with_about(read_about(workspace, "validation"))
         return target, predictions, score(model.computed_metrics, target, predictions), None
-    targets, predicted = measured_targets(workspace), read_predictions(fit.folds, workspace)
+    targets, about = measured_rows(workspace)
+    said = read_predictions(fit.folds, workspace)
+    predicted = [one.with_about(known) for one, known in zip(said, about, strict=True)]
     folds = score_folds(model.computed_metrics, targets, predicted)
     return *pooled(targets, predicted), Scores(folds.means, folds.skipped), folds
 
@@ -247,6 +256,14 @@ def _deviations(folds: FoldScores | None) -> dict[str, float]:
     """The standard deviations, as metrics."""
     found = {} if folds is None else folds.deviations
     return {f"{name}_std": value for name, value in found.items()}
+
+
+def _joined(*histories: Mapping[int, Mapping[str, float]]) -> dict[int, dict[str, float]]:
+    found: dict[int, dict[str, float]] = {}
+    for history in histories:
+        for step, values in history.items():
+            found.setdefault(step, {}).update(values)
+    return found
 
 
 def _history(fit: Fit) -> dict[int, dict[str, float]]:

@@ -53,6 +53,7 @@ class ScikitLearnTrainer(Trainer):
 
     title: ClassVar[str] = "scikit-learn"
     takes_preprocessing: ClassVar[bool] = True
+    forecasts: ClassVar[bool] = True
     suffix: ClassVar[str] = ".joblib"
 
     @classmethod
@@ -109,8 +110,14 @@ class ScikitLearnTrainer(Trainer):
         unfitted = build(estimator, params, seed, self.threads)
         self._check_kind(estimator, unfitted)
         used = as_used(unfitted)
-        transformer = self._transformer(features, seed, used)
+        step = TASKS[self.task].step_column
+        learned = features if step is None else features.drop(columns=step)
+        transformer = self._transformer(learned, seed, used)
         has_steps = isinstance(self.preprocessing, tuple)
+        if step is not None:
+            from factory.trainers.scikit_learn.each_step import BesideStep, EachStep
+
+            transformer, used = BesideStep(transformer, step), EachStep(used)
         pipeline = Pipeline([("preprocessing", transformer), ("estimator", used)])
         with self._limited(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
