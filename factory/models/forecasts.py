@@ -48,29 +48,45 @@ def forecasts(
     what = f"forecasts of {record.model} version {record.version}"
     require_columns(form.columns, rows.schema.names, what)
     table = rows.to_table(columns=list(form.columns))
-    series = read_recent(table, form)
-    asked = after_the_end(series)
+    versions = {"model_version": record.version, "input_version": input_version}
 
     def pieces() -> Iterator[pa.Table]:
-        for start in range(0, len(asked), batch_rows):
-            some = Asked(asked.origin[start:][:batch_rows], asked.step[start:][:batch_rows])
-            said = predictor.predict(asked_rows(series, some)).values
-            keys = forecast_keys(series, some, table.schema)
-            count = keys.num_rows
-            keys = keys.append_column("prediction", pa.array(said, pa.float64()))
-            for name, version in (
-                ("model_version", record.version),
-                ("input_version", input_version),
-            ):
-                keys = keys.append_column(name, pa.repeat(pa.scalar(version, pa.int64()), count))
-            yield keys
+        for piece in forecast(table, predictor, form, batch_rows):
+            whole = piece
+            for name, version in versions.items():
+                column = pa.repeat(pa.scalar(version, pa.int64()), piece.num_rows)
+                whole = whole.append_column(name, column)
+            yield whole
 
     predicted = write_pieces(pieces(), what, file)
     logger.info("%s: %s rows", what, f"{predicted.rows:,}")
     return predicted
 
 
-def forecast_keys(series: Series, asked: Asked, schema: pa.Schema) -> pa.Table:
+def forecast(
+    table: pa.Table, predictor: Predictor, form: LagForm, batch_rows: int
+) -> Iterator[pa.Table]:
+    """The next steps of each series, some rows at a time: what each is of, and `prediction`.
+
+    Args:
+        table: The history of the series, and what is known of the future.
+        predictor: The model.
+        form: Its form.
+        batch_rows: How many rows are predicted at once.
+
+    Raises:
+        TerminalError: See `forecasts`.
+    """
+    series = read_recent(table, form)
+    asked = after_the_end(series)
+    for start in range(0, len(asked), batch_rows):
+        some = Asked(asked.origin[start:][:batch_rows], asked.step[start:][:batch_rows])
+        said = predictor.predict(asked_rows(series, some)).values
+        keys = _keys(series, some, table.schema)
+        yield keys.append_column("prediction", pa.array(said, pa.float64()))
+
+
+def _keys(series: Series, asked: Asked, schema: pa.Schema) -> pa.Table:
     """What each forecast is of: the columns of its series, its time and its step, in the types of the input.
 
     Args:

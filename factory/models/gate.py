@@ -200,9 +200,7 @@ def _compared(
         model.objective_metric,
         model.goal,
         target,
-        challenger=challenger.predictor.predict(features).with_about(
-            read_about(workspace, "test")
-        ),
+        challenger=challenger.predictor.predict(features).with_about(read_about(workspace, "test")),
         champion=champion.predictions,
     )
     return (

@@ -96,6 +96,12 @@ class ModelFacts(Result):
         return tuple(column.name for column in self.inputs)
 
     @property
+    def compared(self) -> tuple[str, ...]:
+        """The columns of its input in which new rows may differ from those that it learned from."""
+        form = self.forecast
+        return self.features if form is None else (*form.series, *form.known)
+
+    @property
     def image_column(self) -> str | None:
         """The column of images that it learned from; None if it learned from none."""
         return next((column.name for column in self.inputs if column.type == IMAGE), None)

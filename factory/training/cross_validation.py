@@ -182,7 +182,7 @@ def measured_rows(workspace: Path) -> tuple[list[NDArray[Any]], list[About]]:
     _, target = read_part(workspace, "train")
     about = read_about(workspace, "train")
     places = [np.flatnonzero(fold == MEASURED) for fold in read_folds(workspace)]
-    known = [{name: values[rows] for name, values in about.items()} for rows in places]
+    known: list[About] = [{name: values[rows] for name, values in about.items()} for rows in places]
     return [target[rows] for rows in places], known
 
 

@@ -177,23 +177,28 @@ class Model(Section):
 
     @rule
     def _forecast_is_not_of_itself(self) -> Broken:
-        if self.forecast is not None:
-            yield from forecasting.check_target(self.forecast, self.target)
+        if self._forecasts is not None:
+            yield from forecasting.check_target(self._forecasts, self.target)
 
     @rule
     def _forecast_is_divided_by_time(self) -> Broken:
-        if self.forecast is not None:
-            yield from forecasting.check_split(self.forecast, self.split)
+        if self._forecasts is not None:
+            yield from forecasting.check_split(self._forecasts, self.split)
 
     @rule
     def _forecast_makes_its_features(self) -> Broken:
-        if self.forecast is not None:
+        if self._forecasts is not None:
             keep = self.predict.keep if self.predict is not None else ()
             yield from forecasting.check_features(self.features, keep)
 
     @rule
+    def _forecast_is_not_deployed(self) -> Broken:
+        if self._forecasts is not None and self.deploy is not None:
+            yield from forecasting.check_deploy()
+
+    @rule
     def _estimators_forecast(self, surroundings: Surroundings | None) -> Broken:
-        if self.forecast is None:
+        if self._forecasts is None:
             return
         for path, one in sections_below(self.search, ("search",)):
             if isinstance(one, Estimator):
@@ -540,6 +545,11 @@ class Model(Section):
     def learning_task(self) -> LearningTask:
         """All that follows from its task."""
         return TASKS[self.task]
+
+    @property
+    def _forecasts(self) -> Forecast | None:
+        """`forecast`, where it is in its place."""
+        return self.forecast if self.learning_task.step_column is not None else None
 
     @property
     def named_features(self) -> tuple[str, ...] | None:

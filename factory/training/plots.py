@@ -112,10 +112,11 @@ def _errors(title: str, target: NDArray[np.object_], predictions: Predictions, k
     return figure
 
 
-def _backtest(title: str, target: NDArray[np.float64], predictions: Predictions) -> Figure:
+def _backtest(title: str, target: NDArray[np.object_], predictions: Predictions) -> Figure:
     """Forecast and truth of the first series by name, a line from each origin."""
     about = predictions.about
     names = np.unique(about[SERIES].astype(str))[:_MOST_SERIES]
+    figure: Figure
     figure, every = plt.subplots(
         len(names), 1, figsize=(9, 2 + 2 * len(names)), layout="constrained", squeeze=False
     )

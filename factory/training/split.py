@@ -124,7 +124,7 @@ def _split_series(
         write_about(about, workspace, part)
     if made.folds is not None:
         write_folds(made.folds, workspace)
-    write_history(table, made.form, workspace)
+    write_history(rows, made.form, workspace)
     dropped = table.num_rows - made.history
     return _store(
         made.rows,

@@ -6,7 +6,7 @@ supports it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from factory.base.errors import TerminalError
 from factory.data.column_types import Types
@@ -126,12 +126,10 @@ def _texts(name: str, column: "pa.ChunkedArray") -> "pa.ChunkedArray":
         ) from None
 
 
-class Regression(LearningTask):
-    """Predicts a number."""
+class _OfNumbers(LearningTask):
+    """Predicts numbers."""
 
-    name = "regression"
     has_classes = False
-    default_split = "random"
     prediction_columns: ClassVar[Types] = {"prediction": "DOUBLE"}
     sql_type = "DOUBLE"
 
@@ -144,7 +142,7 @@ class Regression(LearningTask):
 
         if not is_numeric(column.type):
             raise TerminalError(
-                f"target: {name!r} is of type {column.type}, and a regression predicts numbers: "
+                f"target: {name!r} is of type {column.type}, and a {self.name} predicts numbers: "
                 "use `task: classification`, or cast it in a transform"
             )
         numbers = column.cast(pa.float64(), safe=False)
@@ -157,7 +155,14 @@ class Regression(LearningTask):
         return numbers
 
 
-class Forecasting(Regression):
+class Regression(_OfNumbers):
+    """Predicts a number."""
+
+    name = "regression"
+    default_split = "random"
+
+
+class Forecasting(_OfNumbers):
     """Predicts the next values of series; see `factory.training.forecasting`."""
 
     name = "forecasting"

@@ -90,7 +90,8 @@ def forecast_times(series: Series, asked: Asked) -> pd.DatetimeIndex:
 
 def truth(series: Series, asked: Asked) -> NDArray[np.float64]:
     """The true values of `all_known`."""
-    return series.target[asked.origin + asked.step]
+    found: NDArray[np.float64] = series.target[asked.origin + asked.step]
+    return found
 
 
 def seasonal_naive(series: Series, asked: Asked) -> NDArray[np.float64]:

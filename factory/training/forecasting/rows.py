@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.feather
+import pyarrow.dataset
+from numpy.typing import NDArray
 
 from factory.base.errors import TerminalError
 from factory.base.files import whole_file, write_json
@@ -71,9 +72,8 @@ def forecast_rows(table: pa.Table, forecast: Forecast, target: str, split: Split
     about = about_rows(series, asked, divided.trained_before)
     # Rows of different times are different ones, however alike their features are.
     keyed = frame.assign(**{" series": about[SERIES], " origin": about[ORIGIN]})
-    hashed = pd.util.hash_pandas_object(keyed, index=False).to_numpy(np.uint64)
-    keyed[" target"] = values
-    content = pd.util.hash_pandas_object(keyed, index=False).to_numpy(np.uint64)
+    hashed = _hashes(keyed)
+    content = _hashes(keyed.assign(**{" target": values}))
     return ForecastRows(
         form=series.form,
         rows=_table(frame).append_column(target, pa.array(values)),
@@ -103,13 +103,18 @@ def about_rows(series: Series, asked: Asked, trained_before: int) -> About:
     }
 
 
+def _hashes(frame: pd.DataFrame) -> NDArray[np.uint64]:
+    return np.asarray(pd.util.hash_pandas_object(frame, index=False), dtype=np.uint64)
+
+
 def asked_rows(series: Series, asked: Asked) -> pd.DataFrame:
     """The features of what is asked, in the forms that models are trained on.
 
     Raises:
         TerminalError: A column that is said to be known for the future is not.
     """
-    return _table(features(series, asked)).to_pandas(split_blocks=True)
+    frame: pd.DataFrame = _table(features(series, asked)).to_pandas(split_blocks=True)
+    return frame
 
 
 def _table(frame: pd.DataFrame) -> pa.Table:
@@ -123,12 +128,18 @@ def _column(values: pd.Series) -> pa.Array:
     return pa.array(values, TIME if is_time else TEXT, from_pandas=True)
 
 
-def write_history(table: pa.Table, form: LagForm, workspace: Path) -> None:
-    """Keep the rows that series were read from, and their form."""
+def write_history(rows: pa.Table | pyarrow.dataset.Dataset, form: LagForm, workspace: Path) -> None:
+    """Keep the rows that series were read from, and their form; all columns, since a champion may know others."""
     folder = _folder(workspace)
     folder.mkdir(parents=True, exist_ok=True)
-    with whole_file(folder / "history.arrow") as unfinished:
-        pyarrow.feather.write_feather(table, str(unfinished), compression="uncompressed")
+    batches = rows.to_reader() if isinstance(rows, pa.Table) else rows.scanner().to_reader()
+    with (
+        whole_file(folder / "history.arrow") as unfinished,
+        pa.OSFile(str(unfinished), "wb") as sink,
+        pa.ipc.new_file(sink, batches.schema) as writer,
+    ):
+        for batch in batches:
+            writer.write_batch(batch)
     write_json(folder / "form.json", form.as_json())
 
 
@@ -149,7 +160,8 @@ def rows_of_form(form: LagForm, workspace: Path, part: Part) -> pd.DataFrame:
     Raises:
         TerminalError: The series lack a column of the form, or history before an origin.
     """
-    table = pyarrow.feather.read_table(str(_folder(workspace) / "history.arrow"))
+    with pa.memory_map(str(_folder(workspace) / "history.arrow")) as source:
+        table = pa.ipc.open_file(source).read_all()
     series, about = read_all(table, form), read_about(workspace, part)
     known = pd.MultiIndex.from_arrays([series.names, series.times[series.place]])
     origin = known.get_indexer(pd.MultiIndex.from_arrays([about[SERIES], about[ORIGIN]]))

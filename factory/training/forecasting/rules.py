@@ -41,7 +41,11 @@ def check_task(task: str, forecast: Forecast | None) -> Broken:
         yield PydanticCustomError(
             "together",
             "`forecast` belongs to `task: forecasting`",
-            {"at": ("forecast",), "on_key": True, "advice": f"take it away, or write `task: {TASK}`"},
+            {
+                "at": ("forecast",),
+                "on_key": True,
+                "advice": f"take it away, or write `task: {TASK}`",
+            },
         )
 
 
@@ -63,7 +67,8 @@ def check_split(forecast: Forecast, split: Split) -> Broken:
         return
     if split.column != forecast.time:
         yield _split(
-            f"a forecasting is divided by its column of time, {forecast.time!r}", ("split", "column")
+            f"a forecasting is divided by its column of time, {forecast.time!r}",
+            ("split", "column"),
         )
     if split.gap:
         yield _split(
@@ -74,7 +79,9 @@ def check_split(forecast: Forecast, split: Split) -> Broken:
 
 def _split(message: str, at: KeyPath) -> PydanticCustomError:
     return PydanticCustomError(
-        "split", "{message}", {"message": message, "at": at, "on_key": True, "advice": "take it away"}
+        "split",
+        "{message}",
+        {"message": message, "at": at, "on_key": True, "advice": "take it away"},
     )
 
 
@@ -98,13 +105,26 @@ def check_features(features: object, keep: Iterable[str]) -> Broken:
         )
 
 
+def check_deploy() -> Broken:
+    """That a forecasting is not deployed: a smoke test asks with the rows that a model was stored with."""
+    yield PydanticCustomError(
+        "together",
+        "a forecasting cannot be deployed yet: its smoke test would have to ask with series",
+        {
+            "at": ("deploy",),
+            "on_key": True,
+            "advice": "take it away: `factory serve` answers, and `predict` publishes forecasts as a dataset",
+        },
+    )
+
+
 def check_estimator(
     trainer: type[Trainer], estimator: str, params: Mapping[str, Any], path: KeyPath
 ) -> Broken:
     """Whether an estimator can be trained for each step."""
     if not trainer.forecasts:
         yield PydanticCustomError(
-            "search",
+            "forecast",
             "{title} forecasts nothing: each step has an estimator with scikit-learn's API",
             {
                 "title": trainer.title,
@@ -114,7 +134,7 @@ def check_estimator(
         )
     elif trainer.looks_at_validation(estimator, params):
         yield PydanticCustomError(
-            "search",
+            "forecast",
             "{estimator} stops early by validation rows, and a forecasting trains one estimator for each step, none "
             "of which sees them",
             {

@@ -13,7 +13,9 @@ from factory.base.section import ListOf, Section, Text, also_written
 from factory.training.forecasting.form import STEP, LagForm, Statistic, lag_name
 
 _LARGEST = 10_000
-_FREQUENCY = re.compile(r"[1-9]\d{0,3}?(s|min|h|D|B|MS|ME)|([1-9]\d{0,3})?(W|QS|QE|YS|YE)(-[A-Z]{3})?")
+_FREQUENCY = re.compile(
+    r"[1-9]\d{0,3}?(s|min|h|D|B|MS|ME)|([1-9]\d{0,3})?(W|QS|QE|YS|YE)(-[A-Z]{3})?"
+)
 _FREQUENCIES = "s, min, h, D, B, W, MS, ME, QS, QE, YS or YE"
 _OLD_NAMES = {"S": "s", "T": "min", "H": "h", "d": "D", "M": "ME", "Q": "QE", "Y": "YE", "A": "YE"}
 
@@ -141,14 +143,23 @@ class Forecast(Section):
                 yield PydanticCustomError(
                     "forecast",
                     "{column} is named by `{other}` already",
-                    {"column": repr(column), "other": taken[column], "at": place, "advice": "take it away"},
+                    {
+                        "column": repr(column),
+                        "other": taken[column],
+                        "at": place,
+                        "advice": "take it away",
+                    },
                 )
             taken.setdefault(column, what)
             if what != "time" and column in self.made:
                 yield PydanticCustomError(
                     "forecast",
                     "{column} is the name of what is made of the series",
-                    {"column": repr(column), "at": place, "advice": "rename the column in a transform"},
+                    {
+                        "column": repr(column),
+                        "at": place,
+                        "advice": "rename the column in a transform",
+                    },
                 )
 
     @rule
@@ -216,4 +227,3 @@ class Forecast(Section):
             known=self.known,
             short_series=self.short_series,
         )
-

@@ -139,7 +139,11 @@ class _Table:
         )
         time = _points_in_time(rows, columns.time)
         values = _numbers(rows.column(target), target)
-        known = learnable(rows, columns.known).to_pandas() if columns.known else pd.DataFrame(index=range(rows.num_rows))
+        known = (
+            learnable(rows, columns.known).to_pandas()
+            if columns.known
+            else pd.DataFrame(index=range(rows.num_rows))
+        )
         code = _codes(labels)
         order = np.lexsort((time.to_numpy(), code))
         found = cls(
@@ -183,7 +187,11 @@ class _Table:
     def _check_gaps_of_target(self, target: str) -> None:
         is_known = ~np.isnan(self.target)
         # The number of known values from here to the end of the series.
-        last = pd.Series(np.where(is_known, np.arange(len(is_known)), -1)).groupby(self.code).transform("max")
+        last = (
+            pd.Series(np.where(is_known, np.arange(len(is_known)), -1))
+            .groupby(self.code)
+            .transform("max")
+        )
         places = np.flatnonzero(~is_known & (np.arange(len(is_known)) < last.to_numpy()))
         if len(places):
             raise TerminalError(
@@ -215,7 +223,8 @@ class _Table:
         places = np.flatnonzero(is_short)[first][:_FIRST]
         names = _names(self.labels.iloc[places])
         named = ", ".join(
-            f"{name or 'the series'} ({int(count[place])})" for name, place in zip(names, places, strict=True)
+            f"{name or 'the series'} ({int(count[place])})"
+            for name, place in zip(names, places, strict=True)
         ) + (", …" if len(codes) > _FIRST else "")
         needs = f"{form.history} for the largest lag or window"
         if what == "learned from":
@@ -297,7 +306,9 @@ def _points_in_time(rows: pa.Table, name: str) -> pd.Series:
     time: pd.Series = learnable(rows, [name]).column(name).to_pandas()
     unknown = int(time.isna().sum())
     if unknown:
-        raise TerminalError(f"forecast.time: {unknown} rows have no {name!r}: take them out in a transform")
+        raise TerminalError(
+            f"forecast.time: {unknown} rows have no {name!r}: take them out in a transform"
+        )
     return time
 
 
@@ -320,7 +331,8 @@ def _codes(labels: pd.DataFrame) -> NDArray[np.int64]:
     """The number of each row's series, in the order of their names."""
     if not len(labels.columns):
         return np.zeros(len(labels), dtype=np.int64)
-    return labels.groupby(list(labels.columns), sort=True).ngroup().to_numpy(np.int64)
+    numbers = labels.groupby(list(labels.columns), sort=True).ngroup()
+    return np.asarray(numbers, dtype=np.int64)
 
 
 def _names(labels: pd.DataFrame) -> NDArray[np.object_]:
@@ -368,8 +380,7 @@ def _season_of(frequency: str) -> int:
     if offset.n == 1 and name in _SEASONS:
         return _SEASONS[name]
     try:
-        step = pd.Timedelta(offset)
+        step = pd.Timedelta(offset)  # type: ignore[arg-type] # one of days or less
     except (ValueError, TypeError):
         return 1
     return int(_DAY / step) if step < _DAY and _DAY % step == pd.Timedelta(0) else 1
-

@@ -158,9 +158,7 @@ def decide(training, **rules):
     )
 
 
-def test_a_version_of_other_lags_is_compared_on_the_same_origins(
-    trained, tmp_path, mlflow_server
-):
+def test_a_version_of_other_lags_is_compared_on_the_same_origins(trained, tmp_path, mlflow_server):
     from factory.models.gate import promote
 
     first = decide(trained)
@@ -223,9 +221,7 @@ def test_a_forecast_depends_on_nothing_after_its_origin(trained, tmp_path):
     changed = rows.assign(visitors=rows["visitors"].where(~is_late, 1e6))
     # From the same origin: the rows that were changed have no target, or another one.
     without = rows.assign(visitors=rows["visitors"].where(~is_late, np.nan))
-    other = Training(
-        table(changed), forecaster(), tmp_path / "w", trained.uri, run_id="manual__3"
-    )
+    other = Training(table(changed), forecaster(), tmp_path / "w", trained.uri, run_id="manual__3")
     other.plan()
     for place in range(2):
         fitted = other.evaluate(place)
