@@ -16,6 +16,7 @@ from factory.monitoring.sections import Monitor
 from factory.team.reader import TeamFile
 from factory.trainers.column_steps import ColumnSteps, Step
 from factory.training.division import Folds
+from factory.training.forecasting.section import Forecast
 from factory.training.model import Model
 from factory.training.search.candidate import is_space, outermost
 from factory.training.search.strategy import Estimator
@@ -61,8 +62,11 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
     if model.positive is not None:
         text = f"the class that counts is {flow(model.positive)}"
         yield Sentence(made, text, (*path, "positive"))
-    features = one_of(model.features or ()) or "all columns but the target"
-    yield Sentence(made, f"features: {features}", (*path, "features"))
+    if model.forecast is None:
+        features = one_of(model.features or ()) or "all columns but the target"
+        yield Sentence(made, f"features: {features}", (*path, "features"))
+    else:
+        yield from _of_forecast(model.forecast, (*path, "forecast"))
     for index, entry in enumerate(model.entries):
         text = f"{entry.columns_in_words}: {_done_by(entry, has_spaces=model.has_spaces)}"
         yield Sentence(made, text, (*path, "preprocessing", index))
@@ -75,6 +79,14 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
     by = f" by {one_of(model.split.columns)}" if model.split.columns else ""
     text = f"rows are divided by the method {model.split_method}{by}"
     yield Sentence(made, text, (*path, "split", "method"))
+
+
+def _of_forecast(forecast: Forecast, path: KeyPath) -> Iterator[Sentence]:
+    made = "What it is made of"
+    each = f" of each {' and '.join(forecast.series)}" if forecast.series else ""
+    text = f"it forecasts the next {forecast.horizon} values{each}, by {forecast.time}"
+    yield Sentence(made, text, (*path, "horizon"))
+    yield Sentence(made, f"features: {one_of(forecast.learned, 12)}", (*path, "lags"))
 
 
 def _done_by(entry: ColumnSteps, *, has_spaces: bool) -> str:

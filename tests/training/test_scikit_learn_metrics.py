@@ -290,7 +290,11 @@ def test_a_class_that_the_model_does_not_know_has_no_probability():
 
 
 def test_every_value_is_within_the_bounds_of_its_metric():
-    given = {"classification": (TRUE_2, OF_TWO), "regression": (REAL, OF_NUMBERS)}
+    given = {
+        "classification": (TRUE_2, OF_TWO),
+        "regression": (REAL, OF_NUMBERS),
+        "forecasting": (REAL, OF_NUMBERS.with_about({"scale": abs(REAL) + 1})),
+    }
     params = {"beta": 2, "recall": 0.5, "precision": 0.5}
     for name in METRIC.builtin:
         kind = find_metric(name)

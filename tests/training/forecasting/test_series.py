@@ -131,15 +131,16 @@ def test_frequency_is_found_and_says_how_long_a_season_is(frequency, season):
     times = pd.date_range("2024-01-01", periods=20, freq=frequency)
     rows = pa.table({"day": times.to_numpy(), "y": [float(at) for at in range(20)]})
     form = read(rows).form
-    assert pd.tseries.frequencies.to_offset(form.frequency).name.split("-")[0] == frequency[
-        -len(frequency.lstrip("0123456789")) :
-    ].split("-")[0]
+    assert (
+        pd.tseries.frequencies.to_offset(form.frequency).name.split("-")[0]
+        == frequency[-len(frequency.lstrip("0123456789")) :].split("-")[0]
+    )
     assert form.season == season
 
 
 def test_rows_without_a_target_at_the_end_are_the_future():
     rows = days([*map(float, range(6)), None, None], sale=[0, 0, 1, 0, 0, 0, 1, 1])
-    series = read_recent(rows, read(rows, known="sale".split()).form)
+    series = read_recent(rows, read(rows, known=["sale"]).form)
     asked = after_the_end(series)
     assert features(series, asked).to_dict("list") == {
         "step": [1, 2],
@@ -182,8 +183,7 @@ WRONG = {
     ),
     "too short": (
         lambda: two_series().slice(0, 8),
-        r"1 of 2 series have fewer values than the 5 to be learned from \(3 for the largest lag or "
-        r"window and 2 for the horizon\): b \(2\): bring more rows",
+        r"1 of 2 series have fewer values than the 5 to be learned from \(3 .* and 2 .*\): b \(2\): ",
     ),
     "no times": (
         lambda: two_series(day=[None, *[START + timedelta(days=at) for at in range(1, 12)]]),
@@ -230,7 +230,10 @@ def test_what_is_not_known_of_the_future_is_told():
     rows = two_series(sale=0)
     form = read(rows, series="shop", known=["sale"]).form
     series = read_recent(rows, form)
-    with pytest.raises(TerminalError, match=r"sale must be known for the 2 steps .* 4 rows are missing: a at 2024-01-07"):
+    with pytest.raises(
+        TerminalError,
+        match=r"sale must be known for the 2 steps .* 4 rows are missing: a at 2024-01-07",
+    ):
         features(series, after_the_end(series))
 
 

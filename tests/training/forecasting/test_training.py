@@ -12,6 +12,7 @@ from factory.models.batch_prediction import PredictionForm, predict
 from factory.models.gate import gate
 from factory.models.predictor import load_predictor
 from factory.models.promotion import Promotion
+from factory.notebook import Champion
 from factory.training.about_rows import read_about
 from factory.training.split import read_part
 from tests.training.forecasting.visits import FORECAST, forecaster, frame, table, with_future
@@ -76,18 +77,6 @@ def mase_of(backtest, rows, known_until):
     }
     errors = (backtest["visitors"] - backtest["forecast"]).abs()
     return float((errors / backtest["series"].map(scales)).mean())
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory, mlflow_server):
-    folder = tmp_path_factory.mktemp("visits")
-    training = Training(table(), forecaster(), folder, mlflow_server)
-    training.plan()
-    training.evaluations = [training.evaluate(trial.index) for trial in training.planned.trials]
-    training.selection = training.select(training.evaluations)
-    training.tested = training.test(training.selection)
-    training.registered = training.register(training.selection, training.tested)
-    return training
 
 
 def test_folds_are_measured_as_plain_scikit_learn_measures_rolling_origins(trained):
@@ -235,6 +224,19 @@ def test_a_forecast_depends_on_nothing_after_its_origin(trained, tmp_path):
     assert said == pytest.approx(predictor.predict(others).values[at_first], rel=1e-12)
     _, told = predicted(trained, table(without), tmp_path / "b")
     assert told["prediction"].to_numpy() == pytest.approx(said, rel=1e-12)
+
+
+def test_a_notebook_asks_with_series_and_is_told_what_each_forecast_is_of(trained, tmp_path):
+    record = trained.registered.record
+    predictor = load_predictor(record, tracking=trained.tracking)
+    champion = Champion(
+        trained.name, 1, record.metrics, record.snapshots, record.forecast.columns, predictor
+    )
+    rows = with_future(frame())
+    told = champion.predict(rows[list(champion.features)])
+    _, published = predicted(trained, table(rows), tmp_path / "c")
+    assert list(told) == ["store", "date", "step", "prediction"]
+    assert told["prediction"].to_numpy() == pytest.approx(published["prediction"].to_numpy())
 
 
 def test_plain_mlflow_says_the_same_of_the_rows_that_the_factory_makes(trained):
