@@ -170,7 +170,10 @@ def _of_guards(model: Model, path: KeyPath) -> Iterator[Sentence]:
     """What halts; the guards that nobody has written, in one sentence for each action."""
     by_default: dict[str, list[str]] = {}
     for name in type(model.guard).model_fields:
-        action = getattr(model.guard, name).action
+        guard = getattr(model.guard, name)
+        if model.forecast is not None and not getattr(guard, "of_series", True):
+            continue
+        action = guard.action
         if name in model.guard.model_fields_set:
             yield Sentence(_LIVE, f"the guard {name}: {action}", (*path, name))
         else:

@@ -11,6 +11,7 @@ mpl.use("Agg")
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -132,7 +133,10 @@ def _backtest(title: str, target: NDArray[np.object_], predictions: Predictions)
             axes.plot(times[of_origin], said, color="C0", marker=".", label=label)
             axes.axvline(origin, color="0.8", linewidth=0.8)
         axes.set_title(name or title)
-        axes.legend(loc="upper left")
+        places = AutoDateLocator()
+        axes.xaxis.set_major_locator(places)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(places))
+        axes.legend()
     if names[0]:
         figure.suptitle(title)
     return figure
