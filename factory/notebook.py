@@ -53,6 +53,9 @@ class Champion:
     def predict(self, rows: Any) -> "pd.DataFrame":
         """What the model says about rows, in their order: `prediction`, and the columns that predictions of its task have.
 
+        A model that forecasts is given the history of its series, and what is known of the future; it says the next
+        steps of each series, with the columns that tell them apart, the time and `step`.
+
         Args:
             rows: A pandas or Polars DataFrame, a pyarrow Table, or what else hands out Arrow data, with the features;
                 as they are once the model's own `transforms` are applied. Further columns do not matter.
@@ -66,7 +69,14 @@ class Champion:
         from factory.data.columns import learnable
 
         is_frame = isinstance(rows, pd.DataFrame)
+        form = self._predictor.record.forecast
         table = pa.Table.from_pandas(rows, preserve_index=False) if is_frame else pa.table(rows)
+        if form is not None:
+            from factory.models.forecasts import forecast
+
+            pieces = list(forecast(table, self._predictor, form, max(1, table.num_rows)))
+            forecasts: pd.DataFrame = pa.concat_tables(pieces).to_pandas()
+            return forecasts
         said = self._predictor.predict(learnable(table, self.features).to_pandas())
         found = {"prediction": said.values}
         for name in self._predictor.record.learning_task.prediction_columns:
@@ -96,10 +106,9 @@ def champion(name: str) -> Champion:
                 f"no version of {name} is in production: it has {numbers}"
             )
         predictor = load_predictor(version.record, tracking=tracking)
-    record = version.record
-    return Champion(
-        name, version.number, record.metrics, record.snapshots, record.features, predictor
-    )
+    record, form = version.record, version.record.forecast
+    needed = record.features if form is None else form.columns
+    return Champion(name, version.number, record.metrics, record.snapshots, needed, predictor)
 
 
 def history(name: str) -> "pd.DataFrame":

@@ -139,7 +139,8 @@ def _chain(catalog: Catalog, reference: Reference) -> _Chain | frozenset[str]:
         return _Chain(chains.of_dataset(file, path, dataset), None)
     model = file.team.models[name]
     learned = frozenset(column for _, column in needed_columns(model))
-    features = None if model.features is None and model.image_column is None else learned
+    learns_from_all = model.features is None and model.image_column is None
+    features = None if learns_from_all and model.forecast is None else learned
     if reference.watches:
         truth = model.monitor.truth if model.monitor is not None else None
         if truth is not None and "truth" in reference.path:
@@ -150,8 +151,9 @@ def _chain(catalog: Catalog, reference: Reference) -> _Chain | frozenset[str]:
         return _Chain(chains.of_model(file, path, model)[0], features)
     if "checks" in reference.path and (named := _of_check(model.predict.checks, reference)):
         return named
-    learned_from = None if features is None else features - {*model.target_columns}
-    needed = None if learned_from is None else learned_from | {*model.predict.keep}
+    # A forecast is of the target's own history.
+    lacks = set(model.target_columns) if model.forecast is None else set()
+    needed = None if features is None else (features - lacks) | {*model.predict.keep}
     return _Chain(chains.of_predictions(file, path, model, model.predict), needed)
 
 

@@ -147,7 +147,7 @@ class Chains:
         added = predict.added_columns(model.learning_task)
         return {
             **chain,
-            "kept": list(predict.keep),
+            "kept": [*model.keys, *predict.keep],
             "added": dict(added),
             "target": model.target,
             "learned": self._of_learned(file, path, model) if None in added.values() else None,

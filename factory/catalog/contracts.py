@@ -89,13 +89,22 @@ def needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
         yield ("features", index), feature
     if model.image_column is not None and model.features is None:
         yield ("train_on",), model.image_column
-    # Where features are written, a column that is none of them is found without the dataset.
-    for place, column in named_columns(model.entries) if model.features is None else ():
+    # Where features are written, or made, a column that is none of them is found without the dataset.
+    are_columns = model.features is None and model.forecast is None
+    for place, column in named_columns(model.entries) if are_columns else ():
         yield ("preprocessing", *place), column
-    for key, columns in model.promotion.grouped_by.items() if model.features is None else ():
+    for key, columns in model.promotion.grouped_by.items() if are_columns else ():
         for index, column in enumerate(columns):
             yield ("promotion", key, "columns", index), column
-    if model.split.column is not None:
+    yield from _beside_features(model)
+
+
+def _beside_features(model: Model) -> Iterator[tuple[KeyPath, str]]:
+    """The columns that are no features: those of series, of the division, of weights."""
+    if model.forecast is not None:
+        for place, column in model.forecast.places():
+            yield ("forecast", *place), column
+    elif model.split.column is not None:
         yield ("split", "column"), model.split.column
     for index, column in enumerate(model.split.key):
         yield ("split", "key", index), column
@@ -147,10 +156,12 @@ def _check_truth(
 
 def _features(datasets: Mapping[str, Published], team: TeamFile, model: Model) -> Iterable[str]:
     """The columns that a model learns from, as far as the files tell."""
-    if model.features is not None or model.transforms:
+    if model.features is not None or (model.transforms and model.forecast is None):
         return model.features or ()
     if model.image_column is not None:
         return (model.image_column,)
+    if model.forecast is not None:
+        return (*model.forecast.columns, *model.target_columns)
     trained_on = datasets.get(qualify(model.train_on.datasets[0], team.name))
     columns = trained_on.columns if trained_on is not None else None
     others = (*model.target_columns, *model.columns_beside_features)

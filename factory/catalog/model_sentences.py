@@ -16,6 +16,7 @@ from factory.monitoring.sections import Monitor
 from factory.team.reader import TeamFile
 from factory.trainers.column_steps import ColumnSteps, Step
 from factory.training.division import Folds
+from factory.training.forecasting.section import Forecast
 from factory.training.model import Model
 from factory.training.search.candidate import is_space, outermost
 from factory.training.search.strategy import Estimator
@@ -63,9 +64,12 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
     if model.positive is not None:
         text = f"the class that counts is {flow(model.positive)}"
         yield Sentence(made, text, (*path, "positive"))
-    every = "all columns" if model.target is None else "all columns but the target"
-    features = one_of(model.features or ()) or every
-    yield Sentence(made, f"features: {features}", (*path, "features"))
+    if model.forecast is None:
+        every = "all columns" if model.target is None else "all columns but the target"
+        features = one_of(model.features or ()) or every
+        yield Sentence(made, f"features: {features}", (*path, "features"))
+    else:
+        yield from _of_forecast(model.forecast, (*path, "forecast"))
     for index, entry in enumerate(model.entries):
         text = f"{entry.columns_in_words}: {_done_by(entry, has_spaces=model.has_spaces)}"
         yield Sentence(made, text, (*path, "preprocessing", index))
@@ -102,6 +106,14 @@ def _of_fitting(model: Model, path: KeyPath) -> Iterator[Sentence]:
             f" ({params})" if params else ""
         )
         yield Sentence(made, text, (*path, "target_transform"))
+
+
+def _of_forecast(forecast: Forecast, path: KeyPath) -> Iterator[Sentence]:
+    made = "What it is made of"
+    each = f" of each {' and '.join(forecast.series)}" if forecast.series else ""
+    text = f"it forecasts the next {forecast.horizon} values{each}, by {forecast.time}"
+    yield Sentence(made, text, (*path, "horizon"))
+    yield Sentence(made, f"features: {one_of(forecast.learned, 12)}", (*path, "lags"))
 
 
 def _done_by(entry: ColumnSteps, *, has_spaces: bool) -> str:
@@ -188,7 +200,10 @@ def _of_guards(model: Model, path: KeyPath) -> Iterator[Sentence]:
     """What halts; the guards that nobody has written, in one sentence for each action."""
     by_default: dict[str, list[str]] = {}
     for name in type(model.guard).model_fields:
-        action = getattr(model.guard, name).action
+        guard = getattr(model.guard, name)
+        if model.forecast is not None and not getattr(guard, "of_series", True):
+            continue
+        action = guard.action
         if name in model.guard.model_fields_set:
             yield Sentence(_LIVE, f"the guard {name}: {action}", (*path, name))
         else:

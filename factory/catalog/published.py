@@ -43,6 +43,6 @@ def published(team: TeamFile) -> Iterator[Published]:
             columns = (
                 None
                 if model.predict.has_columns_of_the_model
-                else model.predict.columns(model.learning_task)
+                else model.predict.columns(model.learning_task, model.keys)
             )
             yield Published(team, output, model.predict, path, columns)

@@ -29,6 +29,7 @@ from factory.models.added_columns import (
     interval_of,
     probabilities_of,
 )
+from factory.models.forecasts import forecasts
 from factory.models.predict import OnRequest
 from factory.models.predictor import Predictor
 from factory.trainers.trainer import Predictions
@@ -126,7 +127,8 @@ def predict(
 ) -> Rows:
     """What a model says about rows, as one parquet file that appears only when it is whole.
 
-    The columns are those to keep, `prediction`, what else the task has (such as `probability`, of the predicted class;
+    Of a model that forecasts, the rows are its history, and what is known of the future: see `forecasts`. Of others the
+    columns are those to keep, `prediction`, what else the task has (such as `probability`, of the predicted class;
     null where the estimator gives none), those that the form asks for, `model_version` and `input_version`.
 
     Args:
@@ -142,6 +144,10 @@ def predict(
             the rows, or cannot give what the form asks for.
     """
     record = predictor.record
+    if record.forecast is not None:
+        return forecasts(
+            rows, predictor, record.forecast, form.input_version, batch_rows=batch_rows, file=file
+        )
     what = f"predictions of {record.model} version {record.version}"
     names = rows.schema.names
     require_columns(predictor.features, names, f"{what}: features")

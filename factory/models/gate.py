@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from factory.base.errors import TerminalError
 from factory.models import registry, switching
@@ -25,15 +25,21 @@ from factory.models.gate_decision import (
 )
 from factory.models.predictor import Predictor, load_predictor
 from factory.models.promotion import Margin, Promotion
+from factory.models.record import ModelRecord
 from factory.models.registry import Version
 from factory.models.tracking import GATE_DECISION, Tracking
 from factory.trainers.trainer import Predictions
+from factory.training.about_rows import read_about
+from factory.training.forecasting.rows import read_form, rows_of_form
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS, FILE, TrainingRows
 from factory.training.metrics import score
 from factory.training.model import Model
 from factory.training.split import DividedRows, read_part, read_test_rows
 from factory.training.sweep import FinalTest, digest_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -164,6 +170,7 @@ def _score(
 ) -> _Champion:
     """How the champion does on the test rows, or why there is no comparison."""
     features, target = read_part(workspace, "test")
+    about = read_about(workspace, "test")
     task = model.learning_task
 
     @cache
@@ -171,8 +178,9 @@ def _score(
         return challenger.predictor.predict(features)
 
     try:
+        rows = _rows_for(champion.record, workspace)
         ask = load_predictor(champion.record, tracking=tracking).predict
-        said = task.ask_to_measure(ask, features, seed=model.split.seed)
+        said = task.ask_to_measure(ask, rows, seed=model.split.seed).with_about(about)
         predictions = task.comparable(said, new)
         scores = score(model.computed_metrics, target, predictions)
         agreement = task.agreement(predictions, new)
@@ -183,6 +191,15 @@ def _score(
     if metric not in scores.values:
         failure = f"{metric} cannot be computed for it: {scores.skipped[metric]}"
     return _Champion(scores.values, predictions, failure, agreement)
+
+
+def _rows_for(record: ModelRecord, workspace: Path) -> "pd.DataFrame":
+    """The test rows as a version learned from rows: one that forecasts may look back by other lags."""
+    features, _ = read_part(workspace, "test")
+    form = read_form(workspace)
+    if form is None or record.forecast is None or record.forecast == form:
+        return features
+    return rows_of_form(record.forecast, workspace, "test")
 
 
 def _compared(
@@ -205,7 +222,7 @@ def _compared(
         target,
         challenger=model.learning_task.ask_to_measure(
             challenger.predictor.predict, features, seed=split.seed
-        ),
+        ).with_about(read_about(workspace, "test")),
         champion=champion.predictions,
     )
     return (

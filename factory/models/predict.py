@@ -193,9 +193,14 @@ class Predict(OnRequest):
         """The name of the dataset that the model's predictions are published as."""
         return self.output or f"{model}_predictions"
 
-    def columns(self, task: LearningTask) -> tuple[str, ...]:
-        """The columns of the predictions that are known from the section, in their order."""
-        return (*self.keep, *self.added_columns(task))
+    def columns(self, task: LearningTask, keys: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The columns of the predictions that are known from the section, in their order.
+
+        Args:
+            task: The model's.
+            keys: Columns of the input that they have without a word about it; see `Model.keys`.
+        """
+        return (*keys, *self.keep, *self.added_columns(task))
 
     def added_columns(self, task: LearningTask) -> Types:
         """The columns beside those of the input, and their types; none where it follows from the target's.
@@ -203,6 +208,7 @@ class Predict(OnRequest):
         Those are left out that only a model knows, see `has_columns_of_the_model`.
         """
         return {
+            **task.key_columns,
             **task.prediction_columns,
             **self.types,
             **VERSIONS,

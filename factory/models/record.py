@@ -18,6 +18,7 @@ from factory.base.section import NAME
 from factory.base.values import Result
 from factory.models.conformal import IntervalWidths
 from factory.models.replay import RecordedExample
+from factory.training.forecasting.form import LagForm
 from factory.training.learning_task import LearningTask, TaskName
 from factory.training.tasks import TASKS
 
@@ -80,6 +81,8 @@ class ModelFacts(Result):
     """The `validation_` and `test_` metrics that it was registered with."""
     interval: IntervalWidths | None = None
     """How far off its predictions are; None for other tasks, and for versions that were registered without."""
+    forecast: LagForm | None = None
+    """What makes the rows that a forecasting model is asked about; None for other models."""
     example: RecordedExample | None = None
     """What it said of its input example; None for versions that were registered without."""
 
@@ -95,6 +98,12 @@ class ModelFacts(Result):
     def features(self) -> tuple[str, ...]:
         """The names of the columns that it takes, in their order."""
         return tuple(column.name for column in self.inputs)
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The columns of its input in which new rows may differ from those that it learned from."""
+        form = self.forecast
+        return self.features if form is None else (*form.series, *form.known)
 
     @property
     def image_column(self) -> str | None:

@@ -246,7 +246,7 @@ class Tracking:
             run_name=name,
         )
         self.log(run_id, metrics=metrics, params=params)
-        self._log_history(run_id, history)
+        self.log_history(run_id, history)
         self.finish(run_id, status)
         return run_id
 
@@ -263,7 +263,8 @@ class Tracking:
 
         return created_once(create, find, asked=self.asked)
 
-    def _log_history(self, run_id: str, history: Mapping[int, Mapping[str, float]]) -> None:
+    def log_history(self, run_id: str, history: Mapping[int, Mapping[str, float]]) -> None:
+        """Log metrics by step, such as an epoch or a step of a forecast; one call for each thousand values."""
         now = get_current_time_millis()
         measured = [
             Metric(name, value, now, step)

@@ -75,7 +75,7 @@ def sample(
 
     Args:
         rows: Rows, with transforms applied.
-        features: The columns that the model learned from.
+        features: The columns that are compared.
         most: How many rows to draw at most.
         scratch: A folder that DuckDB may spill into.
 
@@ -83,6 +83,8 @@ def sample(
         TerminalError: A feature is missing, or holds what no model can learn from.
     """
     require_columns(features, rows.schema.names, "features")
+    if not features:
+        return pa.table({})
     with engine.connect(scratch) as connection:
         engine.create_view(connection, "monitored", rows)
         return learnable(_draw(connection, features, "monitored", most), features)

@@ -51,7 +51,7 @@ def measure_quality(
 ) -> Quality:
     """Join one model version's predictions with the truth, and compute the metrics of its task.
 
-    Of several predictions for the same keys, the newest snapshot's counts.
+    Of several predictions for the same keys, the newest snapshot's counts, and in it the one of the newest input.
 
     Args:
         model: The model's section of the team file.
@@ -166,14 +166,14 @@ def _make_predicted(
 ) -> None:
     listed = ", ".join(map(quote, keys))
     union = " union all by name ".join(
-        f"select {listed}, prediction, model_version, {version} as snapshot "  # noqa: S608
+        f"select {listed}, prediction, model_version, input_version, {version} as snapshot "  # noqa: S608
         f"from predictions_{version}"
         for version in versions
     )
     connection.execute(
         f"create view predicted as select * from ({union}) "  # noqa: S608 - quoted names, numbers
         f"where model_version = {model_version} "
-        f"qualify row_number() over (partition by {listed} order by snapshot desc) = 1"
+        f"qualify row_number() over (partition by {listed} order by snapshot desc, input_version desc) = 1"
     )
 
 

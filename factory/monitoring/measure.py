@@ -39,6 +39,7 @@ from factory.training.rows import model_images, model_rows
 logger = logging.getLogger(__name__)
 
 PREDICTION = "prediction"
+_OF_SERIES = "it has trend and season: other times have other values"
 
 
 class MonitoredData(Result):
@@ -69,7 +70,7 @@ class Measurement(Result):
     columns: tuple[ColumnDrift, ...]
     """The features, those that differ most first."""
     left_out: dict[str, str] = Field(default_factory=dict)
-    """The features that are not compared, and why not."""
+    """What is not compared, and why not."""
     prediction: ColumnDrift | None
     quality: Quality | None
     findings: tuple[str, ...]
@@ -140,7 +141,9 @@ def measure(
     )
     columns = _compare_columns(reference.table, current.table, monitor.drift, chosen)
     prediction = None
-    if monitor.drift.prediction:
+    if predictor.record.forecast is not None:
+        left_out |= dict.fromkeys((*model.target_columns, PREDICTION), _OF_SERIES)
+    elif monitor.drift.prediction:
         now = None if said is None else said.column(PREDICTION).to_pandas()
         prediction = _compare_predictions(model, predictor, reference, current, now, monitor.drift)
     quality = _quality(watched, model, monitor, snapshots, version.number, lake, workspace)
@@ -264,7 +267,7 @@ class _Loading:
         return self._side(rows, scratch, self.watched.current)
 
     def _side(self, rows: pyarrow.dataset.Dataset, scratch: Path, datasets: Sequence[str]) -> _Side:
-        table = sample(rows, self.predictor.features, self.most, scratch)
+        table = sample(rows, self.predictor.record.compared, self.most, scratch)
         images = model_images(datasets, workspace=scratch, lake=self.lake)
         return _Side(table, rows.count_rows(), images)
 

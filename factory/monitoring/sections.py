@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Reference, Section, Text
+from factory.base.texts import one_of
 from factory.models.promotion import Bounds
 from factory.models.retraining import RetrainWhen
 from factory.team.schedule import ScheduleField
@@ -236,6 +237,17 @@ def _check_metrics(monitor: Monitor, known: NamableMetrics) -> Broken:
                 {
                     "value": repr(name),
                     "advice": "take it away; `drift` looks at predictions without truth",
+                    "at": at,
+                },
+            )
+        if metric is not None and metric.about:
+            yield PydanticCustomError(
+                "metric",
+                "{value} needs the {about} of each row, which only training knows",
+                {
+                    "value": repr(name),
+                    "about": one_of(metric.about),
+                    "advice": "write another, such as mean_absolute_error",
                     "at": at,
                 },
             )

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from factory.base.errors import TerminalError
 from factory.serving.contract import Row
+from factory.serving.forecast_contract import ForecastContract
 from factory.serving.loading import LoadedVersion
 from factory.serving.refusals import cannot_predict, findings
 from factory.trainers.trainer import Predictions
@@ -81,6 +82,19 @@ class Estimated(BaseModel):
     )
 
 
+class Forecasted(BaseModel):
+    """The answer of a forecasting."""
+
+    model_config = ConfigDict(title="Forecasted")
+
+    model: str = Field(examples=["shop.visitors"])
+    version: int = Field(description="The version that predicted.", examples=[3])
+    forecasts: list[dict[str, str | int | float | None]] = Field(
+        description="For each series and step the columns of the series, the time, `step` and `prediction`.",
+        examples=[[{"store": "north", "date": "2026-03-01T00:00:00", "step": 1, "prediction": 7}]],
+    )
+
+
 class Recognized(BaseModel):
     """The answer of a classification to one image."""
 
@@ -142,6 +156,15 @@ def answer_to_one(model: str, version: int, predictions: Predictions) -> bytes:
         chances = zip(class_names(classes), probabilities[0].tolist(), strict=True)
         content["probabilities"] = dict(chances)
     return to_json(content, inf_nan_mode="null")
+
+
+def answer_of_forecasts(
+    model: str, version: int, keys: Sequence[dict[str, Any]], predictions: Predictions
+) -> bytes:
+    """The body of an answer of forecasts, see `Forecasted`."""
+    values = predictions.values.tolist()
+    said = [{**key, "prediction": value} for key, value in zip(keys, values, strict=True)]
+    return to_json({"model": model, "version": version, "forecasts": said}, inf_nan_mode="null")
 
 
 def class_names(classes: NDArray[Any]) -> list[str]:
@@ -215,7 +238,11 @@ def _predict(served: LoadedVersion, asked: _ReadRequest) -> Answer | Exception:
 
 
 def _answered(served: LoadedVersion, predictions: Predictions, asked: _ReadRequest) -> Answer:
-    version = served.version
+    version, contract = served.version, served.contract
+    if isinstance(contract, ForecastContract):
+        keys = [contract.keys(row) for row in asked.rows]
+        body = answer_of_forecasts(version.model, version.number, keys, predictions)
+        return Answer(body, len(asked.rows))
     form = answer_to_one if asked.is_one else answer
     return Answer(form(version.model, version.number, predictions), len(asked.rows))
 

@@ -93,23 +93,41 @@ def contract_of(record: ModelRecord, example: pd.DataFrame, most_rows: int) -> C
         raise UnfitVersionError("its signature names no columns")
     if any(column.type not in _PYTHON for column in record.inputs):
         raise UnfitVersionError("its signature has a type that rows in JSON cannot carry")
-    name = _title(record.model)
     shown = example_rows(example)
-    row: Any = _typed_dict(
-        f"{name}Row", {each.name: _annotation(each, shown) for each in record.inputs}
-    )
-    row.__pydantic_config__ = _STRICT
     return Contract(
         features=record.inputs,
         outputs=record.outputs,
-        request=create_model(
-            f"{name}Request",
-            __config__=ConfigDict(**_STRICT, json_schema_extra=_shown(shown)),
-            rows=(Annotated[list[row], Field(min_length=1, max_length=most_rows)], ...),
-        ),
+        request=request_of(record.model, record.inputs, shown, most_rows),
         example=shown,
-        _schema=pa.schema([(each.name, _ARROW[each.type]) for each in record.inputs]),
+        _schema=schema_of(record.inputs),
     )
+
+
+def request_of(
+    model: str, columns: Sequence[ModelColumn], shown: Sequence[Row], most_rows: int
+) -> type[BaseModel]:
+    """What a request's body must hold: `{"rows": [{column: value, …}, …]}`.
+
+    Args:
+        model: The model's name.
+        columns: Those of each row.
+        shown: Rows as examples.
+        most_rows: Rows that one request may hold.
+    """
+    name = _title(model)
+    row: Any = _typed_dict(f"{name}Row", {each.name: _annotation(each, shown) for each in columns})
+    row.__pydantic_config__ = _STRICT
+    examples = _shown(shown) if shown else {}
+    return create_model(
+        f"{name}Request",
+        __config__=ConfigDict(**_STRICT, json_schema_extra=examples),
+        rows=(Annotated[list[row], Field(min_length=1, max_length=most_rows)], ...),
+    )
+
+
+def schema_of(columns: Sequence[ModelColumn]) -> pa.Schema:
+    """The types of rows that a request has brought."""
+    return pa.schema([(each.name, _ARROW[each.type]) for each in columns])
 
 
 def _title(model: str) -> str:

@@ -14,6 +14,7 @@ from factory.models.predictor import Predictor, load_predictor
 from factory.models.registry import Version
 from factory.models.tracking import Tracking
 from factory.serving.contract import Contract, Row, contract_of, example_rows
+from factory.serving.forecast_contract import ForecastContract, forecast_contract_of
 from factory.serving.image_contract import ImageContract, image_column_of
 from factory.serving.limits import ServingLimits
 from factory.serving.refusals import UnfitVersionError
@@ -30,7 +31,7 @@ class LoadedVersion:
     """A version that answers."""
 
     version: Version
-    contract: Contract | ImageContract
+    contract: Contract | ImageContract | ForecastContract
     classifies: bool
     _predictor: Predictor
 
@@ -70,10 +71,12 @@ def warmed_up(version: Version, predictor: Predictor, settings: ServingLimits) -
     """
     if (example := predictor.example) is None:
         raise UnfitVersionError("it has no input example to try it with")
-    contract: Contract | ImageContract
+    contract: Contract | ImageContract | ForecastContract
     record = predictor.record
     if column := image_column_of(record):
         contract = ImageContract(column, record.outputs, settings.most_rows, settings.images)
+    elif record.forecast is not None:
+        contract = forecast_contract_of(record, record.forecast, example, settings.most_rows)
     else:
         contract = contract_of(record, example, settings.most_rows)
     served = LoadedVersion(version, contract, _warm_up(predictor, contract, example), predictor)
@@ -88,12 +91,16 @@ def _load(version: Version, tracking: Tracking) -> Predictor:
 
 
 def _warm_up(
-    predictor: Predictor, contract: Contract | ImageContract, example: pd.DataFrame
+    predictor: Predictor,
+    contract: Contract | ImageContract | ForecastContract,
+    example: pd.DataFrame,
 ) -> bool:
     """Predict the example twice, as a request would; whether the model classifies."""
     try:
         if isinstance(contract, ImageContract):
             rows = [{contract.column: content} for content in example[contract.column]]
+        elif isinstance(contract, ForecastContract):
+            rows = contract.rows_of(example)
         else:
             rows = contract.parse(to_json({"rows": example_rows(example)}))
         predictor.predict(contract.frame(rows[:1]))

@@ -93,6 +93,13 @@ class Predictions:
     """The rows as the estimator gets them, between which distances are measured; None where nothing needs them."""
     background: "NDArray[Any] | None" = None
     """What it says, as `score`, of rows that were drawn at random; see `factory.training.mass_volume`."""
+    about: "Mapping[str, NDArray[Any]]" = field(default_factory=dict)
+    """What is known of the rows beside what the model says, by name, one value a row; see
+    `factory.training.about_rows`."""
+
+    def with_about(self, about: "Mapping[str, NDArray[Any]]") -> "Predictions":
+        """The same with what is known of the rows."""
+        return replace(self, about=about)
 
     def probability_of(self, values: "NDArray[Any]") -> "NDArray[Any] | None":
         """How probable one class is for each row; None where the estimator gives no probabilities.
@@ -116,6 +123,7 @@ class Predictions:
             probabilities=None if self.probabilities is None else self.probabilities[places],
             columns={name: values[places] for name, values in self.columns.items()},
             points=None if self.points is None else self.points[places],
+            about={name: values[places] for name, values in self.about.items()},
         )
 
     def column(self, name: str) -> "NDArray[Any] | None":

@@ -20,6 +20,7 @@ from factory.base.errors import TerminalError
 from factory.base.files import whole_file
 from factory.base.values import Result
 from factory.trainers.trainer import Fitted, Predictions, Trainer, Weights
+from factory.training.about_rows import About, read_about
 from factory.training.folds import LEARNED, MEASURED, read_folds
 from factory.training.metrics import Metric, score
 from factory.training.search.strategy import Trial
@@ -147,10 +148,11 @@ def _of_fold(found: Mapping[str, NDArray[Any]], at: int) -> Predictions:
         for name, values in found.items()
         if name.startswith(_COLUMN) and name.endswith(f"_{at}")
     }
-    values, *others = (found.get(f"{name}_{at}") for name in _FIELDS)
+    values, probabilities, classes, points, background = (
+        found.get(f"{name}_{at}") for name in _FIELDS
+    )
     assert values is not None  # noqa: S101 - each fold has them
-    named = dict(zip(_FIELDS[1:], others, strict=True))
-    return Predictions(values, columns=columns, **named)
+    return Predictions(values, probabilities, classes, columns, points, background)
 
 
 def _as_trained(values: NDArray[Any]) -> NDArray[Any]:
@@ -211,13 +213,13 @@ def score_folds(
     )
 
 
-def measured_targets(workspace: Path) -> list[NDArray[Any] | None]:
-    """The true values of each fold's rows; None where they have none."""
+def measured_rows(workspace: Path) -> tuple[list[NDArray[Any] | None], list[About]]:
+    """The true values of each fold's rows, None where they have none, and what is known of them beside their features."""
     _, target = read_part(workspace, "train")
-    return [
-        None if target is None else target[np.flatnonzero(fold == MEASURED)]
-        for fold in read_folds(workspace)
-    ]
+    about = read_about(workspace, "train")
+    places = [np.flatnonzero(fold == MEASURED) for fold in read_folds(workspace)]
+    known: list[About] = [{name: values[rows] for name, values in about.items()} for rows in places]
+    return [None if target is None else target[rows] for rows in places], known
 
 
 def pooled(
@@ -243,5 +245,9 @@ def pooled(
         {
             name: np.concatenate([one.columns[name] for one in predicted])
             for name in predicted[0].columns
+        },
+        about={
+            name: np.concatenate([one.about[name] for one in predicted])
+            for name in predicted[0].about
         },
     )

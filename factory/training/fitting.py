@@ -62,6 +62,8 @@ def check_task(written: Mapping[str, Any], task: LearningTask) -> Broken:
     what = "numbers" if task.has_classes else "classes"
     if not task.learns_target:
         misplaced, what = FITTING, "classes or numbers that is learned"
+    elif task.step_column is not None:
+        misplaced, what = FITTING, "rows, and not of series"
     for key in misplaced:
         if key in written:
             yield _broken(

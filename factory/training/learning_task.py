@@ -1,7 +1,7 @@
 """What every task of learning has: all that follows from what a model is asked to say."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from factory.base.objects import Component
     from factory.trainers.trainer import Predictions
 
-TaskName = Literal["classification", "regression", "anomaly", "clustering"]
+TaskName = Literal["classification", "regression", "anomaly", "clustering", "forecasting"]
 """What `task` may say."""
 
 Ask = Callable[["pd.DataFrame"], "Predictions"]
@@ -36,12 +36,16 @@ class LearningTask(ABC):
     """Whether what it says are numbers without a meaning of their own, see `renumbering`."""
     learns_target: ClassVar[bool] = True
     """Whether it learns from a target, which must be there; if not, a target may be there and only measures."""
-    default_split: ClassVar[Literal["random", "stratified"]]
+    default_split: ClassVar[Literal["random", "stratified", "time"]]
     """How rows with a target are divided where `split.method` is left out."""
     prediction_columns: ClassVar[Types]
     """The columns that predictions add to what they keep of a row; no type where it follows from the target's."""
     has_intervals: ClassVar[bool] = False
     """Whether its predictions are numbers whose errors say how far off the next one may be."""
+    key_columns: ClassVar[Types] = {}
+    """The columns that say what a prediction is about, before those of the prediction."""
+    step_column: ClassVar[str | None] = None
+    """The feature that says how many steps ahead a row is, where each step has an estimator of its own."""
     sql_type: ClassVar[str]
     """DuckDB's type of the target where nothing is known but its name."""
     estimator_kinds: ClassVar[tuple[str, ...]]
@@ -57,6 +61,24 @@ class LearningTask(ABC):
     def counted_class(self, positive: Class | None) -> Class | None:
         """The class of the prepared target that counts, of what a model says in `positive`."""
         return positive
+
+    def baselines(
+        self,
+        trained_on: "NDArray[Any]",
+        rows: int,
+        about: "Mapping[str, NDArray[Any]]",
+    ) -> "tuple[Predictions, ...]":
+        """What models say that look at no feature.
+
+        Args:
+            trained_on: The target of the training rows.
+            rows: How many rows they are asked about.
+            about: What is known of these rows beside their features.
+        """
+        from factory.training.guard.scores import baseline
+
+        del about
+        return baseline(trained_on, rows, has_classes=self.has_classes)
 
     @abstractmethod
     def prepare_target(

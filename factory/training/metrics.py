@@ -75,6 +75,8 @@ class Metric:
     """Arguments of the function that a team may choose in `params`, by name."""
     positive: Literal["unused", "optional", "required"] = "unused"
     """Whether the function takes, as the argument `positive`, the class that counts: `positive` of the model."""
+    about: tuple[str, ...] = ()
+    """What else the function is given of each row, as arguments of these names; see `Predictions.about`."""
     on_request: bool = False
     """Whether it is computed only where a model names it; a plug-in's is in any case."""
     uses_target: bool = True
@@ -133,9 +135,15 @@ class Metric:
             raise ValueError("the model has no target to measure by")
         truth = (target,) if self.uses_target else ()
         defaults = {name: one.default for name, one in self.parameters.items()}
-        options = {**defaults, **self.options}
+        options = {**defaults, **self.options, **self._about(predictions)}
         given = _GIVEN[self.needs](predictions)
         return float(_imported(self.function)(*truth, *given, **options))
+
+    def _about(self, predictions: "Predictions") -> "dict[str, NDArray[Any]]":
+        missing = [name for name in self.about if name not in predictions.about]
+        if missing:
+            raise ValueError(f"the {one_of(missing)} of these rows is not known")
+        return {name: predictions.about[name] for name in self.about}
 
 
 def _probabilities(predictions: "Predictions") -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, LiteralString
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.calls import ask_about_call
@@ -58,6 +58,8 @@ from factory.training.fitting import (
     check_together,
     with_params,
 )
+from factory.training.forecasting import rules as forecasting
+from factory.training.forecasting.section import Forecast
 from factory.training.guard.section import Guards
 from factory.training.learning_task import LearningTask, TaskName
 from factory.training.metrics import Class, Goal, Metric, NamableMetrics, builtin_metrics
@@ -103,7 +105,7 @@ class Model(Section):
     """What it is, for people: shown as the description of its training DAG in Airflow, and of the model in MLflow."""
     task: TaskName
     """What is said of each row: a class (`classification`), a number (`regression`), whether it is unlike the others
-    (`anomaly`) or which it belongs to (`clustering`)."""
+    (`anomaly`) or which it belongs to (`clustering`); or of series their next values (`forecasting`)."""
     train_on: InputsField = Field(examples=["catches", {"all": ["catches", "weather"]}])
     """The datasets that it learns from: one name, `{all: […]}` or `{any: […]}`. Without `schedule`, a training starts
     when all of them, or one, have changed."""
@@ -117,6 +119,8 @@ class Model(Section):
     positive: Annotated[Class | None, AddedLater()] = Field(default=None, examples=["yes", 1])
     """Of two classes the one that counts: for `precision`, `recall`, `f1` and what else asks for it, and the label of
     anomalies. As the target has it: text, a whole number, true or false."""
+    forecast: Annotated[Forecast | None, AddedLater()] = None
+    """With `task: forecasting`: the column of time, how far ahead, and the past values to learn from."""
     features: ListOf[Text] | None = Field(default=None, min_length=1)
     """The columns to learn from; all but the target (and the split's column) when left out."""
     preprocessing: Preprocessing | None = Field(
@@ -184,6 +188,11 @@ class Model(Section):
     after: Annotated[AfterTasks, NotTrained()]
     """Tasks of your own, as in `dags`, that run once a version is registered and live, or kept back."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _divided_by_time(cls, value: Any) -> Any:
+        return forecasting.divided_by_time(value)
+
     @rule
     def _names_of_after(self) -> Broken:
         yield from check_names(self.after, OF_TRAININGS)
@@ -225,6 +234,40 @@ class Model(Section):
                 "`positive` is one of the target's labels, and there is no `target`",
                 advice,
             )
+
+    @rule
+    def _forecast_fits_the_task(self) -> Broken:
+        yield from forecasting.check_task(self.task, self.forecast)
+
+    @rule
+    def _forecast_is_not_of_itself(self) -> Broken:
+        if self._forecasts is not None:
+            yield from forecasting.check_target(self._forecasts, self.target)
+
+    @rule
+    def _forecast_is_divided_by_time(self) -> Broken:
+        if self._forecasts is not None:
+            yield from forecasting.check_split(self._forecasts, self.split)
+
+    @rule
+    def _forecast_makes_its_features(self) -> Broken:
+        if self._forecasts is not None:
+            keep = self.predict.keep if self.predict is not None else ()
+            yield from forecasting.check_features(self.features, keep)
+
+    @rule
+    def _forecast_is_not_deployed(self) -> Broken:
+        if self._forecasts is not None and self.deploy is not None:
+            yield from forecasting.check_deploy()
+
+    @rule
+    def _estimators_forecast(self, surroundings: Surroundings | None) -> Broken:
+        if self._forecasts is None:
+            return
+        for path, one in sections_below(self.search, ("search",)):
+            if isinstance(one, Estimator):
+                trainer = trainer_class(one.estimator, surroundings)
+                yield from forecasting.check_estimator(trainer, one.estimator, one.params, path)
 
     @rule
     def _split_fits_the_task(self) -> Broken:
@@ -394,11 +437,12 @@ class Model(Section):
         """What to write where a column is named that is no feature; None where it is one, or may be."""
         if column == self.target:
             return "name a feature"
-        if self.features is None:
+        named = self.named_features
+        if named is None:
             return "add it to `features`" if column in self.columns_beside_features else None
-        if column in self.features:
+        if column in named:
             return None
-        return f"name one of {one_of(self.features)}, or add it to `features`"
+        return f"name one of {one_of(named)}, or add it to `features`"
 
     @rule
     def _fairness_is_of_classes(self) -> Broken:
@@ -431,10 +475,14 @@ class Model(Section):
         if section is None:
             return
         if section.probabilities != "highest" and not task.has_classes:
-            yield self._not_predicted("probabilities", "a {task} has no classes")
+            yield self._not_predicted("probabilities", "{task} has no classes")
         if section.interval is not None and not task.has_intervals:
             yield self._not_predicted(
-                "interval", "intervals are for regressions, and this is a {task}"
+                "interval", "intervals are for regressions, and this is {task}"
+            )
+        if section.explain is not None and self.forecast is not None:
+            yield self._not_predicted(
+                "explain", "{task} learns from past values, of which each step has others"
             )
         if section.explain is not None and self.image_column is not None:
             yield self._not_predicted(
@@ -442,7 +490,8 @@ class Model(Section):
             )
 
     def _not_predicted(self, key: str, why: LiteralString) -> PydanticCustomError:
-        context = {"task": self.task, "advice": "take it away", "at": ("predict", key)}
+        title = self.learning_task.title
+        context = {"task": title, "advice": "take it away", "at": ("predict", key)}
         return PydanticCustomError("together", why, {**context, "on_key": True})
 
     @rule
@@ -452,8 +501,10 @@ class Model(Section):
                 self.monitor,
                 metrics=self._namable_metrics(surroundings),
                 target=self.target,
-                features=self.features,
-                predictions=self.predict.columns(self.learning_task) if self.predict else None,
+                features=self.features if self.forecast is None else self.forecast.compared,
+                predictions=self.predict.columns(self.learning_task, self.keys)
+                if self.predict
+                else None,
                 trains_at=self.schedule.cron if self.schedule else None,
                 rules=self.retrain_when,
             )
@@ -504,7 +555,7 @@ class Model(Section):
             **dict.fromkeys(self.split.columns, "what `split` looks at"),
             **dict.fromkeys(self.target_columns, "the target"),
         }
-        for error in check_columns(self.entries, self.features, others):
+        for error in check_columns(self.entries, self.named_features, others):
             yield at_place(error, ("preprocessing",))
 
     @rule
@@ -770,6 +821,21 @@ class Model(Section):
         if self.target is None:
             return self.task
         return f"{self.task} {'of' if self.learning_task.learns_target else 'measured by'} `{self.target}`"
+
+    @property
+    def _forecasts(self) -> Forecast | None:
+        """`forecast`, where it is in its place."""
+        return self.forecast if self.learning_task.step_column is not None else None
+
+    @property
+    def named_features(self) -> tuple[str, ...] | None:
+        """The features that estimators learn from, where the section alone says which."""
+        return self.features if self.forecast is None else self.forecast.learned
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns of its input that predictions have without a word about it."""
+        return () if self.forecast is None else self.forecast.keys
 
     @property
     def packages(self) -> tuple[str, ...]:

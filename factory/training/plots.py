@@ -12,16 +12,19 @@ mpl.use("Agg")
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from factory.trainers.trainer import Predictions
+from factory.training.forecasting.rows import ORIGIN, SERIES, TIME_OF_ROW
 from factory.training.importance import Importance
 from factory.training.learning_task import LearningTask
 
 _MOST_NUMBERS = 15
 """Classes up to which a confusion matrix shows its counts as numbers."""
 _MOST_CURVES = 10
+_MOST_SERIES = 6
 _MOST_FEATURES = 30
 
 
@@ -94,6 +97,27 @@ def save_estimated(
     ]
 
 
+def save_forecasts(
+    title: str, target: NDArray[Any], predictions: Predictions, folder: Path
+) -> list[Path]:
+    """Draw what is drawn of numbers, and the forecasts of the first series beside what came, from each origin.
+
+    Args:
+        title: Which rows they are.
+        target: The true values, one a row.
+        predictions: What the model says about the same rows, with what is known of them.
+        folder: Where the plots are stored.
+
+    Returns:
+        The files of the plots.
+    """
+    files = save_estimated(title, target, predictions, folder)
+    if ORIGIN in predictions.about:
+        backtest = _backtest(title, target, predictions)
+        files.append(save(backtest, folder / "forecasts.png"))
+    return files
+
+
 def save_classified(
     rows: str, target: NDArray[Any], predictions: Predictions, folder: Path
 ) -> list[Path]:
@@ -134,6 +158,35 @@ def _errors(title: str, target: NDArray[np.object_], predictions: Predictions, k
         scatter_kwargs={"alpha": 0.5},
     )
     axes.set_title(title)
+    return figure
+
+
+def _backtest(title: str, target: NDArray[np.object_], predictions: Predictions) -> Figure:
+    """Forecast and truth of the first series by name, a line from each origin."""
+    about = predictions.about
+    names = np.unique(about[SERIES].astype(str))[:_MOST_SERIES]
+    figure: Figure
+    figure, every = plt.subplots(
+        len(names), 1, figsize=(9, 2 + 2 * len(names)), layout="constrained", squeeze=False
+    )
+    for axes, name in zip(every[:, 0], names, strict=True):
+        rows = np.flatnonzero(about[SERIES] == name)
+        rows = rows[np.argsort(about[TIME_OF_ROW][rows], kind="stable")]
+        times = about[TIME_OF_ROW][rows]
+        axes.plot(times, target[rows], color="0.3", marker=".", label="actual")
+        for number, origin in enumerate(np.unique(about[ORIGIN][rows])):
+            of_origin = about[ORIGIN][rows] == origin
+            said = predictions.values[rows][of_origin]
+            label = "forecast" if not number else None
+            axes.plot(times[of_origin], said, color="C0", marker=".", label=label)
+            axes.axvline(origin, color="0.8", linewidth=0.8)
+        axes.set_title(name or title)
+        places = AutoDateLocator()
+        axes.xaxis.set_major_locator(places)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(places))
+        axes.legend()
+    if names[0]:
+        figure.suptitle(title)
     return figure
 
 

@@ -23,6 +23,7 @@ from factory.models.training_leftovers import delete_duplicate_versions
 from factory.models.training_run import TrainingRun
 from factory.trainers.dispatch import trainer_name
 from factory.trainers.trainer import LoggedModel
+from factory.training.forecasting.rows import read_form
 from factory.training.model import Model
 from factory.training.search.strategy import as_text
 from factory.training.split import read_learned, read_part
@@ -99,6 +100,7 @@ def register(
             snapshots=dict(run.snapshots),
             metrics=metrics,
             interval=test.interval,
+            forecast=read_form(workspace),
         )
         facts, size = _log_verified(
             selection, model, workspace, model_id, facts, run.model, tracking

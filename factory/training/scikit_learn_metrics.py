@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CLASSES = ("classification",)
-_NUMBERS = ("regression",)
+_NUMBERS = ("regression", "forecasting")
 _OF_ONE_CLASS = ("classification", "anomaly")
 """The tasks in which one of two classes counts, and rows are ranked by how likely they are of it."""
 _SHARE = (0, 1)

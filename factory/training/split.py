@@ -23,8 +23,11 @@ from factory.data.images.store import ImageStore
 from factory.lake.table import Lake
 from factory.trainers.class_weights import as_key
 from factory.trainers.trainer import Rows
+from factory.training.about_rows import write_about
 from factory.training.division import Divided, Division, Method, Part, divide
 from factory.training.folds import LEARNED, FoldMatrix, assign_folds, write_folds
+from factory.training.forecasting.rows import ForecastRows, forecast_rows, write_history
+from factory.training.forecasting.section import Forecast
 from factory.training.guard.features import Columns, FeatureGuard, sampled
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import FILE as TRAINING_ROWS
@@ -83,6 +86,8 @@ def split(
         TerminalError: A column is missing or of no use, an image is not there, or there are too few
             rows to divide.
     """
+    if model.forecast is not None:
+        return _split_series(rows, model, model.forecast, workspace)
     features = _features(rows.schema.names, model)
     if model.image_column is not None and images is None:
         raise TerminalError(f"the images in {model.image_column!r} lie in a lake: hand in `images`")
@@ -110,6 +115,68 @@ def split(
     if folds is not None:
         write_folds(folds, workspace)
     return _store(prepared, division, model, features, dropped, findings, workspace, images)
+
+
+def _split_series(
+    rows: pa.Table | pyarrow.dataset.Dataset, model: Model, forecast: Forecast, workspace: Path
+) -> DividedRows:
+    """Make the rows of all origins and steps, and store those of each part with what is known of them.
+
+    Raises:
+        TerminalError: Series are irregular or too short; see `forecast_rows`.
+    """
+    (target,) = model.target_columns
+    wanted = [name for name in (*forecast.columns, target) if name in rows.schema.names]
+    table = rows.select(wanted) if isinstance(rows, pa.Table) else rows.to_table(columns=wanted)
+    made = forecast_rows(table, forecast, target, model.split)
+    findings = _look_at_series(made, model)
+    for finding in findings:
+        logger.warning("%s", finding)
+    _remember_rows(
+        made.rows.column_names, made.given, made.division, model.learned_parts, workspace
+    )
+    for part, members in made.division.items():
+        about = {name: values[members] for name, values in made.about.items()}
+        write_about(about, workspace, part)
+    if made.folds is not None:
+        write_folds(made.folds, workspace)
+    write_history(rows, made.form, workspace)
+    dropped = table.num_rows - made.history
+    return _store(
+        made.rows,
+        made.division,
+        model,
+        made.form.features,
+        dropped,
+        findings,
+        workspace,
+        None,
+    )
+
+
+def _look_at_series(made: ForecastRows, model: Model) -> list[GuardFinding]:
+    """What the guards find; of features, about those that are not made of the target's own past."""
+    target = made.given.target
+    assert target is not None  # noqa: S101 - it is what is forecast
+    parts = DividedParts(
+        target={part: target[rows] for part, rows in made.division.items()},
+        features={part: made.given.features[rows] for part, rows in made.division.items()},
+        has_classes=False,
+        least_learned=None
+        if made.folds is None
+        else int((made.folds == LEARNED).sum(axis=1).min()),
+    )
+    guards = [guard for guard in RowsGuard.all_in(model.guard) if guard.of_series]
+    found = [finding for guard in guards for finding in guard.look(parts)]
+    columns = Columns(
+        sampled(made.rows.select([*made.form.known, *model.target_columns])),
+        model.target,
+        has_classes=False,
+        takes_texts_as_categories=model.uses_default_preprocessing,
+    )
+    for guard in FeatureGuard.all_in(model.guard) if made.form.known else ():
+        found += guard.look(columns)
+    return found
 
 
 def _features(names: Sequence[str], model: Model) -> tuple[str, ...]:

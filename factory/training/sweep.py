@@ -27,9 +27,11 @@ from factory.models.training_run import TrainingRun
 from factory.team.codes import code_of, is_warning
 from factory.trainers.dispatch import sampler_question, step_question, trainer_class
 from factory.trainers.trainer import Predictions, TrainedModel, WrittenEstimator
+from factory.training.about_rows import About, read_about
+from factory.training.forecasting.metrics import by_step
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS
-from factory.training.guard.scores import ScoreGuard, Winner, baseline
+from factory.training.guard.scores import ScoreGuard, Winner
 from factory.training.metrics import score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
@@ -331,11 +333,12 @@ def final_test(
     fitted = load_winner(selection, model, workspace, run.model, tracking)
     features, target = read_part(workspace, "test")
     predict = partial(model.trainer(selection.winner.fit.trial.estimator).predict, fitted)
-    predictions = task.ask_to_measure(predict, features, seed=model.split.seed)
+    about = read_about(workspace, "test")
+    predictions = task.ask_to_measure(predict, features, seed=model.split.seed).with_about(about)
     scores = score(model.computed_metrics, target, predictions)
     for name, why in scores.skipped.items():
         logger.warning("%s: no test_%s: %s", run.model, name, why)
-    dummy = _baseline(model, workspace, target)
+    dummy = _baseline(model, workspace, target, about)
     interval, coverage = _interval(selection.winner.fit, model, workspace, target, predictions)
     findings = _look(model, predictions, scores.values, dummy)
     for finding in findings:
@@ -348,10 +351,12 @@ def final_test(
             **{f"test_interval_{level:g}_coverage": share for level, share in coverage.items()},
         },
     )
+    steps = by_step(model.computed_metrics, target, predictions, "test_")
+    tracking.log_history(sweep.parent_run_id, steps)
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         save_plots(task, model.target, target, predictions, Path(folder), part="test")
         if model.image_column is None and target is not None:
-            _save_importances(model, predict, features, target, Path(folder))
+            _save_importances(model, partial(_ask, predict, about), features, target, Path(folder))
         tracking.log_files(sweep.parent_run_id, Path(folder), at="test")
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         _save_columns(model, workspace, features, target, Path(folder))
@@ -417,6 +422,15 @@ def _interval(
     return widths, widths.coverage(target - predictions.values)
 
 
+def _ask(
+    predict: Callable[["pd.DataFrame"], Predictions], about: About, rows: "pd.DataFrame"
+) -> Predictions:
+    """What a model says about some of the rows, whose index says which they are."""
+    places = rows.index.to_numpy()
+    known = {name: values[places] for name, values in about.items()}
+    return predict(rows).with_about(known)
+
+
 def digest_of(predictions: Predictions) -> str:
     """The SHA-256 of what is said of each row."""
     return sha256(repr(predictions.values.tolist()))
@@ -463,14 +477,15 @@ def _save_importances(
         (folder / "feature_importance.csv").write_text(as_csv(found, metric.name), encoding="utf-8")
 
 
-def _baseline(model: Model, workspace: Path, target: "NDArray[Any] | None") -> dict[str, float]:
+def _baseline(
+    model: Model, workspace: Path, target: "NDArray[Any] | None", about: About
+) -> dict[str, float]:
     """The metrics of a model that looks at no feature; of several, the best in each; none without a target."""
     _, trained_on = read_learned(workspace, model)
     if target is None or trained_on is None:
         return {}
-    has_classes = model.learning_task.has_classes
     best: dict[str, float] = {}
-    for predictions in baseline(trained_on, len(target), has_classes=has_classes):
+    for predictions in model.learning_task.baselines(trained_on, len(target), about):
         scores = score(model.computed_metrics, target, predictions).values
         for metric in model.computed_metrics:
             if metric.name in scores:

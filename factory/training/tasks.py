@@ -12,6 +12,7 @@ from factory.base.errors import TerminalError
 from factory.data.column_types import Types
 from factory.training.anomaly import Anomaly
 from factory.training.clustering import Clustering
+from factory.training.forecasting.form import SEASONAL_NAIVE, STEP
 from factory.training.learning_task import LearningTask, as_classes
 from factory.training.metrics import Class
 
@@ -85,15 +86,11 @@ class Classification(LearningTask):
         return save_classified(rows, target, predictions, folder)
 
 
-class Regression(LearningTask):
-    """Predicts a number."""
+class _OfNumbers(LearningTask):
+    """Predicts numbers."""
 
-    name = "regression"
-    title = "a regression"
     has_classes = False
-    default_split = "random"
     prediction_columns: ClassVar[Types] = {"prediction": "DOUBLE"}
-    has_intervals = True
     sql_type = "DOUBLE"
     estimator_kinds = ("regressor",)
     example_estimator = "sklearn.ensemble.RandomForestRegressor"
@@ -116,7 +113,7 @@ class Regression(LearningTask):
 
         if not is_numeric(column.type):
             raise TerminalError(
-                f"target: {name!r} is of type {column.type}, and a regression predicts numbers: "
+                f"target: {name!r} is of type {column.type}, and a {self.name} predicts numbers: "
                 "use `task: classification`, or cast it in a transform"
             )
         numbers = column.cast(pa.float64(), safe=False)
@@ -144,6 +141,15 @@ class Regression(LearningTask):
         values = np.asarray(estimator.predict(rows))
         return Predictions(values.reshape(rows.shape[0]))
 
+
+class Regression(_OfNumbers):
+    """Predicts a number."""
+
+    name = "regression"
+    title = "a regression"
+    default_split = "random"
+    has_intervals = True
+
     def save_plots(
         self,
         rows: str,
@@ -159,7 +165,44 @@ class Regression(LearningTask):
         return save_estimated(f"{name} on {rows}", target, predictions, folder)
 
 
+class Forecasting(_OfNumbers):
+    """Predicts the next values of series; see `factory.training.forecasting`."""
+
+    name = "forecasting"
+    title = "a forecasting"
+    default_split = "time"
+    key_columns: ClassVar[Types] = {STEP: "BIGINT"}
+    step_column = STEP
+
+    def baselines(
+        self,
+        trained_on: "NDArray[Any]",
+        rows: int,
+        about: "Mapping[str, NDArray[Any]]",
+    ) -> "tuple[Predictions, ...]":
+        """See `LearningTask.baselines`: the seasonal naive forecast."""
+        from factory.trainers.trainer import Predictions
+
+        del trained_on, rows
+        return (Predictions(about[SEASONAL_NAIVE], about=about),)
+
+    def save_plots(
+        self,
+        rows: str,
+        name: str | None,
+        target: "NDArray[Any] | None",
+        predictions: "Predictions",
+        folder: Path,
+    ) -> list[Path]:
+        """See `LearningTask.save_plots`: the forecasts of the first series too."""
+        from factory.training.plots import save_forecasts
+
+        assert target is not None  # noqa: S101 - it learns from one
+        return save_forecasts(f"{name} on {rows}", target, predictions, folder)
+
+
 TASKS: Mapping[str, LearningTask] = {
-    task.name: task for task in (Classification(), Regression(), Anomaly(), Clustering())
+    task.name: task
+    for task in (Classification(), Regression(), Anomaly(), Clustering(), Forecasting())
 }
 """Every task by its name."""

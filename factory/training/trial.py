@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,15 +27,17 @@ from factory.trainers.trainer import (
     Weights,
     mean_step,
 )
+from factory.training.about_rows import read_about
 from factory.training.cross_validation import (
     FoldFits,
     FoldScores,
-    measured_targets,
+    measured_rows,
     pooled,
     predict_folds,
     read_predictions,
     score_folds,
 )
+from factory.training.forecasting.metrics import by_step
 from factory.training.metrics import Scores, score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
@@ -267,7 +269,10 @@ def evaluate(
             **({} if best is None else {f"best_{fit.steps.name}": str(best)}),
         },
         metrics={**scores.values, **_deviations(folds), **_spent(fit)},
-        history=_history(fit) if folds is None else folds.by_step,
+        history=_joined(
+            _history(fit) if folds is None else folds.by_step,
+            by_step(model.computed_metrics, target, predictions),
+        ),
         started_at=fit.started_at,
         status="FAILED" if failure else "FINISHED",
     )
@@ -291,7 +296,7 @@ def _measure(
     target, predictions = predict_measured(fit, model, workspace)
     if fit.folds is None:
         return target, predictions, score(model.computed_metrics, target, predictions), None
-    targets, predicted = measured_targets(workspace), read_predictions(fit.folds, workspace)
+    targets, predicted = _of_folds(fit.folds, workspace)
     folds = score_folds(model.computed_metrics, targets, predicted)
     return target, predictions, Scores(folds.means, folds.skipped), folds
 
@@ -307,16 +312,34 @@ def predict_measured(
         TerminalError: What `fit` stored is gone, or is not what it was.
     """
     if fit.folds is not None:
-        return pooled(measured_targets(workspace), read_predictions(fit.folds, workspace))
+        return pooled(*_of_folds(fit.folds, workspace))
     features, target = read_part(workspace, "validation")
     ask = partial(model.trainer(fit.trial.estimator).predict, load_fitted(fit, model, workspace))
-    return target, model.learning_task.ask_to_measure(ask, features, seed=model.split.seed)
+    said = model.learning_task.ask_to_measure(ask, features, seed=model.split.seed)
+    return target, said.with_about(read_about(workspace, "validation"))
+
+
+def _of_folds(
+    folds: FoldFits, workspace: Path
+) -> tuple[list["NDArray[Any] | None"], list[Predictions]]:
+    """The true values of each fold's rows, and what is said of them."""
+    targets, about = measured_rows(workspace)
+    said = read_predictions(folds, workspace)
+    return targets, [one.with_about(known) for one, known in zip(said, about, strict=True)]
 
 
 def _deviations(folds: FoldScores | None) -> dict[str, float]:
     """The standard deviations, as metrics."""
     found = {} if folds is None else folds.deviations
     return {f"{name}_std": value for name, value in found.items()}
+
+
+def _joined(*histories: Mapping[int, Mapping[str, float]]) -> dict[int, dict[str, float]]:
+    found: dict[int, dict[str, float]] = {}
+    for history in histories:
+        for step, values in history.items():
+            found.setdefault(step, {}).update(values)
+    return found
 
 
 def _history(fit: Fit) -> dict[int, dict[str, float]]:

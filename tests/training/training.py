@@ -32,6 +32,7 @@ class Training:
     workspace: Path
     uri: str
     run_id: str = "manual__1"
+    snapshots: dict[str, int] = field(default_factory=lambda: {"marine.penguins": 3})
     name: str = field(default_factory=lambda: f"ecology.m_{uuid4().hex[:8]}")
 
     def __post_init__(self):
@@ -41,7 +42,7 @@ class Training:
             dag_id=f"{self.name}.train",
             run_id=self.run_id,
             config_hash=self.model.config_hash,
-            snapshots={"marine.penguins": 3},
+            snapshots=self.snapshots,
         )
 
     def plan(self) -> PlannedSweep:

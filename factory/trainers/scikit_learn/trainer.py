@@ -122,9 +122,15 @@ class ScikitLearnTrainer(Trainer):
         used = task.adapt(self._on_its_scale(as_used(unfitted), target, seed))
         if not task.learns_target:
             target = None
-        transformer = self._transformer(features, seed, used)
+        step = task.step_column
+        learned = features if step is None else features.drop(columns=step)
+        transformer = self._transformer(learned, seed, used)
         sampler = self._sampler(target, seed)
         has_steps = isinstance(self.preprocessing, tuple)
+        if step is not None:
+            from factory.trainers.scikit_learn.each_step import BesideStep, EachStep
+
+            transformer, used = BesideStep(transformer, step), EachStep(used)
         pipeline = Pipeline([("preprocessing", transformer), ("estimator", used)])
         if validation is not None:
             validation, weights = self._of_known_classes(validation, weights, target)

@@ -39,6 +39,9 @@ class DividedParts:
 class RowsGuard(Guard):
     """A guard that looks at the parts of the rows, once they are divided."""
 
+    of_series: ClassVar[bool] = True
+    """Whether it looks at series too, whose parts lie one after the other in time."""
+
     @abstractmethod
     def look(self, parts: DividedParts) -> Iterator[GuardFinding]:
         """What it finds about them."""
@@ -100,6 +103,8 @@ class TargetDrift(RowsGuard):
     """A target that is distributed otherwise in the test rows than in the training rows."""
 
     NAME: ClassVar[str] = "target_drift"
+    of_series: ClassVar[bool] = False
+    """Trend and season make each part another one."""
 
     distance: float = Field(default=0.1, gt=0, lt=1)
     """From which on: total variation of classes, the Kolmogorov-Smirnov statistic of numbers. What
