@@ -142,7 +142,7 @@ class Chains:
             absent={} if own else {model.target: model.learning_task.sql_type},
             checks=predict.checks,
         )
-        added = predict.added_columns(model.learning_task)
+        added = model.added_columns
         return {
             **chain,
             "kept": list(predict.keep),

@@ -91,6 +91,8 @@ def needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
     for key, columns in model.promotion.grouped_by.items() if model.features is None else ():
         for index, column in enumerate(columns):
             yield ("promotion", key, "columns", index), column
+    if model.entities is not None:
+        yield ("entities", "column"), model.entities.column
     if model.split.column is not None:
         yield ("split", "column"), model.split.column
     for index, column in enumerate(model.split.key):
@@ -111,7 +113,7 @@ def _check_prediction(
     for index, column in enumerate(model.predict.keep):
         if column not in found.columns:
             yield _missing_column(team, (*path, "keep", index), column, full_name, found)
-    for feature in _features(datasets, team, model):
+    for feature in dict.fromkeys((*_features(datasets, team, model), *model.entity_columns)):
         if feature not in found.columns:
             message = f"`{full_name}` has no column `{feature}`, which `{name}` learns from"
             suggestion = did_you_mean(feature, found.columns, f"it has {one_of(found.columns)}")

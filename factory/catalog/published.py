@@ -40,5 +40,5 @@ def published(team: TeamFile) -> Iterator[Published]:
         if model.predict is not None:
             output = model.predict.output_of(name)
             path = ("models", name, "predict")
-            columns = model.predict.columns(model.learning_task)
+            columns = model.prediction_columns
             yield Published(team, output, model.predict, path, columns)

@@ -139,18 +139,49 @@ def predict(
 
     def pieces() -> Iterator[pa.Table]:
         # No rows have predictions too, with columns; an estimator refuses to be asked.
-        yield _piece(rows.schema.empty_table(), Predictions(np.empty(0, object)), predictor, form)
+        yield of_no_rows(rows.schema, predictor, form)
         columns = list(dict.fromkeys([*form.keep, *predictor.features]))
-        for batch in _batches(rows, columns, batch_rows):
-            for part, features in as_learned(batch, predictor, images):
-                yield _piece(part, predictor.predict(features), predictor, form)
+        for batch in batches(rows, columns, batch_rows):
+            yield from said_of(batch, predictor, form, images)
 
     predicted = write_pieces(pieces(), what, file)
     logger.info("%s: %s rows", what, f"{predicted.rows:,}")
     return predicted
 
 
-def _batches(rows: pyarrow.dataset.Dataset, columns: list[str], size: int) -> Iterator[pa.Table]:
+def of_no_rows(schema: pa.Schema, predictor: Predictor, form: PredictionForm) -> pa.Table:
+    """The columns of predictions, without rows; nobody is asked.
+
+    Args:
+        schema: Of the input.
+        predictor: The model.
+        form: What the predictions hold.
+    """
+    return _piece(schema.empty_table(), Predictions(np.empty(0, object)), predictor, form)
+
+
+def said_of(
+    batch: pa.Table,
+    predictor: Predictor,
+    form: PredictionForm,
+    images: Lake | ImageStore | None = None,
+) -> Iterator[pa.Table]:
+    """What a model says about some rows, in their order.
+
+    Args:
+        batch: Rows as the lake has them.
+        predictor: The model.
+        form: What the predictions hold.
+        images: Where the images lie, for a model that learned from them.
+
+    Raises:
+        TerminalError: The model refuses the rows.
+    """
+    for part, features in as_learned(batch, predictor, images):
+        yield _piece(part, predictor.predict(features), predictor, form)
+
+
+def batches(rows: pyarrow.dataset.Dataset, columns: list[str], size: int) -> Iterator[pa.Table]:
     """Tables of `size` rows, the last one of what is left; files may hold fewer or more each."""
     scanner = rows.scanner(columns=columns, batch_size=size, **engine.no_read_ahead())
     held: list[pa.RecordBatch] = []

@@ -73,10 +73,6 @@ class Predict(Section):
         """The name of the dataset that the model's predictions are published as."""
         return self.output or f"{model}_predictions"
 
-    def columns(self, task: LearningTask) -> tuple[str, ...]:
-        """The columns of the predictions, in their order."""
-        return (*self.keep, *self.added_columns(task))
-
     def added_columns(self, task: LearningTask) -> Types:
         """The columns beside those of the input, and their types; none where it follows from the target's."""
         return {**task.prediction_columns, **_VERSIONS}

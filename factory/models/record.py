@@ -76,6 +76,10 @@ class ModelFacts(Result):
     """The versions of the datasets that it was trained on, by full name."""
     metrics: dict[str, float] = Field(default_factory=dict)
     """The `validation_` and `test_` metrics that it was registered with."""
+    entity_column: str | None = None
+    """The column of which each value has a model of its own; None where there is one model for all rows."""
+    entity: str | None = None
+    """The value whose own model it is, as text; None where it learned from all rows."""
     example: RecordedExample | None = None
     """What it said of its input example; None for versions that were registered without."""
 

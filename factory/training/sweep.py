@@ -23,7 +23,7 @@ from factory.models.training_run import TrainingRun
 from factory.team.codes import code_of, is_warning
 from factory.trainers.dispatch import step_question, trainer_class
 from factory.trainers.step_names import step_params
-from factory.trainers.trainer import Predictions, WrittenEstimator
+from factory.trainers.trainer import Predictions, Rows, WrittenEstimator
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS
 from factory.training.guard.scores import ScoreGuard, Winner, baseline
@@ -72,7 +72,34 @@ def plan_trials(
     """
     trials = model.expand()
     refuse_wrong(trials, model)
-    experiment_id = tracking.ensure_experiment(run.model)
+    sweep = start_sweep(trials, model, split, tracking=tracking, run=run, snapshots=snapshots)
+    return PlannedSweep(sweep=sweep, trials=trials)
+
+
+def start_sweep(
+    trials: Sequence[Trial],
+    model: Model,
+    split: DividedRows,
+    *,
+    tracking: Tracking,
+    run: TrainingRun,
+    snapshots: Sequence[Snapshot],
+) -> Sweep:
+    """Create the model's experiment if it is new, and start the parent run of some trials.
+
+    Args:
+        trials: What is to be trained.
+        model: As for `plan_trials`, as the arguments that follow.
+        split: See there.
+        tracking: See there.
+        run: See there.
+        snapshots: See there.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+        TerminalError: The experiment was deleted.
+    """
+    experiment_id = tracking.ensure_experiment(run.experiment)
     parent = tracking.start_parent(experiment_id, run, snapshots)
     tracking.log(
         parent,
@@ -92,9 +119,7 @@ def plan_trials(
     )
     tracking.log_json(parent, model.as_trained(), CONFIGURATION)
     logger.info("%d trials, tracked in MLflow run %s", len(trials), parent)
-    return PlannedSweep(
-        sweep=Sweep(experiment_id=experiment_id, parent_run_id=parent), trials=trials
-    )
+    return Sweep(experiment_id=experiment_id, parent_run_id=parent)
 
 
 def _of_folds(model: Model) -> str:
@@ -299,6 +324,7 @@ def final_test(
     tracking: Tracking,
     run: TrainingRun,
     sweep: Sweep,
+    plots: bool = True,
 ) -> FinalTest:
     """Measure the winner on the test rows; metrics and plots go to the parent run.
 
@@ -309,12 +335,11 @@ def final_test(
         tracking: The MLflow server.
         run: Which training run this is.
         sweep: Where the training run is tracked.
+        plots: Whether plots are drawn, and feature importances computed.
 
     Raises:
         TrackingError: The MLflow server does not answer.
     """
-    from factory.training.plots import save_plots
-
     fitted = load_fitted(selection.winner.fit, model, workspace)
     features, target = read_part(workspace, "test")
     predict = partial(model.trainer(selection.winner.fit.trial.estimator).predict, fitted)
@@ -333,14 +358,8 @@ def final_test(
             **{f"baseline_test_{name}": value for name, value in dummy.items()},
         },
     )
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
-        save_plots(model, target, predictions, Path(folder), part="test")
-        if model.image_column is None:
-            _save_importances(model, predict, features, target, Path(folder))
-        tracking.log_files(sweep.parent_run_id, Path(folder), at="test")
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
-        _save_columns(model, workspace, features, target, Path(folder))
-        tracking.log_files(sweep.parent_run_id, Path(folder), at="data")
+    if plots:
+        _log_plots(model, workspace, (features, target), predict, predictions, tracking, sweep)
     if training_rows_folder(workspace).is_dir():
         tracking.log_files(sweep.parent_run_id, training_rows_folder(workspace), at=ARTIFACTS)
     logger.info("On %d test rows: %s", len(target), scores.values)
@@ -358,6 +377,28 @@ def final_test(
 def digest_of(predictions: Predictions) -> str:
     """The SHA-256 of what is said of each row."""
     return sha256(repr(predictions.values.tolist()))
+
+
+def _log_plots(
+    model: Model,
+    workspace: Path,
+    rows: Rows,
+    predict: Callable[["pd.DataFrame"], Predictions],
+    predictions: Predictions,
+    tracking: Tracking,
+    sweep: Sweep,
+) -> None:
+    from factory.training.plots import save_plots
+
+    features, target = rows
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+        save_plots(model, target, predictions, Path(folder), part="test")
+        if model.image_column is None:
+            _save_importances(model, predict, features, target, Path(folder))
+        tracking.log_files(sweep.parent_run_id, Path(folder), at="test")
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+        _save_columns(model, workspace, features, target, Path(folder))
+        tracking.log_files(sweep.parent_run_id, Path(folder), at="data")
 
 
 def _save_columns(
