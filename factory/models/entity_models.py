@@ -12,6 +12,7 @@ from factory.models.tracking import Tracking
 from factory.models.training_run import ENTITY
 
 _MODELS_A_PAGE = 1000
+_VERSIONS_A_PAGE = 1000
 _NEWEST = 20
 
 
@@ -62,6 +63,33 @@ def _registered_below(model: str, tracking: Tracking) -> list[RegisteredModel]:
             found += [one for one in page if is_model_of_entity(one.name, model)]
             if not (token := page.token):
                 return found
+
+
+def champion_versions(model: str, *, tracking: Tracking) -> list[Version]:
+    """The versions of entities' models that are in production, by entity; few questions however many there are.
+
+    Args:
+        model: The full name, `team.model`.
+        tracking: The MLflow server.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+    """
+    numbers = {one.model: one.champion for one in entity_models(model, tracking=tracking)}
+    with tracking.asked() as client:
+        found: list[Version] = []
+        token: str | None = None
+        while True:
+            page = client.search_model_versions(
+                f"name LIKE '{model}.%'", max_results=_VERSIONS_A_PAGE, page_token=token
+            )
+            found += [
+                registry.as_version(client, one, {CHAMPION: one.version})
+                for one in page
+                if numbers.get(one.name) == int(one.version)
+            ]
+            if not (token := page.token):
+                return sorted(found, key=lambda one: one.record.entity or "")
 
 
 def newest_version(model: str, *, tracking: Tracking) -> Version | None:

@@ -76,6 +76,8 @@ class ModelFacts(Result):
     """The versions of the datasets that it was trained on, by full name."""
     metrics: dict[str, float] = Field(default_factory=dict)
     """The `validation_` and `test_` metrics that it was registered with."""
+    test_rows: int | None = None
+    """How many rows it was tested on; None for versions that were registered without."""
     entity_column: str | None = None
     """The column of which each value has a model of its own; None where there is one model for all rows."""
     entity: str | None = None

