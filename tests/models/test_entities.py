@@ -17,6 +17,7 @@ from factory.models.batch_prediction import PredictionForm
 from factory.models.entity_gate import question
 from factory.models.entity_models import champions_to_use, entity_models, newest_version
 from factory.models.entity_prediction import UsedChampions, loader, predict_entities
+from factory.models.gate_decision import ApprovalAnswer
 from factory.models.predictor import load_predictor
 from factory.models.registry import NoChampionError
 from factory.models.training_leftovers import end_open_runs
@@ -25,7 +26,7 @@ from factory.serving.load_check import check_version
 from factory.serving.refusals import UnfitVersionError
 from factory.training import entity_training
 from tests.models.entity_life import EntityRun
-from tests.training.models import regression
+from tests.training.models import one_trial, regression
 
 NAME = "air.delay"
 COLUMNS = ["carrier", "dep_delay", "distance", "hour", "arr_delay"]
@@ -285,3 +286,50 @@ def test_service_refuses_a_model_that_is_one_of_many(first):
     version = registry.champion(NAME, tracking=first.tracking)
     with pytest.raises(UnfitVersionError, match="there is one model for each carrier"):
         check_version(version, tracking=first.tracking, settings=ServingLimits())
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory, mlflow_server) -> EntityRun:
+    """Two stores without a fallback, whose new versions wait for an approval."""
+    random = np.random.default_rng(2)
+    price = random.uniform(1, 9, 160)
+    rows = pa.table(
+        {
+            "store": ["north"] * 80 + ["south"] * 70 + ["west"] * 10,
+            "price": price,
+            "arr_delay": 3 * price + random.normal(0, 2, 160),
+        }
+    )
+    section = delay(
+        entities={"column": "store", "min_rows": 50, "fallback": "none"},
+        search=one_trial("sklearn.linear_model.Ridge"),
+    )
+    run = EntityRun(
+        rows, section, tmp_path_factory.mktemp("asked"), mlflow_server, "shop.price", most=1
+    )
+    run.train()
+    run.decided = run.decide(approval={"assignees": ["ana"]})
+    return run
+
+
+def test_all_trials_of_some_entities_are_one_instance_where_airflow_maps_no_more(asked):
+    assert [batch.name for batch in asked.batches] == ["north, south"]
+
+
+def test_rejection_keeps_all_champions(asked):
+    assert (asked.decided.verdict, asked.decided.promote, asked.decided.keep) == ("approve", 2, 0)
+    no = ApprovalAnswer(approved=False, by="ana", within=60)
+    outcome = asked.gate.keep(no)
+    assert (outcome.promoted, outcome.entities["kept"]) == (False, 2)
+    assert outcome.reason == ("0 of 2 models were promoted, 2 keep their champion; rejected by ana")
+    models = entity_models("shop.price", tracking=asked.tracking)
+    assert [(one.entity, one.champion) for one in models] == [("north", None), ("south", None)]
+    with pytest.raises(NoChampionError):
+        champions_to_use("shop.price", has_fallback=False, tracking=asked.tracking)
+
+
+def test_without_a_fallback_no_version_of_all_rows_is_registered(asked):
+    assert registry.newest("shop.price", tracking=asked.tracking) is None
+    run = asked.tracking.client.get_run(asked.whole.parent_run_id)
+    assert run.info.status == "FINISHED"
+    assert newest_version("shop.price", tracking=asked.tracking).model.startswith("shop.price.")
