@@ -75,8 +75,8 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
         list(run.snapshots.values()), conf.getint("core", "max_map_length", fallback=1024)
     )
     run.link(training.tracking.run_page(whole.experiment_id, whole.parent_run_id))
-    for sweep in (whole, *training.sweeps()):
-        say_origin(run, sweep.parent_run_id)
+    sweeps = (whole, *training.sweeps())
+    say_origin(run, *(sweep.parent_run_id for sweep in sweeps))
     run.ti.xcom_push(key="sweep", value=whole.as_json())
     return [batch.as_json() for batch in batches]
 

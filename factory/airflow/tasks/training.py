@@ -174,14 +174,13 @@ def close_workspace(*, run: TaskRun) -> None:
     end_open_runs(Tracking(), run.model_name, dag_id=run.ti.dag_id, run_id=run.ti.run_id)
 
 
-def say_origin(run: TaskRun, mlflow_run_id: str) -> None:
-    """Keep what started an MLflow run, and write into its note why it ran, and on what."""
+def say_origin(run: TaskRun, *mlflow_run_ids: str) -> None:
+    """Keep what started MLflow runs of this training, and write into their notes why they ran, and on what."""
     from factory.airflow.pages import snapshot_url
     from factory.base.git import commit_of
     from factory.models.tracking import Tracking
 
-    tracking = Tracking()
-    tracking.log_origin(mlflow_run_id, run.events, commit_of(run.project))
+    tracking, commit = Tracking(), commit_of(run.project)
     reason = run.result("retrain", "reason")
     rule = [f"`retrain_when` agrees: {reason}."] if reason else []
     read = [
@@ -190,7 +189,9 @@ def say_origin(run: TaskRun, mlflow_run_id: str) -> None:
     ]
     where = f"[The run in Airflow]({run.page})"
     text = "\n\n".join([run.why, *rule, "It reads:\n\n" + "\n".join(read), where])
-    tracking.write_section(mlflow_run_id, "Why it ran", text)
+    for mlflow_run_id in mlflow_run_ids:
+        tracking.log_origin(mlflow_run_id, run.events, commit)
+        tracking.write_section(mlflow_run_id, "Why it ran", text)
 
 
 def _split(run: TaskRun) -> Any:
