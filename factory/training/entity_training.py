@@ -256,7 +256,8 @@ class EntityTraining:
     def _why_no_trial(self, part: EntityPart, trials: Sequence[Trial]) -> str:
         for trial in trials:
             if failure := part.find(f"failed-{trial.index}", Failure, self.workspace):
-                return f"all {len(trials)} trials failed: {failure.error}"
+                what = "its trial" if len(trials) == 1 else f"all {len(trials)} trials"
+                return f"{what} failed: {failure.error}"
         return f"none of its {len(trials)} trials came to an end: see the logs of their tasks"
 
     def test(self) -> list[EntityPart]:
