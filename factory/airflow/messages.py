@@ -61,14 +61,26 @@ def _dataset(result: Result) -> _Words:
 
 
 def _promotion(result: Result) -> _Words:
+    if "entities" in result:
+        return _of_entities(result)
     subject = f"{result['model']} version {result['version']} is in production"
     return subject, _outcome(result), _scores(result)
 
 
 def _kept(result: Result) -> _Words:
+    if "entities" in result:
+        return _of_entities(result)
     champion = result.get("champion")
     stays = "no version is" if champion is None else f"version {champion} stays"
     return f"{result['model']}: {stays} in production", _outcome(result), _scores(result)
+
+
+def _of_entities(result: Result) -> _Words:
+    """One message about all entities: how many, those that have failed, and the worst in a table."""
+    counts = result["entities"]
+    subject = f"{result['model']}: {counts['promoted']} of {sum(counts.values())} models have a new version in production"
+    failed = [f"{entity}: {why}" for entity, why in result["failed"].items()]
+    return subject, {"reason": str(result["reason"])}, "\n".join([result["table"], *failed])
 
 
 def _outcome(result: Result) -> dict[str, str]:

@@ -186,7 +186,7 @@ class AboutModel:
                 yield _no_column(place, column, columns, "of the rows that are predicted")
         others = (*self.model.target_columns, *self.model.columns_beside_features)
         learned = self.model.features or [c for c in trained["columns"] or () if c not in others]
-        for feature in learned:
+        for feature in dict.fromkeys((*learned, *self.model.entity_columns)):
             if feature not in columns and feature in (trained["columns"] or (feature,)):
                 message = f"the rows that are predicted have no column `{feature}`, which `{self.name}` learns from"
                 advice = did_you_mean(feature, columns, f"they have {one_of(columns, _SHOWN)}")

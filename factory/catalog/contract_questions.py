@@ -144,7 +144,7 @@ class Chains:
         )
         if predict.has_columns_of_the_model:
             return {**chain, "kept": list(predict.keep), "added": None}
-        added = predict.added_columns(model.learning_task)
+        added = model.added_columns
         return {
             **chain,
             "kept": [*model.keys, *predict.keep],

@@ -100,7 +100,9 @@ def needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _beside_features(model: Model) -> Iterator[tuple[KeyPath, str]]:
-    """The columns that are no features: those of series, of the division, of weights."""
+    """The columns that are no features: those of series, of entities, of the division, of weights."""
+    if model.entities is not None:
+        yield ("entities", "column"), model.entities.column
     if model.forecast is not None:
         for place, column in model.forecast.places():
             yield ("forecast", *place), column
@@ -126,7 +128,7 @@ def _check_prediction(
     for index, column in enumerate(model.predict.keep):
         if column not in found.columns:
             yield _missing_column(team, (*path, "keep", index), column, full_name, found)
-    for feature in _features(datasets, team, model):
+    for feature in dict.fromkeys((*_features(datasets, team, model), *model.entity_columns)):
         if feature not in found.columns:
             message = f"`{full_name}` has no column `{feature}`, which `{name}` learns from"
             suggestion = did_you_mean(feature, found.columns, f"it has {one_of(found.columns)}")

@@ -77,6 +77,14 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
         text = f"{model.preprocessing} prepares the features"
         yield Sentence(made, text, (*path, "preprocessing"))
     yield from _of_fitting(model, path)
+    if (entities := model.entities) is not None:
+        text = (
+            f"one model for each value of {entities.column} with {entities.min_rows} rows or more"
+        )
+        yield Sentence(made, text, (*path, "entities", "column"))
+        answers = {"all": "a model of all rows answers", "none": "nothing answers"}
+        text = f"for other rows {answers[entities.fallback]}"
+        yield Sentence(made, text, (*path, "entities", "fallback"))
     for part in ("test", "validation"):
         text = _of_share(part, getattr(model.split, part))
         yield Sentence(made, text, (*path, "split", part))

@@ -40,9 +40,5 @@ def published(team: TeamFile) -> Iterator[Published]:
         if model.predict is not None:
             output = model.predict.output_of(name)
             path = ("models", name, "predict")
-            columns = (
-                None
-                if model.predict.has_columns_of_the_model
-                else model.predict.columns(model.learning_task, model.keys)
-            )
+            columns = None if model.predict.has_columns_of_the_model else model.prediction_columns
             yield Published(team, output, model.predict, path, columns)

@@ -15,6 +15,7 @@ from factory.cli.project import ModelArgument, registry_of
 
 if TYPE_CHECKING:
     from factory.models.registry import Version
+    from factory.models.tracking import Tracking
 
 _COLOURS = {"champion": "bold green", "previous": "cyan", "challenger": "yellow"}
 _TEST = "test_"
@@ -45,16 +46,36 @@ def champion(
     The registry is the one in MLFLOW_TRACKING_URI, or the project's own.
     """
     with registry_of(project) as tracking:
-        from factory.models import registry
-
         if history or at is not None:
             show_history(name, at, tracking, as_json=as_json)
             return
-        versions = registry.versions(name, tracking=tracking)
+        from factory.models.entity_models import champion_versions
+
+        entities = champion_versions(name, tracking=tracking) if name.count(".") == 1 else []
+        versions = _versions(name, tracking, is_needed=not entities)
     if as_json:
         # Not through Rich, which would break lines.
-        typer.echo(json.dumps([_as_json(version) for version in versions], indent=2))
+        typer.echo(json.dumps([_as_json(version) for version in (*versions, *entities)], indent=2))
         return
+    if versions:
+        _show_versions(name, versions)
+    if entities:
+        _show_entities(entities)
+
+
+def _versions(name: str, tracking: "Tracking", *, is_needed: bool) -> "list[Version]":
+    """All versions; none where there is no such model and nobody needs it: entities may have no fallback."""
+    from factory.models import registry
+
+    try:
+        return registry.versions(name, tracking=tracking)
+    except registry.UnknownModelError:
+        if is_needed:
+            raise
+        return []
+
+
+def _show_versions(name: str, versions: "list[Version]") -> None:
     table = plain_table("version", "alias", "on test rows", "trained on", "registered (UTC)")
     for version in versions:
         table.add_row(
@@ -76,9 +97,39 @@ def champion(
         console.print(f"No version of {name} is in production.")
 
 
+def _show_entities(champions: "list[Version]") -> None:
+    """The champion of each entity, the worst ones first."""
+    console.print(
+        f"\nEach {champions[0].record.entity_column} has a champion of its own, the worst first:\n"
+    )
+    table = plain_table("entity", "version", "on test rows", "test rows", "since (UTC)")
+    for version in sorted(champions, key=_badness):
+        table.add_row(
+            str(version.record.entity),
+            str(version.number),
+            _score(version),
+            "" if version.record.test_rows is None else f"{version.record.test_rows:,}",
+            version.tags.get("promoted_at", "")[:16].replace("T", " "),
+        )
+    console.print(table)
+    worst = min(champions, key=_badness)
+    console.print(f"\nThe versions of one: factory champion {worst.model}", highlight=False)
+
+
+def _badness(version: "Version") -> tuple[bool, float]:
+    """The objective's score on the test rows, so that the worst comes first; unknown ones last."""
+    goal, _, metric = version.tags.get("gate_metric", "").partition(" ")
+    score = version.record.metrics.get(metric)
+    if score is None:
+        return True, 0.0
+    return False, -score if goal == "minimize" else score
+
+
 def _as_json(version: "Version") -> dict[str, Any]:
     record = version.record
+    of_entity = {} if record.entity is None else {"model": version.model, "entity": record.entity}
     return {
+        **of_entity,
         "version": version.number,
         "aliases": list(version.aliases),
         "registered_at": record.registered_at.isoformat(),

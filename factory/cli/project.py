@@ -13,6 +13,7 @@ from factory.base.errors import FactoryError
 from factory.base.section import NAME
 from factory.base.texts import did_you_mean
 from factory.cli.console import console, errors, failed, failures_explained
+from factory.models.entity_names import MODEL_OF_ENTITY
 from factory.runtime import foreground
 from factory.runtime.home import Home
 from factory.runtime.signals import StopSignals
@@ -138,14 +139,31 @@ def asked_of(written: str) -> Asked:
     return Asked(name, int(number) if at else None)
 
 
+def _registered_model(value: str) -> str:
+    model, _, entity = value.rpartition(".")
+    if FULL_NAME.fullmatch(value) or (
+        FULL_NAME.fullmatch(model) and MODEL_OF_ENTITY.fullmatch(entity)
+    ):
+        return value
+    raise typer.BadParameter(
+        f"{value!r} does not name a registered model: write TEAM.MODEL, such as {_EXAMPLES['model']}, or "
+        "TEAM.MODEL.ENTITY for the model of an entity"
+    )
+
+
 ModelArgument = Annotated[
     str,
     typer.Argument(
-        help="A registered model.",
+        help="A registered model; that of an entity is TEAM.MODEL.ENTITY.",
         metavar="TEAM.MODEL",
-        callback=full_name("model"),
+        callback=_registered_model,
     ),
 ]
+
+
+def model_of(registered: str) -> str:
+    """The model, `team.model`, that a registered model belongs to, which may be that of an entity."""
+    return ".".join(registered.split(".")[:2])
 
 
 @contextmanager

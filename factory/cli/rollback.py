@@ -11,7 +11,7 @@ from factory.cli.airflow_access import AirflowOption
 from factory.cli.asset_event import tell_readers
 from factory.cli.console import console
 from factory.cli.options import ProjectOption
-from factory.cli.project import ModelArgument, registry_of
+from factory.cli.project import ModelArgument, model_of, registry_of
 
 if TYPE_CHECKING:
     from factory.models.switching import Switch
@@ -53,8 +53,9 @@ def rollback(
             tracking=tracking,
         )
     console.print(f"[green]{_said(name, switch)}[/]")
+    # Readers follow the model, not one of its entities.
     event = switch.now.as_event("rollback")
-    tell_readers(name, event, "the model", project, airflow_url)
+    tell_readers(model_of(name), event, "the model", project, airflow_url)
 
 
 def _said(name: str, switch: "Switch") -> str:

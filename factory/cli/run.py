@@ -301,6 +301,8 @@ def _table(outcomes: list[dict[str, Any]]) -> Any:
 def _result(result: dict[str, Any] | None) -> str:
     if not result:
         return ""
+    if "registered" in result:
+        return _of_entities(result)
     if "trials" not in result:
         by = f" by {result['model']} {result['model_version']}" if "model_version" in result else ""
         return f"snapshot {result['version']}, {result['rows']:,} rows{by}"
@@ -314,3 +316,9 @@ def _result(result: dict[str, Any] | None) -> str:
         f"{result['model']} version {result['version']}: {result['best_trial']}, best of "
         f"{result['trials']} trials, {result['metric']} {result['score']:.4f}{test}{outcome}"
     )
+
+
+def _of_entities(result: dict[str, Any]) -> str:
+    lines = [f"{result['model']}: new versions of {result['registered']} models"]
+    lines += [f"{entity} has failed: {why}" for entity, why in result["failed"].items()]
+    return "\n".join([*lines, *([result["reason"]] if "reason" in result else [])])

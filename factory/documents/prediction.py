@@ -67,14 +67,23 @@ def _tasks(
         "batch_rows": section.batch_rows,
         **({"on_request": on_request} if (on_request := dump(section.on_request)) else {}),
     }
+    # Whose model answers a row, where there is one for each entity.
+    of_entities = {} if model.entities is None else {"entities": dump(model.entities)}
+    module = "prediction" if model.entities is None else "entity_prediction"
     checks = {"checks": [dump(check.with_full_names(team.team)) for check in section.checks]}
     return (
-        Task("inputs", "prediction.inputs", inlets=read),
-        Task("predict", "prediction.predict", ("inputs",), arguments=form, inlets=read),
-        Task("check", "prediction.check", ("predict",), arguments=checks),
+        Task("inputs", f"{module}.inputs", arguments=of_entities, inlets=read),
+        Task(
+            "predict",
+            f"{module}.predict",
+            ("inputs",),
+            arguments={**form, **of_entities},
+            inlets=read,
+        ),
+        Task("check", f"{module}.check", ("predict",), arguments=checks),
         Task(
             "publish",
-            "prediction.publish",
+            f"{module}.publish",
             ("check",),
             PUBLISH,
             outlets=assets((output,), installation),

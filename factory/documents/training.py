@@ -1,5 +1,6 @@
 """A model's training document: split, sweep, best, test, register, gate, promotion."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,10 +21,12 @@ from factory.documents.team_dag import (
 )
 from factory.models.promotion import Approval
 from factory.team.team import TeamConfig
+from factory.training.entities import Entities
 from factory.training.model import Model
 
 START_TRAINING = "start_training"
 STOP_TRAINING = "stop_training"
+_INPUTS = "training.inputs"
 _ASKED = "ti.xcom_pull(task_ids='gate', key='approval')"
 
 
@@ -43,6 +46,8 @@ def training_document(team: TeamConfig, name: str, installation: Installation) -
         *_after_the_trials(model),
         *_promotion(team, model, full_name),
     )
+    if model.entities is not None:
+        tasks = tuple(map(_for_each_entity, tasks))
     tasks = with_resources(tasks, model.resources, users=model.tasks_with_rows)
     return team_dag(
         team,
@@ -71,6 +76,19 @@ def training_document(team: TeamConfig, name: str, installation: Installation) -
     )
 
 
+def _for_each_entity(task: Task | TaskGroup) -> Task | TaskGroup:
+    """The task as one of a model with `entities`, which does the same for each of them."""
+    if isinstance(task, TaskGroup):
+        tasks = tuple(replace(one, call=_of_entities(one.name)) for one in task.tasks)
+        return replace(task, call=_of_entities(task.name), tasks=tasks)
+    # The snapshots of a run are the same for all, and an operator without a function is as it is.
+    return task if task.call in (None, _INPUTS) else replace(task, call=_of_entities(task.name))
+
+
+def _of_entities(name: str) -> str:
+    return f"entities.{name}"
+
+
 def _start(team: TeamConfig, model: Model, full_name: str, installation: Installation) -> Start:
     scheduled = schedule(model.when, team, installation)
     if model.monitor is not None and model.monitor.retrains:
@@ -93,7 +111,7 @@ def _price(model: Model, installation: Installation) -> float | None:
 
 def _before_the_trials(model: Model, reads: tuple[str, ...], installation: Installation) -> Tasks:
     read = assets(reads, installation)
-    inputs = Task("inputs", "training.inputs", inlets=read)
+    inputs = Task("inputs", _INPUTS, inlets=read)
     if model.retrain_when is None:
         return (inputs, Task("split", "training.split", ("inputs",), inlets=read), _PLAN_TRIALS)
     rules = {"rules": dump(model.retrain_when)}
@@ -137,7 +155,9 @@ def _trials(model: Model) -> Tasks:
 
 
 def _after_the_trials(model: Model) -> Tasks:
-    some_may_fail = {"trigger_rule": "all_done"} if model.search.max_failed_trials else {}
+    # An entity whose trials fail does not keep the others from going on.
+    may_fail = model.search.max_failed_trials or model.entities is not None
+    some_may_fail = {"trigger_rule": "all_done"} if may_fail else {}
     winner, again = "select_best", "refit"
     return (
         Task(winner, "training.select_best", ("trial",), options=some_may_fail),
@@ -196,6 +216,7 @@ def _doc(full_name: str, model: Model, reads: tuple[str, ...]) -> list[str]:
         *(f"* trains on: `{name}`" for name in reads),
         f"* search: {model.search.strategy}, at most {model.search.parallel_trials} at once",
         *([f"* trials train as jobs: {model.backend.type}"] if model.backend else []),
+        *(_of_each_entity(full_name, model.entities) if model.entities else []),
         f"* objective: {model.goal} `{model.objective.metric}`",
         *(
             ["* the winner is trained once more, on training and validation rows"]
@@ -203,4 +224,12 @@ def _doc(full_name: str, model: Model, reads: tuple[str, ...]) -> list[str]:
             else []
         ),
         f"* MLflow: experiment and registered model `{full_name}`",
+    ]
+
+
+def _of_each_entity(full_name: str, entities: Entities) -> list[str]:
+    answers = f"`{full_name}`, of all rows" if entities.fallback == "all" else "nothing"
+    return [
+        f"* a model `{full_name}.<value>` for each value of `{entities.column}` with {entities.min_rows} rows",
+        f"* for other rows: {answers}",
     ]

@@ -158,19 +158,57 @@ def predict(
 
     def pieces() -> Iterator[pa.Table]:
         # No rows have predictions too, with columns; an estimator refuses to be asked.
-        yield _piece(
-            rows.schema.empty_table(), Predictions(np.empty(0, object)), predictor, form, added
-        )
-        for batch in _batches(rows, columns, batch_rows):
-            for part, features in as_learned(batch, predictor, images):
-                yield _piece(part, predictor.predict(features), predictor, form, added, features)
+        yield of_no_rows(rows.schema, predictor, form, added)
+        for batch in batches(rows, columns, batch_rows):
+            yield from said_of(batch, predictor, form, images, added)
 
     predicted = write_pieces(pieces(), what, file)
     logger.info("%s: %s rows", what, f"{predicted.rows:,}")
     return predicted
 
 
-def _batches(rows: pyarrow.dataset.Dataset, columns: list[str], size: int) -> Iterator[pa.Table]:
+def of_no_rows(
+    schema: pa.Schema,
+    predictor: Predictor,
+    form: PredictionForm,
+    added: Sequence[AddedColumns] = (),
+) -> pa.Table:
+    """The columns of predictions, without rows; nobody is asked.
+
+    Args:
+        schema: Of the input.
+        predictor: The model.
+        form: What the predictions hold.
+        added: What makes the columns that the form asks for.
+    """
+    said = Predictions(np.empty(0, object))
+    return _piece(schema.empty_table(), said, predictor, form, added)
+
+
+def said_of(
+    batch: pa.Table,
+    predictor: Predictor,
+    form: PredictionForm,
+    images: Lake | ImageStore | None = None,
+    added: Sequence[AddedColumns] = (),
+) -> Iterator[pa.Table]:
+    """What a model says about some rows, in their order.
+
+    Args:
+        batch: Rows as the lake has them.
+        predictor: The model.
+        form: What the predictions hold.
+        images: Where the images lie, for a model that learned from them.
+        added: What makes the columns that the form asks for.
+
+    Raises:
+        TerminalError: The model refuses the rows.
+    """
+    for part, features in as_learned(batch, predictor, images):
+        yield _piece(part, predictor.predict(features), predictor, form, added, features)
+
+
+def batches(rows: pyarrow.dataset.Dataset, columns: list[str], size: int) -> Iterator[pa.Table]:
     """Tables of `size` rows, the last one of what is left; files may hold fewer or more each."""
     scanner = rows.scanner(columns=columns, batch_size=size, **engine.no_read_ahead())
     held: list[pa.RecordBatch] = []

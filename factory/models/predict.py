@@ -193,15 +193,6 @@ class Predict(OnRequest):
         """The name of the dataset that the model's predictions are published as."""
         return self.output or f"{model}_predictions"
 
-    def columns(self, task: LearningTask, keys: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """The columns of the predictions that are known from the section, in their order.
-
-        Args:
-            task: The model's.
-            keys: Columns of the input that they have without a word about it; see `Model.keys`.
-        """
-        return (*keys, *self.keep, *self.added_columns(task))
-
     def added_columns(self, task: LearningTask) -> Types:
         """The columns beside those of the input, and their types; none where it follows from the target's.
 

@@ -83,6 +83,12 @@ class ModelFacts(Result):
     """How far off its predictions are; None for other tasks, and for versions that were registered without."""
     forecast: LagForm | None = None
     """What makes the rows that a forecasting model is asked about; None for other models."""
+    test_rows: int | None = None
+    """How many rows it was tested on; None for versions that were registered without."""
+    entity_column: str | None = None
+    """The column of which each value has a model of its own; None where there is one model for all rows."""
+    entity: str | None = None
+    """The value whose own model it is, as text; None where it learned from all rows."""
     example: RecordedExample | None = None
     """What it said of its input example; None for versions that were registered without."""
 

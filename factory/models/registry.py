@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Literal
 
 from mlflow import MlflowClient
@@ -218,6 +219,7 @@ def create_version(
     about: str,
     description: str,
     tracking: Tracking,
+    of_model: Mapping[str, str] = MappingProxyType({}),
 ) -> Version:
     """Register a logged model as the next version; the model itself first, if it is new.
 
@@ -231,10 +233,11 @@ def create_version(
         about: What the model is, for people; what is there stays if this is empty.
         description: Of the version, as Markdown.
         tracking: The MLflow server.
+        of_model: Tags of the model, if it is new.
     """
     client = tracking.client
     try:
-        client.create_registered_model(model, description=about or None)
+        client.create_registered_model(model, tags=dict(of_model), description=about or None)
     except RestException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

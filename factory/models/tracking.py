@@ -199,7 +199,8 @@ class Tracking:
         """
         earlier = self.find_parent(experiment_id, run)
         if earlier is None:
-            tags = {**run.tags(), **_SWEEP}
+            part_of = {MLFLOW_PARENT_RUN_ID: run.part_of} if run.part_of else {}
+            tags = {**run.tags(), **_SWEEP, **part_of}
             run_id = self._create_run(experiment_id, tags=tags, run_name=run.name)
         else:
             run_id = str(earlier.info.run_id)

@@ -19,8 +19,8 @@ from factory.models.training_run import identity
 logger = logging.getLogger(__name__)
 
 _MOST_OPEN = 1_000
-_ONE_OF = ("role", "airflow.map_index")
-"""The tags by which two runs of a training run are about the same: its sweep, or one trial."""
+_ONE_OF = ("role", "airflow.map_index", "model")
+"""The tags by which two runs of a training run are about the same: the sweep of a model, or one trial."""
 
 
 def end_open_runs(
@@ -53,7 +53,7 @@ def end_open_runs(
     )
     for run in found:
         same = {key: run.data.tags[key] for key in _ONE_OF if key in run.data.tags}
-        ended = same and tracking.find_runs(
+        ended = same.keys() - {"model"} and tracking.find_runs(
             experiment.experiment_id,
             {**tags, **same},
             most=1,

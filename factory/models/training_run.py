@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+ENTITY = "entity"
+"""The tag of runs and versions with the entity whose own model they are about."""
+
 
 @dataclass(frozen=True)
 class TrainingRun:
     """Which training run this is: what every MLflow run and model version of it is tagged with."""
 
     model: str
-    """The full name, `team.model`."""
+    """The registered model: `team.model`, or that of an entity, `team.model.UA`."""
     dag_id: str
     run_id: str
     """Airflow's; MLflow's own ids are another matter."""
@@ -23,17 +26,28 @@ class TrainingRun:
     """When it was due."""
     page: str = ""
     """Airflow's page of it."""
+    entity: str | None = None
+    """The entity whose own model it trains, a value of the column as text; None where it learns from all rows."""
+    part_of: str = ""
+    """MLflow's id of the run that stands for the training of all entities; empty for that one itself."""
 
     @property
     def name(self) -> str:
-        """What a person calls it: when, and why; as long as MLflow's column is wide."""
+        """What a person calls it: when, and why; as long as MLflow's column is wide. An entity's has its name."""
+        if self.entity is not None:
+            return self.entity
         if self.at is None:
             return self.run_id
         return f"{self.at.astimezone(UTC):%m-%d %H:%M} {self.trigger}"
 
+    @property
+    def experiment(self) -> str:
+        """The name of the MLflow experiment, which is that of the model for all of its entities too."""
+        return self.model if self.entity is None else self.model.rpartition(".")[0]
+
     def identity(self) -> dict[str, str]:
-        """The tags that find this run again."""
-        return identity(self.dag_id, self.run_id)
+        """The tags that find this run again; by its model, since entities have runs of their own."""
+        return {"model": self.model, **identity(self.dag_id, self.run_id)}
 
     def provenance(self) -> dict[str, str]:
         """The tags that decide, together with a trial, what model comes out."""
@@ -45,10 +59,10 @@ class TrainingRun:
     def tags(self) -> dict[str, str]:
         """All tags."""
         return {
-            "model": self.model,
             "trigger": self.trigger,
             **self.identity(),
             **self.provenance(),
+            **({} if self.entity is None else {ENTITY: self.entity}),
         }
 
 

@@ -23,6 +23,7 @@ from factory.base.section import (
     sections_below,
 )
 from factory.base.texts import one_of
+from factory.data.column_types import Types
 from factory.data.transforms.transform import AnyTransform
 from factory.kinds import BACKEND, DEPLOY_TARGET, KindOf
 from factory.lake.verification import Verify
@@ -35,7 +36,13 @@ from factory.team.notify import Notify
 from factory.team.resources import Resources, check_resources
 from factory.team.schedule import InputsField, Schedule, ScheduleField
 from factory.trainers.class_weights import mappings_by_class
-from factory.trainers.column_steps import Entries, Preprocessing, check_columns, check_entries
+from factory.trainers.column_steps import (
+    Entries,
+    Preprocessing,
+    check_columns,
+    check_entries,
+    named_columns,
+)
 from factory.trainers.dispatch import (
     sampler_question,
     step_question,
@@ -48,6 +55,7 @@ from factory.trainers.nested_rules import at_place
 from factory.trainers.step_names import named_steps, paths_of, with_values
 from factory.trainers.trainer import IMAGE_COLUMN, Trainer, WrittenEstimator
 from factory.training.division import Method, Part, Split
+from factory.training.entities import MODEL_COLUMN, Entities, check_entities
 from factory.training.fitting import (
     FITTING,
     TRAIN,
@@ -148,6 +156,10 @@ class Model(Section):
     )
     """The scale on which the target of a regression is learned: `log1p`, `log`, `sqrt`, `yeo_johnson`, `quantile`,
     `standardize`, or a transformer. Predictions and metrics have the target's own."""
+    entities: Annotated[Entities | None, AddedLater()] = Field(
+        default=None, examples=[{"column": "carrier", "min_rows": 200}]
+    )
+    """One model for each value of a column, such as a store or a carrier; one model for all rows when left out."""
     split: Split = Split.unwritten()
     """How rows are divided into those for training, for validation and for the test."""
     guard: Guards = Guards.unwritten()
@@ -403,6 +415,71 @@ class Model(Section):
             )
 
     @rule
+    def _entities_are_possible(self) -> Broken:
+        if self.entities is None:
+            return
+        named = [(("preprocessing", *at), name) for at, name in named_columns(self.entries)]
+        for key, columns in self.promotion.grouped_by.items():
+            named += [(("promotion", key, "columns", at), name) for at, name in enumerate(columns)]
+        keep = () if self.predict is None else self.predict.keep
+        yield from check_entities(
+            self.entities,
+            target=self.target,
+            features=self.features,
+            others={
+                **({} if self.weights is None else {self.weights: "what `weights` names"}),
+                **dict.fromkeys(self.split.columns, "what `split` looks at"),
+            },
+            named=named,
+            unfit=self._unfit_for_entities,
+        )
+        if not self.learning_task.learns_target:
+            yield PydanticCustomError(
+                "entities",
+                "{task} learns from no target, by whose rows entities are counted",
+                {
+                    "task": self.learning_task.title,
+                    "advice": "take it away",
+                    "at": ("entities",),
+                    "on_key": True,
+                },
+            )
+        asked = () if self.predict is None else self.predict.model_fields_set
+        for key in ("probabilities", "interval", "explain"):
+            if key in asked:
+                yield self._not_predicted(key, "each entity's model would have its own")
+        if self.image_column is not None:
+            yield PydanticCustomError(
+                "entities",
+                "this model learns from images, and entities are of rows",
+                {"advice": "take it away", "at": ("entities",), "on_key": True},
+            )
+        for index, name in enumerate(keep):
+            if name.lower() == MODEL_COLUMN:
+                yield PydanticCustomError(
+                    "keep",
+                    "{value} cannot be kept: it is the column with the model that has answered",
+                    {
+                        "value": repr(name),
+                        "at": ("predict", "keep", index),
+                        "advice": "take it away, or rename it in a transform",
+                    },
+                )
+
+    @property
+    def _unfit_for_entities(self) -> dict[str, str]:
+        """The keys that are written and are for one model only, and why."""
+        unfit = {
+            "forecast": "name the column in `forecast.series`, and one model forecasts them all",
+            "refit": "winners of entities are trained once",
+            "deploy": "one version is deployed, and there are many models",
+            "monitor": "one model is watched, and there are many",
+            "backend": "trials of entities are trained in their tasks",
+        }
+        written = {key for key in unfit if getattr(self, key) not in (None, TRAIN)}
+        return {key: why for key, why in unfit.items() if key in written}
+
+    @rule
     def _resources_are_used(self) -> Broken:
         yield from check_resources(self.resources, self.tasks_with_rows)
 
@@ -502,9 +579,7 @@ class Model(Section):
                 metrics=self._namable_metrics(surroundings),
                 target=self.target,
                 features=self.features if self.forecast is None else self.forecast.compared,
-                predictions=self.predict.columns(self.learning_task, self.keys)
-                if self.predict
-                else None,
+                predictions=self.prediction_columns if self.predict else None,
                 trains_at=self.schedule.cron if self.schedule else None,
                 rules=self.retrain_when,
             )
@@ -660,6 +735,19 @@ class Model(Section):
                 gets="the features",
                 takes_arguments=False,
             )
+
+    @property
+    def entity_columns(self) -> tuple[str, ...]:
+        """The column that says which entity a row is of; none where there is one model for all rows."""
+        return () if self.entities is None else (self.entities.column,)
+
+    @property
+    def for_entity(self) -> "Model":
+        """The section of an entity's own model, without the entities' column, which never changes within one."""
+        if self.entities is None or self.features is None:
+            return self
+        features = tuple(name for name in self.features if name != self.entities.column)
+        return self.model_copy(update={"features": features})
 
     @property
     def when(self) -> Schedule:
@@ -987,6 +1075,20 @@ class Model(Section):
             own = self.predict.transforms is None
             reads = self.train_on.datasets[1:] if own else ()
         return tuple(dict.fromkeys((self.predict.input, *reads)))
+
+    @property
+    def added_columns(self) -> Types:
+        """The columns of predictions beside those of the input, and their types: see `Predict.added_columns`."""
+        if self.predict is None:
+            return {}
+        of_entities = {} if self.entities is None else {MODEL_COLUMN: "VARCHAR"}
+        return {**self.predict.added_columns(self.learning_task), **of_entities}
+
+    @property
+    def prediction_columns(self) -> tuple[str, ...]:
+        """All columns of predictions, in their order; none where there are no predictions."""
+        kept = self.predict.keep if self.predict else ()
+        return (*self.keys, *kept, *self.added_columns)
 
 
 def _marks(section: type[Section]) -> dict[str, NotTrained]:

@@ -20,7 +20,7 @@ from factory.models.replay import record_example
 from factory.models.signing import signed
 from factory.models.tracking import Tracking
 from factory.models.training_leftovers import delete_duplicate_versions
-from factory.models.training_run import TrainingRun
+from factory.models.training_run import ENTITY, TrainingRun
 from factory.trainers.dispatch import trainer_name
 from factory.trainers.trainer import LoggedModel
 from factory.training.forecasting.rows import read_form
@@ -101,6 +101,9 @@ def register(
             metrics=metrics,
             interval=test.interval,
             forecast=read_form(workspace),
+            test_rows=test.rows,
+            entity_column=model.entities.column if model.entities else None,
+            entity=run.entity,
         )
         facts, size = _log_verified(
             selection, model, workspace, model_id, facts, run.model, tracking
@@ -127,6 +130,7 @@ def register(
                 about=model.description,
                 description=_description(selection, test, run, model),
                 tracking=tracking,
+                of_model={} if run.entity is None else {ENTITY: run.entity},
             ),
             lambda: _find_version(tracking, run.model, sweep.parent_run_id, origin),
             asked=tracking.asked,

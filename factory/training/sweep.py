@@ -26,7 +26,7 @@ from factory.models.tracking import CONFIGURATION, Tracking
 from factory.models.training_run import TrainingRun
 from factory.team.codes import code_of, is_warning
 from factory.trainers.dispatch import sampler_question, step_question, trainer_class
-from factory.trainers.trainer import Predictions, TrainedModel, WrittenEstimator
+from factory.trainers.trainer import Predictions, Rows, TrainedModel, WrittenEstimator
 from factory.training.about_rows import About, read_about
 from factory.training.forecasting.metrics import by_step
 from factory.training.guard.finding import GuardFinding
@@ -77,7 +77,34 @@ def plan_trials(
     """
     trials = model.expand()
     refuse_wrong(trials, model)
-    experiment_id = tracking.ensure_experiment(run.model)
+    sweep = start_sweep(trials, model, split, tracking=tracking, run=run, snapshots=snapshots)
+    return PlannedSweep(sweep=sweep, trials=trials)
+
+
+def start_sweep(
+    trials: Sequence[Trial],
+    model: Model,
+    split: DividedRows,
+    *,
+    tracking: Tracking,
+    run: TrainingRun,
+    snapshots: Sequence[Snapshot],
+) -> Sweep:
+    """Create the model's experiment if it is new, and start the parent run of some trials.
+
+    Args:
+        trials: What is to be trained.
+        model: As for `plan_trials`, as the arguments that follow.
+        split: See there.
+        tracking: See there.
+        run: See there.
+        snapshots: See there.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+        TerminalError: The experiment was deleted.
+    """
+    experiment_id = tracking.ensure_experiment(run.experiment)
     parent = tracking.start_parent(experiment_id, run, snapshots)
     tracking.log(
         parent,
@@ -97,9 +124,7 @@ def plan_trials(
     )
     tracking.log_json(parent, model.as_trained(), CONFIGURATION)
     logger.info("%d trials, tracked in MLflow run %s", len(trials), parent)
-    return PlannedSweep(
-        sweep=Sweep(experiment_id=experiment_id, parent_run_id=parent), trials=trials
-    )
+    return Sweep(experiment_id=experiment_id, parent_run_id=parent)
 
 
 def _of_folds(model: Model) -> str:
@@ -313,6 +338,7 @@ def final_test(
     tracking: Tracking,
     run: TrainingRun,
     sweep: Sweep,
+    plots: bool = True,
 ) -> FinalTest:
     """Measure the winner on the test rows; metrics and plots go to the parent run.
 
@@ -323,12 +349,11 @@ def final_test(
         tracking: The MLflow server.
         run: Which training run this is.
         sweep: Where the training run is tracked.
+        plots: Whether plots are drawn, and feature importances computed.
 
     Raises:
         TrackingError: The MLflow server does not answer.
     """
-    from factory.training.plots import save_plots
-
     task = model.learning_task
     fitted = load_winner(selection, model, workspace, run.model, tracking)
     features, target = read_part(workspace, "test")
@@ -353,14 +378,9 @@ def final_test(
     )
     steps = by_step(model.computed_metrics, target, predictions, "test_")
     tracking.log_history(sweep.parent_run_id, steps)
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
-        save_plots(task, model.target, target, predictions, Path(folder), part="test")
-        if model.image_column is None and target is not None:
-            _save_importances(model, partial(_ask, predict, about), features, target, Path(folder))
-        tracking.log_files(sweep.parent_run_id, Path(folder), at="test")
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
-        _save_columns(model, workspace, features, target, Path(folder))
-        tracking.log_files(sweep.parent_run_id, Path(folder), at="data")
+    if plots:
+        ask = partial(_ask, predict, about)
+        _log_plots(model, workspace, (features, target), ask, predictions, tracking, sweep)
     if training_rows_folder(workspace).is_dir():
         tracking.log_files(sweep.parent_run_id, training_rows_folder(workspace), at=ARTIFACTS)
     logger.info("On %d test rows: %s", len(features), scores.values)
@@ -434,6 +454,29 @@ def _ask(
 def digest_of(predictions: Predictions) -> str:
     """The SHA-256 of what is said of each row."""
     return sha256(repr(predictions.values.tolist()))
+
+
+def _log_plots(
+    model: Model,
+    workspace: Path,
+    rows: Rows,
+    predict: Callable[["pd.DataFrame"], Predictions],
+    predictions: Predictions,
+    tracking: Tracking,
+    sweep: Sweep,
+) -> None:
+    from factory.training.plots import save_plots
+
+    features, target = rows
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+        task = model.learning_task
+        save_plots(task, model.target, target, predictions, Path(folder), part="test")
+        if model.image_column is None and target is not None:
+            _save_importances(model, predict, features, target, Path(folder))
+        tracking.log_files(sweep.parent_run_id, Path(folder), at="test")
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+        _save_columns(model, workspace, features, target, Path(folder))
+        tracking.log_files(sweep.parent_run_id, Path(folder), at="data")
 
 
 def _save_columns(

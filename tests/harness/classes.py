@@ -30,6 +30,7 @@ SHARING = frozenset(
     (
         "end_to_end/test_dataset_to_model.py",
         "end_to_end/test_deployment.py",
+        "end_to_end/test_entities.py",
         "end_to_end/test_forecasting.py",
         "end_to_end/test_incremental.py",
         "end_to_end/test_isolation.py",

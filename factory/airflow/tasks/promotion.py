@@ -1,10 +1,13 @@
 """The tasks that decide what becomes of a trained model, and whether to train one at all."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from factory.airflow.task_run import TaskRun
+
+if TYPE_CHECKING:
+    from factory.models.registry import Version
 
 __all__ = ["gate", "keep_champion", "promote", "retrain"]
 
@@ -13,15 +16,21 @@ _NEXT = {"promote": "promote", "approve": "approve", "keep": "keep_champion"}
 
 def retrain(*, run: TaskRun, rules: dict[str, Any]) -> bool:
     """Go on only if it is worth it; why, or why not, is in the log and in the XCom `reason`."""
+    from factory.models import registry
+
+    return is_worth_it(run, rules, registry.newest(run.model_name))
+
+
+def is_worth_it(run: TaskRun, rules: dict[str, Any], newest: "Version | None") -> bool:
+    """Whether the rules let a model be trained whose newest version this is; keeps why in the XCom `reason`."""
     from datetime import UTC, datetime
 
-    from factory.models import registry
     from factory.models.retraining import RetrainWhen
     from factory.models.retraining import retrain as step
 
     found = step(
         RetrainWhen.model_validate(rules),
-        registry.newest(run.model_name),
+        newest,
         run.snapshots,
         lake=run.lake,
         trigger=run.trigger,
@@ -94,7 +103,7 @@ def promote(*, run: TaskRun, outlet_events: Any) -> dict[str, Any]:
     decision, tracking = _decision(run), Tracking()
     outcome, event = step(
         decision,
-        _answer(run),
+        answer_of(run),
         by=f"Airflow run {run.ti.run_id} of {run.ti.dag_id}",
         tracking=tracking,
     )
@@ -112,7 +121,7 @@ def keep_champion(*, run: TaskRun) -> dict[str, Any]:
     from factory.models.gate import keep as step
     from factory.models.tracking import Tracking
 
-    answer = _answer(run)
+    answer = answer_of(run)
     if answer is not None and answer.approved:
         raise AirflowSkipException(f"{run.model_name}: {answer}, and promoted")
     decision, tracking = _decision(run), Tracking()
@@ -126,7 +135,7 @@ def _decision(run: TaskRun) -> Any:
     return GateDecision.from_json(run.result("gate", "decision"))
 
 
-def _answer(run: TaskRun) -> Any:
+def answer_of(run: TaskRun) -> Any:
     """What came of asking; None where nobody was asked."""
     from factory.models.gate_decision import ApprovalAnswer
 

@@ -44,7 +44,6 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
     Returns:
         The trials that the mapped task group is expanded over.
     """
-    from factory.base.git import commit_of
     from factory.models.tracking import Tracking
     from factory.training.sweep import plan_trials as step
 
@@ -57,8 +56,7 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
         snapshots=list(run.snapshots.values()),
     )
     run.link(tracking.run_page(plan.sweep.experiment_id, plan.sweep.parent_run_id))
-    tracking.log_origin(plan.sweep.parent_run_id, run.events, commit_of(run.project))
-    _say_why(run, plan.sweep.parent_run_id)
+    say_origin(run, plan.sweep.parent_run_id)
     run.ti.xcom_push(key="sweep", value=plan.sweep.as_json())
     return [planned.as_json() for planned in plan.trials]
 
@@ -193,11 +191,13 @@ def close_workspace(*, run: TaskRun) -> None:
     end_open_runs(Tracking(), run.model_name, dag_id=run.ti.dag_id, run_id=run.ti.run_id)
 
 
-def _say_why(run: TaskRun, mlflow_run_id: str) -> None:
-    """Write into the MLflow run's note why it ran, and on what."""
+def say_origin(run: TaskRun, *mlflow_run_ids: str) -> None:
+    """Keep what started MLflow runs of this training, and write into their notes why they ran, and on what."""
     from factory.airflow.pages import snapshot_url
+    from factory.base.git import commit_of
     from factory.models.tracking import Tracking
 
+    tracking, commit = Tracking(), commit_of(run.project)
     reason = run.result("retrain", "reason")
     rule = [f"`retrain_when` agrees: {reason}."] if reason else []
     read = [
@@ -206,7 +206,9 @@ def _say_why(run: TaskRun, mlflow_run_id: str) -> None:
     ]
     where = f"[The run in Airflow]({run.page})"
     text = "\n\n".join([run.why, *rule, "It reads:\n\n" + "\n".join(read), where])
-    Tracking().write_section(mlflow_run_id, "Why it ran", text)
+    for mlflow_run_id in mlflow_run_ids:
+        tracking.log_origin(mlflow_run_id, run.events, commit)
+        tracking.write_section(mlflow_run_id, "Why it ran", text)
 
 
 def _split(run: TaskRun) -> Any:
