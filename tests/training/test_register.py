@@ -225,7 +225,7 @@ def test_a_feature_whose_nulls_come_late_may_be_missing_when_the_model_is_asked(
     rows = pa.table({"always": values, "late": late, "target": values})
     write_part(rows, tmp_path, "train")
     monkeypatch.setattr(register_step, "_SIGNATURE_ROWS", 5)
-    found = register_step._signature_rows(tmp_path)
+    found = register_step._signature_rows(tmp_path, model())
     assert len(found) == 6
     assert found["late"].isna().sum() == 1
     assert not found["always"].isna().any()
