@@ -22,7 +22,7 @@ def test_kinds_lists_every_family_and_what_its_kinds_take():
             assert kind.name in done.stdout
     [line] = [line for line in done.stdout.splitlines() if line.startswith("csv")]
     assert "factory" in line
-    assert "path, [connection], [wait], [skip], [skip_footer]" in line
+    assert "path, [connection], [wait], [decimal], [thousands]" in line
 
 
 def test_kinds_of_one_family_by_its_name_or_its_plural():

@@ -1,12 +1,21 @@
 """The same model again from what is recorded of it, however far datasets and files have gone on."""
 
+import numpy as np
 import pytest
 
 from factory.base.errors import TerminalError
+from factory.models import switching
+from factory.models.predictor import load_predictor
 from factory.models.registry import Version
 from factory.provenance.reproduction import reproduce
+from factory.training.split import read_part
 from tests.provenance.conftest import DATASET, Past
-from tests.training.models import model, one_trial
+from tests.training.models import clustering, model, one_trial
+
+FEW_ADELIES = {
+    "type": "sql",
+    "query": "select * from source where species <> 'Adelie' or (bill_length_mm * 10) % 4 = 0",
+}
 
 
 def reproduced(past: Past, version: Version, folder):
@@ -66,3 +75,26 @@ def test_a_trial_that_the_section_does_not_make_is_named(past, tmp_path):
     tags = {**version.tags, "trial": "Perceptron"}
     with pytest.raises(TerminalError, match="makes no trial 'Perceptron' any more"):
         reproduced(past, Version(version.record, version.aliases, tags), tmp_path)
+
+
+def test_clusters_that_have_the_numbers_of_an_earlier_version_are_made_again(
+    tmp_path_factory, mlflow_server, tmp_path
+):
+    """The second version alone would number them otherwise: of its rows another cluster is the largest."""
+    past = Past(tmp_path_factory.mktemp("clusters"), mlflow_server)
+    section = {
+        "train_on": DATASET,
+        "features": ["bill_length_mm", "flipper_length_mm", "body_mass_g"],
+        "search": one_trial("sklearn.cluster.KMeans", n_clusters=3),
+    }
+    past.train(clustering(**section), past.publish(344))
+    switching.promote(past.name, 1, instead_of=None, by="ana", why="first", tracking=past.tracking)
+    training, _ = past.train(clustering(transforms=[FEW_ADELIES], **section), 0)
+    said = load_predictor(past.version(2).record, tracking=past.tracking)
+    counts = np.bincount(said.predict(read_part(training.workspace, "train")[0]).values)
+    assert counts.tolist() != sorted(counts, reverse=True)
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        found = reproduced(past, past.version(number), folder)
+        assert (found.is_equal, found.different) == (True, 0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from factory.models.predictor import load_predictor
-from factory.training.cross_validation import measured_targets, read_predictions
+from factory.training.cross_validation import measured_rows, read_predictions
 from factory.training.split import read_part
 from tests.training.models import diabetes, model, penguins, regression
 from tests.training.training import Training
@@ -56,7 +56,7 @@ def test_with_folds_each_row_is_measured_by_a_model_that_has_not_learned_from_it
     evaluated = training.evaluate(0)
     tested = training.test(training.select([evaluated]))
     said = read_predictions(evaluated.fit.folds, tmp_path)
-    truth = measured_targets(tmp_path)
+    truth, _ = measured_rows(tmp_path)
     errors = np.concatenate([a - b.values for a, b in zip(truth, said, strict=True)])
     assert tested.interval.rows == len(errors) == len(read_part(tmp_path, "train")[1])
     assert tested.interval.half_width(0.9) == pytest.approx(kth_smallest(errors, 90))
