@@ -123,6 +123,7 @@ _FORMS: Mapping[TaskName, type[BaseModel]] = {
     "regression": Estimated,
     "anomaly": Detected,
     "clustering": Grouped,
+    "forecasting": Forecasted,
 }
 
 

@@ -8,8 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from factory.serving.answers import Forecasted, Measured, Recognized, form_of
-from factory.serving.forecast_contract import ForecastContract
+from factory.serving.answers import Measured, Recognized, form_of
 from factory.serving.image_contract import ImageContract
 from factory.serving.images import FIELD, KINDS
 from factory.serving.loading import LoadedVersion
@@ -62,8 +61,6 @@ def _route(served: LoadedVersion) -> APIRoute:
     def predict(rows: body) -> None:  # type: ignore[valid-type]
         del rows
 
-    if isinstance(contract, ForecastContract):
-        return _documented(served, predict, Forecasted)
     return _documented(served, predict, form_of(served.version.record.learning_task))
 
 

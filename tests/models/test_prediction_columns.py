@@ -29,14 +29,14 @@ def test_columns_follow_from_the_section():
     section = Predict.model_validate(
         {"input": "a", "keep": ["id"], "probabilities": ["late", "on time"], "explain": 2}
     )
-    assert section.columns(TASKS["classification"]) == (
-        *("id", "prediction", "probability", "probability_late", "probability_on_time"),
+    assert tuple(section.added_columns(TASKS["classification"])) == (
+        *("prediction", "probability", "probability_late", "probability_on_time"),
         *("feature_1", "contribution_1", "feature_2", "contribution_2"),
         *("model_version", "input_version"),
     )
     assert not section.has_columns_of_the_model
     interval = Predict.model_validate({"input": "a", "interval": 0.9})
-    assert interval.columns(TASKS["regression"]) == (
+    assert tuple(interval.added_columns(TASKS["regression"])) == (
         *("prediction", "lower", "upper", "model_version", "input_version"),
     )
 

@@ -110,4 +110,5 @@ def test_the_answer_of_each_task_is_described_with_all_that_it_holds(task):
     columns = {
         name for name in task.prediction_columns if name not in ("prediction", "probability")
     }
-    assert {"model", "version", "predictions", *columns} <= fields.keys()
+    said = "predictions" if task.step_column is None else "forecasts"
+    assert {"model", "version", said, *columns} <= fields.keys()

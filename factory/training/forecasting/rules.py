@@ -122,7 +122,7 @@ def check_estimator(
     trainer: type[Trainer], estimator: str, params: Mapping[str, Any], path: KeyPath
 ) -> Broken:
     """Whether an estimator can be trained for each step."""
-    if trainer.looks_at_validation(estimator, params):
+    if TASK in trainer.tasks and trainer.looks_at_validation(estimator, params):
         yield PydanticCustomError(
             "forecast",
             "{estimator} stops early by validation rows, and a forecasting trains one estimator for each step, none "
