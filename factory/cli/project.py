@@ -131,7 +131,7 @@ def asked_of(written: str) -> Asked:
         typer.Exit: It is neither.
     """
     name, at, number = written.partition("@")
-    if not FULL_NAME.fullmatch(name) or (at and not number.isdecimal()):
+    if not _is_registered_name(name) or (at and not number.isdecimal()):
         raise failed(
             f"{written!r} names neither a model nor a dataset: write TEAM.NAME, or TEAM.NAME@VERSION such "
             f"as {_EXAMPLES['model']}@2"
@@ -139,11 +139,15 @@ def asked_of(written: str) -> Asked:
     return Asked(name, int(number) if at else None)
 
 
-def _registered_model(value: str) -> str:
+def _is_registered_name(value: str) -> bool:
+    """Whether it is `team.name`, or that of the model of an entity."""
     model, _, entity = value.rpartition(".")
-    if FULL_NAME.fullmatch(value) or (
-        FULL_NAME.fullmatch(model) and MODEL_OF_ENTITY.fullmatch(entity)
-    ):
+    of_entity = FULL_NAME.fullmatch(model) and MODEL_OF_ENTITY.fullmatch(entity)
+    return bool(FULL_NAME.fullmatch(value) or of_entity)
+
+
+def _registered_model(value: str) -> str:
+    if _is_registered_name(value):
         return value
     raise typer.BadParameter(
         f"{value!r} does not name a registered model: write TEAM.MODEL, such as {_EXAMPLES['model']}, or "

@@ -16,6 +16,7 @@ from factory.models.registry import Version
 from factory.models.replay import changed_packages
 from factory.models.tracking import Tracking
 from factory.trainers.trainer import Predictions
+from factory.training.entity_rows import own_rows
 from factory.training.guard.known_rows import ARTIFACTS, FILE, TrainingRows
 from factory.training.model import Model
 from factory.training.refit import fit_again
@@ -98,7 +99,12 @@ def reproduce(
         versions=version.record.snapshots,
     )
     images = model_images(reads, workspace=workspace, lake=lake)
-    divided = split(rows, model, workspace, images=images)
+    record = version.record
+    if record.entity is None or record.entity_column is None:
+        divided = split(rows, model, workspace, images=images)
+    else:
+        model = model.for_entity
+        divided = split(own_rows(rows, record.entity_column, record.entity), model, workspace)
     fitted = fit(trial, divided, model, workspace)
     if model.refits:
         fitted = fit_again(fitted, divided, model, workspace)

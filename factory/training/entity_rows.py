@@ -116,6 +116,19 @@ def split_entities(
     return found
 
 
+def own_rows(rows: pa.Table | pyarrow.dataset.Dataset, column: str, entity: str) -> pa.Table:
+    """The rows that an entity's own model learns from.
+
+    Args:
+        rows: The model's input, transforms applied.
+        column: The column of the entities.
+        entity: The value, as text.
+    """
+    table = rows if isinstance(rows, pa.Table) else rows.to_table()
+    texts = entity_texts(table.column(column))
+    return table.filter(pc.equal(texts, entity)).drop_columns([column])
+
+
 def _entities(model: Model) -> Entities:
     if model.entities is None:
         raise ValueError("the model has no section `entities`")
