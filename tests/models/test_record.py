@@ -70,8 +70,9 @@ def test_a_version_without_a_record_is_read_from_its_other_tags(training, regist
         "mlflow_run_id": registered_before.mlflow_run_id,
         # Which trainer it was, the estimator tells.
         "trainer": "",
-        # Nobody wrote down then what it said.
+        # Nobody wrote down then what it said, and on how many rows it was tested.
         "example": None,
+        "test_rows": None,
     }
     expected = training.registered.model_copy(update=of_registry)
     assert registered_before.inputs == ()
