@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # has compiled, as in some containers, each process takes twice as long to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install install-extras demo demo-pets up chaos steady test test-fast test-commands test-extras test-pets test-lowest test-nightly schema codes reference docs lint bench bench-serving bench-first-hour lock clean
+.PHONY: help install install-extras demo demo-pets up chaos steady test test-fast test-commands test-extras test-examples test-pets test-lowest test-nightly schema codes reference docs lint bench bench-serving bench-first-hour lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,7 +25,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-install-extras: $(VENV)/.extras ## Add the extras boosting, fairness, fastai, aws, kubernetes, pets and docs from requirements-extras.lock
+install-extras: $(VENV)/.extras ## Add the extras boosting, fairness, fastai, aws, kubernetes, pets, example-data and docs from requirements-extras.lock
 
 # A superset of requirements.lock, in the same versions.
 $(VENV)/.extras: requirements-extras.lock $(VENV)/.installed
@@ -58,6 +58,9 @@ test-commands: install ## Run the tests of whole commands, as processes of their
 
 test-extras: install-extras ## Run the tests of the extras: fastai, AWS, Kubernetes, deployment
 	$(PYTEST) -m extras
+
+test-examples: install-extras ## Run the teams of examples/ on real data, and compare their scores with plain scikit-learn (npm brings e-mails)
+	$(BIN)/python -m pytest -m examples
 
 test-pets: install-extras ## Run the tests that train on real photos, on this machine and against stand-ins of AWS
 	$(BIN)/python -m pytest -m pets

