@@ -67,6 +67,8 @@ OF_FILES = {
     "end_to_end/test_s3.py": "extras",
     # Not for a package, but for time: an Airflow that tests share runs there too.
     "end_to_end/test_approval_by_name.py": "extras",
+    "end_to_end/test_entities.py": "extras",
+    "end_to_end/test_forecasting.py": "extras",
     "end_to_end/test_notification.py": "extras",
     "end_to_end/test_resources.py": "extras",
     "end_to_end/test_secrets.py": "extras",
@@ -80,6 +82,13 @@ OF_FILES = {
     "runtime/test_backup.py": "extras",
     "trainers/test_all_estimators.py": "extras",
     "models/test_entities.py": "extras",
+    "models/test_export.py": "extras",
+    "models/test_unsupervised.py": "extras",
+    "monitoring/test_unsupervised.py": "extras",
+    "training/test_intervals.py": "extras",
+    "training/forecasting/test_monitoring.py": "extras",
+    "training/forecasting/test_serving.py": "extras",
+    "training/forecasting/test_training.py": "extras",
     "training/test_folds.py": "extras",
     "training/backends/test_local_process.py": "extras",
     "deploy/test_container.py": "extras",
@@ -110,7 +119,6 @@ OF_FILES = {
     "lake/storage/test_clouds.py": "extras",
     "airflow/test_deploy_access.py": "extras",
     "airflow/*": "core",  # for whoever imports Airflow, which takes five seconds
-    "models/test_export.py": "core",  # the same, and a PostgreSQL
     "cli/test_clean.py": "core",
     "*fastai*.py": "extras",
 }
