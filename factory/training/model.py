@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from factory.base.calls import ask_about_call
 from factory.base.digests import sha256
-from factory.base.findings import Finding, KeyPath, Question
+from factory.base.findings import Finding, Question
 from factory.base.nested_estimators import NestedEstimator, nested_paths
 from factory.base.rules import Broken, rule
 from factory.base.section import AddedLater, NotTrained, Section, Surroundings, sections_below
@@ -19,7 +19,7 @@ from factory.models.promotion import check_promotion
 from factory.monitoring.sections import check_monitor
 from factory.team.after_tasks import OF_TRAININGS, check_names
 from factory.team.resources import check_resources
-from factory.trainers.column_steps import check_columns, check_entries, named_columns
+from factory.trainers.column_steps import check_entries, named_columns
 from factory.trainers.dispatch import (
     sampler_question,
     step_question,
@@ -45,8 +45,8 @@ from factory.training.forecasting import rules as forecasting
 from factory.training.metrics import Goal, Metric, NamableMetrics, builtin_metrics
 from factory.training.model_metrics import ModelMetric, check_metrics, namable_metrics
 from factory.training.model_section import ModelSection
-from factory.training.search.candidate import check_spaces, count_values, is_distribution, places
-from factory.training.search.grid import check_countable
+from factory.training.objective import check_comparable, check_ranks
+from factory.training.preprocessing_rules import check_named, check_tried, has_choices
 from factory.training.search.strategy import Estimator
 
 
@@ -151,35 +151,10 @@ class Model(ModelSection):
     @rule
     def _objective_ranks(self, surroundings: Surroundings | None) -> Broken:
         metric = self._namable_metrics(surroundings).find(self.objective.metric)
-        if metric is None:
-            return
-        at = ("objective", "metric")
-        if metric.describes:
-            others = builtin_metrics(
-                self.task, self.counted_class, has_target=self.target is not None
-            )
-            yield PydanticCustomError(
-                "metric",
-                "`{metric}` says what predictions are like, and not which are better",
-                {
-                    "metric": metric.name,
-                    "advice": f"write {one_of(one.name for one in others if not one.describes)}; "
-                    f"`promotion.require` may limit {metric.name}",
-                    "at": at,
-                },
-            )
-        if metric.needs == "points" and self.has_spaces and self._tries_preprocessing:
-            yield PydanticCustomError(
-                "metric",
-                "`{metric}` measures distances between prepared rows, and trials that prepare them differently "
-                "cannot be compared by it",
-                {
-                    "metric": metric.name,
-                    "advice": "write one value for each parameter in `preprocessing`, or measure by labels: add "
-                    "`target`, and write adjusted_rand",
-                    "at": at,
-                },
-            )
+        if metric is not None:
+            yield from check_ranks(metric, self._usual_metrics)
+            differs = self.has_spaces and has_choices(self.entries)
+            yield from check_comparable(metric, prepares_differently=differs)
 
     @rule
     def _trainers_know_the_task(self, surroundings: Surroundings | None) -> Broken:
@@ -478,44 +453,11 @@ class Model(ModelSection):
 
     @rule
     def _preprocessing_names_features(self) -> Broken:
-        others = {
-            **({} if self.weights is None else {self.weights: "what `weights` names"}),
-            **dict.fromkeys(self.split.columns, "what `split` looks at"),
-            **dict.fromkeys(self.target_columns, "the target"),
-        }
-        for error in check_columns(self.entries, self.named_features, others):
-            yield at_place(error, ("preprocessing",))
+        yield from check_named(self)
 
     @rule
     def _steps_can_be_tried(self) -> Broken:
-        errors = []
-        steps: dict[KeyPath, dict[str, Any]] = {}
-        if self.resample is not None:
-            steps["resample",] = self.resample.params
-        for place, step in named_steps(self.entries).values():
-            steps["preprocessing", *place] = step.params
-        for at, params in steps.items() if self.has_spaces else ():
-            values = list(places(params))
-            countable = check_countable(values) if self.search.tries_all else ()
-            errors += [at_place(error, at) for error in (*check_spaces(values), *countable)]
-        yield from errors
-        limit = self.search.max_trials
-        # Nothing can be counted that is no range.
-        if not errors and self.search.most_trials <= limit < self.most_trials:
-            keys = [key for key in ("preprocessing", "resample") if getattr(self, key) is not None]
-            yield PydanticCustomError(
-                "max_trials",
-                "`search` and what {keys} to be tried make {trials} trials, more than "
-                "`max_trials` ({limit}): raise `search.max_trials`, shorten the lists, or use `strategy: random`",
-                {
-                    "keys": f"`{keys[0]}` has"
-                    if len(keys) == 1
-                    else "`preprocessing` and `resample` have",
-                    "trials": self.most_trials,
-                    "limit": limit,
-                    "at": (keys[0],),
-                },
-            )
+        yield from check_tried(self)
 
     @rule
     def _fitting_goes_together(self) -> Broken:
@@ -588,12 +530,6 @@ class Model(ModelSection):
                 gets="the features",
                 takes_arguments=False,
             )
-
-    @property
-    def _tries_preprocessing(self) -> bool:
-        steps = (step for _, step in named_steps(self.entries).values())
-        values = (value for step in steps for _, value in places(step.params))
-        return any(is_distribution(value) or count_values(value) != 1 for value in values)
 
     @property
     def _fitting(self) -> dict[str, Any]:

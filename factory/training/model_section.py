@@ -31,8 +31,9 @@ from factory.training.fitting import TRAIN, Refit
 from factory.training.forecasting.section import Forecast
 from factory.training.guard.section import Guards
 from factory.training.learning_task import LearningTask, TaskName
-from factory.training.metrics import Class, Goal
+from factory.training.metrics import Class
 from factory.training.model_metrics import AnyModelMetric
+from factory.training.objective import Objective
 from factory.training.search.strategy import AnySearch, Trial
 from factory.training.tasks import TASKS
 
@@ -43,16 +44,6 @@ else:
     # Most models have neither: what both import is imported when one is written.
     AnyTarget = Annotated[Any, KindOf(DEPLOY_TARGET)]
     AnyBackend = Annotated[Any, KindOf(BACKEND)]
-
-
-class Objective(Section):
-    """The metric that ranks trials; `goal` follows from the metric unless it is written."""
-
-    metric: Text = Field(examples=["f1_macro", "root_mean_squared_error"])
-    """One of the task's metrics, of a plug-in's, or of those that `metrics` defines; `factory kinds metric` lists
-    them."""
-    goal: Goal | None = None
-    """Whether the highest or the lowest value wins; follows from the metric when left out."""
 
 
 class ModelSection(Section):
