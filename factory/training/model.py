@@ -47,7 +47,8 @@ from factory.training.model_metrics import ModelMetric, check_metrics, namable_m
 from factory.training.model_section import ModelSection
 from factory.training.objective import check_comparable, check_ranks
 from factory.training.preprocessing_rules import check_named, check_tried, has_choices
-from factory.training.search.strategy import Estimator
+from factory.training.search.strategy import Estimator, written_estimators
+from factory.training.split_rules import check_choice, check_folds, check_method
 
 
 class Model(ModelSection):
@@ -129,24 +130,13 @@ class Model(ModelSection):
     def _estimators_forecast(self, surroundings: Surroundings | None) -> Broken:
         if self._forecasts is None:
             return
-        for path, one in sections_below(self.search, ("search",)):
-            if isinstance(one, Estimator):
-                trainer = trainer_class(one.estimator, surroundings)
-                yield from forecasting.check_estimator(trainer, one.estimator, one.params, path)
+        for path, one in written_estimators(self.search):
+            trainer = trainer_class(one.estimator, surroundings)
+            yield from forecasting.check_estimator(trainer, one.estimator, one.params, path)
 
     @rule
     def _split_fits_the_task(self) -> Broken:
-        if self.split.method == "stratified" and not self.has_class_target:
-            yield PydanticCustomError(
-                "split",
-                "`method: stratified` needs classes: use random, time or group for {task}",
-                {
-                    "task": f"a {self.task}"
-                    if self.target is not None
-                    else f"{self.learning_task.title} without `target`",
-                    "at": ("split", "method"),
-                },
-            )
+        yield from check_method(self.split, self.learning_task, self.target)
 
     @rule
     def _objective_ranks(self, surroundings: Surroundings | None) -> Broken:
@@ -180,47 +170,11 @@ class Model(ModelSection):
 
     @rule
     def _choice_is_by_folds(self) -> Broken:
-        if self.search.choose == "best":
-            return
-        if self.split.folds is None:
-            yield PydanticCustomError(
-                "folds",
-                "`choose: {choose}` compares what folds have measured, and there are none",
-                {
-                    "choose": self.search.choose,
-                    "at": ("search", "choose"),
-                    "advice": "write `split: {validation: {folds: 5}}`, or take it away",
-                },
-            )
-        elif not self.search.tries_all:
-            yield PydanticCustomError(
-                "folds",
-                "`choose: {choose}` takes the trial that is written first, and `strategy: {strategy}` has no order",
-                {
-                    "choose": self.search.choose,
-                    "strategy": self.search.strategy,
-                    "at": ("search", "choose"),
-                    "advice": "use `strategy: grid` or `strategy: list`, or take it away",
-                },
-            )
+        yield from check_choice(self.split, self.search)
 
     @rule
     def _folds_can_be_trained(self, surroundings: Surroundings | None) -> Broken:
-        if self.split.folds is None:
-            return
-        for path, one in sections_below(self.search, ("search",)):
-            if isinstance(one, Estimator):
-                trainer = trainer_class(one.estimator, surroundings)
-                if why := trainer.refuses_folds(one.estimator, one.params):
-                    yield PydanticCustomError(
-                        "folds",
-                        "{why}",
-                        {
-                            "why": why,
-                            "at": (*path, "estimator"),
-                            "advice": "write a fraction, such as `split: {validation: 0.2}`",
-                        },
-                    )
+        yield from check_folds(self.split, self.search, surroundings)
 
     @rule
     def _target_is_no_feature(self) -> Broken:
