@@ -42,11 +42,19 @@ from factory.training.fitting import (
     with_params,
 )
 from factory.training.forecasting import rules as forecasting
+from factory.training.learning_rules import (
+    check_datasets,
+    check_features,
+    check_images,
+    check_positive,
+    check_target,
+    check_trainers,
+)
 from factory.training.metrics import Goal, Metric, NamableMetrics, builtin_metrics
 from factory.training.model_metrics import ModelMetric, check_metrics, namable_metrics
 from factory.training.model_section import ModelSection
 from factory.training.objective import check_comparable, check_ranks
-from factory.training.preprocessing_rules import check_named, check_tried, has_choices
+from factory.training.preprocessing_rules import check_named, check_needed, check_tried, has_choices
 from factory.training.search.strategy import Estimator, written_estimators
 from factory.training.split_rules import check_choice, check_folds, check_method
 
@@ -71,35 +79,11 @@ class Model(ModelSection):
 
     @rule
     def _target_is_there(self) -> Broken:
-        if self.target is None and self.learning_task.learns_target:
-            yield PydanticCustomError(
-                "together",
-                "{task} learns from a `target`, and there is none",
-                {
-                    "task": self.learning_task.title,
-                    "advice": "add `target: ...`, the column whose values are predicted; `anomaly` and `clustering` "
-                    "are the tasks without",
-                    "at": ("task",),
-                },
-            )
+        yield from check_target(self.target, self.learning_task)
 
     @rule
     def _positive_is_a_class(self) -> Broken:
-        if self.positive is None:
-            return
-        advice = {"advice": "take it away", "at": ("positive",), "on_key": True}
-        if self.learning_task.counted_class(self.positive) is None:
-            yield PydanticCustomError(
-                "together",
-                "`positive` is a class, and a {task} has none",
-                {"task": self.task, **advice},
-            )
-        elif self.target is None:
-            yield PydanticCustomError(
-                "together",
-                "`positive` is one of the target's labels, and there is no `target`",
-                advice,
-            )
+        yield from check_positive(self)
 
     @rule
     def _forecast_fits_the_task(self) -> Broken:
@@ -148,20 +132,7 @@ class Model(ModelSection):
 
     @rule
     def _trainers_know_the_task(self, surroundings: Surroundings | None) -> Broken:
-        for path, one in sections_below(self.search, ("search",)):
-            if isinstance(one, Estimator):
-                trainer = trainer_class(one.estimator, surroundings)
-                if self.task not in trainer.tasks:
-                    yield PydanticCustomError(
-                        "estimator",
-                        "{title} has no estimators for {task}",
-                        {
-                            "title": trainer.title,
-                            "task": self.learning_task.title,
-                            "advice": f"name one such as {self.learning_task.example_estimator}",
-                            "at": (*path, "estimator"),
-                        },
-                    )
+        yield from check_trainers(self.learning_task, self.search, surroundings)
 
     @rule
     def _kept_columns_are_free(self) -> Broken:
@@ -178,23 +149,11 @@ class Model(ModelSection):
 
     @rule
     def _target_is_no_feature(self) -> Broken:
-        for index, feature in enumerate(self.features or ()):
-            if feature == self.target:
-                yield PydanticCustomError(
-                    "features",
-                    "the target {target} is among the features: take it out",
-                    {"target": repr(self.target), "at": ("features", index)},
-                )
+        yield from check_features(self.features, self.target)
 
     @rule
     def _datasets_are_joined(self) -> Broken:
-        if len(self.train_on.datasets) > 1 and not self.transforms:
-            yield PydanticCustomError(
-                "transforms",
-                "several datasets need a transform that brings them together, such as "
-                "{type: sql, query: select * from a.x join b.y using (id)}",
-                {"at": ("train_on",)},
-            )
+        yield from check_datasets(self.train_on, self.transforms)
 
     @rule
     def _entities_are_possible(self) -> Broken:
@@ -368,37 +327,11 @@ class Model(ModelSection):
 
     @rule
     def _estimators_go_together(self, surroundings: Surroundings | None) -> Broken:
-        """What a sweep's estimators have in common: all learn from images, or none does."""
         paths = self.search.estimators
         trainers = {path: trainer_class(path, surroundings) for path in paths}
-        seeing = [path for path in paths if trainers[path].learns_from_images(path)]
-        if seeing and len(seeing) < len(paths):
-            others = ", ".join(path for path in paths if path not in seeing)
-            yield PydanticCustomError(
-                "search",
-                "{seeing} learns from images, and {others} from rows: one sweep cannot try both",
-                {
-                    "seeing": seeing[0],
-                    "others": others,
-                    "at": ("search",),
-                    "advice": "make them two models",
-                },
-            )
-        if seeing and self.features is not None and len(self.features) != 1:
-            yield PydanticCustomError(
-                "features",
-                "{seeing} learns from one column of images, and {count} are named",
-                {"seeing": seeing[0], "count": len(self.features), "at": ("features",)},
-            )
-        takes_preprocessing = any(trainer.takes_preprocessing for trainer in trainers.values())
-        if self.preprocessing is not None and not takes_preprocessing:
-            titles = dict.fromkeys(trainer.title for trainer in trainers.values())
-            yield PydanticCustomError(
-                "preprocessing",
-                "`preprocessing` is for estimators with scikit-learn's API, and there is none here: "
-                "{titles} prepares its rows itself; take it away",
-                {"titles": " and ".join(titles), "at": ("preprocessing",)},
-            )
+        yield from check_images(self, trainers)
+        if self.preprocessing is not None:
+            yield from check_needed(trainers.values())
 
     @rule
     def _preprocessing_is_a_whole(self) -> Broken:
