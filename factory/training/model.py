@@ -14,8 +14,8 @@ from factory.base.findings import Finding, Question
 from factory.base.nested_estimators import NestedEstimator, nested_paths
 from factory.base.rules import Broken, rule
 from factory.base.section import AddedLater, NotTrained, Section, Surroundings, sections_below
-from factory.base.texts import one_of
 from factory.models.promotion import check_promotion
+from factory.models.promotion_rules import check_fairness, check_groups
 from factory.monitoring.sections import check_monitor
 from factory.team.after_tasks import OF_TRAININGS, check_names
 from factory.team.resources import check_resources
@@ -230,54 +230,11 @@ class Model(ModelSection):
 
     @rule
     def _groups_are_of_features(self) -> Broken:
-        """What is known without the datasets: test rows have the features, and nothing else."""
-        for key, columns in self.promotion.grouped_by.items():
-            if self.image_column is not None:
-                yield PydanticCustomError(
-                    "together",
-                    "groups of rows are made by columns, and this model learns from images alone",
-                    {"advice": "take it away", "at": ("promotion", key), "on_key": True},
-                )
-                continue
-            for index, column in enumerate(columns):
-                if (advice := self._feature_instead_of(column)) is not None:
-                    yield PydanticCustomError(
-                        "features",
-                        "{column} is no feature, and test rows have nothing else to make groups by",
-                        {
-                            "column": repr(column),
-                            "advice": advice,
-                            "at": ("promotion", key, "columns", index),
-                        },
-                    )
-
-    def _feature_instead_of(self, column: str) -> str | None:
-        """What to write where a column is named that is no feature; None where it is one, or may be."""
-        if column == self.target:
-            return "name a feature"
-        named = self.named_features
-        if named is None:
-            return "add it to `features`" if column in self.columns_beside_features else None
-        if column in named:
-            return None
-        return f"name one of {one_of(named)}, or add it to `features`"
+        yield from check_groups(self)
 
     @rule
     def _fairness_is_of_classes(self) -> Broken:
-        if self.promotion.fairness is not None and self.counted_class is None:
-            has_classes = self.has_class_target and self.learning_task.learns_target
-            yield PydanticCustomError(
-                "together",
-                "`fairness` needs `positive`: which of two classes counts",
-                {
-                    "advice": 'add it to the model, such as `positive: "yes"`'
-                    if has_classes
-                    else f"take it away: {self.learning_task.title} has no classes"
-                    + ("" if self.target else " without `target`"),
-                    "at": ("promotion", "fairness"),
-                    "on_key": True,
-                },
-            )
+        yield from check_fairness(self)
 
     @rule
     def _deployment_fits_the_model(self) -> Broken:
