@@ -3,10 +3,9 @@
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
 from factory.base.calls import ask_about_call
 from factory.base.digests import sha256
@@ -14,12 +13,13 @@ from factory.base.findings import Finding, Question
 from factory.base.nested_estimators import NestedEstimator, nested_paths
 from factory.base.rules import Broken, rule
 from factory.base.section import AddedLater, NotTrained, Section, Surroundings, sections_below
+from factory.models.predict_rules import check_predictions
 from factory.models.promotion import check_promotion
 from factory.models.promotion_rules import check_fairness, check_groups
 from factory.monitoring.sections import check_monitor
 from factory.team.after_tasks import OF_TRAININGS, check_names
 from factory.team.resources import check_resources
-from factory.trainers.column_steps import check_entries, named_columns
+from factory.trainers.column_steps import check_entries
 from factory.trainers.dispatch import (
     sampler_question,
     step_question,
@@ -31,10 +31,9 @@ from factory.trainers.fitting import Fitting
 from factory.trainers.nested_rules import at_place
 from factory.trainers.step_names import named_steps, paths_of, with_values
 from factory.trainers.trainer import Trainer, WrittenEstimator
-from factory.training.entities import MODEL_COLUMN, check_entities
+from factory.training.entity_rules import check_entities
 from factory.training.fitting import (
     FITTING,
-    TRAIN,
     check_estimators,
     check_refit,
     check_task,
@@ -157,68 +156,8 @@ class Model(ModelSection):
 
     @rule
     def _entities_are_possible(self) -> Broken:
-        if self.entities is None:
-            return
-        named = [(("preprocessing", *at), name) for at, name in named_columns(self.entries)]
-        for key, columns in self.promotion.grouped_by.items():
-            named += [(("promotion", key, "columns", at), name) for at, name in enumerate(columns)]
-        keep = () if self.predict is None else self.predict.keep
-        yield from check_entities(
-            self.entities,
-            target=self.target,
-            features=self.features,
-            others={
-                **({} if self.weights is None else {self.weights: "what `weights` names"}),
-                **dict.fromkeys(self.split.columns, "what `split` looks at"),
-            },
-            named=named,
-            unfit=self._unfit_for_entities,
-        )
-        if not self.learning_task.learns_target:
-            yield PydanticCustomError(
-                "entities",
-                "{task} learns from no target, by whose rows entities are counted",
-                {
-                    "task": self.learning_task.title,
-                    "advice": "take it away",
-                    "at": ("entities",),
-                    "on_key": True,
-                },
-            )
-        asked = () if self.predict is None else self.predict.model_fields_set
-        for key in ("probabilities", "interval", "explain"):
-            if key in asked:
-                yield self._not_predicted(key, "each entity's model would have its own")
-        if self.image_column is not None:
-            yield PydanticCustomError(
-                "entities",
-                "this model learns from images, and entities are of rows",
-                {"advice": "take it away", "at": ("entities",), "on_key": True},
-            )
-        for index, name in enumerate(keep):
-            if name.lower() == MODEL_COLUMN:
-                yield PydanticCustomError(
-                    "keep",
-                    "{value} cannot be kept: it is the column with the model that has answered",
-                    {
-                        "value": repr(name),
-                        "at": ("predict", "keep", index),
-                        "advice": "take it away, or rename it in a transform",
-                    },
-                )
-
-    @property
-    def _unfit_for_entities(self) -> dict[str, str]:
-        """The keys that are written and are for one model only, and why."""
-        unfit = {
-            "forecast": "name the column in `forecast.series`, and one model forecasts them all",
-            "refit": "winners of entities are trained once",
-            "deploy": "one version is deployed, and there are many models",
-            "monitor": "one model is watched, and there are many",
-            "backend": "trials of entities are trained in their tasks",
-        }
-        written = {key for key in unfit if getattr(self, key) not in (None, TRAIN)}
-        return {key: why for key, why in unfit.items() if key in written}
+        if self.entities is not None:
+            yield from check_entities(self, self.entities)
 
     @rule
     def _resources_are_used(self) -> Broken:
@@ -246,28 +185,7 @@ class Model(ModelSection):
 
     @rule
     def _predictions_fit_the_task(self) -> Broken:
-        section, task = self.predict, self.learning_task
-        if section is None:
-            return
-        if section.probabilities != "highest" and not task.has_classes:
-            yield self._not_predicted("probabilities", "{task} has no classes")
-        if section.interval is not None and not task.has_intervals:
-            yield self._not_predicted(
-                "interval", "intervals are for regressions, and this is {task}"
-            )
-        if section.explain is not None and self.forecast is not None:
-            yield self._not_predicted(
-                "explain", "{task} learns from past values, of which each step has others"
-            )
-        if section.explain is not None and self.image_column is not None:
-            yield self._not_predicted(
-                "explain", "this model learns from images alone, and has no features to tell apart"
-            )
-
-    def _not_predicted(self, key: str, why: LiteralString) -> PydanticCustomError:
-        title = self.learning_task.title
-        context = {"task": title, "advice": "take it away", "at": ("predict", key)}
-        return PydanticCustomError("together", why, {**context, "on_key": True})
+        yield from check_predictions(self)
 
     @rule
     def _monitor_is_possible(self, surroundings: Surroundings | None) -> Broken:
