@@ -7,12 +7,11 @@ from typing import Any
 
 from pydantic import model_validator
 
-from factory.base.calls import ask_about_call
 from factory.base.digests import sha256
 from factory.base.findings import Finding, Question
 from factory.base.nested_estimators import NestedEstimator, nested_paths
 from factory.base.rules import Broken, rule
-from factory.base.section import AddedLater, NotTrained, Section, Surroundings, sections_below
+from factory.base.section import AddedLater, NotTrained, Section, Surroundings
 from factory.models.predict_rules import check_predictions
 from factory.models.promotion import check_promotion
 from factory.models.promotion_rules import check_fairness, check_groups
@@ -21,16 +20,13 @@ from factory.team.after_tasks import OF_TRAININGS, check_names
 from factory.team.resources import check_resources
 from factory.trainers.column_steps import check_entries
 from factory.trainers.dispatch import (
-    sampler_question,
-    step_question,
-    target_question,
     trainer_class,
     usable_cpus,
 )
 from factory.trainers.fitting import Fitting
 from factory.trainers.nested_rules import at_place
-from factory.trainers.step_names import named_steps, paths_of, with_values
-from factory.trainers.trainer import Trainer, WrittenEstimator
+from factory.trainers.step_names import paths_of, with_values
+from factory.trainers.trainer import Trainer
 from factory.training.entity_rules import check_entities
 from factory.training.fitting import (
     FITTING,
@@ -49,12 +45,13 @@ from factory.training.learning_rules import (
     check_target,
     check_trainers,
 )
+from factory.training.library_questions import library_questions
 from factory.training.metrics import Goal, Metric, NamableMetrics, builtin_metrics
 from factory.training.model_metrics import ModelMetric, check_metrics, namable_metrics
 from factory.training.model_section import ModelSection
 from factory.training.objective import check_comparable, check_ranks
 from factory.training.preprocessing_rules import check_named, check_needed, check_tried, has_choices
-from factory.training.search.strategy import Estimator, written_estimators
+from factory.training.search.strategy import written_estimators
 from factory.training.split_rules import check_choice, check_folds, check_method
 
 
@@ -260,38 +257,7 @@ class Model(ModelSection):
 
     def questions(self) -> Iterator[Question]:
         """Whether its estimators exist, fit the task and take their parameters, and the preprocessing takes rows."""
-        is_exhaustive = self.search.tries_all and self.search.max_failed_trials == 0
-        for path, one in sections_below(self.search, ("search",)):
-            if isinstance(one, Estimator):
-                written = WrittenEstimator(
-                    one.estimator,
-                    one.params,
-                    self.task,
-                    one.has_spaces,
-                    is_exhaustive,
-                    is_weighted=self.is_weighted,
-                )
-                for question in trainer_class(one.estimator).questions(written):
-                    yield question.below(path)
-        for place, step in named_steps(self.entries).values():
-            question = step_question(
-                step.nested, self.task, has_spaces=self.has_spaces, is_exhaustive=is_exhaustive
-            )
-            yield question.below(("preprocessing", *place))
-        if self.resample is not None:
-            yield sampler_question(
-                self.resample.nested, self.task, has_spaces=self.has_spaces
-            ).below(("resample",))
-        if self.target_transform is not None and not self.target_transform.is_word:
-            yield target_question(self.target_transform, self.task).below(("target_transform",))
-        if isinstance(self.preprocessing, str):
-            yield ask_about_call(
-                self.preprocessing,
-                (),
-                at="preprocessing",
-                gets="the features",
-                takes_arguments=False,
-            )
+        yield from library_questions(self)
 
     @property
     def _fitting(self) -> dict[str, Any]:

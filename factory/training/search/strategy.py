@@ -175,6 +175,11 @@ class SearchStrategy(Section):
         return self.model_copy(update=changed)
 
     @property
+    def is_exhaustive(self) -> bool:
+        """Whether each combination is a trial, none of which may fail."""
+        return self.tries_all and self.max_failed_trials == 0
+
+    @property
     def estimators(self) -> tuple[str, ...]:
         """The dotted paths of the estimators that it tries, sorted; not of those within them."""
         return tuple(sorted({entry.estimator for entry in self.tried}))
