@@ -7,12 +7,12 @@ from pydantic_core import PydanticCustomError
 
 from factory.base.nested_estimators import NestedEstimator
 from factory.base.rules import Broken
-from factory.base.section import Surroundings, sections_below
+from factory.base.section import Surroundings
 from factory.trainers.dispatch import trainer_class
 from factory.trainers.fitting import Resample
 from factory.training.division import Split
 from factory.training.learning_task import LearningTask
-from factory.training.search.strategy import Estimator, SearchStrategy
+from factory.training.search.strategy import SearchStrategy, written_estimators
 
 _OF_CLASSES, _OF_NUMBERS = ("class_weight", "resample"), ("target_transform",)
 FITTING = ("weights", *_OF_CLASSES, *_OF_NUMBERS)
@@ -118,15 +118,14 @@ def check_refit(
             "refit",
             advice="take one of the two away",
         )
-    for path, one in sections_below(search, ("search",)):
-        if isinstance(one, Estimator):
-            trainer = trainer_class(one.estimator, surroundings)
-            if why := trainer.refuses_refit(one.estimator, one.params):
-                yield PydanticCustomError(
-                    "fitting",
-                    "{why}",
-                    {"why": why, "at": (*path, "estimator"), "advice": "take `refit` away"},
-                )
+    for path, one in written_estimators(search):
+        trainer = trainer_class(one.estimator, surroundings)
+        if why := trainer.refuses_refit(one.estimator, one.params):
+            yield PydanticCustomError(
+                "fitting",
+                "{why}",
+                {"why": why, "at": (*path, "estimator"), "advice": "take `refit` away"},
+            )
 
 
 def _broken(message: str, at: str, **context: Any) -> PydanticCustomError:

@@ -10,9 +10,17 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, field_serializer, field_validator
 from pydantic_core import PydanticCustomError
 
+from factory.base.findings import KeyPath
 from factory.base.nested_estimators import NestedEstimator, flat_params, nested_paths
 from factory.base.rules import Broken, rule
-from factory.base.section import AddedLater, DottedPath, NotTrained, Section, Surroundings
+from factory.base.section import (
+    AddedLater,
+    DottedPath,
+    NotTrained,
+    Section,
+    Surroundings,
+    sections_below,
+)
 from factory.base.values import Result
 from factory.kinds import SEARCH_STRATEGY, KindOf
 from factory.trainers.dispatch import trainer_class
@@ -167,6 +175,11 @@ class SearchStrategy(Section):
         return self.model_copy(update=changed)
 
     @property
+    def is_exhaustive(self) -> bool:
+        """Whether each combination is a trial, none of which may fail."""
+        return self.tries_all and self.max_failed_trials == 0
+
+    @property
     def estimators(self) -> tuple[str, ...]:
         """The dotted paths of the estimators that it tries, sorted; not of those within them."""
         return tuple(sorted({entry.estimator for entry in self.tried}))
@@ -201,6 +214,13 @@ class SearchStrategy(Section):
                     "or_at": or_at,
                 },
             )
+
+
+def written_estimators(search: SearchStrategy) -> Iterator[tuple[KeyPath, Estimator]]:
+    """The estimators of a search as they are written, each with its place in the model."""
+    for path, one in sections_below(search, ("search",)):
+        if isinstance(one, Estimator):
+            yield path, one
 
 
 def _with_params(one: Estimator, more: Mapping[str, Any]) -> Estimator:
