@@ -339,7 +339,9 @@ def test_late_flights_are_told_by_the_weather_of_their_hour(teams: Teams) -> Non
     )
 
 
-def test_demand_for_power_is_forecast_as_by_an_estimator_of_ones_own_for_each_step(teams: Teams) -> None:
+def test_demand_for_power_is_forecast_as_by_an_estimator_of_ones_own_for_each_step(
+    teams: Teams,
+) -> None:
     example = teams.run("power.demand")
     rows, target = example.part("train")
     others, truth = example.part("test")
