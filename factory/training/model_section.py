@@ -202,7 +202,7 @@ class ModelSection(Section):
 
     @property
     def parts_beside_features(self) -> dict[str, str]:
-        """What these columns are in words, by their names."""
+        """What the columns of `columns_beside_features` are, in words."""
         return {
             **({} if self.weights is None else {self.weights: "what `weights` names"}),
             **dict.fromkeys(self.split.columns, "what `split` looks at"),
