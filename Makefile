@@ -71,8 +71,8 @@ test-lowest: install ## Run test-fast, and what reads files and builds DAGs, wit
 	$(subst $(BIN),$(LOWEST),$(PYTEST)) -m fast
 	$(subst $(BIN),$(LOWEST),$(PYTEST)) -m core tests/data/sources tests/airflow
 
-test-nightly: install-extras ## Run the long tests of what other tests state at another level
-	$(PYTEST) -m nightly
+test-nightly: install-extras ## Run the long tests of what other tests state at another level, and the teams of examples/
+	$(PYTEST) -m "nightly or examples"
 
 ROUNDS ?= 20
 
