@@ -41,7 +41,8 @@ class Failure(Result):
 def outcome_of(what: str, work: Callable[[], Result]) -> Result | Failure:
     """What some work comes to, or why it comes to nothing.
 
-    What a retry may mend, such as a server that does not answer, is raised: it is no matter of one entity.
+    What a retry may mend, such as a server that does not answer or a full disk, is raised: it is no matter of one
+    entity.
 
     Args:
         what: What the work is about, for the log.
@@ -52,8 +53,9 @@ def outcome_of(what: str, work: Callable[[], Result]) -> Result | Failure:
     except TerminalError as error:
         logger.error("%s: %s", what, error)  # noqa: TRY400 - its text says all
         return Failure(error=str(error)[:_LONGEST])
-    except FactoryError:
+    except (FactoryError, OSError, MemoryError):
         raise
+    # What a library raises about one entity's rows must not sink the others; the log has all of it.
     except Exception as error:
         logger.exception("%s", what)
         return Failure(error=repr(error)[:_LONGEST])

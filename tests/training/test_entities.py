@@ -9,7 +9,7 @@ from factory.base.values import Result
 from factory.base.workspace import WorkspaceGoneError
 from factory.models.entity_names import entity_model, entity_name, is_model_of_entity
 from factory.models.training_run import TrainingRun
-from factory.training.entity_parts import EntityPart, EntityParts
+from factory.training.entity_parts import EntityPart, EntityParts, Failure, outcome_of
 from factory.training.entity_rows import SPLIT, entity_texts, split_entities
 from factory.training.entity_training import batches
 from factory.training.search.strategy import Trial
@@ -296,3 +296,19 @@ def test_mapped_group_has_an_instance_for_some_entities_where_these_are_too_many
         ("a, b, c", ("a", "b", "c")),
         ("d, e", ("d", "e")),
     ]
+
+
+@pytest.mark.parametrize("error", [OSError("No space left on device"), MemoryError()])
+def test_what_a_retry_may_mend_is_no_failure_of_one_entity(error):
+    def work():
+        raise error
+
+    with pytest.raises(type(error)):
+        outcome_of("air.delay.UA", work)
+
+
+def test_what_a_library_raises_is_a_failure_of_one_entity():
+    def work():
+        raise ZeroDivisionError("of its rows")
+
+    assert outcome_of("air.delay.UA", work) == Failure(error="ZeroDivisionError('of its rows')")
