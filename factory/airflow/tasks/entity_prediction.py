@@ -6,6 +6,7 @@ from typing import Any
 from factory.airflow.task_run import TaskRun
 from factory.airflow.tasks import inputs as reading
 from factory.airflow.tasks.dataset import check, publish_rows
+from factory.airflow.tasks.prediction import rows_of
 
 __all__ = ["check", "inputs", "predict", "publish"]
 
@@ -48,30 +49,19 @@ def predict(
     """Ask each row's model about it."""
     import json
 
-    from pydantic import TypeAdapter
-
-    from factory.data.transforms.transform import AnyTransform
-    from factory.models.batch_prediction import PredictionForm, prediction_rows
+    from factory.models.batch_prediction import PredictionForm
     from factory.models.entity_prediction import UsedChampions, loader
     from factory.models.entity_prediction import predict_entities as step
     from factory.models.tracking import Tracking
     from factory.training.entities import Entities
     from factory.training.tasks import TASKS
 
-    datasets, folder, versions = run.shared.reads, run.folder, run.versions
-    rows = prediction_rows(
-        datasets,
-        TypeAdapter(tuple[AnyTransform, ...]).validate_python(transforms),
-        absent=absent,
-        workspace=folder,
-        lake=run.lake,
-        versions=versions,
-    )
+    folder = run.folder
     predicted = step(
-        rows,
+        rows_of(run, transforms, absent),
         UsedChampions.from_json(json.loads((folder / _CHAMPIONS).read_text("utf-8"))),
         Entities.model_validate(entities).column,
-        PredictionForm(TASKS[model_task].name, keep, versions[datasets[0]]),
+        PredictionForm(TASKS[model_task].name, keep, run.versions[run.shared.reads[0]]),
         load=loader(Tracking()),
         batch_rows=batch_rows,
         file=folder / "predictions.parquet",

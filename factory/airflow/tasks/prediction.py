@@ -42,11 +42,8 @@ def predict(
     on_request: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Ask the model about every row of the input."""
-    from pydantic import TypeAdapter
-
-    from factory.data.transforms.transform import AnyTransform
     from factory.models import registry
-    from factory.models.batch_prediction import PredictionForm, prediction_rows
+    from factory.models.batch_prediction import PredictionForm
     from factory.models.batch_prediction import predict as step
     from factory.models.predict import OnRequest
     from factory.models.predictor import load_predictor
@@ -54,14 +51,7 @@ def predict(
     from factory.training.tasks import TASKS
 
     datasets, folder, versions = run.shared.reads, run.folder, run.versions
-    rows = prediction_rows(
-        datasets,
-        TypeAdapter(tuple[AnyTransform, ...]).validate_python(transforms),
-        absent=absent,
-        workspace=folder,
-        lake=run.lake,
-        versions=versions,
-    )
+    rows = rows_of(run, transforms, absent)
     form = PredictionForm(
         TASKS[model_task].name,
         keep,
@@ -73,6 +63,23 @@ def predict(
     images = model_images(datasets, workspace=folder, lake=run.lake)
     predicted = step(rows, predictor, form, batch_rows=batch_rows, file=file, images=images)
     return {"rows": predicted.as_json(), "reads": run.references}
+
+
+def rows_of(run: TaskRun, transforms: list[dict[str, Any]], absent: dict[str, str]) -> Any:
+    """The rows that the model of a run is asked about, after the transforms."""
+    from pydantic import TypeAdapter
+
+    from factory.data.transforms.transform import AnyTransform
+    from factory.models.batch_prediction import prediction_rows
+
+    return prediction_rows(
+        run.shared.reads,
+        TypeAdapter(tuple[AnyTransform, ...]).validate_python(transforms),
+        absent=absent,
+        workspace=run.folder,
+        lake=run.lake,
+        versions=run.versions,
+    )
 
 
 def publish(*, run: TaskRun, outlet_events: Any) -> dict[str, Any]:
