@@ -79,28 +79,7 @@ def save_plots(
 def save_estimated(
     title: str, target: NDArray[Any], predictions: Predictions, folder: Path
 ) -> list[Path]:
-    """Draw residuals, and predicted against actual numbers.
-
-    Args:
-        title: Which rows they are.
-        target: The true values, one a row.
-        predictions: What the model says about the same rows.
-        folder: Where the plots are stored.
-
-    Returns:
-        The files of the plots.
-    """
-    errors = partial(_errors, title, target, predictions)
-    return [
-        save(errors("residual_vs_predicted"), folder / "residuals.png"),
-        save(errors("actual_vs_predicted"), folder / "predicted_vs_actual.png"),
-    ]
-
-
-def save_forecasts(
-    title: str, target: NDArray[Any], predictions: Predictions, folder: Path
-) -> list[Path]:
-    """Draw what is drawn of numbers, and the forecasts of the first series beside what came, from each origin.
+    """Draw residuals, and predicted against actual numbers; of forecasts also those of the first series, from each origin.
 
     Args:
         title: Which rows they are.
@@ -111,7 +90,11 @@ def save_forecasts(
     Returns:
         The files of the plots.
     """
-    files = save_estimated(title, target, predictions, folder)
+    errors = partial(_errors, title, target, predictions)
+    files = [
+        save(errors("residual_vs_predicted"), folder / "residuals.png"),
+        save(errors("actual_vs_predicted"), folder / "predicted_vs_actual.png"),
+    ]
     if ORIGIN in predictions.about:
         backtest = _backtest(title, target, predictions)
         files.append(save(backtest, folder / "forecasts.png"))

@@ -141,15 +141,6 @@ class _OfNumbers(LearningTask):
         values = np.asarray(estimator.predict(rows))
         return Predictions(values.reshape(rows.shape[0]))
 
-
-class Regression(_OfNumbers):
-    """Predicts a number."""
-
-    name = "regression"
-    title = "a regression"
-    default_split = "random"
-    has_intervals = True
-
     def save_plots(
         self,
         rows: str,
@@ -163,6 +154,15 @@ class Regression(_OfNumbers):
 
         assert target is not None  # noqa: S101 - it learns from one
         return save_estimated(f"{name} on {rows}", target, predictions, folder)
+
+
+class Regression(_OfNumbers):
+    """Predicts a number."""
+
+    name = "regression"
+    title = "a regression"
+    default_split = "random"
+    has_intervals = True
 
 
 class Forecasting(_OfNumbers):
@@ -185,20 +185,6 @@ class Forecasting(_OfNumbers):
 
         del trained_on, rows
         return (Predictions(about[SEASONAL_NAIVE], about=about),)
-
-    def save_plots(
-        self,
-        rows: str,
-        name: str | None,
-        target: "NDArray[Any] | None",
-        predictions: "Predictions",
-        folder: Path,
-    ) -> list[Path]:
-        """See `LearningTask.save_plots`: the forecasts of the first series too."""
-        from factory.training.plots import save_forecasts
-
-        assert target is not None  # noqa: S101 - it learns from one
-        return save_forecasts(f"{name} on {rows}", target, predictions, folder)
 
 
 TASKS: Mapping[str, LearningTask] = {
