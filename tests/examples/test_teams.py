@@ -157,12 +157,12 @@ def test_of_four_families_the_best_predicts_what_customers_will_spend(teams: Tea
                 ),
             )
         ],
-        lowest(mean_absolute_error),
+        lowest(root_mean_squared_error),
     )
     predicted = teams.call("run", "payments.next_half_year.predict")
 
-    assert example.tested["mean_absolute_error"] == pytest.approx(
-        mean_absolute_error(truth, winner.predict(others))
+    assert example.tested["root_mean_squared_error"] == pytest.approx(
+        root_mean_squared_error(truth, winner.predict(others))
     )
     assert predicted.returncode == 0, predicted.stdout
     assert "23,570 rows" in predicted.stdout
@@ -172,7 +172,7 @@ def test_leaves_are_swapped_in_at_once_and_tell_how_plants_grow(
     teams: Teams, database: Database
 ) -> None:
     teams.environment["AIRFLOW_CONN_WAREHOUSE"] = json.dumps(database.connection)
-    database.execute(
+    database.query(
         "create table leaves (length float8, width float8, petiole float8, latitude float8,"
         " location text, upright bigint)",
     )
@@ -193,8 +193,8 @@ def test_leaves_are_swapped_in_at_once_and_tell_how_plants_grow(
         lambda model, some, known: roc_auc_score(known, probability(model, some)),
     )
 
-    assert database.execute("select count(*), sum(upright) from leaves") == [(286, 94)]
-    assert database.execute(
+    assert database.query("select count(*), sum(upright) from leaves") == [(286, 94)]
+    assert database.query(
         "select table_name from information_schema.tables where table_name like 'leaves%'"
     ) == [("leaves",)]
     assert example.tested["roc_auc"] == pytest.approx(
