@@ -19,7 +19,7 @@ class Life:
         self.name = name
         self.run = 0
 
-    def train(self, section, rows=None) -> None:
+    def train(self, section, rows=None, *, plots=False) -> None:
         """Train up to the new version, whose workspace stays."""
         self.run += 1
         self.training = Training(
@@ -28,6 +28,7 @@ class Life:
             self.folder / str(self.run),
             self.uri,
             run_id=f"manual__{self.run}",
+            plots=plots,
             **({"name": self.name} if self.name else {}),
         )
         self.name = self.training.name

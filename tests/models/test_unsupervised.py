@@ -37,7 +37,7 @@ from tests.training.training import Training
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory, mlflow_server) -> Life:
     life = Life(tmp_path_factory.mktemp("detector"), mlflow_server)
-    life.train(anomaly(), cells())
+    life.train(anomaly(), cells(), plots=True)
     life.promote(life.decide())
     return life
 
@@ -54,7 +54,8 @@ def unlabelled_detector(tmp_path_factory, mlflow_server) -> Life:
 def segments(tmp_path_factory, mlflow_server) -> Life:
     """Three clusters of wines, in production."""
     life = Life(tmp_path_factory.mktemp("segments"), mlflow_server)
-    life.train(clustering(search=one_trial("sklearn.cluster.KMeans", n_clusters=3)), wines())
+    section = clustering(search=one_trial("sklearn.cluster.KMeans", n_clusters=3))
+    life.train(section, wines(), plots=True)
     life.promote(life.decide())
     return life
 

@@ -30,7 +30,7 @@ def versions(training):
 
 
 def test_the_winner_is_registered_with_all_that_one_needs_to_use_it(tmp_path, mlflow_server):
-    training = Training(penguins(), model(search=GRID), tmp_path, mlflow_server)
+    training = Training(penguins(), model(search=GRID), tmp_path, mlflow_server, plots=True)
     found = training.all()
     assert (found.record.model, found.record.version, found.alias) == (
         training.name,

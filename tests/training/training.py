@@ -34,6 +34,8 @@ class Training:
     run_id: str = "manual__1"
     snapshots: dict[str, int] = field(default_factory=lambda: {"marine.penguins": 3})
     name: str = field(default_factory=lambda: f"ecology.m_{uuid4().hex[:8]}")
+    plots: bool = False
+    """Whether the final test draws them: it takes longer than all the rest of a small training."""
 
     def __post_init__(self):
         self.tracking = Tracking(self.uri)
@@ -95,6 +97,7 @@ class Training:
             tracking=self.tracking,
             run=self.run,
             sweep=self.planned.sweep,
+            plots=self.plots,
         )
         return FinalTest.from_json(found.as_json())
 

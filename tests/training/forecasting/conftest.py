@@ -7,7 +7,7 @@ from tests.training.training import Training
 @pytest.fixture(scope="package")
 def trained(tmp_path_factory, mlflow_server):
     folder = tmp_path_factory.mktemp("visits")
-    training = Training(table(), forecaster(), folder, mlflow_server)
+    training = Training(table(), forecaster(), folder, mlflow_server, plots=True)
     training.plan()
     training.evaluations = [training.evaluate(trial.index) for trial in training.planned.trials]
     training.selection = training.select(training.evaluations)
