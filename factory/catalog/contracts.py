@@ -100,18 +100,20 @@ def needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _beside_features(model: Model) -> Iterator[tuple[KeyPath, str]]:
-    """The columns that are no features: those of series, of entities, of the division, of weights."""
+    """The columns that are no features: those of series, of entities, of the division, of weights, of groups."""
     if model.entities is not None:
         yield ("entities", "column"), model.entities.column
     if model.forecast is not None:
         for place, column in model.forecast.places():
             yield ("forecast", *place), column
-    elif model.split.column is not None:
+    elif model.split.column not in (None, model.group):
         yield ("split", "column"), model.split.column
     for index, column in enumerate(model.split.key):
         yield ("split", "key", index), column
     if model.weights is not None:
         yield ("weights",), model.weights
+    if model.group is not None:
+        yield ("group",), model.group
 
 
 def _check_prediction(

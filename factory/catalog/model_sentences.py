@@ -61,6 +61,9 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
         verb = "it predicts" if model.learning_task.learns_target else "it is measured by"
         yield Sentence(made, f"{verb} {model.target}", (*path, "target"))
     yield Sentence(made, f"the task is {model.task}", (*path, "task"))
+    if model.group is not None:
+        text = f"rows with the same {model.group} are ranked together"
+        yield Sentence(made, text, (*path, "group"))
     if model.positive is not None:
         text = f"the class that counts is {flow(model.positive)}"
         yield Sentence(made, text, (*path, "positive"))

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from factory.base.errors import TerminalError
@@ -11,6 +12,7 @@ from factory.base.texts import did_you_mean, one_of
 from factory.models.gate_decision import GainInterval, SliceScore, SliceScores
 from factory.models.promotion import Slices
 from factory.training.metrics import Goal, Metric, score
+from factory.training.ranking_rules import GROUP
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,19 +41,26 @@ class Comparison:
     challenger: "Predictions"
     champion: "Predictions"
 
-    def scores(self, places: "NDArray[Any]") -> tuple[float, float] | None:
-        """The scores of challenger and champion on some rows; None where one of them cannot be computed."""
+    def scores(
+        self, places: "NDArray[Any]", groups: "NDArray[Any] | None" = None
+    ) -> tuple[float, float] | None:
+        """The scores of challenger and champion on some rows; None where one of them cannot be computed.
+
+        Args:
+            places: The places of the rows; one may be there several times.
+            groups: What the rows are ranked with, if not by their own groups.
+        """
         truth = None if self.target is None else self.target[places]
-        found = [
-            score([self.metric], truth, predictions.of_rows(places)).values
-            for predictions in (self.challenger, self.champion)
-        ]
+        some = [each.of_rows(places) for each in (self.challenger, self.champion)]
+        if groups is not None:
+            some = [each.with_about({**each.about, GROUP: groups}) for each in some]
+        found = [score([self.metric], truth, each).values for each in some]
         own, other = (values.get(self.metric.name) for values in found)
         return None if own is None or other is None else (own, other)
 
-    def gain(self, places: "NDArray[Any]") -> float | None:
-        """By how much the challenger is better on some rows; None where that cannot be computed."""
-        scores = self.scores(places)
+    def gain(self, places: "NDArray[Any]", groups: "NDArray[Any] | None" = None) -> float | None:
+        """By how much the challenger is better on some rows, see `scores`; None where that cannot be computed."""
+        scores = self.scores(places, groups)
         if scores is None:
             return None
         own, other = scores
@@ -67,7 +76,8 @@ def gain_interval(
 ) -> GainInterval:
     """The interval of the gain, by the percentiles of a paired bootstrap: both versions on the same resampled rows.
 
-    Of 1,000 resamples of the test rows (of 10,000 of them, where there are more), as many as 300 seconds last for.
+    Of 1,000 resamples of the test rows (of 10,000 of them, where there are more), as many as 300 seconds last for. Rows
+    that are ranked within groups are drawn by whole groups.
     Those for which the metric cannot be computed do not count; there is no interval of fewer than 200.
 
     See B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
@@ -80,15 +90,23 @@ def gain_interval(
     """
     import numpy as np
 
+    from factory.training.row_groups import some_groups
+
     random = np.random.default_rng(seed)
-    places = np.arange(len(comparison.challenger.values))
-    if len(places) > _MOST_ROWS:
-        places = random.choice(places, _MOST_ROWS, replace=False)
+    groups = comparison.challenger.about.get(GROUP)
+    draw: Callable[[], tuple[NDArray[Any], NDArray[Any] | None]]
+    if groups is not None:
+        places = some_groups(groups, _MOST_ROWS, random)
+        draw = partial(_of_groups, places, groups[places], random)
+    else:
+        places = np.arange(len(comparison.challenger.values))
+        if len(places) > _MOST_ROWS:
+            places = random.choice(places, _MOST_ROWS, replace=False)
+        draw = partial(_of_rows, places, random)
     end = clock() + _MOST_SECONDS
     gains: list[float] = []
     for _ in range(_RESAMPLES):
-        drawn = places[random.integers(0, len(places), len(places))]
-        if (gain := comparison.gain(drawn)) is not None:
+        if (gain := comparison.gain(*draw())) is not None:
             gains.append(gain)
         if clock() > end:
             break
@@ -99,6 +117,25 @@ def gain_interval(
     return GainInterval(
         confidence=confidence, low=low, high=high, resamples=len(gains), rows=len(places)
     )
+
+
+def _of_rows(places: "NDArray[Any]", random: "np.random.Generator") -> "tuple[NDArray[Any], None]":
+    return places[random.integers(0, len(places), len(places))], None
+
+
+def _of_groups(
+    places: "NDArray[Any]", groups: "NDArray[Any]", random: "np.random.Generator"
+) -> "tuple[NDArray[Any], NDArray[Any]]":
+    """The rows of as many groups as there are; one that is drawn twice becomes two groups."""
+    import numpy as np
+
+    order = np.argsort(groups, kind="stable")
+    _, starts, sizes = np.unique(groups[order], return_index=True, return_counts=True)
+    drawn = random.integers(0, len(starts), len(starts))
+    counts = sizes[drawn]
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    rows = order[np.repeat(starts[drawn], counts) + within]
+    return places[rows], np.repeat(np.arange(len(drawn)), counts)
 
 
 def check_groups(named: Sequence[str], columns: Sequence[str]) -> None:

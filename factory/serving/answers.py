@@ -71,7 +71,7 @@ class Grouped(BaseModel):
 
 
 class Estimated(BaseModel):
-    """The answer of a regression."""
+    """The answer of a regression, or of a ranking."""
 
     model_config = ConfigDict(title="Estimated")
 
@@ -124,6 +124,7 @@ _FORMS: Mapping[TaskName, type[BaseModel]] = {
     "anomaly": Detected,
     "clustering": Grouped,
     "forecasting": Forecasted,
+    "ranking": Estimated,
 }
 
 

@@ -47,6 +47,15 @@ class Weights:
     """None where there are no validation rows."""
 
 
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """What rows are ranked with: the number of its group, one a row."""
+
+    training: "NDArray[Any]"
+    validation: "NDArray[Any] | None" = None
+    """None where there are no validation rows."""
+
+
 @dataclass(frozen=True)
 class Steps:
     """What a training consists of, step after step."""
@@ -329,6 +338,7 @@ class Trainer(ABC):
         seed: int,
         validation: "Rows | None" = None,
         weights: Weights | None = None,
+        groups: Groups | None = None,
     ) -> Fitted:
         """Train on rows; the same rows, parameters and seed give the same model.
 
@@ -341,6 +351,7 @@ class Trainer(ABC):
             seed: What everything that is drawn at random starts from.
             validation: Rows that are not learned from, to measure each step on; see `looks_at_validation`.
             weights: How much each row counts. A trainer that does not take `weights` may leave the argument out.
+            groups: What each row is ranked with, for the task `ranking`; other trainers may leave the argument out.
 
         Raises:
             TerminalError: The estimator does not exist, or refuses its parameters or the rows.

@@ -20,7 +20,7 @@ About = Mapping[str, NDArray[Any]]
 
 def write_about(about: About, workspace: Path, part: Part) -> None:
     """Store what is known of a part's rows; a reader never sees half of it."""
-    file = _file(workspace, part)
+    file = about_file(workspace, part)
     file.parent.mkdir(parents=True, exist_ok=True)
     table = pa.table({name: pa.array(values) for name, values in about.items()})
     with whole_file(file) as unfinished:
@@ -29,12 +29,13 @@ def write_about(about: About, workspace: Path, part: Part) -> None:
 
 def read_about(workspace: Path, part: Part) -> About:
     """What `write_about` stored; nothing where it stored nothing."""
-    file = _file(workspace, part)
+    file = about_file(workspace, part)
     if not file.exists():
         return {}
     table = pyarrow.feather.read_table(str(file))
     return {name: table.column(name).to_numpy() for name in table.column_names}
 
 
-def _file(workspace: Path, part: Part) -> Path:
-    return workspace / "about_rows" / f"{part}.arrow"
+def about_file(workspace: Path, part: Part) -> Path:
+    """Where it lies: below the split's folder, which is what a job gets."""
+    return workspace / "split" / f"{part}.about.arrow"

@@ -19,14 +19,14 @@ from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.files import whole_file
 from factory.base.values import Result
-from factory.trainers.trainer import Fitted, Predictions, Trainer, Weights
+from factory.trainers.trainer import Fitted, Predictions, Trainer
 from factory.training.about_rows import About, read_about
+from factory.training.fit_arguments import FitArguments
 from factory.training.folds import LEARNED, MEASURED, read_folds
 from factory.training.metrics import Metric, score
 from factory.training.search.strategy import Trial
 from factory.training.split import DividedRows, read_part
 from factory.training.tasks import TASKS
-from factory.training.weights import read_weights
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def predict_folds(trial: Trial, split: DividedRows, trainer: Trainer, workspace:
         TerminalError: The estimator refuses its parameters or the rows; says in which fold.
     """
     features, target = read_part(workspace, "train")
-    weights = read_weights(workspace, "train")
+    beside = FitArguments.read(workspace, "train")
     looks = trainer.looks_at_validation(trial.estimator, trial.params)
     fits: list[Fitted] = []
     predicted: list[Predictions] = []
@@ -72,7 +72,7 @@ def predict_folds(trial: Trial, split: DividedRows, trainer: Trainer, workspace:
                 None if target is None else target[learned],
                 split.seed,
                 seen,
-                **_weighted(weights, learned, measured if looks else None),
+                **beside.of_rows(learned).named(beside.of_rows(measured) if looks else None),
             )
             ask = partial(trainer.predict, fitted.model)
             task = TASKS[trainer.task]
@@ -90,15 +90,6 @@ def predict_folds(trial: Trial, split: DividedRows, trainer: Trainer, workspace:
         step=fits[0].steps.name,
         warnings=tuple(dict.fromkeys(text for one in fits for text in one.warnings)),
     )
-
-
-def _weighted(
-    weights: NDArray[Any] | None, learned: NDArray[Any], watched: NDArray[Any] | None
-) -> dict[str, Any]:
-    """The argument of `fit` for the weights of a fold's rows, if rows have some."""
-    if weights is None:
-        return {}
-    return {"weights": Weights(weights[learned], None if watched is None else weights[watched])}
 
 
 def _save(predicted: Sequence[Predictions], file: Path) -> None:

@@ -64,6 +64,8 @@ def check_task(written: Mapping[str, Any], task: LearningTask) -> Broken:
         misplaced, what = FITTING, "classes or numbers that is learned"
     elif task.step_column is not None:
         misplaced, what = FITTING, "rows, and not of series"
+    elif task.has_groups:
+        misplaced, what = FITTING, "rows, and not of groups of them"
     for key in misplaced:
         if key in written:
             yield _broken(

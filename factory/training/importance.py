@@ -42,6 +42,7 @@ def importances(
     metric: Metric,
     goal: "Goal",
     seed: int,
+    groups: "NDArray[Any] | None" = None,
 ) -> list[Importance]:
     """The permutation importance of each feature, the largest first (Breiman 2001, as scikit-learn has it).
 
@@ -55,11 +56,15 @@ def importances(
         metric: What is measured.
         goal: Whether more of it is better.
         seed: What shuffling starts from.
+        groups: What the rows are ranked with, where they are: whole groups are looked at.
 
     Returns:
         Nothing if the model has too many features, or the metric is undefined for these rows.
     """
+    import numpy as np
     from sklearn.inspection import permutation_importance
+
+    from factory.training.row_groups import some_groups
 
     if len(features.columns) > _MOST_FEATURES:
         logger.info("No feature importance: there are %d features", len(features.columns))
@@ -69,7 +74,10 @@ def importances(
     def measure(model: _Asked, rows: "pd.DataFrame", truth: "NDArray[Any]") -> float:
         return sign * metric.compute(truth, model.predict(rows))
 
-    rows = features.sample(min(len(features), _MOST_ROWS), random_state=seed).sort_index()
+    if groups is None:
+        rows = features.sample(min(len(features), _MOST_ROWS), random_state=seed).sort_index()
+    else:
+        rows = features.iloc[some_groups(groups, _MOST_ROWS, np.random.default_rng(seed))]
     places = features.index.get_indexer(rows.index)
     try:
         found = permutation_importance(

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from factory.base.objects import Component
     from factory.trainers.trainer import Predictions
 
-TaskName = Literal["classification", "regression", "anomaly", "clustering", "forecasting"]
+TaskName = Literal[
+    "classification", "regression", "anomaly", "clustering", "forecasting", "ranking"
+]
 """What `task` may say."""
 
 Ask = Callable[["pd.DataFrame"], "Predictions"]
@@ -44,6 +46,8 @@ class LearningTask(ABC):
     """Whether its predictions are numbers whose errors say how far off the next one may be."""
     key_columns: ClassVar[Types] = {}
     """The columns that say what a prediction is about, before those of the prediction."""
+    has_groups: ClassVar[bool] = False
+    """Whether rows are ranked within groups, by the column that the model names as `group`."""
     step_column: ClassVar[str | None] = None
     """The feature that says how many steps ahead a row is, where each step has an estimator of its own."""
     sql_type: ClassVar[str]

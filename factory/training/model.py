@@ -27,6 +27,7 @@ from factory.trainers.fitting import Fitting
 from factory.trainers.nested_rules import at_place
 from factory.trainers.step_names import paths_of, with_values
 from factory.trainers.trainer import Trainer
+from factory.training import ranking_rules as ranking
 from factory.training.entity_rules import check_entities
 from factory.training.fitting import (
     FITTING,
@@ -60,8 +61,8 @@ class Model(ModelSection):
 
     @model_validator(mode="before")
     @classmethod
-    def _divided_by_time(cls, value: Any) -> Any:
-        return forecasting.divided_by_time(value)
+    def _divided_as_the_task_needs(cls, value: Any) -> Any:
+        return ranking.divided_by_group(forecasting.divided_by_time(value))
 
     @rule
     def _names_of_after(self) -> Broken:
@@ -113,6 +114,20 @@ class Model(ModelSection):
         for path, one in written_estimators(self.search):
             trainer = trainer_class(one.estimator, surroundings)
             yield from forecasting.check_estimator(trainer, one.estimator, one.params, path)
+
+    @rule
+    def _group_fits_the_task(self) -> Broken:
+        yield from ranking.check_task(self.task, self.group)
+
+    @rule
+    def _group_is_not_learned(self) -> Broken:
+        if self.group is not None:
+            yield from ranking.check_column(self.group, self.target, self.features)
+
+    @rule
+    def _groups_stay_together(self) -> Broken:
+        if self.group is not None and self.learning_task.has_groups:
+            yield from ranking.check_split(self.group, self.split)
 
     @rule
     def _split_fits_the_task(self) -> Broken:

@@ -53,7 +53,8 @@ class ModelSection(Section):
     """What it is, for people: shown as the description of its training DAG in Airflow, and of the model in MLflow."""
     task: TaskName
     """What is said of each row: a class (`classification`), a number (`regression`), whether it is unlike the others
-    (`anomaly`) or which it belongs to (`clustering`); or of series their next values (`forecasting`)."""
+    (`anomaly`), which it belongs to (`clustering`) or how far in front it is within its group (`ranking`); or of series
+    their next values (`forecasting`)."""
     train_on: InputsField = Field(examples=["catches", {"all": ["catches", "weather"]}])
     """The datasets that it learns from: one name, `{all: […]}` or `{any: […]}`. Without `schedule`, a training starts
     when all of them, or one, have changed."""
@@ -69,6 +70,9 @@ class ModelSection(Section):
     anomalies. As the target has it: text, a whole number, true or false."""
     forecast: Annotated[Forecast | None, AddedLater()] = None
     """With `task: forecasting`: the column of time, how far ahead, and the past values to learn from."""
+    group: Annotated[Text | None, AddedLater()] = Field(default=None, examples=["query"])
+    """With `task: ranking`: the column whose equal values are ranked together, such as a query. Rows of one group stay
+    in one part, and nothing is learned from it."""
     features: ListOf[Text] | None = Field(default=None, min_length=1)
     """The columns to learn from; all but the target (and the split's column) when left out."""
     preprocessing: Preprocessing | None = Field(
@@ -178,7 +182,8 @@ class ModelSection(Section):
         """Its task, and its target."""
         if self.target is None:
             return self.task
-        return f"{self.task} {'of' if self.learning_task.learns_target else 'measured by'} `{self.target}`"
+        within = f" within `{self.group}`" if self.group is not None else ""
+        return f"{self.task} {'of' if self.learning_task.learns_target else 'measured by'} `{self.target}`{within}"
 
     @property
     def _forecasts(self) -> Forecast | None:
@@ -198,7 +203,8 @@ class ModelSection(Section):
     @property
     def columns_beside_features(self) -> tuple[str, ...]:
         """The columns that training reads and that are no features unless they are named as such; without the target."""
-        return (*self.split.columns, *([] if self.weights is None else [self.weights]))
+        others = (one for one in (self.weights, self.group) if one is not None)
+        return tuple(dict.fromkeys((*self.split.columns, *others)))
 
     @property
     def parts_beside_features(self) -> dict[str, str]:
@@ -206,6 +212,7 @@ class ModelSection(Section):
         return {
             **({} if self.weights is None else {self.weights: "what `weights` names"}),
             **dict.fromkeys(self.split.columns, "what `split` looks at"),
+            **({} if self.group is None else {self.group: "what `group` names"}),
         }
 
     @property

@@ -20,12 +20,15 @@ from factory.trainers.trainer import Predictions
 from factory.training.forecasting.rows import ORIGIN, SERIES, TIME_OF_ROW
 from factory.training.importance import Importance
 from factory.training.learning_task import LearningTask
+from factory.training.ranking_metrics import ndcg
+from factory.training.ranking_rules import GROUP
 
 _MOST_NUMBERS = 15
 """Classes up to which a confusion matrix shows its counts as numbers."""
 _MOST_CURVES = 10
 _MOST_SERIES = 6
 _MOST_FEATURES = 30
+_MOST_PLACES = 20
 
 
 def save_importances(found: Sequence[Importance], metric: str, file: Path) -> None:
@@ -99,6 +102,36 @@ def save_estimated(
         backtest = _backtest(title, target, predictions)
         files.append(save(backtest, folder / "forecasts.png"))
     return files
+
+
+def save_ranked(
+    title: str, target: NDArray[Any], predictions: Predictions, folder: Path
+) -> list[Path]:
+    """Draw how good the first rows of groups are, by how many of them are looked at; and how good rows in no order are.
+
+    Args:
+        title: Which rows they are.
+        target: How relevant each row is.
+        predictions: What the model says about the same rows, with their groups.
+        folder: Where the plot is stored.
+
+    Returns:
+        The files of the plots; none where no row is relevant.
+    """
+    group = predictions.about[GROUP]
+    if not (target > 0).any():
+        return []
+    longest = int(np.unique(group, return_counts=True)[1].max())
+    places = list(range(1, min(longest, _MOST_PLACES) + 1))
+    figure, axes = panel(6, 5)
+    for said, label in ((predictions.values, "model"), (np.zeros(len(target)), "no order")):
+        axes.plot(
+            places, [ndcg(target, said, group=group, k=k) for k in places], marker=".", label=label
+        )
+    axes.set(xlabel="k, the first rows of each group", ylabel="NDCG at k", ylim=(0, 1.02))
+    axes.set_title(title)
+    axes.legend()
+    return [save(figure, folder / "ndcg_at_k.png")]
 
 
 def save_classified(

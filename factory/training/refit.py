@@ -4,16 +4,14 @@ import logging
 import time
 from pathlib import Path
 
-import numpy as np
-
 from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
 from factory.models.tracking import Tracking
+from factory.training.fit_arguments import FitArguments
 from factory.training.model import Model
 from factory.training.split import DividedRows, read_learned
 from factory.training.sweep import Selection
 from factory.training.trial import Fit, Sweep, fit_without_validation, trainer_of_trial
-from factory.training.weights import read_weights
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +60,6 @@ def fit_again(fit: Fit, split: DividedRows, model: Model, workspace: Path) -> Fi
     trial = fit.trial
     trainer = trainer_of_trial(trial, model, workspace)
     rows = read_learned(workspace, model)
-    weights = [read_weights(workspace, part) for part in model.learned_parts]
-    weighted = [one for one in weights if one is not None]
     best = () if fit.steps.best is None else (fit.steps.best,)
     started_at = time.time_ns() // 1_000_000
     start = time.perf_counter()
@@ -73,7 +69,7 @@ def fit_again(fit: Fit, split: DividedRows, model: Model, workspace: Path) -> Fi
             best,
             trainer,
             rows,
-            np.concatenate(weighted) if weighted else None,
+            FitArguments.read(workspace, *model.learned_parts),
             seed=split.seed,
             step=fit.steps.name,
         )

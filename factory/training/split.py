@@ -34,6 +34,8 @@ from factory.training.guard.known_rows import FILE as TRAINING_ROWS
 from factory.training.guard.known_rows import TrainingRows
 from factory.training.guard.rows import DividedParts, RowsGuard
 from factory.training.model import Model
+from factory.training.ranking_rules import GROUP
+from factory.training.row_groups import row_groups
 from factory.training.weights import row_weights, write_weights
 
 logger = logging.getLogger(__name__)
@@ -101,12 +103,17 @@ def split(
         prepared = prepared.append_column(name, known.column(name))
         _check_target(known.column(name), model)
     weights = None if model.weights is None else row_weights(known, model.weights)
-    given, order = _in_content_order(prepared, known, model, weights)
+    groups = None if model.group is None else row_groups(known, model.group)
+    told_apart = [one for one in (weights, groups) if one is not None]
+    given, order = _in_content_order(prepared, known, model, told_apart)
     prepared = prepared.take(order)
     division, findings = _divide(given, model)
     _check_classes(given, division, model)
     if weights is not None:
         write_weights(weights[order], division, workspace)
+    if groups is not None:
+        for part, members in division.items():
+            write_about({GROUP: groups[order][members]}, workspace, part)
     folds = _folds(given, division, model)
     findings += _look(prepared, given, division, folds, model)
     for finding in findings:
@@ -189,6 +196,7 @@ def _features(names: Sequence[str], model: Model) -> tuple[str, ...]:
     require_columns(model.features or (), names, "features")
     require_columns(model.split.columns, names, "split.key" if model.split.key else "split.column")
     require_columns([model.weights] if model.weights else [], names, "weights")
+    require_columns([model.group] if model.group else [], names, "group")
     if model.image_column is None:
         no_features = (*model.target_columns, *model.columns_beside_features)
         others = tuple(name for name in names if name not in no_features)
@@ -237,7 +245,7 @@ def _with_target(rows: pa.Table, model: Model) -> tuple[pa.Table, int]:
 
 
 def _in_content_order(
-    prepared: pa.Table, known: pa.Table, model: Model, weights: NDArray[np.float64] | None
+    prepared: pa.Table, known: pa.Table, model: Model, others: Sequence[NDArray[Any]]
 ) -> tuple[Divided, NDArray[np.int64]]:
     """What the division looks at, sorted by a hash of each row, and the order; equal rows are interchangeable."""
     frame = prepared.to_pandas(split_blocks=True)
@@ -246,7 +254,7 @@ def _in_content_order(
     features, content = _hashes(of_features), _hashes(frame)
     target = None if model.target is None else frame[model.target].to_numpy()
     whole = content
-    told_apart = columns if weights is None else (*columns, weights)
+    told_apart = (*columns, *others)
     if told_apart:
         for at, values in enumerate(told_apart):
             # By place, not by name: the split's column may be a feature too.

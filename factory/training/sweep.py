@@ -34,6 +34,7 @@ from factory.training.guard.known_rows import ARTIFACTS
 from factory.training.guard.scores import ScoreGuard, Winner
 from factory.training.metrics import score
 from factory.training.model import Model
+from factory.training.ranking_rules import GROUP
 from factory.training.search.strategy import Trial, as_text
 from factory.training.split import DividedRows, read_learned, read_part, training_rows_folder
 from factory.training.trial import Evaluation, Fit, Sweep, load_fitted, predict_measured
@@ -472,7 +473,8 @@ def _log_plots(
         task = model.learning_task
         save_plots(task, model.target, target, predictions, Path(folder), part="test")
         if model.image_column is None and target is not None:
-            _save_importances(model, predict, features, target, Path(folder))
+            groups = predictions.about.get(GROUP)
+            _save_importances(model, predict, features, target, groups, Path(folder))
         tracking.log_files(sweep.parent_run_id, Path(folder), at="test")
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         _save_columns(model, workspace, features, target, Path(folder))
@@ -504,6 +506,7 @@ def _save_importances(
     predict: Callable[["pd.DataFrame"], Predictions],
     features: "pd.DataFrame",
     target: "NDArray[Any]",
+    groups: "NDArray[Any] | None",
     folder: Path,
 ) -> None:
     if not model.objective_metric.uses_target:
@@ -513,7 +516,13 @@ def _save_importances(
 
     metric = model.objective_metric
     found = importances(
-        predict, features, target, metric=metric, goal=model.goal, seed=model.split.seed
+        predict,
+        features,
+        target,
+        metric=metric,
+        goal=model.goal,
+        seed=model.split.seed,
+        groups=groups,
     )
     if found:
         save_importances(found, metric.name, folder / "feature_importance.png")

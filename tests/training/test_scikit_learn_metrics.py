@@ -306,6 +306,7 @@ def test_every_value_is_within_the_bounds_of_its_metric():
         ),
         "clustering": (np.arange(8) % 3, Predictions(np.arange(8) % 2, points=points)),
         "forecasting": (REAL, OF_NUMBERS.with_about({"scale": abs(REAL) + 1})),
+        "ranking": (abs(REAL), OF_NUMBERS.with_about({"group": np.arange(len(REAL)) // 3})),
     }
     params = {"beta": 2, "recall": 0.5, "precision": 0.5}
     for name in METRIC.builtin:

@@ -17,6 +17,7 @@ from factory.trainers.fastai.params import (
 )
 from factory.trainers.trainer import (
     Fitted,
+    Groups,
     LoggedModel,
     Predictions,
     Rows,
@@ -108,6 +109,7 @@ class FastaiTrainer(Trainer):
         seed: int,
         validation: "Rows | None" = None,
         weights: Weights | None = None,  # noqa: ARG002 - refused by `takes_fitting`
+        groups: Groups | None = None,  # noqa: ARG002 - it has no rankings
     ) -> Fitted:
         """See `Trainer.fit`. Without validation rows, epochs are measured on the training rows."""
         from factory.trainers.fastai.learned import Learned

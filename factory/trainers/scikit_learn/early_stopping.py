@@ -4,6 +4,7 @@ Whether they stop is said in their library's own words, such as `early_stopping_
 """
 
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ _WORDS = frozenset(
 VALIDATION, VALIDATION_WEIGHTS = "validation", "validation_weights"
 """The arguments of our own estimators around others, which hand the rows on."""
 _MOST_STEPS = 200
+_NO_NAME = re.compile(r"[^\w.\-/: ]")
+"""What names of MLflow's metrics must not hold."""
 _LEARNED_FROM = ("learn", "training")
 """What libraries call the rows that are learned from."""
 
@@ -145,7 +148,13 @@ def _curves(evaluations: Evaluations) -> Iterator[tuple[str, Sequence[float]]]:
     for rows, metrics in evaluations.items():
         part = "train" if rows in _LEARNED_FROM else "valid"
         for metric, values in metrics.items():
-            yield f"{part}_{metric}", values
+            yield f"{part}_{_NO_NAME.sub('_', metric)}", values
+
+
+def quiet(estimator: Component) -> Mapping[str, Any]:
+    """Arguments of `fit` without which an estimator that looks at validation rows prints a line an iteration."""
+    library = _library_of(type(estimator))
+    return {} if library is None else library.quiet
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from factory.trainers.scikit_learn.nested_check import (
     NESTED_EXAMPLE,
     find_misplaced,
 )
+from factory.trainers.scikit_learn.ranker import takes_groups
 from factory.trainers.scikit_learn.value_check import find_values, values_of
 from factory.trainers.trainer import WrittenEstimator
 from factory.training.tasks import TASKS
@@ -47,6 +48,8 @@ _MIXINS = {
     "outlier_detector": "OutlierMixin",
     "density_estimator": "DensityMixin",
 }
+_RANKER = "ranker"
+"""What has no class of scikit-learn's that says so, and is told by its `fit`."""
 """What scikit-learn's estimators are, and the class that says so."""
 _COUNTERPARTS = {
     "LinearRegression": "LogisticRegression",
@@ -218,6 +221,8 @@ def _kinds(estimator: Component) -> list[str]:
     from sklearn import base
 
     factory = estimator if inspect.isclass(estimator) else type(estimator)
+    if takes_groups(factory):
+        return [_RANKER]
     kinds = [kind for kind, mixin in _MIXINS.items() if issubclass(factory, getattr(base, mixin))]
     if not kinds and isinstance(said := getattr(factory, "_estimator_type", None), str):
         kinds = [said]

@@ -5,7 +5,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +18,7 @@ from factory.base.objects import Component, fix_random_states, import_object
 from factory.trainers.class_weights import weights_of_rows, with_classes
 from factory.trainers.trainer import (
     Fitted,
+    Groups,
     LoggedModel,
     Predictions,
     Rows,
@@ -107,6 +108,7 @@ class ScikitLearnTrainer(Trainer):
         seed: int,
         validation: "Rows | None" = None,
         weights: Weights | None = None,
+        groups: Groups | None = None,
     ) -> Fitted:
         """See `Trainer.fit`."""
         import numpy as np
@@ -134,13 +136,15 @@ class ScikitLearnTrainer(Trainer):
         pipeline = Pipeline([("preprocessing", transformer), ("estimator", used)])
         if validation is not None:
             validation, weights = self._of_known_classes(validation, weights, target)
-        counted = self._counted(target, validation, weights)
+        told = _as_told(self._counted(target, validation, weights))
+        if groups is not None:
+            features, target, validation, told = _side_by_side(features, target, validation, groups)
         with self._limited(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
             # Some estimators of other libraries draw from numpy's global state instead of a `random_state`.
             np.random.seed(seed)
             try:
-                history, steps = _train(pipeline, sampler, features, target, validation, counted)
+                history, steps = _train(pipeline, sampler, features, target, validation, told)
             except Exception as error:
                 if not _is_refusal(error):
                     raise  # another try may go well
@@ -322,18 +326,55 @@ class ScikitLearnTrainer(Trainer):
         return build(step.transformer, step.params, seed, self.threads)
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What an estimator's `fit` is told of rows beside features and target."""
+
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments for the training rows."""
+    validation: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of `fit_watching` for the validation rows."""
+
+
+def _as_told(weights: Weights | None) -> _Told:
+    if weights is None:
+        return _Told()
+    return _Told({"sample_weight": weights.training}, {"validation_weights": weights.validation})
+
+
+def _side_by_side(
+    features: "pd.DataFrame",
+    target: "NDArray[Any] | None",
+    validation: "Rows | None",
+    groups: Groups,
+) -> "tuple[pd.DataFrame, NDArray[Any] | None, Rows | None, _Told]":
+    """The rows of each group side by side, as libraries want them, and what they are told of groups."""
+    (features, target), ordered = _in_order((features, target), groups.training)
+    if validation is None or groups.validation is None:
+        return features, target, validation, _Told({"groups": ordered})
+    validation, watched = _in_order(validation, groups.validation)
+    return features, target, validation, _Told({"groups": ordered}, {"validation_groups": watched})
+
+
+def _in_order(rows: "Rows", groups: "NDArray[Any]") -> "tuple[Rows, NDArray[Any]]":
+    features, target = rows
+    order = groups.argsort(kind="stable")
+    sorted_target = None if target is None else target[order]
+    return (features.iloc[order], sorted_target), groups[order]
+
+
 def _train(
     pipeline: "Pipeline",
     sampler: Component | None,
     features: "pd.DataFrame",
     target: "NDArray[Any] | None",
     validation: "Rows | None",
-    weights: Weights | None,
+    told: _Told,
 ) -> tuple[tuple[Mapping[str, float], ...], Steps]:
     """Fit it, its estimator with a look at validation rows if there are some; what that has measured."""
-    own = None if weights is None else weights.training
     if validation is None and sampler is None:
-        pipeline.fit(features, target, **({} if own is None else {"estimator__sample_weight": own}))
+        of_estimator = {f"estimator__{name}": values for name, values in told.training.items()}
+        pipeline.fit(features, target, **of_estimator)
         return (), Steps()
     from factory.trainers.scikit_learn.early_stopping import fit_watching, measured
 
@@ -341,15 +382,12 @@ def _train(
     prepared = _prepared(preprocessing, features, target)
     if sampler is not None:
         prepared, target = sampler.fit_resample(prepared, target)
-    options = {} if own is None else {"sample_weight": own}
     if validation is None:
-        estimator.fit(prepared, target, **options)
+        estimator.fit(prepared, target, **told.training)
         return (), Steps()
     rows, truth = validation
-    watched = None if weights is None else weights.validation
-    fit_watching(
-        estimator, prepared, target, (preprocessing.transform(rows), truth), watched, **options
-    )
+    watched = (preprocessing.transform(rows), truth)
+    fit_watching(estimator, prepared, target, watched, **told.validation, **told.training)
     return measured(_within(estimator))
 
 
@@ -358,10 +396,12 @@ def _within(estimator: Component) -> Component:
     from sklearn.compose import TransformedTargetRegressor
 
     from factory.trainers.scikit_learn.boosting import EncodedClasses
+    from factory.trainers.scikit_learn.ranker import RankedWithin
 
     if isinstance(estimator, TransformedTargetRegressor):
         return estimator.regressor_
-    return estimator.estimator if isinstance(estimator, EncodedClasses) else estimator
+    is_ours = isinstance(estimator, (EncodedClasses, RankedWithin))
+    return estimator.estimator if is_ours else estimator
 
 
 def _prepared(

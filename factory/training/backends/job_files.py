@@ -19,6 +19,7 @@ from factory.base.files import copy_file, write_json
 from factory.base.values import Result
 from factory.trainers.fitting import RESAMPLE
 from factory.trainers.step_names import PREFIX
+from factory.training.about_rows import about_file
 from factory.training.backends.job_layout import FIT, SETTINGS, SPLIT, JobLayout
 from factory.training.division import Part
 from factory.training.folds import folds_file
@@ -82,9 +83,10 @@ def given_files(workspace: Path) -> tuple[Path, ...]:
     """The files of a workspace that a run's jobs may see: rows, and what parameters name."""
     parts = (workspace / SPLIT / f"{part}.arrow" for part in _PARTS)
     weights = (weights_file(workspace, part) for part in _PARTS)
-    rows = (*parts, *weights, folds_file(workspace))
+    about = (about_file(workspace, part) for part in _PARTS)
+    rows = (*parts, *weights, *about, folds_file(workspace))
     named = trial_files(workspace).rglob("*")
-    # With folds there is no validation part, without none of them, and weights only where rows have some.
+    # With folds there is no validation part, without none of them, and weights and what else is known of rows only where there is some.
     return (
         *(file for file in rows if file.is_file()),
         *sorted(file for file in named if file.is_file()),

@@ -1,10 +1,11 @@
 """A training run whose trials are jobs, as its tasks do it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pydantic import TypeAdapter
 
 from factory.base.aws import AwsClients
@@ -68,6 +69,7 @@ class Run:
     storage: str
     model: Model
     run_id: str = "manual__1"
+    rows: pa.Table = field(default_factory=penguins)
 
     @property
     def prefix(self) -> str:
@@ -85,7 +87,7 @@ class Run:
 
     def prepare(self) -> TrainingData:
         self.workspace.mkdir(exist_ok=True)
-        self.split = divided = split(penguins(), self.model, self.workspace)
+        self.split = divided = split(self.rows, self.model, self.workspace)
         settings = JobSettings(
             model=self.model.model_dump(mode="json", exclude_defaults=True),
             split=divided,

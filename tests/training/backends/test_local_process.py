@@ -21,6 +21,7 @@ from factory.training.split import read_part
 from factory.training.trial import fit, load_fitted
 from tests.training.backends.run import LOCAL, SLOW, TREE, Run, a_run
 from tests.training.models import model, one_trial
+from tests.training.shows import ranker, table
 
 WAIT = 60.0
 
@@ -114,6 +115,18 @@ def test_jobs_get_the_folds_and_no_test_rows(tmp_path):
     run.prepare()
     given = [file.name for file in given_files(run.workspace)]
     assert given == ["train.arrow", "folds.npy"]
+
+
+def test_jobs_get_the_groups_that_rows_are_ranked_with(tmp_path):
+    run = Run(tmp_path / "workspace", LOCAL, "file:///lake", ranker(), rows=table())
+    run.prepare()
+    given = [file.name for file in given_files(run.workspace)]
+    assert given == [
+        "train.arrow",
+        "validation.arrow",
+        "train.about.arrow",
+        "validation.about.arrow",
+    ]
 
 
 def test_job_outlives_the_process_that_started_it_and_is_taken_over(slow, tmp_path):
