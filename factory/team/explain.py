@@ -183,12 +183,14 @@ def _misplaced(place: Place, name: str) -> str | None:
         if name in section.model_fields:
             owner = _subject(place.path[:depth]) if depth else "the file"
             here = _subject(place.path[:-1])
+            # Within braces nothing is indented.
             return (
-                f"`{name}` belongs to {owner}, not to {here}: indent it less, as its neighbours are"
+                f"`{name}` belongs to {owner}, not to {here}: write it among the other keys of {owner}; on a line of its "
+                "own, indent it less, as they are"
             )
     for field, info in place.section.model_fields.items() if place.section else ():
         if any(name in section.model_fields for section in sections_of(info)):
-            return f"`{name}` belongs below `{field}`: indent it more"
+            return f"`{name}` belongs below `{field}`: write it there; on a line of its own, indent it more"
     return None
 
 
