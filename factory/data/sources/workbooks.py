@@ -1,5 +1,6 @@
 """Workbooks of Excel that are not trusted: a sheet as columns of text, and what each cell was."""
 
+import re
 import warnings
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,10 @@ _CELLS_AT_ONCE = 500_000
 _SHOWN = 3
 _OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _FORMULAS = (b"<f>", b"<f ", b":f>", b":f ")
+_MERGED = re.compile(rb"mergeCell ref=\"([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})\"")
+_MOST_MERGED = 10_000
+_LONGEST_MARK = 48
+"""More bytes than any of these marks has."""
 
 
 class WorkbookError(TerminalError):
@@ -61,6 +66,8 @@ class SheetTexts:
     """The first cells of each column that have errors, and these."""
     beside: list[str] = field(default_factory=list)
     """The first cells that have a value outside the columns of the header."""
+    merged: list[str] = field(default_factory=list)
+    """The ranges of cells of rows that were merged, such as `A2:A5`."""
 
     def cell(self, column: str, row: int) -> str:
         """The place of a value, as Excel has it: `Data!C17`."""
@@ -86,6 +93,12 @@ class SheetTexts:
                 f"{self.workbook}: {self.beside[0]} and maybe others have values and are in no column, since the header "
                 "ends before them: name the column, or move them to another sheet"
             )
+        if self.merged:
+            others = f" and {len(self.merged) - 1:,} more" if len(self.merged) > 1 else ""
+            told.append(
+                f"{self.workbook}: cells are merged ({self.sheet}!{self.merged[0]}{others}), of which only the first has the "
+                "value, and the others have none: take the merge back in the workbook, and write the value into each cell"
+            )
         return told
 
 
@@ -102,7 +115,8 @@ def write_texts(workbook: Path, layout: Layout, target: Path) -> SheetTexts:
     """
     import pyarrow.parquet as pq
 
-    with _opened(workbook, has_formulas=_check(workbook)) as (values, formulas):
+    seen = _check(workbook)
+    with _opened(workbook, has_formulas=seen.has_formulas) as (values, formulas):
         sheet, found = _sheet(workbook.name, values, layout.sheet)
         twin = None if formulas is None else formulas[sheet.title]
         rows = _filled(_numbered(sheet, twin, found), layout)
@@ -114,7 +128,17 @@ def write_texts(workbook: Path, layout: Layout, target: Path) -> SheetTexts:
                 if writer is None:
                     writer = stack.enter_context(pq.ParquetWriter(target, table.schema))
                 writer.write_table(table)
+        # The path of the sheet within the file, which openpyxl keeps to itself.
+        merged = seen.merged.get(str(getattr(sheet, "_worksheet_path", "")), [])
+        found.merged = sorted(filter(reading.holds, merged), key=_row_and_column)
     return found
+
+
+def _row_and_column(cells: str) -> tuple[int, int]:
+    from openpyxl.utils import range_boundaries
+
+    left, top, *_ = range_boundaries(cells)
+    return top, left
 
 
 def first_rows(workbook: Path, most: int) -> list[tuple[int, list[str]]]:
@@ -136,8 +160,26 @@ def first_rows(workbook: Path, most: int) -> list[tuple[int, list[str]]]:
     return found
 
 
-def _check(workbook: Path) -> bool:
-    """Look at a file before it is opened; whether it may have formulas.
+@dataclass
+class _Seen:
+    """What was seen of a file before it was opened."""
+
+    has_formulas: bool = False
+    """Whether it may have some."""
+    merged: dict[str, list[str]] = field(default_factory=dict)
+    """The ranges of merged cells, by the path of the sheet within the file."""
+
+    def look(self, name: str, content: bytes) -> None:
+        """Look at a piece of a sheet, which may have been seen in part before."""
+        self.has_formulas |= any(mark in content for mark in _FORMULAS)
+        known = self.merged.setdefault(name, [])
+        for found in _MERGED.findall(content):
+            if (cells := found.decode()) not in known[-1:] and len(known) < _MOST_MERGED:
+                known.append(cells)
+
+
+def _check(workbook: Path) -> _Seen:
+    """Look at a file before it is opened.
 
     Raises:
         WorkbookError: It is no workbook, or unpacks to too much.
@@ -157,22 +199,22 @@ def _check(workbook: Path) -> bool:
         raise WorkbookError(
             f"{workbook.name} is no workbook (.xlsx): write the `type` that it has, such as csv, or save it as .xlsx"
         )
-    names, has_formulas = set(), False
+    names, seen = set(), _Seen()
     try:
         for member in members(workbook, LIMITS):
             names.add(member.name)
             before = b""
             while chunk := member.content.read(CHUNK):
                 if member.name.startswith("xl/worksheets/"):
-                    has_formulas |= any(mark in before + chunk for mark in _FORMULAS)
-                    before = chunk[-3:]
+                    seen.look(member.name, before + chunk)
+                    before = chunk[-_LONGEST_MARK:]
     except ArchiveError as error:
         raise WorkbookError(str(error)) from error
     if "xl/workbook.bin" in names:
         raise WorkbookError(f"{workbook.name} is a binary workbook (.xlsb): save it as .xlsx")
     if "[Content_Types].xml" not in names:
         raise WorkbookError(f"{workbook.name} is no workbook, but an archive: save it as .xlsx")
-    return has_formulas
+    return seen
 
 
 @contextmanager
@@ -297,6 +339,17 @@ class _Reading:
     found: SheetTexts
     names: dict[int, str]
     layout: Layout
+    first: int = 0
+    """The number of the first row; 0 before it is read."""
+    last: int = 0
+
+    def holds(self, cells: str) -> bool:
+        """Whether a range of cells, such as `A2:A5`, is of rows and columns that were read."""
+        from openpyxl.utils import range_boundaries
+
+        left, top, right, bottom = range_boundaries(cells)
+        is_column = any(left <= at + 1 <= right for at in self.names)
+        return bool(self.first) and is_column and top <= self.last and bottom >= self.first
 
     def tables(self, rows: Iterator[tuple[int, tuple[Any, ...]]]) -> "Iterator[pa.Table]":
         """The rows as columns of text, so many cells at once; at least one table."""
@@ -305,6 +358,7 @@ class _Reading:
         chunk: list[list[str | None]] = []
         numbers: list[int] = []
         for number, row in rows:
+            self.first, self.last = self.first or number, number
             numbers.append(number)
             chunk.append(self._texts(number, row))
             if len(chunk) * len(self.names) >= _CELLS_AT_ONCE:

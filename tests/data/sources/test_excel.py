@@ -108,6 +108,45 @@ def test_what_differs_within_a_column_is_told(read_in, cells, found, caplog):
         read_in(column(*cells), on_doubt="halt")
 
 
+def merged(*cells: str, title: str = "Data") -> bytes:
+    """A report with a title above it, of which cells are merged on the first sheet, and others on the second."""
+    book = openpyxl.Workbook()
+    book.active.title = title
+    rows = (
+        ["Sales"],
+        ["region", "shop", "sold"],
+        ["north", "a", 1],
+        [None, "b", 2],
+        ["south", "c", 3],
+    )
+    for row in rows:
+        book.active.append(row)
+    for one in cells:
+        book.active.merge_cells(one)
+    book.create_sheet("Notes").merge_cells("A3:C9")
+    written = io.BytesIO()
+    book.save(written)
+    return written.getvalue()
+
+
+def test_merged_cells_of_rows_are_told(read_in, caplog):
+    caplog.set_level(logging.WARNING)
+    rows = read_in(merged("A1:C1", "A3:A4", "B5:C5"), skip=1)
+    assert [region for region, *_ in read(rows)] == ["north", None, "south"]
+    assert (
+        "cells are merged (Data!A3:A4 and 1 more), of which only the first has the value"
+        in caplog.text
+    )
+    with pytest.raises(TerminalError, match="cells are merged"):
+        read_in(merged("A3:A4"), skip=1, on_doubt="halt")
+
+
+def test_merged_cells_of_titles_and_other_sheets_are_no_matter(read_in, caplog):
+    caplog.set_level(logging.WARNING)
+    read_in(merged("A1:C1", "E3:F3"), skip=1)
+    assert "merged" not in caplog.text
+
+
 def test_what_stands_for_no_value_is_said_as_for_csv(read_in):
     rows = read_in(column("#N/A", 1, "n/a", 2.5), null_values=["", "#N/A", "n/a"], on_doubt="halt")
     assert (rows.columns, [value for (value,) in read(rows)]) == (
