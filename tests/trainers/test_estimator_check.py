@@ -203,6 +203,17 @@ def test_an_estimator_that_lacks_a_method_is_refused_by_the_one_around_it():
     assert "needs an estimator with `predict`" in problem.message
 
 
+def test_those_who_vote_say_what_the_vote_is_about():
+    ridge = nested("sklearn.linear_model.Ridge")
+    [problem] = found(VOTING, estimators={"one": nested(), "two": ridge})
+    assert problem.path == ("params", "estimators", "two", "estimator")
+    assert problem.message == "Ridge is a regressor, and the model's task is classification"
+    # Of regressors, classes may be told; and what is within one who votes is his own matter.
+    assert found(STACKING, estimators={"one": ridge}) == []
+    around = nested(STACKING, estimators={"one": ridge})
+    assert found(VOTING, estimators={"one": around}) == []
+
+
 def test_values_to_try_within_an_estimator_are_looked_at_one_by_one():
     either = [None, nested(C=[1, -1]), nested(C={"linspace": [0, 1, 3]})]
     at = ("params", "estimator")

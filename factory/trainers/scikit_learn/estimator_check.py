@@ -83,6 +83,8 @@ _HANDS_WEIGHTS_ON = (
     "sklearn.compose.TransformedTargetRegressor",
 )
 """Estimators whose `fit` hands what it is given on to those within them."""
+_VOTING = ("sklearn.ensemble.VotingClassifier", "sklearn.ensemble.VotingRegressor")
+"""Estimators that are of the kind of each of those within them."""
 _NUMBERS_CLASSES = (
     "sklearn.ensemble.BaggingClassifier",
     "sklearn.ensemble.StackingClassifier",
@@ -112,10 +114,14 @@ def find_nested(written: WrittenEstimator) -> Iterator[Finding]:
     """What is wrong with estimators within the parameters of another, or of a transformer."""
     for path, nested in nested_at_any_depth(written.params):
         one = replace(written, path=nested["estimator"], params=params_of(nested))
-        yield from (found.below(("params", *path)) for found in _find(one, is_nested=True))
+        votes = written.path in _VOTING and path[0] == "estimators" and "params" not in path
+        found = _find(one, is_nested=True, says_the_same=votes)
+        yield from (each.below(("params", *path)) for each in found)
 
 
-def _find(written: WrittenEstimator, *, is_nested: bool = False) -> Iterator[Finding]:
+def _find(
+    written: WrittenEstimator, *, is_nested: bool = False, says_the_same: bool = False
+) -> Iterator[Finding]:
     try:
         factory = import_object(written.path)
     except NoSuchObjectError as error:
@@ -125,7 +131,8 @@ def _find(written: WrittenEstimator, *, is_nested: bool = False) -> Iterator[Fin
         yield _no_estimator(written.path, factory)
         return
     # One within another may do without `predict`, and a classifier may be made of regressors.
-    found = [] if is_nested else list(wrong_kind(written.path, factory, written.task))
+    must_fit = says_the_same or not is_nested
+    found = list(wrong_kind(written.path, factory, written.task)) if must_fit else []
     if not found and not is_nested and not TASKS[written.task].learns_target:
         found = list(_made_without_predict(written, factory))
     if written.is_weighted and not is_nested:
