@@ -46,8 +46,11 @@ PARAMS: dict[str, dict[str, Any]] = {
     "CCA": {"n_components": 1},
     "GaussianMixture": {"n_components": 3, "reg_covar": 0.1},
     "LocalOutlierFactor": {"novelty": True},
+    "MeanShift": {"bandwidth": 3.0},
     "PLSCanonical": {"n_components": 1},
     "QuadraticDiscriminantAnalysis": {"reg_param": 0.1},
+    "RadiusNeighborsClassifier": {"radius": 10.0},
+    "RadiusNeighborsRegressor": {"radius": 10.0},
     "SelfTrainingClassifier": {"estimator": INNER["classification"]},
 }
 """What those need that cannot be trained by their own defaults on these rows, or find one cluster."""
