@@ -37,11 +37,13 @@ class _Ranked:
         """Rows of those groups that have a relevant one.
 
         Raises:
-            ValueError: There is no such group.
+            ValueError: There is no such group, or a score is no finite number.
         """
         import numpy as np
 
         truth = np.asarray(target, dtype=float)
+        if not np.isfinite(np.asarray(predicted, dtype=float)).all():
+            raise ValueError("scores are not finite, and so in no order")
         _, numbers = np.unique(group, return_inverse=True)
         is_told = np.bincount(numbers, weights=truth > 0)[numbers] > 0
         if not is_told.any():

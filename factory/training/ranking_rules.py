@@ -68,7 +68,7 @@ def check_split(group: str, split: Split) -> Broken:
         yield PydanticCustomError(
             "split",
             "with `method: hash` the group decides on the part, so that its rows stay together",
-            {"at": ("split", "method"), "advice": f"write `key: {group}`"},
+            {"at": ("split", "method"), "advice": f"write `key: [{group}]`"},
         )
 
 

@@ -91,6 +91,14 @@ def test_without_anything_relevant_there_is_no_metric_and_it_is_said_why() -> No
     assert found.skipped == {"ndcg": "no row of these groups is relevant"}
 
 
+@pytest.mark.parametrize("score_of_one", [np.nan, np.inf])
+def test_a_score_that_is_not_finite_is_no_order(score_of_one: float) -> None:
+    truth, said, group = rows(ties=False)
+    said[0] = score_of_one
+    for name in ("ndcg", "mean_average_precision", "mean_reciprocal_rank"):
+        assert "not finite" in measured(name, truth, said, group).skipped[name]
+
+
 def test_without_groups_there_is_no_metric_and_it_is_said_why() -> None:
     found = score([find_metric("ndcg")], np.ones(4), Predictions(np.arange(4.0)))
     assert found.skipped == {"ndcg": "the group of these rows is not known"}
