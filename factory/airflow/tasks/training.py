@@ -9,7 +9,7 @@ from factory.airflow.tasks.inputs import inputs
 from factory.airflow.tasks.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from factory.training.trial import Fit
+    from factory.training.trial import Fit, Sweep
     from factory.training.trial_batch import SweepTrials
 
 __all__ = [
@@ -47,7 +47,10 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
     Returns:
         What the mapped task is called with: batches of trials.
     """
+    from airflow.sdk.configuration import conf
+
     from factory.models.tracking import Tracking
+    from factory.training.first_trial import batch_size
     from factory.training.sweep import plan_trials as step
     from factory.training.trial_batch import batches_of
 
@@ -63,7 +66,13 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
     run.link(tracking.run_page(plan.sweep.experiment_id, plan.sweep.parent_run_id))
     say_origin(run, plan.sweep.parent_run_id)
     run.ti.xcom_push(key="sweep", value=plan.sweep.as_json())
-    return [{"batch": batch.as_json()} for batch in batches_of(plan.trials, 1)]
+    size = batch_size(
+        run.model,
+        plan.trials,
+        _trials(run, plan.sweep),
+        most=conf.getint("core", "max_map_length", fallback=1024),
+    )
+    return [{"batch": batch.as_json()} for batch in batches_of(plan.trials, size)]
 
 
 def trial(*, run: TaskRun, batch: dict[str, Any]) -> dict[str, Any]:
@@ -216,13 +225,13 @@ def _selection(run: TaskRun) -> Any:
     return Selection.from_json(run.result("refit" if run.model.refits else "select_best"))
 
 
-def _trials(run: TaskRun) -> "SweepTrials":
-    """What all trials of the run have in common."""
+def _trials(run: TaskRun, sweep: "Sweep | None" = None) -> "SweepTrials":
+    """What all trials of the run have in common; `plan_trials` knows the sweep itself."""
     from factory.models.tracking import Tracking
     from factory.training.trial_batch import SweepTrials
 
     return SweepTrials(
-        run.model, _split(run), run.folder, run.training_run, _sweep(run), Tracking()
+        run.model, _split(run), run.folder, run.training_run, sweep or _sweep(run), Tracking()
     )
 
 

@@ -101,6 +101,11 @@ class SearchStrategy(Section):
 
     parallel_trials: Annotated[int, NotTrained(is_read=True)] = Field(default=2, ge=1, le=1024)
     """How many trials run at the same time."""
+    batch: Annotated[
+        Literal["auto"] | Annotated[int, Field(ge=1, le=1024)], NotTrained(is_read=True)
+    ] = "auto"
+    """How many trials a task trains, one after the other. `auto`: one and, with more than 12 trials, which are timed by
+    the first of them, as many as take about twenty seconds."""
     max_trials: int = Field(default=50, ge=1, le=1024)
     """The most trials that the search may make; more are a problem of the file."""
     max_failed_trials: int = Field(default=0, ge=0)
@@ -214,6 +219,16 @@ class SearchStrategy(Section):
                     "or_at": or_at,
                 },
             )
+
+
+def check_batch(batch: Literal["auto"] | int, *, is_by_jobs: bool) -> Broken:
+    """Batches of trials that are trained as jobs."""
+    if is_by_jobs and batch not in ("auto", 1):
+        yield PydanticCustomError(
+            "batch",
+            "with `backend` each trial is a job of its own, and `batch` is {batch}",
+            {"batch": batch, "at": ("search", "batch"), "advice": "take it away, or write 1"},
+        )
 
 
 def written_estimators(search: SearchStrategy) -> Iterator[tuple[KeyPath, Estimator]]:
