@@ -226,6 +226,8 @@ SEARCH_STRATEGY = Family(
         "grid": "factory.training.search.grid:GridSearch",
         "random": "factory.training.search.random:RandomSearch",
         "list": "factory.training.search.list:ListSearch",
+        "tpe": "factory.training.search.tpe:TpeSearch",
+        "halving": "factory.training.search.halving:HalvingSearch",
     },
 )
 

@@ -114,7 +114,7 @@ class EntityTraining:
         trials = self.model.expand()
         refuse_wrong(trials, self.model)
         whole = self._start_whole(snapshots)
-        PlannedSweep(sweep=whole, trials=trials).save(self.workspace)
+        PlannedSweep(sweep=whole, trials=trials, ends=(len(trials),)).save(self.workspace)
 
         def started(part: EntityPart) -> Sweep:
             return start_sweep(

@@ -8,6 +8,7 @@ from factory.base.errors import FactoryError
 from factory.trainers.dispatch import trainer_class
 from factory.training.model import Model
 from factory.training.search.strategy import Trial
+from factory.training.trial import Evaluation
 from factory.training.trial_batch import SweepTrials
 
 MOST_SECONDS = 5.0
@@ -40,8 +41,34 @@ def batch_size(
         return search.batch
     if model.backend is not None:
         return 1
-    seconds = seconds_of(trials[0], first) if count > max(FEW, search.parallel_trials) else None
+    seconds = seconds_of(trials[0], first) if _are_many(model, models) else None
     return size_for(count, seconds, parallel=search.parallel_trials, most=most)
+
+
+def size_of_wave(
+    model: Model, wave: int, trials: int, before: Sequence[Evaluation], *, most: int
+) -> int:
+    """How many trials of a later wave an instance of the mapped task trains.
+
+    Args:
+        model: The model's section of the team file.
+        wave: Which one, from 2.
+        trials: How many trials it has.
+        before: What the waves before have come to.
+        most: How many instances there may be.
+    """
+    search, seconds = model.search, None
+    if search.batch != "auto":
+        return search.batch
+    if before and _are_many(model):
+        last = sorted(before, key=lambda one: one.fit.trial.index)[-FEW:]
+        took = sum(one.fit.fit_seconds for one in last) / len(last)
+        seconds = took * search.grows(wave) + _MEASURING
+    return size_for(trials, seconds, parallel=search.parallel_trials, most=most)
+
+
+def _are_many(model: Model, models: int = 1) -> bool:
+    return model.most_trials * models > max(FEW, model.search.parallel_trials)
 
 
 def size_for(trials: int, seconds: float | None, *, parallel: int, most: int) -> int:
@@ -56,7 +83,7 @@ def size_for(trials: int, seconds: float | None, *, parallel: int, most: int) ->
     of_one = 1 if seconds is None else max(1, int(BATCH_SECONDS / seconds))
     tasks = -(-trials // of_one)
     in_turns = -(-tasks // parallel) * parallel
-    return -(-trials // min(in_turns, most, trials))
+    return -(-trials // max(1, min(in_turns, most, trials)))
 
 
 def seconds_of(trial: Trial, of: SweepTrials) -> float | None:

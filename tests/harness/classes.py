@@ -42,6 +42,7 @@ SHARING = frozenset(
         "end_to_end/test_resources.py",
         "end_to_end/test_secrets.py",
         "end_to_end/test_training_jobs.py",
+        "end_to_end/test_waves.py",
         "runtime/test_embedded.py",
     )
 )
@@ -119,6 +120,8 @@ OF_FILES = {
     "airflow/test_dag_fuzz.py": "core",
     "training/backends/test_rules.py": "extras",
     "trainers/test_boosting.py": "extras",
+    "training/search/test_tpe.py": "extras",
+    "end_to_end/test_waves.py": "extras",
     "trainers/test_fitting_boosting.py": "extras",
     "trainers/test_rankers.py": "extras",
     "training/test_plots.py": "core",

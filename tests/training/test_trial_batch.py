@@ -16,6 +16,7 @@ from tests.training.training import Training
 LOGISTIC = "sklearn.linear_model.LogisticRegression"
 GRID = {"strategy": "grid", "candidates": [{"estimator": LOGISTIC, "params": {"C": [0.1, 1.0]}}]}
 
+
 def planned(tmp_path, uri, **keys) -> Training:
     training = Training(penguins(), model(**{"search": GRID, **keys}), tmp_path, uri)
     training.plan()

@@ -17,6 +17,7 @@ __all__ = [
     "inputs",
     "open_workspace",
     "plan_trials",
+    "plan_wave",
     "refit",
     "register",
     "select_best",
@@ -66,13 +67,33 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
     run.link(tracking.run_page(plan.sweep.experiment_id, plan.sweep.parent_run_id))
     say_origin(run, plan.sweep.parent_run_id)
     run.ti.xcom_push(key="sweep", value=plan.sweep.as_json())
-    size = batch_size(
-        run.model,
-        plan.trials,
-        _trials(run, plan.sweep),
-        most=conf.getint("core", "max_map_length", fallback=1024),
-    )
+    most = conf.getint("core", "max_map_length", fallback=1024)
+    size = batch_size(run.model, plan.trials, _trials(run, plan.sweep), most=most)
     return [{"batch": batch.as_json()} for batch in batches_of(plan.trials, size)]
+
+
+def plan_wave(*, run: TaskRun, wave: int) -> list[dict[str, Any]]:
+    """Expand a later wave of the search by what the trials before have come to.
+
+    Returns:
+        As `plan_trials`.
+    """
+    from airflow.sdk.configuration import conf
+
+    from factory.training.first_trial import size_of_wave
+    from factory.training.sweep import PlannedSweep
+    from factory.training.sweep import plan_wave as step
+    from factory.training.trial_batch import batches_of
+
+    before, of = PlannedSweep.of(run.folder), _trials(run)
+    evaluations, _ = of.outcomes(before.trials)
+    plan = step(run.model, before, evaluations, wave, tracking=of.tracking)
+    plan.save(run.folder)
+    run.link(of.tracking.run_page(of.sweep.experiment_id, of.sweep.parent_run_id))
+    trials = plan.trials[plan.ends[wave - 2] :]
+    most = conf.getint("core", "max_map_length", fallback=1024)
+    size = size_of_wave(run.model, wave, len(trials), evaluations, most=most)
+    return [{"batch": batch.as_json()} for batch in batches_of(trials, size)]
 
 
 def trial(*, run: TaskRun, batch: dict[str, Any]) -> dict[str, Any]:
