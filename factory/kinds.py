@@ -102,6 +102,7 @@ TRANSFORM = Family(
         "sql": "factory.data.transforms.sql:SqlTransform",
         "python": "factory.data.transforms.python:PythonTransform",
         "images": "factory.data.transforms.images:ImagesTransform",
+        "chunk": "factory.data.transforms.chunk:ChunkTransform",
     },
 )
 
