@@ -103,6 +103,18 @@ TRANSFORM = Family(
         "python": "factory.data.transforms.python:PythonTransform",
         "images": "factory.data.transforms.images:ImagesTransform",
         "chunk": "factory.data.transforms.chunk:ChunkTransform",
+        "embed": "factory.data.transforms.embed:EmbedTransform",
+    },
+)
+
+EMBEDDER = Family(
+    "embedder",
+    key="type",
+    base="factory.data.embedders.embedder:Embedder",
+    builtin={
+        "sklearn": "factory.data.embedders.scikit_learn:ScikitLearnEmbedder",
+        "onnx": "factory.data.embedders.onnx:OnnxEmbedder",
+        "openai": "factory.data.embedders.openai:OpenAiEmbedder",
     },
 )
 
@@ -282,6 +294,7 @@ FAMILIES: Mapping[str, Family] = {
     for family in (
         SOURCE,
         TRANSFORM,
+        EMBEDDER,
         CHECK,
         METRIC,
         SEARCH_STRATEGY,

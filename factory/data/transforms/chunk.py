@@ -13,16 +13,14 @@ from factory.base.digests import sha256_of_json
 from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Text
 from factory.data.documents.formats import missing_packages
-from factory.data.documents.model_files import ModelPlace, NoModelError, model_file
+from factory.data.documents.model_files import ModelPlace, model_file
 from factory.data.documents.outline import parts_of
+from factory.data.documents.tokenizer import read_tokenizer
 from factory.data.transforms.transform import Transform, TransformContext
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
     import pyarrow.parquet as pq
-    from tokenizers import Tokenizer
 
     from factory.data.rows import Rows
 
@@ -136,7 +134,7 @@ class _Splitting:
         else:
             file = model_file(step.tokenizer, context.reach.folders, "tokenizer.json")
             self.splitter = kind.from_huggingface_tokenizer(
-                tokenizer(file), step.size, overlap=step.overlap
+                read_tokenizer(file), step.size, overlap=step.overlap
             )
         self.step = step
         self.documents = 0
@@ -185,21 +183,3 @@ class _Splitting:
         starts = [part.start for part in parts]
         for start, chunk in self.splitter.chunk_indices(text):
             yield parts[bisect_right(starts, start) - 1].headings, chunk
-
-
-def tokenizer(file: "Path") -> "Tokenizer":
-    """The tokenizer in a file, without a limit of its own.
-
-    Raises:
-        NoModelError: The file holds none.
-    """
-    from tokenizers import Tokenizer
-
-    try:
-        found = Tokenizer.from_file(str(file))
-    # The library raises Exception itself.
-    except Exception as error:
-        raise NoModelError(f"{file.name} is no tokenizer of Hugging Face: {error}") from error
-    found.no_truncation()
-    found.no_padding()
-    return found
