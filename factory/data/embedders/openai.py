@@ -138,7 +138,11 @@ class _OpenAiEmbedding(Embedding):
         login = self.login
         key = {"Authorization": f"Bearer {login.password}"} if login.password else {}
         auth = httpx.BasicAuth(login.user, login.password or "") if login.user else None
-        asked = {"model": self.section.model, "input": list(texts), "encoding_format": "float"}
+        asked: dict[str, Any] = {
+            "model": self.section.model,
+            "input": list(texts),
+            "encoding_format": "float",
+        }
         if self.section.dimensions:
             asked["dimensions"] = self.section.dimensions
         try:
