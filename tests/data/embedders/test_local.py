@@ -13,6 +13,7 @@ from factory.data.rows import Rows
 from factory.data.transforms.embed import EmbedTransform
 from factory.data.transforms.run import transform
 from factory.data.transforms.transform import Reach
+from tests.data.embedders.minilm import export
 from tests.data.embedders.onnx_model import small_model
 from tests.data.rows import lake_in
 
@@ -140,3 +141,19 @@ def test_files_that_are_no_model_are_told(tmp_path):
     (tmp_path / "model/model.onnx").write_bytes(b"no model")
     with pytest.raises(TerminalError, match=r"model\.onnx cannot be loaded"):
         embed(tmp_path, ["cat"], type="onnx", model="model")
+
+
+@pytest.mark.extras
+def test_real_model_gives_the_likenesses_that_it_is_known_for(tmp_path):
+    export(tmp_path / "minilm")
+    texts = [
+        "That is a happy person",
+        "That is a happy dog",
+        "That is a very happy person",
+        "Today is a sunny day",
+    ]
+    rows, table = embed(tmp_path, texts, type="onnx", model="minilm")
+    assert rows.columns["vector"] == "FLOAT[384]"
+    vectors = table["vector"].combine_chunks().flatten().to_numpy().reshape(-1, 384)
+    # The numbers that the model's page shows for these sentences.
+    assert (vectors[1:] @ vectors[0]).tolist() == pytest.approx([0.6946, 0.9429, 0.2569], abs=1e-3)
