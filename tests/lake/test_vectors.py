@@ -5,6 +5,7 @@ from factory.lake import engine, publishing
 from factory.lake.snapshot import SchemaMismatchError
 from factory.lake.write import Write
 from tests.data.rows import lake_in, rows_of
+from tests.harness.s3 import STORAGE
 
 VECTOR = pa.list_(pa.float32(), 3)
 
@@ -76,3 +77,17 @@ def test_vectors_fit_where_lists_are_published(tmp_path):
     published(tmp_path, lake, "select 1 as id, [1, 2, 3]::float[] as v")
     assert published(tmp_path, lake, TWO, mode="append").columns["v"] == "FLOAT[]"
     assert lake.scan("a.b", 1).to_table().schema.field("v").type == pa.list_(pa.float32())
+
+
+def test_vectors_in_an_object_store_are_the_same(tmp_path, s3, monkeypatch):
+    monkeypatch.setenv(STORAGE, "s3")
+    lake = lake_in(tmp_path)
+    published(tmp_path, lake, ONE)
+    snapshot = published(tmp_path, lake, TWO, mode="merge", keys=["id"])
+    assert snapshot.columns["v"] == "FLOAT[3]"
+    rows = lake.scan("a.b", snapshot.version).to_table()
+    assert rows.schema.field("v").type == VECTOR
+    assert sorted(rows["v"].to_pylist()) == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    with engine.connect(tmp_path) as connection:
+        engine.create_view(connection, "rows", lake.rows("a.b", snapshot.version))
+        assert str(connection.table("rows").types[1]) == "FLOAT[3]"

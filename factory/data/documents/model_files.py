@@ -50,6 +50,11 @@ def model_file(place: str, folders: "DataFolders", *names: str) -> Path:
         NoModelError: There is none; says where it was looked for.
         FileOutsideError: It is not for sources to read.
     """
+    if not (folders.folders or place.startswith(_PACKAGE)):
+        raise NoModelError(
+            f"{place}: no file is read here. Let the dataset's own transforms do this, or name a package as "
+            "package:name/folder"
+        )
     root = _root(place, folders)
     if root.is_file():
         found = root

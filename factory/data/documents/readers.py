@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
 
+    from factory.data.profile.encodings import Encoding
+
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 _FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
@@ -83,9 +85,7 @@ def _plain(request: Request) -> Text:
     name = request.encoding
     if name is None:
         found = encoding_of(content)
-        name = found.name
-        if found.is_guess:
-            doubt = f"is read as {name}: {found.reason}; write `encoding` if that is wrong"
+        name, doubt = found.name, _guessed(found)
     try:
         # A mark at the start is no text.
         text = content.decode("utf-8-sig" if name.lower() in ("utf-8", "utf8") else name)
@@ -97,6 +97,13 @@ def _plain(request: Request) -> Text:
     if "\0" in text:
         raise UnreadableError("it holds zero bytes, and is no text")
     return Text(text.replace("\r\n", "\n"), doubt=doubt)
+
+
+def _guessed(found: "Encoding") -> str:
+    """What is in doubt about an encoding; nothing where it is certain."""
+    if not found.is_guess:
+        return ""
+    return f"is read as {found.name}: {found.reason}; write `encoding` if that is wrong"
 
 
 def _markdown(request: Request) -> Text:
@@ -122,16 +129,22 @@ def _first_heading(markdown: str) -> str | None:
 
 def _html(request: Request) -> Text:
     from bs4 import BeautifulSoup
+    from bs4.dammit import EncodingDetector
 
-    content = Path(request.file).read_bytes()
-    soup = BeautifulSoup(content, "lxml", from_encoding=request.encoding)
+    from factory.data.profile.encodings import encoding_of
+
+    content, encoding, doubt = Path(request.file).read_bytes(), request.encoding, ""
+    if encoding is None and EncodingDetector.find_declared_encoding(content, is_html=True) is None:
+        found = encoding_of(content)
+        encoding, doubt = found.name, _guessed(found)
+    soup = BeautifulSoup(content, "lxml", from_encoding=encoding)
     metadata: dict[str, Any] = {"language": soup.html.get("lang") if soup.html else None}
     for name in ("author", "description", "keywords", "date"):
         tag = soup.find("meta", attrs={"name": name})
         metadata[name] = tag.get("content") if tag else None
     title = soup.title.get_text() if soup.title else None
     text = _html_as_markdown(soup)
-    return Text(text, title or _first_heading(text), metadata)
+    return Text(text, title or _first_heading(text), metadata, doubt)
 
 
 def _html_as_markdown(soup: "BeautifulSoup") -> str:

@@ -16,6 +16,7 @@ from factory.data.transforms.run import transform
 from factory.data.transforms.transform import Reach
 from tests.data.embedders.openai_server import KEY, openai_server
 from tests.data.rows import lake_in
+from tests.harness.s3 import STORAGE
 
 
 class Connections:
@@ -215,3 +216,11 @@ def test_redirect_is_not_followed(tmp_path, server):
     server.failures = [(307, {"Location": "http://169.254.169.254/"}, "")]
     with pytest.raises(EmbedError, match="answered 307"):
         embedded(tmp_path, server, ["a"])
+
+
+def test_vectors_are_kept_in_an_object_store_too(tmp_path, server, s3, monkeypatch):
+    monkeypatch.setenv(STORAGE, "s3")
+    embedded(tmp_path, server, ["a", "b"])
+    embedded(tmp_path, server, ["b", "c"])
+    assert server.texts == ["a", "b", "c"]
+    assert len([*lake_in(tmp_path).files.names("library/_vectors/")]) == 1

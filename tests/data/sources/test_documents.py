@@ -190,6 +190,20 @@ def test_html_becomes_markdown_with_headings_and_tables(tmp_path):
 
 
 @pytest.mark.extras
+def test_encoding_of_a_page_is_the_one_that_it_says_or_a_guess_that_is_told(tmp_path, caplog):
+    text = "Grüße aus Köln, schöne Mädchen"
+    pages = {
+        "said.html": f"<meta charset=iso-8859-1><p>{text}".encode("latin-1"),
+        "guessed.html": f"<p>{text}".encode("cp1252"),
+        "plain.html": f"<p>{text}".encode(),
+    }
+    write(tmp_path / "docs", pages)
+    assert {row["text"] for row in by_uri(ingested(tmp_path)).values()} == {text}
+    assert "docs/guessed.html is read as cp1252" in caplog.text
+    assert caplog.text.count("is read as") == 1
+
+
+@pytest.mark.extras
 def test_pdf_and_docx_are_read_with_what_they_say_of_themselves(tmp_path):
     write(tmp_path / "docs", {"a.pdf": pdf(["First page.", "Second page."], "Two pages")})
     docx(tmp_path / "docs/b.docx", [("Heading1", "Ships"), ("Normal", "They float.")])
