@@ -12,7 +12,10 @@ from factory.data.documents.ingest import SCHEMA, UnreadableDocumentsError
 from factory.data.documents.readers import Request, UnreadableError
 from factory.data.documents.reading import DocumentReader
 from factory.data.found_files import UnusableFilesError
+from factory.data.publish import publish_images
 from factory.data.sources.documents import COLUMNS
+from factory.lake import publishing
+from factory.lake.write import Write
 from tests.data.archives import tar_of, zip_entry, zip_of
 from tests.data.documents.documents import (
     ALIAS_BOMB,
@@ -69,6 +72,21 @@ def test_a_document_that_changes_keeps_its_id(tmp_path):
     ]
     assert changed == ["docs/a.txt"]
     assert len({row["id"] for row in after.values()}) == len(PLAIN)
+
+
+def test_bytes_are_published_once_and_only_those_that_changed_again(tmp_path):
+    write(tmp_path / "docs", PLAIN)
+    lake = lake_in(tmp_path)
+    uploaded = []
+    for number, content in enumerate((b"One.", b"Two.", b"Two.")):
+        write(tmp_path / "docs", {"a.txt": content})
+        rows = ingested(tmp_path, lake, f"run{number}")
+        uploaded.append(publish_images("library.docs", rows, lake))
+        publishing.publish(lake, "library.docs", rows.file, Write(), run_id=f"run{number}")
+    assert uploaded == [len(PLAIN), 1, 0]
+    assert lake.newest("library.docs").version == 1
+    (row,) = (row for uri, row in by_uri(rows).items() if uri == "docs/a.txt")
+    assert lake.files.read(row["file"]) == b"Two."
 
 
 @pytest.mark.parametrize("name", ["all.tar.gz", "all.zip"])
