@@ -67,7 +67,7 @@ def _when(name: str, model: Model, monitor: Monitor) -> Schedule:
 
 
 def _watched(team: str, name: str, model: Model, monitor: Monitor) -> dict[str, Any]:
-    """Which datasets are looked at, by full name; see `factory.monitoring.measure.MonitoredData`."""
+    """Which datasets are looked at, by full name; see `factory.monitoring.window_rows.MonitoredData`."""
     train_on = [qualify(reference, team) for reference in model.train_on.datasets]
     watched: dict[str, Any] = {"train_on": train_on}
     if model.predict is not None and _watches_predictions(model, monitor):

@@ -119,7 +119,7 @@ _LONGEST_WHY = 2000
 
 
 def _watched(run: TaskRun) -> Any:
-    from factory.monitoring.measure import MonitoredData
+    from factory.monitoring.window_rows import MonitoredData
 
     return MonitoredData.from_json({"model": run.model_name, **(run.shared.watched or {})})
 
