@@ -27,7 +27,8 @@ class Side:
 
     table: pa.Table
     rows: int
-    images: ImageStore
+    images: ImageStore | None = None
+    """Where the images of a model that learned from them lie."""
 
 
 def compare_columns(

@@ -29,7 +29,7 @@ from factory.monitoring.comparison import (
     findings_of,
 )
 from factory.monitoring.drift import ColumnDrift
-from factory.monitoring.ground_truth import Quality, measure_quality
+from factory.monitoring.ground_truth import ONE_MODEL, Quality, measure_quality
 from factory.monitoring.sections import Monitor
 from factory.monitoring.window_rows import MonitoredData, WindowRows
 from factory.training.model import Model
@@ -136,11 +136,13 @@ def measure(
     elif monitor.drift.prediction:
         now = None if said is None else said.column(PREDICTION).to_pandas()
         prediction = compare_predictions(model, predictor, reference, current, now, monitor.drift)
-    quality = _quality(watched, model, monitor, snapshots, version.number, lake, workspace)
+    quality = quality_of(
+        watched, model, monitor, snapshots, {ONE_MODEL: version.number}, lake, workspace
+    ).get(ONE_MODEL)
     found = Measurement(
         model=watched.model,
         version=version.number,
-        window={name: versions[name] for name in _window(watched)},
+        window={name: versions[name] for name in looked_at(watched)},
         reference={name: version.record.snapshots[name] for name in watched.train_on},
         reference_rows=reference.rows,
         current_rows=current.rows,
@@ -155,20 +157,23 @@ def measure(
     return found
 
 
-def _quality(
+def quality_of(
     watched: MonitoredData,
     model: Model,
     monitor: Monitor,
     snapshots: Mapping[str, Snapshot],
-    version: int,
+    versions: Mapping[str, int],
     lake: Lake,
     scratch: Path,
-) -> Quality | None:
-    """How good predictions were; None as long as no truth has been published."""
+) -> dict[str, Quality]:
+    """How good predictions were, by registered model; nothing as long as no truth has been published.
+
+    Args: see `measure_quality`.
+    """
     truth = snapshots.get(watched.truth or "")
     predictions = snapshots.get(watched.predictions or "")
     if monitor.truth is None or truth is None or predictions is None:
-        return None
+        return {}
     limits = monitor.quality or {}
     found = measure_quality(
         model,
@@ -176,16 +181,19 @@ def _quality(
         limits,
         truth_snapshot=truth,
         predictions=predictions,
-        model_version=version,
+        versions=versions,
         lake=lake,
         scratch=scratch,
     )
-    for name in [name for name in limits if name in found.skipped]:
-        logger.warning("%s: no quality/%s: %s", watched.model, name, found.skipped[name])
+    for name, quality in found.items():
+        for metric in [metric for metric in limits if metric in quality.skipped]:
+            why = quality.skipped[metric]
+            logger.warning("%s: no quality/%s: %s", name or watched.model, metric, why)
     return found
 
 
-def _window(watched: MonitoredData) -> tuple[str, ...]:
+def looked_at(watched: MonitoredData) -> tuple[str, ...]:
+    """The datasets that tell a window from others."""
     names = (watched.predictions, watched.current[0])
     return tuple(name for name in names if name is not None)
 

@@ -15,8 +15,7 @@ from factory.training.model_section import ModelSection
 _OF_ONE_MODEL = {
     "forecast": "name the column in `forecast.series`, and one model forecasts them all",
     "refit": "winners of entities are trained once",
-    "deploy": "one version is deployed, and there are many models",
-    "monitor": "one model is watched, and there are many",
+    "deploy": "a server or an endpoint is given one version, and there are many models; `factory serve` answers for all",
     "backend": "trials of entities are trained in their tasks",
 }
 """The keys that are for one model only, and why."""
@@ -54,12 +53,15 @@ def check_entities(model: ModelSection, entities: Entities) -> Broken:
 
 
 def _named_columns(model: ModelSection) -> Iterator[tuple[KeyPath, str]]:
-    """The columns that preprocessing and promotion name, and where."""
+    """The columns that preprocessing, promotion and monitoring name, and where."""
     for at, name in named_columns(model.entries):
         yield ("preprocessing", *at), name
     for key, columns in model.promotion.grouped_by.items():
         for index, name in enumerate(columns):
             yield ("promotion", key, "columns", index), name
+    if model.monitor is not None:
+        for index, name in enumerate(model.monitor.drift.columns or ()):
+            yield ("monitor", "drift", "columns", index), name
 
 
 def _check_column(model: ModelSection, column: str) -> Broken:
