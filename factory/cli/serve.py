@@ -60,6 +60,13 @@ def serve(
     max_pixels: Annotated[
         int, typer.Option(help="Width times height of an image.", min=1)
     ] = _LIMITS.images.most_pixels,
+    max_entity_models: Annotated[
+        int,
+        typer.Option(
+            help="Of models with `entities`: how many entities' models are in memory, those that were asked last.",
+            min=1,
+        ),
+    ] = _LIMITS.entity_versions,
     token_file: Annotated[
         Path | None,
         typer.Option(
@@ -115,6 +122,7 @@ def serve(
         most_bytes=max_bytes,
         images=RequestImageLimits(max_image_bytes, max_pixels),
         seconds=timeout,
+        entity_versions=max_entity_models,
     )
     callers = Callers(tuple(allowed_host or ()), token_file)
     try:
