@@ -146,6 +146,16 @@ def _is_registered_name(value: str) -> bool:
     return bool(FULL_NAME.fullmatch(value) or of_entity)
 
 
+def registered_name(value: str) -> str:
+    """The check of an argument that names a dataset, a model, or the model of an entity."""
+    if _is_registered_name(value):
+        return value
+    raise typer.BadParameter(
+        f"{value!r} names neither a model nor a dataset: write TEAM.NAME, such as {_EXAMPLES['model']}, or "
+        "TEAM.MODEL.ENTITY for the model of an entity"
+    )
+
+
 def _registered_model(value: str) -> str:
     if _is_registered_name(value):
         return value

@@ -1,6 +1,6 @@
 """The registered models of a model's entities: which there are, and which of their versions is in production."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from mlflow.entities.model_registry import RegisteredModel
@@ -108,6 +108,19 @@ def versions_of_entities(
             ]
             if not (token := page.token):
                 return sorted(found, key=lambda one: one.record.entity or "")
+
+
+def worst_first(versions: Iterable[Version]) -> list[Version]:
+    """Champions by the objective's score on the test rows of each, the worst first; unknown ones last."""
+    return sorted(versions, key=_badness)
+
+
+def _badness(version: Version) -> tuple[bool, float]:
+    goal, _, metric = version.tags.get("gate_metric", "").partition(" ")
+    score = version.record.metrics.get(metric)
+    if score is None:
+        return True, 0.0
+    return False, -score if goal == "minimize" else score
 
 
 def newest_version(model: str, *, tracking: Tracking) -> Version | None:
