@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -293,7 +292,9 @@ class _EntityRows:
         """The places of each entity's rows; None has those without one."""
         texts = pd.Series(entity_texts(self.table.column(self.column)).to_pylist(), dtype=object)
         grouped = texts.groupby(texts, sort=False).indices
-        found: dict[str | None, NDArray[np.int64]] = {str(one): at for one, at in grouped.items()}
+        found: dict[str | None, NDArray[np.int64]] = {
+            str(one): np.asarray(at) for one, at in grouped.items()
+        }
         if (nobodys := np.flatnonzero(texts.isna())).size:
             found[None] = nobodys
         return found
@@ -367,13 +368,13 @@ class _Comparison:
             rows.side(self.owners.of(record, rows), record.compared, self.monitor.sample_rows)
             for rows in (reference, self.current)
         )
-        columns, left_out, prediction = (), {}, None
-        if before.rows >= FEWEST and now.rows:
+        columns: tuple[ColumnDrift, ...] = ()
+        left_out = {
+            "all columns": f"{before.rows} rows of the training are too few to compare with"
+        }
+        prediction: ColumnDrift | None = None
+        if before.rows >= FEWEST:
             columns, left_out, prediction = self._compared(record, before, now)
-        elif now.rows:
-            left_out = {
-                "all columns": f"{before.rows} rows of the training are too few to compare with"
-            }
         return EntityMeasurement(
             entity=record.entity,
             model=record.model,
@@ -390,7 +391,9 @@ class _Comparison:
             counts=now.rows >= self.monitor.min_rows and before.rows >= FEWEST,
         )
 
-    def _compared(self, record: ModelRecord, before: Side, now: Side) -> tuple[Any, Any, Any]:
+    def _compared(
+        self, record: ModelRecord, before: Side, now: Side
+    ) -> tuple[tuple[ColumnDrift, ...], dict[str, str], ColumnDrift | None]:
         drift = self.monitor.drift
         chosen, left_out = compared_features(before.table, drift.columns, image=None)
         columns = compare_columns(before.table, now.table, drift, chosen)

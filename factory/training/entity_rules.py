@@ -15,10 +15,15 @@ from factory.training.model_section import ModelSection
 _OF_ONE_MODEL = {
     "forecast": "name the column in `forecast.series`, and one model forecasts them all",
     "refit": "winners of entities are trained once",
-    "deploy": "a server or an endpoint is given one version, and there are many models; `factory serve` answers for all",
+    "deploy": "a deployment is of one version, and there are many models",
     "backend": "trials of entities are trained in their tasks",
 }
 """The keys that are for one model only, and why."""
+
+_INSTEAD = {
+    "deploy": "take `deploy` away: `factory serve` follows all of them, and picks the model of each row"
+}
+"""What to write in place of some of them."""
 
 
 def check_entities(model: ModelSection, entities: Entities) -> Broken:
@@ -43,7 +48,7 @@ def check_entities(model: ModelSection, entities: Entities) -> Broken:
             {
                 "key": key,
                 "why": _OF_ONE_MODEL[key],
-                "advice": "take one of them away",
+                "advice": _INSTEAD.get(key, "take one of them away"),
                 "at": (key,),
                 "on_key": True,
             },
