@@ -13,7 +13,7 @@ import pyarrow.dataset
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
-from factory.base.errors import NothingToDoError
+from factory.base.errors import NothingToDoError, TerminalError
 from factory.data.columns import learnable, require_columns
 from factory.data.roles import names_rows
 from factory.lake import engine
@@ -101,8 +101,11 @@ def newest_entity_predictions(
     """
     with engine.connect(scratch) as connection:
         engine.create_view(connection, "predictions", lake.rows(dataset, version))
-        names = connection.table("predictions").columns
-        require_columns([MODEL_COLUMN], names, f"{dataset} version {version}")
+        if MODEL_COLUMN not in connection.table("predictions").columns:
+            raise TerminalError(
+                f"{dataset} version {version} does not say which model has answered each row: it was made before "
+                "`entities` was written. Run its DAG, and what it publishes is looked at"
+            )
         newest = (
             "select input_version, model, max(model_version) as model_version from predictions "
             "where model is not null and input_version = (select max(input_version) from predictions) "

@@ -2,24 +2,18 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset
-from numpy.typing import NDArray
 
 from factory.base.errors import TerminalError
 from factory.base.texts import one_of
 from factory.base.values import Result
-from factory.data.columns import learnable, require_columns
 from factory.lake.snapshot import Snapshot
 from factory.models import registry
 from factory.models.entity_models import champions_to_use, versions_of_entities
-from factory.models.entity_names import entity_model
 from factory.models.entity_prediction import UsedChampions
 from factory.models.predictor import load_predictor
 from factory.models.record import ModelRecord
@@ -29,17 +23,16 @@ from factory.monitoring.compared_rows import (
     EmptyWindowError,
     compared_features,
     newest_entity_predictions,
-    some_of,
 )
 from factory.monitoring.comparison import Side, compare_columns, compare_predictions, findings_of
 from factory.monitoring.drift import ColumnDrift
+from factory.monitoring.entity_window import EntityRows, Owners
 from factory.monitoring.ground_truth import Quality
 from factory.monitoring.measure import Measurement, looked_at, quality_of
 from factory.monitoring.sections import Monitor
 from factory.monitoring.window_rows import MonitoredData, WindowRows
 from factory.training.entities import Entities
 from factory.training.entity_parts import FALLBACK, Failure, outcome_of
-from factory.training.entity_rows import entity_texts
 from factory.training.model import Model
 
 logger = logging.getLogger(__name__)
@@ -153,9 +146,8 @@ def measure_entities(
     versions = {name: snapshot.version for name, snapshot in snapshots.items()}
     champions = _champions(watched.model, entities, tracking)
     said: dict[str, pa.ChunkedArray] | None = None
-    if watched.predictions is None:
-        answering = champions.versions
-    else:
+    answering = champions.versions
+    if watched.predictions is not None:
         made = newest_entity_predictions(
             rows.lake,
             watched.predictions,
@@ -171,25 +163,11 @@ def measure_entities(
         raise TerminalError(_none_measured(watched.model, failed))
     some = next(iter(by_reference.values()))[0]
     scratch = rows.folder("current")
-    current = _EntityRows.of(rows.current(versions, some, scratch), records, entities)
-    owners = _Owners(watched.model, frozenset(answering), champions, frozenset(current.places))
+    current = EntityRows.of(rows.current(versions, some, scratch), records, entities)
+    owners = Owners(watched.model, frozenset(answering), champions, frozenset(current.places))
     quality = quality_of(watched, model, monitor, snapshots, answering, rows.lake, rows.workspace)
     compared = _Comparison(watched, model, monitor, versions, owners, current, said, tracking)
-    measured: list[EntityMeasurement] = []
-    for number, alike in enumerate(by_reference.values()):
-        scratch = rows.folder(f"reference-{number}")
-        reference = _EntityRows.of(rows.reference(alike[0], scratch), alike, entities)
-        for record in alike:
-            if not any(one in current.places for one in owners.of(record, current)):
-                continue
-            found = outcome_of(
-                record.model,
-                partial(compared.measure, record, reference, quality.get(record.model)),
-            )
-            if isinstance(found, EntityMeasurement):
-                measured.append(found)
-            elif isinstance(found, Failure):
-                failed[_label(record)] = found.error
+    measured = list(compared.all(by_reference.values(), rows, quality, failed))
     if not measured and not failed:
         raise EmptyWindowError(f"{watched.current[0]} has no rows to look at")
     if not measured:
@@ -202,9 +180,7 @@ def measure_entities(
         measured=tuple(sorted(measured, key=_worst_first)),
         failed=failed,
         without_rows=tuple(sorted(champions.by_entity.keys() - current.places.keys())),
-        unanswered_rows=0
-        if watched.model in answering
-        else sum(len(current.places[one]) for one in owners.others(current)),
+        unanswered_rows=owners.unanswered(current),
     )
     logger.info(
         "%s: %d of %d models meet other data than they were trained on; %d have too few rows, %d have failed",
@@ -269,80 +245,6 @@ def _label(record: ModelRecord) -> str:
 
 
 @dataclass(frozen=True)
-class _EntityRows:
-    """The rows of one side, the columns that are compared."""
-
-    table: pa.Table
-    column: str
-
-    @classmethod
-    def of(
-        cls, rows: pyarrow.dataset.Dataset, records: Iterable[ModelRecord], entities: Entities
-    ) -> "_EntityRows":
-        """Read the features of some versions, as far as there are such columns, and the entities."""
-        names = rows.schema.names
-        require_columns([entities.column], names, "entities.column")
-        wanted = {entities.column, *(name for record in records for name in record.compared)}
-        return cls(
-            rows.to_table(columns=[name for name in names if name in wanted]), entities.column
-        )
-
-    @cached_property
-    def places(self) -> dict[str | None, NDArray[np.int64]]:
-        """The places of each entity's rows; None has those without one."""
-        texts = pd.Series(entity_texts(self.table.column(self.column)).to_pylist(), dtype=object)
-        grouped = texts.groupby(texts, sort=False).indices
-        found: dict[str | None, NDArray[np.int64]] = {
-            str(one): np.asarray(at) for one, at in grouped.items()
-        }
-        if (nobodys := np.flatnonzero(texts.isna())).size:
-            found[None] = nobodys
-        return found
-
-    def side(self, entities: Collection[str | None], features: Collection[str], most: int) -> Side:
-        """A sample of the rows of some entities, in the form that models learn from.
-
-        Raises:
-            TerminalError: A feature is missing, or holds what no model can learn from.
-        """
-        require_columns(features, self.table.column_names, "features")
-        own = [self.places[one] for one in entities if one in self.places]
-        places = np.sort(np.concatenate(own)) if own else np.empty(0, np.int64)
-        table = self.table.select(list(features)).take(some_of(places, most))
-        return Side(learnable(table, list(features)) if features else table, len(places))
-
-
-@dataclass(frozen=True)
-class _Owners:
-    """Which model is about the rows of which entities."""
-
-    model: str
-    answering: frozenset[str]
-    """The registered models that answer for rows of the window."""
-    champions: UsedChampions
-    current: frozenset[str | None]
-    """The entities that have rows in the window."""
-
-    def of(self, record: ModelRecord, rows: _EntityRows) -> Collection[str | None]:
-        """The entities whose rows a version is about, of those that some rows have."""
-        return self.others(rows) if record.entity is None else (record.entity,)
-
-    def others(self, rows: _EntityRows) -> list[str | None]:
-        """The entities for which the fallback answers, or nothing.
-
-        An entity with a champion that has no row today is none of them, though its model answers for none.
-        """
-        return [one for one in rows.places if not self._has_own(one)]
-
-    def _has_own(self, entity: str | None) -> bool:
-        if entity is None:
-            return False
-        if entity_model(self.model, entity) in self.answering:
-            return True
-        return entity in self.champions.by_entity and entity not in self.current
-
-
-@dataclass(frozen=True)
 class _Comparison:
     """Compares one model after the other."""
 
@@ -350,14 +252,45 @@ class _Comparison:
     model: Model
     monitor: Monitor
     versions: Mapping[str, int]
-    owners: _Owners
-    current: _EntityRows
+    owners: Owners
+    current: EntityRows
     said: Mapping[str, pa.ChunkedArray] | None
     """What was predicted, by registered model; None where the models are asked here."""
     tracking: Tracking
 
+    def all(
+        self,
+        by_reference: Iterable[Sequence[ModelRecord]],
+        rows: WindowRows,
+        quality: Mapping[str, Quality],
+        failed: dict[str, str],
+    ) -> Iterator[EntityMeasurement]:
+        """All models that are about rows of the window; what one of them fails of is no failure of the others.
+
+        Args:
+            by_reference: The versions, those together that were trained on the same snapshots.
+            rows: Where the rows come from.
+            quality: How good predictions were, by registered model.
+            failed: Gets those that have failed, and why.
+        """
+        entities = _entities(self.model)
+        for number, alike in enumerate(by_reference):
+            scratch = rows.folder(f"reference-{number}")
+            reference = EntityRows.of(rows.reference(alike[0], scratch), alike, entities)
+            for record in alike:
+                if not self.owners.has_rows(record, self.current):
+                    continue
+                found = outcome_of(
+                    record.model,
+                    partial(self.measure, record, reference, quality.get(record.model)),
+                )
+                if isinstance(found, EntityMeasurement):
+                    yield found
+                elif isinstance(found, Failure):
+                    failed[_label(record)] = found.error
+
     def measure(
-        self, record: ModelRecord, reference: _EntityRows, quality: Quality | None
+        self, record: ModelRecord, reference: EntityRows, quality: Quality | None
     ) -> EntityMeasurement:
         """One model beside what it was trained on.
 
