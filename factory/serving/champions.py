@@ -148,7 +148,12 @@ class ChampionWatcher:
         # None of many is more often an accident.
         by_entity = found.by_entity or before.by_entity
         if before.by_entity != by_entity or (by_entity and before.champion != found.champion):
-            column = self._entity_column(name, found.champion, by_entity)
+            try:
+                column = self._entity_column(name, found.champion, by_entity)
+            except (TerminalError, ValueError):
+                # Other models are followed all the same.
+                logger.exception("%s: the column of its entities cannot be told", name)
+                return before
             self._models.update(name, by_entity=by_entity, entity_column=column)
         if (now := self._models.get(name)) is not None and before.champion == found.champion:
             return now

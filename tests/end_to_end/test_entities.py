@@ -58,7 +58,7 @@ def sales(north: float = 0) -> pd.DataFrame:
     """In the north fewer are sold as prices rise, in the south more; in the east nobody knows the price.
 
     Args:
-        north: By how much the prices of the north are higher than they were.
+        north: By how much the prices of the north are higher than they were; people mind them less then.
     """
     random = np.random.default_rng(5)
 
@@ -70,7 +70,12 @@ def sales(north: float = 0) -> pd.DataFrame:
 
     east = store("east", 120, 0).assign(price=None)
     return pd.concat(
-        [store("north", 150, -8, north), store("south", 150, 8), east, store("west", 12, 1)]
+        [
+            store("north", 150, -2 if north else -8, north),
+            store("south", 150, 8),
+            east,
+            store("west", 12, 1),
+        ]
     )
 
 
