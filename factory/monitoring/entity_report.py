@@ -37,7 +37,7 @@ def write_entity_report(
         table=TABLE,
     )
     (folder / REPORT).write_text(text, encoding="utf-8")
-    (folder / MEASUREMENT).write_text(found.model_dump_json(indent=2), encoding="utf-8")
+    (folder / MEASUREMENT).write_text(found.model_dump_json(), encoding="utf-8")
     (folder / TABLE).write_text(_csv(found), encoding="utf-8")
 
 

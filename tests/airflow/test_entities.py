@@ -19,7 +19,7 @@ OUTCOME = {
 
 
 def test_functions_that_documents_name_exist(documents):
-    compiled = documents("entities: {column: port}\n    monitor: {on_breach: [retrain]}")
+    compiled = documents("entities: {column: port}\n    monitor: {}")
     for name in ("sea.weight.train", "sea.weight.predict", "sea.weight.monitor"):
         for call in calls(compiled[name]).values():
             module, _, function = call.rpartition(".")

@@ -100,11 +100,9 @@ def test_prediction_knows_whose_model_answers(documents):
 
 
 def test_monitoring_gives_a_verdict_for_each_entity(documents):
-    watched = "entities: {column: port}\n    monitor: {on_breach: [retrain]}"
-    document = documents(watched)["sea.weight.monitor"]
+    document = documents("entities: {column: port}\n    monitor: {}")["sea.weight.monitor"]
     assert {name: call for name, call in calls(document).items() if "workspace" not in name} == {
-        name: f"entity_monitoring.{name}"
-        for name in ("inputs", "measure", "report", "breach", "retrain")
+        name: f"entity_monitoring.{name}" for name in ("inputs", "measure", "report", "breach")
     }
     assert document["default_args"]["shared"]["section"]["entities"] == {"column": "port"}
     assert "* a verdict for each value of `port`, in one report" in document["doc_md"]
