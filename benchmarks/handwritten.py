@@ -9,7 +9,7 @@ from factory.documents.dag import Document
 _IMPORTS = """\
 from datetime import datetime, timedelta, timezone
 
-from airflow.sdk import DAG, Asset, task_group
+from airflow.sdk import DAG, Asset
 
 from factory.airflow import params
 from factory.airflow.operators import (
@@ -22,7 +22,7 @@ from factory.airflow.tasks import dataset, promotion, training, workspace
 """
 
 _CALLS = {"setup": ".as_setup()", "teardown": ".as_teardown()"}
-_HANDLED = {"operator", "decorator", "python_callable", "dependencies", "op_kwargs"}
+_HANDLED = {"operator", "decorator", "python_callable", "dependencies", "op_kwargs", "expand"}
 
 
 def source(documents: Mapping[str, Document]) -> str:
@@ -107,11 +107,8 @@ def _dag(dag_id: str, document: Document, constants: Mapping[str, str]) -> str:
         f") as {dag_id.replace('.', '_')}:",
     ]
     for task_id, entry in document["tasks"].items():
-        if "expand" in entry:
-            lines += _mapped_group(task_id, entry, constants)
-        else:
-            call = _CALLS.get(_decorator(entry), "")
-            lines.append(f"    {task_id} = {_operator(task_id, entry, constants)}{call}")
+        call = _CALLS.get(_decorator(entry), "")
+        lines.append(f"    {task_id} = {_operator(task_id, entry, constants)}{call}")
         lines += _link(task_id, entry.get("dependencies", []), "    ")
     return "\n".join(lines) + "\n"
 
@@ -123,14 +120,10 @@ def _link(task_id: str, upstream: list[str], indent: str) -> list[str]:
     return [f"{indent}{before} >> {task_id}"]
 
 
-def _operator(
-    task_id: str, entry: Mapping[str, Any], constants: Mapping[str, str], element: str = ""
-) -> str:
+def _operator(task_id: str, entry: Mapping[str, Any], constants: Mapping[str, str]) -> str:
     call = entry["python_callable"].removeprefix("factory.airflow.tasks.")
     given = entry.get("op_kwargs", {})
     pairs = [f"{key!r}: {_value(value, constants)}" for key, value in given.items()]
-    if element:
-        pairs.append(f"{element!r}: {element}")
     arguments = [
         f"task_id={task_id!r}",
         f"python_callable={call}",
@@ -142,24 +135,11 @@ def _operator(
         ),
     ]
     operator = entry.get("operator", "StepOperator").rpartition(".")[2]
-    return f"{operator}({', '.join(arguments)})"
+    if "expand" not in entry:
+        return f"{operator}({', '.join(arguments)})"
+    over = ", ".join(f"{key}={value}" for key, value in entry["expand"].items())
+    return f"{operator}.partial({', '.join(arguments)}).expand({over})"
 
 
 def _decorator(entry: Mapping[str, Any]) -> str:
     return str(entry.get("decorator", "")).rsplit(".", 1)[-1]
-
-
-def _mapped_group(
-    group_id: str, entry: Mapping[str, Any], constants: Mapping[str, str]
-) -> list[str]:
-    ((element, upstream),) = entry["expand"].items()
-    declaration = entry["python_callable"].removeprefix("factory.airflow.tasks.")
-    lines = [
-        f"    @task_group(group_id={group_id!r}, tooltip={declaration}.__doc__)",
-        f"    def make_{group_id}({element}):",
-    ]
-    for task_id, inner in entry["tasks"].items():
-        lines.append(f"        {task_id} = {_operator(task_id, inner, constants, element)}")
-        lines += _link(task_id, inner.get("dependencies", []), "        ")
-    mapped = f"make_{group_id}.expand({element}={upstream.removeprefix('+')}.output)"
-    return [*lines, "", f"    {group_id} = {mapped}"]

@@ -120,8 +120,8 @@ def test_only_the_room_airflow_imports_airflow():
     assert outside == {"runtime/scheduler.py"}
 
 
-def test_dag_factory_is_imported_in_build_and_decorators_only():
-    assert importers("dagfactory") == {"airflow/build.py", "airflow/decorators.py"}
+def test_dag_factory_is_imported_in_build_only():
+    assert importers("dagfactory") == {"airflow/build.py"}
 
 
 def test_no_modules_import_each_other_in_a_circle():

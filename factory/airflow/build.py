@@ -1,4 +1,4 @@
-"""Documents to DAGs: the only place, with the decorators, that imports dag-factory."""
+"""Documents to DAGs: the only place that imports dag-factory."""
 
 import operator
 from collections.abc import Mapping

@@ -183,7 +183,7 @@ class WaitStepOperator(StepOperator):
         return super().execute(context)
 
 
-class TrainingJobOperator(StepOperator):
+class TrainingJobOperator(TrackedStepOperator):
     """Calls a step's task function, which may leave the worker while its job is at work.
 
     It is called again when the job has ended, and then takes the job's result.

@@ -37,7 +37,6 @@ BRANCH = TaskType("operator", "factory.airflow.operators.BranchStepOperator")
 SHORT_CIRCUIT = TaskType("operator", "factory.airflow.operators.ShortCircuitStepOperator")
 
 _FUNCTIONS = "factory.airflow.tasks"
-_MAPPED_TASK_GROUP = "factory.airflow.decorators.mapped_task_group"
 _ON_FAILURE = "factory.airflow.run_failures.run_failed"
 
 
@@ -88,14 +87,18 @@ class Task:
     outlets: tuple[Asset, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the operator takes beside these, such as `trigger_rule`."""
+    over: str | None = None
+    """The task that returns a list of arguments, each of which this one is called with once; None for one call."""
 
     def as_data(self) -> Document:
         """As dag-factory reads it, without the keys that have nothing to say."""
+        mapped = {} if self.over is None else {"op_kwargs": f"{self.over}.output"}
         return {
             self.type.key: self.type.path,
             **({"python_callable": f"{_FUNCTIONS}.{self.call}"} if self.call else {}),
             **_given(
                 op_kwargs=self.arguments,
+                expand=mapped,
                 dependencies=self.after,
                 inlets=self.inlets,
                 outlets=self.outlets,
@@ -104,32 +107,7 @@ class Task:
         }
 
 
-@dataclass(frozen=True)
-class TaskGroup:
-    """Tasks that run once for every element of what another task has returned."""
-
-    name: str
-    call: str
-    """The function of `factory.airflow.tasks` that names the element and explains the group."""
-    element: str
-    """The argument by which its tasks get their element."""
-    over: str
-    """The task that returns the elements."""
-    after: tuple[str, ...]
-    tasks: tuple[Task, ...]
-
-    def as_data(self) -> Document:
-        """As dag-factory reads it."""
-        return {
-            "decorator": _MAPPED_TASK_GROUP,
-            "python_callable": f"{_FUNCTIONS}.{self.call}",
-            "expand": {self.element: f"+{self.over}"},
-            "dependencies": list(self.after),
-            "tasks": {task.name: task.as_data() for task in self.tasks},
-        }
-
-
-Tasks = tuple[Task | TaskGroup, ...]
+Tasks = tuple[Task, ...]
 """The tasks of a DAG, in the order in which they are read."""
 
 
@@ -148,7 +126,7 @@ class OwnTask:
         return {**self.written, **_given(dependencies=(*self.after, *own))}
 
 
-def following(task: Task | TaskGroup, *after: str) -> Task | TaskGroup:
+def following(task: Task, *after: str) -> Task:
     """The task, after these too."""
     return replace(task, after=(*task.after, *after))
 
@@ -227,7 +205,7 @@ class Dag:
     on_failure: tuple[Mapping[str, Any], ...]
     """The notifiers that are told when a run fails."""
     params: Mapping[str, PythonObject]
-    tasks: tuple[Task | TaskGroup | OwnTask, ...]
+    tasks: tuple[Task | OwnTask, ...]
     timezone: str = "UTC"
     """Of its schedule, and of the dates of its runs."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from factory.base.section import qualify
 from factory.documents import dag
-from factory.documents.dag import Dag, Task, TaskGroup, Tasks
+from factory.documents.dag import Dag, Task, Tasks, following
 from factory.documents.installation import Installation
 from factory.documents.resources import with_resources
 from factory.documents.schedules import Start, assets, drift_asset, model_asset, or_when, schedule
@@ -76,17 +76,10 @@ def training_document(team: TeamConfig, name: str, installation: Installation) -
     )
 
 
-def _for_each_entity(task: Task | TaskGroup) -> Task | TaskGroup:
+def _for_each_entity(task: Task) -> Task:
     """The task as one of a model with `entities`, which does the same for each of them."""
-    if isinstance(task, TaskGroup):
-        tasks = tuple(replace(one, call=_of_entities(one.name)) for one in task.tasks)
-        return replace(task, call=_of_entities(task.name), tasks=tasks)
     # The snapshots of a run are the same for all, and an operator without a function is as it is.
-    return task if task.call in (None, _INPUTS) else replace(task, call=_of_entities(task.name))
-
-
-def _of_entities(name: str) -> str:
-    return f"entities.{name}"
+    return task if task.call in (None, _INPUTS) else replace(task, call=f"entities.{task.name}")
 
 
 def _start(team: TeamConfig, model: Model, full_name: str, installation: Installation) -> Start:
@@ -127,29 +120,26 @@ _PLAN_TRIALS = Task("plan_trials", "training.plan_trials", ("split",), dag.TRACK
 
 
 def _trials(model: Model) -> Tasks:
-    """The mapped task group of the trials; with a `backend`, their training waits for jobs.
+    """The mapped task of the trials; with a `backend`, it waits for jobs that train them.
 
     The jobs' setup comes after `plan_trials`, for it reckons what all trials may cost; the teardown
     stops whatever is at work still once all trials have ended, however.
     """
     options = {
-        "map_index_template": "{{ trial['name'] }}",
+        "map_index_template": "{{ task.op_kwargs['batch']['name'] }}",
         "max_active_tis_per_dagrun": model.search.parallel_trials,
     }
-    evaluate = Task("evaluate", "training.evaluate", ("fit",), dag.TRACKED, options=options)
-
-    def group(fit: Task, *after: str) -> TaskGroup:
-        return TaskGroup("trial", "training.trial", "trial", "plan_trials", after, (fit, evaluate))
-
+    trial = Task("trial", "training.trial", (_PLAN_TRIALS.name,), dag.TRACKED, options=options)
+    trial = replace(trial, over=_PLAN_TRIALS.name)
     if model.backend is None:
-        return (group(Task("fit", "training.fit", options=options), "plan_trials"),)
-    fit = Task("fit", "jobs.fit", type=dag.TRAINING_JOB, options=options)
+        return (trial,)
+    trial = replace(trial, call="jobs.trial", type=dag.TRAINING_JOB)
     # After the workspace's setup too: it has succeeded where this one has failed half-way, and
     # Airflow runs a teardown if one of its setups has succeeded.
-    to_stop = (OPEN_WORKSPACE, START_TRAINING, "trial")
+    to_stop = (OPEN_WORKSPACE, START_TRAINING, trial.name)
     return (
-        Task(START_TRAINING, f"jobs.{START_TRAINING}", ("plan_trials",), dag.SETUP),
-        group(fit, "plan_trials", START_TRAINING),
+        Task(START_TRAINING, f"jobs.{START_TRAINING}", (_PLAN_TRIALS.name,), dag.SETUP),
+        following(trial, START_TRAINING),
         Task(STOP_TRAINING, f"jobs.{STOP_TRAINING}", to_stop, dag.TEARDOWN),
     )
 

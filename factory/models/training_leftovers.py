@@ -19,7 +19,7 @@ from factory.models.training_run import identity
 logger = logging.getLogger(__name__)
 
 _MOST_OPEN = 1_000
-_ONE_OF = ("role", "airflow.map_index", "model")
+_ONE_OF = ("role", "trial", "model")
 """The tags by which two runs of a training run are about the same: the sweep of a model, or one trial."""
 
 

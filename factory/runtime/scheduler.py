@@ -45,6 +45,8 @@ PRELOADED = (
     "factory.airflow.tasks.dataset",
     "factory.airflow.tasks.promotion",
     "factory.airflow.tasks.training",
+    "factory.training.register",
+    "factory.training.trial_batch",
     "factory.airflow.tasks.workspace",
 )
 

@@ -5,20 +5,18 @@ files of the workspace, since together they are too large for XComs.
 """
 
 import json
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from factory.base.errors import FactoryError, TerminalError
+from factory.base.errors import TerminalError
 from factory.base.files import write_json
 from factory.base.texts import one_of
 from factory.base.values import Result
 from factory.base.workspace import WorkspaceGoneError
-
-logger = logging.getLogger(__name__)
+from factory.training.outcome import Failure, outcome_of
 
 _FAILURE = "failure"
 _SAVED = "entities"
@@ -27,38 +25,7 @@ FALLBACK = "all rows"
 """What the model that answers for other entities is called beside them."""
 
 _SHOWN = 10
-_LONGEST = 2_000
-
 ResultType = TypeVar("ResultType", bound=Result)
-
-
-class Failure(Result):
-    """Why something was not done."""
-
-    error: str
-
-
-def outcome_of(what: str, work: Callable[[], Result]) -> Result | Failure:
-    """What some work comes to, or why it comes to nothing.
-
-    What a retry may mend, such as a server that does not answer or a full disk, is raised: it is no matter of one
-    entity.
-
-    Args:
-        what: What the work is about, for the log.
-        work: The work.
-    """
-    try:
-        return work()
-    except TerminalError as error:
-        logger.error("%s: %s", what, error)  # noqa: TRY400 - its text says all
-        return Failure(error=str(error)[:_LONGEST])
-    except (FactoryError, OSError, MemoryError):
-        raise
-    # What a library raises about one entity's rows must not sink the others; the log has all of it.
-    except Exception as error:
-        logger.exception("%s", what)
-        return Failure(error=repr(error)[:_LONGEST])
 
 
 class EntityPart(Result):

@@ -1,17 +1,16 @@
 """A training run with one model for each entity: the steps of a training, for one entity after the other."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 from factory.base.errors import TerminalError
 from factory.base.texts import one_of
-from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
 from factory.models.tracking import CONFIGURATION, Tracking
 from factory.models.training_run import TrainingRun
-from factory.training.entity_parts import WHOLE, EntityPart, EntityParts, Failure, outcome_of
+from factory.training.entity_parts import EntityPart, EntityParts
 from factory.training.entity_rows import SPLIT
 from factory.training.model import Model
 from factory.training.register import Registration
@@ -20,15 +19,21 @@ from factory.training.search.strategy import Trial
 from factory.training.split import DividedRows
 from factory.training.sweep import (
     FinalTest,
+    PlannedSweep,
     Selection,
     final_test,
     refuse_wrong,
     start_sweep,
 )
 from factory.training.sweep import select_best as select_best_one
-from factory.training.trial import Evaluation, Fit, Sweep
-from factory.training.trial import evaluate as evaluate_one
-from factory.training.trial import fit as fit_one
+from factory.training.trial import Sweep
+from factory.training.trial_batch import (
+    LONGEST_NAME,
+    BatchResult,
+    SweepTrials,
+    TrialBatch,
+    train_batch,
+)
 
 SWEEP = "sweep"
 SELECTION = "selection"
@@ -38,38 +43,9 @@ REGISTRATION = "registration"
 MOST_WITH_PLOTS = 30
 """With more models, only the fallback has plots and feature importances, which take longer than the rest of the test."""
 
-_TRIALS = "trials"
-_SHOWN = 10
-# Airflow cuts a rendered map index off at 250 characters.
-_LONGEST = 200
-
-
-class TrialBatch(Result):
-    """What one instance of the mapped task group trains: a trial of one model, or all trials of some models."""
-
-    name: str
-    """What a person calls it."""
-    models: tuple[str, ...]
-    """The folders' names of the models."""
-    trial: int | None
-    """Which trial; None for all."""
-
-
-class BatchResult(Result):
-    """What became of a batch."""
-
-    done: int
-    """How many trials were trained, or measured."""
-    failed: tuple[str, ...]
-    """The names of some that were not, and why."""
-
-
-class _Trials(Result):
-    trials: tuple[Trial, ...]
-
 
 def batches(parts: Sequence[EntityPart], trials: Sequence[Trial], most: int) -> list[TrialBatch]:
-    """What the instances of the mapped task group train.
+    """What the instances of the mapped task train.
 
     One instance for each model and trial; where these are more than `most`, one for each model; where these are more
     too, one for some models, as many for each instance.
@@ -77,9 +53,9 @@ def batches(parts: Sequence[EntityPart], trials: Sequence[Trial], most: int) -> 
     if len(parts) * len(trials) <= most:
         return [
             TrialBatch(
-                name=f"{part.label}: {trial.name}"[:_LONGEST],
+                name=f"{part.label}: {trial.name}"[:LONGEST_NAME],
+                trials=(trial.index,),
                 models=(part.name,),
-                trial=trial.index,
             )
             for part in parts
             for trial in trials
@@ -88,9 +64,9 @@ def batches(parts: Sequence[EntityPart], trials: Sequence[Trial], most: int) -> 
     groups = [parts[start : start + size] for start in range(0, len(parts), size)]
     return [
         TrialBatch(
-            name=one_of((part.label for part in group), most=3)[:_LONGEST],
+            name=one_of((part.label for part in group), most=3)[:LONGEST_NAME],
+            trials=tuple(trial.index for trial in trials),
             models=tuple(part.name for part in group),
-            trial=None,
         )
         for group in groups
     ]
@@ -130,7 +106,7 @@ class EntityTraining:
         trials = self.model.expand()
         refuse_wrong(trials, self.model)
         whole = self._start_whole(snapshots)
-        WHOLE.write(_TRIALS, _Trials(trials=trials), self.workspace)
+        PlannedSweep(sweep=whole, trials=trials).save(self.workspace)
 
         def started(part: EntityPart) -> Sweep:
             return start_sweep(
@@ -158,74 +134,29 @@ class EntityTraining:
         self.tracking.log_json(run_id, self.model.as_trained(), CONFIGURATION)
         return Sweep(experiment_id=experiment_id, parent_run_id=run_id)
 
-    def fit(self, batch: TrialBatch) -> BatchResult:
-        """Train a batch's trials.
+    def train(self, batch: TrialBatch, attempt: int) -> BatchResult:
+        """Train a batch's trials, measure them and log them to MLflow.
 
         Raises:
-            TerminalError: None of them could be trained.
-        """
-
-        def trained(part: EntityPart, trial: Trial) -> Fit:
-            folder = part.folder(self.workspace)
-            return fit_one(trial, self._split_of(part), self._model_of(part), folder)
-
-        return self._each_trial("fit", self._trials_of(batch), trained)
-
-    def evaluate(self, batch: TrialBatch, attempt: int) -> BatchResult:
-        """Measure those of a batch's trials that were trained, and log them to MLflow.
-
-        Raises:
-            TerminalError: None of them could be measured.
+            TerminalError: None of them could be trained and measured.
             TrackingError: The MLflow server does not answer.
         """
+        trials = PlannedSweep.of(self.workspace).trials
+        chosen = [trials[index] for index in batch.trials]
+        models = [self._trials_of(part) for part in self.parts.named(batch.models)]
+        each = [(of, trial) for of in models for trial in chosen]
+        return train_batch(each, attempt=attempt, may_fail=True)
 
-        def measured(part: EntityPart, trial: Trial) -> Evaluation:
-            return evaluate_one(
-                part.read(f"fit-{trial.index}", Fit, self.workspace),
-                self._model_of(part),
-                part.folder(self.workspace),
-                tracking=self.tracking,
-                run=self._run_of(part),
-                sweep=self._sweep_of(part),
-                attempt=attempt,
-            )
-
-        fitted = (
-            (part, trial)
-            for part, trial in self._trials_of(batch)
-            if part.has(f"fit-{trial.index}", self.workspace)
+    def _trials_of(self, part: EntityPart) -> SweepTrials:
+        return SweepTrials(
+            self._model_of(part),
+            self._split_of(part),
+            part.folder(self.workspace),
+            self._run_of(part),
+            self._sweep_of(part),
+            self.tracking,
+            part.label,
         )
-        return self._each_trial("evaluate", fitted, measured)
-
-    def _trials_of(self, batch: TrialBatch) -> Iterator[tuple[EntityPart, Trial]]:
-        trials = _read_trials(self.workspace)
-        chosen = trials if batch.trial is None else [trials[batch.trial]]
-        for part in self.parts.named(batch.models):
-            for trial in chosen:
-                yield part, trial
-
-    def _each_trial(
-        self,
-        task: str,
-        trials: Iterable[tuple[EntityPart, Trial]],
-        work: Callable[[EntityPart, Trial], Result],
-    ) -> BatchResult:
-        done, failed = 0, []
-        for part, trial in trials:
-            result, failure = f"{task}-{trial.index}", f"failed-{trial.index}"
-            part.forget(result, self.workspace)
-            part.forget(failure, self.workspace)
-            what = f"{part.label}: {trial.name}"
-            found = outcome_of(what, partial(work, part, trial))
-            if isinstance(found, Failure):
-                part.write(failure, found, self.workspace)
-                failed.append(f"{what}: {found.error}")
-            else:
-                part.write(result, found, self.workspace)
-                done += 1
-        if not done:
-            raise TerminalError(one_of(failed, most=_SHOWN) or f"there is nothing to {task}")
-        return BatchResult(done=done, failed=tuple(failed[:_SHOWN]))
 
     def select_best(self) -> list[EntityPart]:
         """Choose the best trial of each model.
@@ -234,31 +165,23 @@ class EntityTraining:
             TerminalError: No model has one.
             TrackingError: The MLflow server does not answer.
         """
-        trials = _read_trials(self.workspace)
+        trials = PlannedSweep.of(self.workspace).trials
 
         def selected(part: EntityPart) -> Selection:
-            found = (
-                part.find(f"evaluate-{trial.index}", Evaluation, self.workspace) for trial in trials
-            )
-            evaluations = [one for one in found if one is not None]
+            of = self._trials_of(part)
+            evaluations, failures = of.outcomes(trials)
             if not evaluations:
-                raise TerminalError(self._why_no_trial(part, trials))
+                raise TerminalError(_why_no_trial(trials, failures))
             return select_best_one(
                 evaluations,
-                self._model_of(part),
+                of.model,
                 planned=len(trials),
+                failures=failures,
                 tracking=self.tracking,
-                sweep=self._sweep_of(part),
+                sweep=of.sweep,
             )
 
         return self._having(SWEEP).each(SELECTION, selected, self.workspace)
-
-    def _why_no_trial(self, part: EntityPart, trials: Sequence[Trial]) -> str:
-        for trial in trials:
-            if failure := part.find(f"failed-{trial.index}", Failure, self.workspace):
-                what = "its trial" if len(trials) == 1 else f"all {len(trials)} trials"
-                return f"{what} failed: {failure.error}"
-        return f"none of its {len(trials)} trials came to an end: see the logs of their tasks"
 
     def test(self) -> list[EntityPart]:
         """Measure each model's winner once, on the test rows of its own.
@@ -320,5 +243,8 @@ class EntityTraining:
         return part.read(SWEEP, Sweep, self.workspace)
 
 
-def _read_trials(workspace: Path) -> tuple[Trial, ...]:
-    return WHOLE.read(_TRIALS, _Trials, workspace).trials
+def _why_no_trial(trials: Sequence[Trial], failures: Mapping[str, str]) -> str:
+    if not failures:
+        return f"none of its {len(trials)} trials came to an end: see the logs of their tasks"
+    what = "its trial" if len(trials) == 1 else f"all {len(trials)} trials"
+    return f"{what} failed: {next(iter(failures.values()))}"

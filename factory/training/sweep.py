@@ -2,12 +2,14 @@
 
 import csv
 import io
+import json
 import logging
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -15,9 +17,11 @@ from pydantic import Field
 from factory.base.answers import answer_here
 from factory.base.digests import sha256
 from factory.base.errors import TerminalError
-from factory.base.files import TEMPORARY
+from factory.base.files import TEMPORARY, write_json
 from factory.base.findings import Question
+from factory.base.texts import one_of
 from factory.base.values import Result
+from factory.base.workspace import WorkspaceGoneError
 from factory.lake.snapshot import Snapshot
 from factory.models import registry
 from factory.models.conformal import IntervalWidths
@@ -45,12 +49,31 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SHOWN = 5
+_PLAN = "plan.json"
+
 
 class PlannedSweep(Result):
     """The trials of a training run, and where they are tracked."""
 
     sweep: Sweep
     trials: tuple[Trial, ...]
+
+    def save(self, workspace: Path) -> None:
+        """Keep it for the tasks that follow, whose arguments name trials by their places."""
+        write_json(workspace / _PLAN, self.as_json())
+
+    @classmethod
+    def of(cls, workspace: Path) -> "PlannedSweep":
+        """What `save` has kept.
+
+        Raises:
+            WorkspaceGoneError: It is gone.
+        """
+        try:
+            return cls.from_json(json.loads((workspace / _PLAN).read_text("utf-8")))
+        except FileNotFoundError:
+            raise WorkspaceGoneError("the plan of the trials", "split", workspace) from None
 
 
 def plan_trials(
@@ -187,6 +210,7 @@ def select_best(
     model: Model,
     *,
     planned: int,
+    failures: Mapping[str, str] = MappingProxyType({}),
     tracking: Tracking,
     sweep: Sweep,
 ) -> Selection:
@@ -196,6 +220,7 @@ def select_best(
         evaluations: The trials that were measured, in any order.
         model: The model's section of the team file.
         planned: How many trials were planned; those that are missing have failed.
+        failures: Why some have failed, by their names; of one whose process died nothing is known.
         tracking: The MLflow server.
         sweep: Where the training run is tracked.
 
@@ -205,11 +230,10 @@ def select_best(
     """
     failed = planned - len(evaluations)
     if failed > model.search.max_failed_trials or not evaluations:
-        missing = sorted(set(range(planned)) - {one.fit.trial.index for one in evaluations})
+        said = one_of((f"{name}: {error}" for name, error in failures.items()), most=_SHOWN)
         raise TerminalError(
-            f"{failed} of {planned} trials failed (map indexes {', '.join(map(str, missing))}), and "
-            f"`search.max_failed_trials` is {model.search.max_failed_trials}: "
-            "see the logs of their tasks"
+            f"{failed} of {planned} trials failed, and `search.max_failed_trials` is "
+            f"{model.search.max_failed_trials}. {said or 'See the logs of the task `trial`'}"
         )
     ranking = rank(evaluations, model)
     winner, metric = choose(ranking, model), model.objective.metric
@@ -299,7 +323,7 @@ def _table(ranking: Sequence[Evaluation]) -> str:
     metrics = sorted({name for one in columns for name in one})
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["rank", "map_index", "trial", "params", *metrics, "fit_seconds"])
+    writer.writerow(["rank", "index", "trial", "params", *metrics, "fit_seconds"])
     for place, (one, found) in enumerate(zip(ranking, columns, strict=True), start=1):
         values = [found.get(name, "") for name in metrics]
         trial = one.fit.trial

@@ -3,10 +3,12 @@
 import logging
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -40,6 +42,7 @@ from factory.training.fit_arguments import FitArguments
 from factory.training.forecasting.metrics import by_step
 from factory.training.metrics import Scores, score
 from factory.training.model import Model
+from factory.training.outcome import Failure, may_pass
 from factory.training.search.strategy import Trial, as_text
 from factory.training.split import DividedRows, read_part
 
@@ -197,7 +200,7 @@ def load_fitted(fit: Fit, model: Model, workspace: Path) -> TrainedModel:
     if sha256_of_file(file) != fit.sha256:
         raise TerminalError(
             f"the model of trial {fit.trial.index} changed after it was stored: "
-            "clear its `fit` task to train it again"
+            "clear its task `trial` to train it again"
         )
     return model.trainer(fit.trial.estimator).load(file)
 
@@ -251,27 +254,22 @@ def evaluate(
         logger.warning("%s, %s: no %s: %s", run.model, fit.trial.name, name, why)
     failure = _failure(fit, model, scores, run.model)
 
-    place = {**run.identity(), "airflow.map_index": str(fit.trial.index)}
-    if attempt > 1:
-        tracking.delete_child(sweep.experiment_id, sweep.parent_run_id, place)
     best = fit.steps.best
-    run_id = tracking.log_child(
-        sweep.experiment_id,
-        sweep.parent_run_id,
-        name=fit.trial.name,
-        tags={**run.tags(), **place, "role": "trial", **_warning_tags(fit)},
-        params={
-            "estimator": fit.trial.estimator,
-            **{name: as_text(value) for name, value in fit.trial.all_params.items()},
-            **({} if best is None else {f"best_{fit.steps.name}": str(best)}),
-        },
+    run_id = _log(
+        fit.trial,
+        tracking=tracking,
+        run=run,
+        sweep=sweep,
+        attempt=attempt,
+        failure=failure,
+        tags=_warning_tags(fit),
+        params={} if best is None else {f"best_{fit.steps.name}": str(best)},
         metrics={**scores.values, **_deviations(folds), **_spent(fit)},
         history=_joined(
             _history(fit) if folds is None else folds.by_step,
             by_step(model.computed_metrics, target, predictions),
         ),
         started_at=fit.started_at,
-        status="FAILED" if failure else "FINISHED",
     )
     if model.trial_plots:
         _log_plots(run_id, model, target, predictions, tracking)
@@ -283,6 +281,72 @@ def evaluate(
         metrics=scores.values,
         deviations={} if folds is None else folds.deviations,
         mlflow_run_id=run_id,
+    )
+
+
+@contextmanager
+def failures_logged(
+    trial: Trial, *, tracking: "Tracking", run: TrainingRun, sweep: Sweep, attempt: int
+) -> Iterator[None]:
+    """Log a trial that cannot be trained as a child run that says FAILED, and why.
+
+    What trying again may mend is not logged. The arguments are those of `evaluate`.
+    """
+    started_at = time.time_ns() // 1_000_000
+    try:
+        yield
+    except Exception as error:
+        if not may_pass(error):
+            _log(
+                trial,
+                tracking=tracking,
+                run=run,
+                sweep=sweep,
+                attempt=attempt,
+                failure=Failure.of(error).error,
+                started_at=started_at,
+            )
+        raise
+
+
+def _log(
+    trial: Trial,
+    *,
+    tracking: "Tracking",
+    run: TrainingRun,
+    sweep: Sweep,
+    attempt: int,
+    failure: str | None,
+    started_at: int,
+    tags: Mapping[str, str] = MappingProxyType({}),
+    params: Mapping[str, str] = MappingProxyType({}),
+    metrics: Mapping[str, float] = MappingProxyType({}),
+    history: Mapping[int, Mapping[str, float]] = MappingProxyType({}),
+) -> str:
+    """Log a trial as a child run, in place of what an earlier try logged; its MLflow run id."""
+    place = {**run.identity(), "trial": str(trial.index)}
+    if attempt > 1:
+        tracking.delete_child(sweep.experiment_id, sweep.parent_run_id, place)
+    return tracking.log_child(
+        sweep.experiment_id,
+        sweep.parent_run_id,
+        name=trial.name,
+        tags={
+            **run.tags(),
+            **place,
+            "role": "trial",
+            **tags,
+            **({} if failure is None else {"error": failure}),
+        },
+        params={
+            "estimator": trial.estimator,
+            **{name: as_text(value) for name, value in trial.all_params.items()},
+            **params,
+        },
+        metrics=metrics,
+        history=history,
+        started_at=started_at,
+        status="FINISHED" if failure is None else "FAILED",
     )
 
 

@@ -91,11 +91,11 @@ def test_notifiers_of_airflows_providers_are_made_from_their_sections(section):
 
 
 def test_mapped_instances_are_counted_and_named():
-    failed = [FailedTask("split"), FailedTask("trial.fit", 0), FailedTask("trial.fit", 12)]
-    assert list(_counted(failed)) == ["split", "trial.fit (2 mapped: 0, 12)"]
-    ids = ["split", "fit_1", "trial.fit"]
+    failed = [FailedTask("split"), FailedTask("trial", 0), FailedTask("trial", 12)]
+    assert list(_counted(failed)) == ["split", "trial (2 mapped: 0, 12)"]
+    ids = ["split", "fit_1", "trial"]
     assert _instance("fit_1", ids) == FailedTask("fit_1")
-    assert _instance("trial.fit_12", ids) == FailedTask("trial.fit", 12)
+    assert _instance("trial_12", ids) == FailedTask("trial", 12)
 
 
 def test_errors_are_described_in_few_words():

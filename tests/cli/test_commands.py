@@ -135,7 +135,7 @@ def test_run_produces_missing_datasets_first_and_shows_the_result(project):
     done = factory("run", "ecology.species", project=project)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Nothing published yet, so first: marine.penguins" in done.stdout
-    assert "✓ ecology.species.train trial.evaluate [LogisticRegression C=1]" in done.stdout
+    assert "✓ ecology.species.train trial [LogisticRegression C=1]" in done.stdout
     assert "snapshot 0, 333 rows" in done.stdout
     assert "ecology.species version 1" in done.stdout
     # What it started has ended: nobody holds the runtime's lock, and its port is closed.

@@ -162,12 +162,11 @@ def test_sql_file_stands_in_the_document_as_text(tmp_path):
     assert arguments["transforms"] == [{"type": "sql", "query": "select *\nfrom source"}]
 
 
-def test_parallel_trials_limit_the_instances_of_the_mapped_group(shipped, here):
+def test_parallel_trials_limit_the_instances_of_the_mapped_task(shipped, here):
     team = shipped.teams["ecology"].team
     trial = compile_team(team, here)["ecology.species.train"]["tasks"]["trial"]
-    assert trial["expand"] == {"trial": "+plan_trials"}
-    limits = {name: task["max_active_tis_per_dagrun"] for name, task in trial["tasks"].items()}
-    assert limits == {"fit": 2, "evaluate": 2}
+    assert trial["expand"] == {"op_kwargs": "plan_trials.output"}
+    assert trial["max_active_tis_per_dagrun"] == 2
 
 
 def test_own_dag_keeps_its_tasks_under_the_teams_prefix(tmp_path):

@@ -56,8 +56,6 @@ def test_tasks_keep_their_names_and_loop_over_entities(documents):
         "split": "entities.split",
         "plan_trials": "entities.plan_trials",
         "trial": "entities.trial",
-        "fit": "entities.fit",
-        "evaluate": "entities.evaluate",
         "select_best": "entities.select_best",
         "test": "entities.test",
         "register": "entities.register",

@@ -1,4 +1,4 @@
-"""Trials as jobs in the document: only `trial.fit` changes, between a setup and a teardown."""
+"""Trials as jobs in the document: only `trial` changes, between a setup and a teardown."""
 
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,9 @@ def test_backend_stands_around_the_trials_and_changes_nothing_else(tmp_path, bac
     assert "stop_training" in jobs["close_workspace"]["dependencies"]
     changed = {name for name in plain if plain[name] != jobs[name]}
     assert changed == {"trial", "close_workspace"}
-    assert jobs["trial"]["tasks"]["evaluate"] == plain["trial"]["tasks"]["evaluate"]
+    assert (
+        jobs["trial"]["expand"] == plain["trial"]["expand"] == {"op_kwargs": "plan_trials.output"}
+    )
 
 
 def test_price_of_the_instance_is_known_to_the_tasks(tmp_path):
@@ -79,7 +81,7 @@ def test_price_of_the_instance_is_known_to_the_tasks(tmp_path):
     shared = remote["default_args"]["shared"]
     assert shared["price"] == 0.115
     assert shared["section"]["backend"]["max_cost"] == 0.5
-    assert remote["tasks"]["trial"]["tasks"]["fit"]["max_active_tis_per_dagrun"] == 2
+    assert remote["tasks"]["trial"]["max_active_tis_per_dagrun"] == 2
     assert "price" not in document(tmp_path, LOCAL)["default_args"]["shared"]
 
 

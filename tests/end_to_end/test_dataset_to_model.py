@@ -133,14 +133,12 @@ def test_dataset_starts_training_and_training_reads_the_events_snapshot(lab: Lab
     assert {run.data.tags["trigger"] for run in runs} == {"asset"}
 
 
-def test_each_hyperparameter_set_is_one_instance_of_the_mapped_group(lab: Lab, first: Chain):
-    tasks = lab.airflow.tasks(CONSUMER, first.training.dag_run_id)
-    for name in ("trial.fit", "trial.evaluate"):
-        instances = [task for task in tasks if task.task_id == name]
-        assert sorted(task.map_index for task in instances) == list(range(TRIALS))
-        labels = {task.rendered_map_index for task in instances}
-        assert len(labels) == TRIALS
-        assert any("C=0.1" in label for label in labels)
+def test_each_hyperparameter_set_is_one_instance_of_the_mapped_task(lab: Lab, first: Chain):
+    instances = lab.tasks(first.training, "trial")
+    assert sorted(task.map_index for task in instances) == list(range(TRIALS))
+    labels = {task.rendered_map_index for task in instances}
+    assert len(labels) == TRIALS
+    assert any("C=0.1" in label for label in labels)
 
 
 def test_winner_is_registered_with_its_data_and_can_be_loaded(lab: Lab, first: Chain):
@@ -189,7 +187,7 @@ def test_tasks_lead_to_their_pages_in_mlflow_and_these_lead_back(lab: Lab, first
         "plan_trials": {"MLflow": f"{runs}/{version.record.mlflow_run_id}{training}"},
         "register": {"MLflow": f"{address}/models/lab.species/versions/1{training}"},
     }
-    trials = [lab.airflow.links(task)["MLflow"] for task in lab.tasks(run, "trial.evaluate")]
+    trials = [lab.airflow.links(task)["MLflow"] for task in lab.tasks(run, "trial")]
     assert len(set(trials)) == TRIALS
     assert all(page.startswith(f"{runs}/") for page in trials)
     note = lab.tracking.client.get_run(version.record.mlflow_run_id).data.tags[MLFLOW_RUN_NOTE]

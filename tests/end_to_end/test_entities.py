@@ -110,7 +110,7 @@ def test_entities_are_trained_promoted_and_named(stores: Installation, training:
     assert (states["gate"], states["promote"], states["keep_champion"]) == (
         *("success", "success", "skipped"),
     )
-    fits = {task.rendered_map_index: task.state for task in stores.tasks(training, "trial.fit")}
+    fits = {task.rendered_map_index: task.state for task in stores.tasks(training, "trial")}
     assert fits == {
         "all rows: Ridge": "success",
         "north: Ridge": "success",

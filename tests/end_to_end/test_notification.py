@@ -100,13 +100,13 @@ def test_failed_run_of_several_failed_trials_and_retries_sends_one_mail(
     fits = [
         task
         for task in florist.airflow.tasks(failed.dag_id, failed.dag_run_id)
-        if task.task_id == "trial.fit"
+        if task.task_id == "trial"
     ]
     assert [(fit.state, fit.try_number) for fit in fits].count(("failed", 2)) == 3
     # The team's targets replace the platform's.
     assert mail["to"] == ["ops@example.org", "florist@example.org"]
     assert mail["subject"] == "florist.stubborn.train failed"
-    for part in (failed.dag_run_id, "florist@example.org", "trial.fit (3 mapped: 1, 2, 3)"):
+    for part in (failed.dag_run_id, "florist@example.org", "trial (3 mapped: 1, 2, 3)"):
         assert part in mail["html"]
     assert (
         f"/dags/florist.stubborn.train/runs/{failed.dag_run_id.replace(':', '%3A')[:20]}"
@@ -125,7 +125,7 @@ def test_webhook_of_a_connection_gets_the_message_with_its_login(failed: DagRun,
     assert post["event"] == "on_failure"
     assert post["subject"] == "florist.stubborn.train failed"
     assert post["facts"]["owner"] == "florist@example.org"
-    assert "trial.fit" in post["facts"]["log"]
+    assert "/tasks/trial/" in post["facts"]["log"]
     assert post["url"].startswith("http://127.0.0.1:")
 
 

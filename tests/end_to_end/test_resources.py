@@ -195,7 +195,7 @@ def test_killed_training_task_is_torn_down_and_its_run_failed(garden: Garden):
     os.kill(_fitting(garden, before), signal.SIGKILL)
     run = airflow.wait_for_run(started.dag_id, started.dag_run_id, seconds=LONG)
     states = garden.states(run)
-    assert (run.state, states["trial.fit"]) == ("failed", "failed")
+    assert (run.state, states["trial"]) == ("failed", "failed")
     assert states["register"] == "upstream_failed"
     assert garden.lines(before)[-2:] == TORN_DOWN
 

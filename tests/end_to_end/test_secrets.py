@@ -99,7 +99,7 @@ FAILING = {
     "unknown": ("ingest", "answered 404 nothing for"),
     "raised": ("ingest", "RuntimeError"),
     "staged": ("create_staging", "returned a secret"),
-    "leaky.train": ("trial.fit", "trial 0 "),
+    "leaky.train": ("trial", "trial 0 "),
     "own": ("ask", "invalid input syntax for type integer"),
 }
 """The failing DAGs: the task that fails, and what its log says."""

@@ -90,7 +90,7 @@ class Site(Installation):
         return [int(line) for line in (self.folder / f"{name}-begun").read_text().split()]
 
     def trials(self, run: DagRun) -> list[TaskInstance]:
-        return self.tasks(run, "trial.fit")
+        return self.tasks(run, "trial")
 
     def wait_until_deferred(self, run: DagRun, *, attempts: int = 2) -> None:
         """Wait until the two trials wait for their jobs, after so many attempts together."""

@@ -12,9 +12,10 @@ from factory.models.promotion import Promotion
 from factory.models.tracking import Tracking
 from factory.models.training_run import TrainingRun
 from factory.training.entity_rows import FoundEntities, split_entities
-from factory.training.entity_training import EntityTraining, TrialBatch
+from factory.training.entity_training import EntityTraining
 from factory.training.model import Model
 from factory.training.trial import Sweep
+from factory.training.trial_batch import TrialBatch
 
 
 @dataclass
@@ -53,10 +54,9 @@ class EntityRun:
         """Up to the new versions."""
         self.plan()
         for batch in self.batches:
-            # Airflow goes on with the other instances of the mapped group too.
+            # Airflow goes on with the other instances of the mapped task too.
             with suppress(TerminalError):
-                self.training.fit(TrialBatch.from_json(batch.as_json()))
-                self.training.evaluate(batch, attempt=1)
+                self.training.train(TrialBatch.from_json(batch.as_json()), attempt=1)
         self.training.select_best()
         self.training.test()
         self.training.register(self.whole)

@@ -91,7 +91,7 @@ def test_another_run_has_a_parent_of_its_own(tracking, run):
 def test_a_child_names_its_parent_and_a_later_try_replaces_it(tracking, run):
     experiment = tracking.ensure_experiment(run.model)
     parent = tracking.start_parent(experiment, run, [])
-    tags = {"airflow.map_index": "0"}
+    tags = {"trial": "0"}
 
     def log(value):
         return tracking.log_child(

@@ -89,9 +89,9 @@ def test_a_failed_run_names_its_task_and_its_error(reasons):
 
 
 def test_a_run_at_work_says_what_it_is_at(reasons):
-    at = [TaskFacts(task="trial.fit [C=1]", state="running")]
+    at = [TaskFacts(task="trial [C=1]", state="running")]
     what, _ = reasons(runs=run_of(reasons, "running"), at=at)[0]
-    assert what.endswith("it is at: trial.fit [C=1] (running)")
+    assert what.endswith("it is at: trial [C=1] (running)")
 
 
 def test_an_approval_says_whom_it_waits_for(reasons):

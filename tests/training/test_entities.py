@@ -272,25 +272,25 @@ def test_result_that_is_gone_says_what_to_do(tmp_path):
 TRIALS = [Trial(index=at, name=f"Ridge alpha={at}", estimator=RIDGE, params={}) for at in range(3)]
 
 
-def test_mapped_group_has_an_instance_for_each_entity_and_trial_while_airflow_maps_so_many():
+def test_mapped_task_has_an_instance_for_each_entity_and_trial_while_airflow_maps_so_many():
     found = batches(parts_of("UA", "DL").all, TRIALS, 6)
-    assert [(one.name, one.models, one.trial) for one in found][:4] == [
-        ("UA: Ridge alpha=0", ("UA",), 0),
-        ("UA: Ridge alpha=1", ("UA",), 1),
-        ("UA: Ridge alpha=2", ("UA",), 2),
-        ("DL: Ridge alpha=0", ("DL",), 0),
+    assert [(one.name, one.models, one.trials) for one in found][:4] == [
+        ("UA: Ridge alpha=0", ("UA",), (0,)),
+        ("UA: Ridge alpha=1", ("UA",), (1,)),
+        ("UA: Ridge alpha=2", ("UA",), (2,)),
+        ("DL: Ridge alpha=0", ("DL",), (0,)),
     ]
 
 
-def test_mapped_group_has_an_instance_for_each_entity_where_trials_are_too_many():
+def test_mapped_task_has_an_instance_for_each_entity_where_trials_are_too_many():
     found = batches(parts_of("UA", "DL").all, TRIALS, 5)
-    assert [(one.name, one.models, one.trial) for one in found] == [
-        ("UA", ("UA",), None),
-        ("DL", ("DL",), None),
+    assert [(one.name, one.models, one.trials) for one in found] == [
+        ("UA", ("UA",), (0, 1, 2)),
+        ("DL", ("DL",), (0, 1, 2)),
     ]
 
 
-def test_mapped_group_has_an_instance_for_some_entities_where_these_are_too_many():
+def test_mapped_task_has_an_instance_for_some_entities_where_these_are_too_many():
     found = batches(parts_of("a", "b", "c", "d", "e").all, TRIALS, 2)
     assert [(one.name, one.models) for one in found] == [
         ("a, b, c", ("a", "b", "c")),

@@ -73,7 +73,9 @@ def test_failed_trials_up_to_the_limit_are_put_up_with(training):
 
 
 def test_more_failed_trials_than_the_limit_are_terminal(training):
-    with pytest.raises(TerminalError, match=r"1 of 2 trials failed \(map indexes 0\)"):
+    with pytest.raises(
+        TerminalError, match=r"1 of 2 trials failed.* See the logs of the task `trial`"
+    ):
         training.select([evaluation(1, f1_macro=0.5)])
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from factory.training.trial import Sweep
 
 __all__ = [
-    "evaluate",
-    "fit",
     "gate",
     "keep_champion",
     "plan_trials",
@@ -63,8 +61,8 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
     """Expand the search, and start the MLflow runs of all entities.
 
     Returns:
-        What the mapped task group is expanded over: a trial of an entity or, where these are more than Airflow maps
-        over, all trials of an entity.
+        What the mapped task is called with: a trial of an entity or, where these are more than Airflow maps over, all
+        trials of an entity.
     """
     from airflow.sdk.configuration import conf
 
@@ -78,29 +76,18 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
     sweeps = (whole, *training.sweeps())
     say_origin(run, *(sweep.parent_run_id for sweep in sweeps))
     run.ti.xcom_push(key="sweep", value=whole.as_json())
-    return [batch.as_json() for batch in batches]
+    return [{"batch": batch.as_json()} for batch in batches]
 
 
-def trial(trial: dict[str, Any]) -> None:
-    """One hyperparameter set of one entity, or all sets of some: fitted on the training rows, evaluated on others."""
+def trial(*, run: TaskRun, batch: dict[str, Any]) -> dict[str, Any]:
+    """Train one hyperparameter set of one entity, or all sets of some, measure them and log them to MLflow."""
+    from factory.training.trial_batch import TrialBatch
 
-
-def fit(*, run: TaskRun, trial: dict[str, Any]) -> dict[str, Any]:
-    """Train a trial of an entity, or all trials of some."""
-    from factory.training.entity_training import TrialBatch
-
-    return _training(run).fit(TrialBatch.from_json(trial)).as_json()
-
-
-def evaluate(*, run: TaskRun, trial: dict[str, Any]) -> dict[str, Any]:
-    """Measure what was trained on the validation rows, or by folds, and log it to MLflow."""
-    from factory.training.entity_training import TrialBatch
-
-    batch = TrialBatch.from_json(trial)
     training = _training(run)
-    found = training.evaluate(batch, run.ti.try_number)
+    found = training.train(TrialBatch.from_json(batch), run.ti.try_number)
     whole = _whole(run)
-    run.link(training.tracking.run_page(whole.experiment_id, whole.parent_run_id))
+    run_id = found.mlflow_run_id or whole.parent_run_id
+    run.link(training.tracking.run_page(whole.experiment_id, run_id))
     return found.as_json()
 
 

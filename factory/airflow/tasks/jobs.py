@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
@@ -12,6 +13,8 @@ from factory.base.errors import FactoryError, TerminalError
 if TYPE_CHECKING:
     from factory.training.backends.backend import Backend, JobRun
     from factory.training.backends.trial_jobs import TrialJobs
+    from factory.training.search.strategy import Trial
+    from factory.training.trial import Fit
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +34,9 @@ def start_training(*, run: TaskRun) -> dict[str, Any]:
     """
     from factory.training.backends.job_files import JobSettings
     from factory.training.backends.sweep_jobs import prepare, refuse_cost
-    from factory.training.search.strategy import Trial
+    from factory.training.sweep import PlannedSweep
 
-    trials = [Trial.from_json(trial) for trial in run.result("plan_trials")]
+    trials = PlannedSweep.of(run.folder).trials
     backend = _backend(run)
     refuse_cost(backend, len(trials), run.shared.price)
     settings = JobSettings(
@@ -50,8 +53,19 @@ def start_training(*, run: TaskRun) -> dict[str, Any]:
     ).as_json()
 
 
-def fit(*, run: TaskRun, trial: dict[str, Any]) -> dict[str, Any]:
-    """Train one trial as a job, or wait on for the job that was started for it before."""
+def trial(*, run: TaskRun, batch: dict[str, Any]) -> dict[str, Any]:
+    """Train one trial as a job, or wait on for the job that was started for it before; measure it, and log it to MLflow."""
+    from factory.airflow.tasks.training import train
+    from factory.training.sweep import PlannedSweep
+    from factory.training.trial_batch import TrialBatch
+
+    (index,) = TrialBatch.from_json(batch).trials
+    planned = PlannedSweep.of(run.folder).trials[index]
+    return train(run, batch, by=partial(_fit, planned, run))
+
+
+def _fit(trial: "Trial", run: TaskRun) -> "Fit":
+    """What the trial's job has trained."""
     from factory.training.backends.backend import cost_of
 
     jobs = _trial_jobs(trial, run)
@@ -64,8 +78,7 @@ def fit(*, run: TaskRun, trial: dict[str, Any]) -> dict[str, Any]:
     ended, price = jobs.status(name), run.shared.price
     if price is not None and ended is not None and ended.billed is not None:
         fitted = fitted.model_copy(update={"cost_usd": cost_of(ended.billed, price)})
-    result: dict[str, Any] = fitted.as_json()
-    return result
+    return fitted
 
 
 def stop_training(*, run: TaskRun) -> dict[str, Any]:
@@ -98,10 +111,9 @@ def _log_cost(cost: float, run: TaskRun) -> None:
         Tracking().log(sweep["parent_run_id"], metrics={"cost_usd": cost})
 
 
-def _trial_jobs(trial: dict[str, Any], run: TaskRun) -> "TrialJobs":
+def _trial_jobs(trial: "Trial", run: TaskRun) -> "TrialJobs":
     from factory.training.backends.backend import TrainingData
     from factory.training.backends.trial_jobs import TrialJobs
-    from factory.training.search.strategy import Trial
 
     prepared = run.result("start_training")
     if prepared is None:
@@ -111,9 +123,9 @@ def _trial_jobs(trial: dict[str, Any], run: TaskRun) -> "TrialJobs":
     return TrialJobs(
         backend=_backend(run),
         run=_job_run(run),
-        trial=Trial.from_json(trial),
+        trial=trial,
         data=TrainingData.from_json(prepared),
-        labels={**_labels(run), "factory:trial": trial["name"]},
+        labels={**_labels(run), "factory:trial": trial.name},
     )
 
 

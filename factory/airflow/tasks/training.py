@@ -1,16 +1,19 @@
 """The tasks of a model's training DAG."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from factory.airflow.task_run import TaskRun
 from factory.airflow.tasks import workspace
 from factory.airflow.tasks.inputs import inputs
 from factory.airflow.tasks.workspace import open_workspace
 
+if TYPE_CHECKING:
+    from factory.training.trial import Fit
+    from factory.training.trial_batch import SweepTrials
+
 __all__ = [
     "close_workspace",
-    "evaluate",
-    "fit",
     "inputs",
     "open_workspace",
     "plan_trials",
@@ -42,10 +45,11 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
     """Expand the search into trials, and start the MLflow run of this training run.
 
     Returns:
-        The trials that the mapped task group is expanded over.
+        What the mapped task is called with: batches of trials.
     """
     from factory.models.tracking import Tracking
     from factory.training.sweep import plan_trials as step
+    from factory.training.trial_batch import batches_of
 
     tracking = Tracking()
     plan = step(
@@ -55,63 +59,51 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
         run=run.training_run,
         snapshots=list(run.snapshots.values()),
     )
+    plan.save(run.folder)
     run.link(tracking.run_page(plan.sweep.experiment_id, plan.sweep.parent_run_id))
     say_origin(run, plan.sweep.parent_run_id)
     run.ti.xcom_push(key="sweep", value=plan.sweep.as_json())
-    return [planned.as_json() for planned in plan.trials]
+    return [{"batch": batch.as_json()} for batch in batches_of(plan.trials, 1)]
 
 
-def trial(trial: dict[str, Any]) -> None:
-    """One hyperparameter set: fitted on the training rows, evaluated on the validation rows or by folds."""
+def trial(*, run: TaskRun, batch: dict[str, Any]) -> dict[str, Any]:
+    """Train one hyperparameter set or some, measure each on the validation rows or by folds, log it to MLflow."""
+    return train(run, batch)
 
 
-def fit(*, run: TaskRun, trial: dict[str, Any]) -> dict[str, Any]:
-    """Train one trial."""
-    from factory.training.search.strategy import Trial
-    from factory.training.trial import fit as step
-
-    return step(Trial.from_json(trial), _split(run), run.model, run.folder).as_json()
-
-
-def evaluate(
-    *,
-    run: TaskRun,
-    trial: dict[str, Any],  # noqa: ARG001 - names the map index
+def train(
+    run: TaskRun, batch: dict[str, Any], by: "Callable[[], Fit] | None" = None
 ) -> dict[str, Any]:
-    """Measure one trial on the validation rows, or by folds, and log it to MLflow."""
-    from factory.models.tracking import Tracking
-    from factory.training.trial import Fit
-    from factory.training.trial import evaluate as step
+    """Train a batch of trials, in this process unless `by` says what else trains the one that it has."""
+    from factory.training.sweep import PlannedSweep
+    from factory.training.trial_batch import TrialBatch, train_batch
 
-    fitted = run.ti.xcom_pull(task_ids="trial.fit", map_indexes=run.ti.map_index)
-    tracking, sweep = Tracking(), _sweep(run)
-    evaluation = step(
-        Fit.from_json(fitted),
-        run.model,
-        run.folder,
-        tracking=tracking,
-        run=run.training_run,
-        sweep=sweep,
+    plan, of = PlannedSweep.of(run.folder), _trials(run)
+    found = train_batch(
+        [(of, plan.trials[index]) for index in TrialBatch.from_json(batch).trials],
         attempt=run.ti.try_number,
+        may_fail=run.model.search.max_failed_trials > 0,
+        by=by,
     )
-    run.link(tracking.run_page(sweep.experiment_id, evaluation.mlflow_run_id))
-    return evaluation.as_json()
+    page = found.mlflow_run_id or of.sweep.parent_run_id
+    run.link(of.tracking.run_page(of.sweep.experiment_id, page))
+    return found.as_json()
 
 
 def select_best(*, run: TaskRun) -> dict[str, Any]:
     """Rank the trials and choose the best."""
-    from factory.models.tracking import Tracking
+    from factory.training.sweep import PlannedSweep
     from factory.training.sweep import select_best as step
-    from factory.training.trial import Evaluation
 
-    # As a list of one task id, so that one trial comes back as a list too.
-    results = run.ti.xcom_pull(task_ids=["trial.evaluate"])
+    plan, of = PlannedSweep.of(run.folder), _trials(run)
+    evaluations, failures = of.outcomes(plan.trials)
     return step(
-        [Evaluation.from_json(result) for result in results if result is not None],
-        run.model,
-        planned=len(run.result("plan_trials")),
-        tracking=Tracking(),
-        sweep=_sweep(run),
+        evaluations,
+        of.model,
+        planned=len(plan.trials),
+        failures=failures,
+        tracking=of.tracking,
+        sweep=of.sweep,
     ).as_json()
 
 
@@ -222,6 +214,16 @@ def _selection(run: TaskRun) -> Any:
     from factory.training.sweep import Selection
 
     return Selection.from_json(run.result("refit" if run.model.refits else "select_best"))
+
+
+def _trials(run: TaskRun) -> "SweepTrials":
+    """What all trials of the run have in common."""
+    from factory.models.tracking import Tracking
+    from factory.training.trial_batch import SweepTrials
+
+    return SweepTrials(
+        run.model, _split(run), run.folder, run.training_run, _sweep(run), Tracking()
+    )
 
 
 def _sweep(run: TaskRun) -> Any:
