@@ -32,8 +32,9 @@ from factory.monitoring.measure import Measurement, looked_at, quality_of
 from factory.monitoring.sections import Monitor
 from factory.monitoring.window_rows import MonitoredData, WindowRows
 from factory.training.entities import Entities
-from factory.training.entity_parts import FALLBACK, Failure, outcome_of
+from factory.training.entity_parts import FALLBACK
 from factory.training.model import Model
+from factory.training.outcome import Failure, outcome_of
 
 logger = logging.getLogger(__name__)
 
@@ -284,10 +285,10 @@ class _Comparison:
                     record.model,
                     partial(self.measure, record, reference, quality.get(record.model)),
                 )
-                if isinstance(found, EntityMeasurement):
-                    yield found
-                elif isinstance(found, Failure):
+                if isinstance(found, Failure):
                     failed[_label(record)] = found.error
+                else:
+                    yield found
 
     def measure(
         self, record: ModelRecord, reference: EntityRows, quality: Quality | None
