@@ -30,6 +30,7 @@ _LOADS_AT_ONCE = 2
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 300.0
 _MODELS_A_PAGE = 1000
+_LONGEST_POLL_PAUSE = 20.0
 _PAUSE_OF_TIME = 4.0
 """For how many times as long as a question took nothing is asked: a registry of a thousand models takes seconds."""
 
@@ -87,7 +88,7 @@ class ChampionWatcher:
 
     def _follow(self) -> None:
         while not self._stopped.is_set():
-            began = time.monotonic()
+            began, pause = time.monotonic(), self._settings.poll_seconds
             try:
                 self._poll()
             except TrackingError as error:
@@ -100,8 +101,9 @@ class ChampionWatcher:
                 self._lost(repr(error))
             else:
                 self._found()
-            took = time.monotonic() - began
-            self._stopped.wait(max(self._settings.poll_seconds, _PAUSE_OF_TIME * took))
+                took = time.monotonic() - began
+                pause = max(pause, min(_PAUSE_OF_TIME * took, _LONGEST_POLL_PAUSE))
+            self._stopped.wait(pause)
 
     def _lost(self, why: str) -> None:
         self._metrics.failed_polls.inc()
