@@ -48,6 +48,8 @@ class EntitiesDecision(Result):
     """Whether enough of the last windows were bad for at least one entity, this one among them."""
     retrain: bool
     why: str
+    breaches: int
+    """For how many entities."""
     entities: dict[str, str]
     """Some of those with a breach, the worst first, and why."""
 
@@ -261,6 +263,7 @@ def _together(
         breached=bool(breached),
         retrain=any(made.retrain for _, made in decisions),
         why=why,
+        breaches=len(breached),
         entities=some,
     )
 

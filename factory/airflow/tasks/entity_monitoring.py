@@ -104,7 +104,7 @@ def breach(*, run: TaskRun, notify: Sequence[Mapping[str, Any]] = ()) -> dict[st
     if not decision.breached:
         run.ti.xcom_push(key="return_value", value=result)
         raise AirflowSkipException(f"no breach: {decision.why}")
-    what = f"{len(found.breached)} of {found.models} models of {found.model}"
+    what = f"{decision.breaches} of {found.models} models of {found.model}"
     tell(run, f"{what} meet other data than they were trained on", found.window, result, notify)
     return result
 
@@ -120,7 +120,9 @@ def retrain(*, run: TaskRun, outlet_events: Any) -> None:
         raise AirflowSkipException(decision["why"])
     outlet_events[run.ti.task.outlets[0]].extra = {
         "model": found.model,
-        "entities": {one.label: one.version for one in found.breached[:_SHOWN]},
+        "entities": {
+            one.label: one.version for one in found.breached if one.label in decision["entities"]
+        },
         "why": decision["why"][:LONGEST_WHY],
         "report": decision["report"],
         "window": found.window,
