@@ -235,4 +235,5 @@ class _Answers:
             if name not in ("probabilities", "errors") or any(one is not None for one in values)
         }
         told = {"model": self._served.name, **content}
-        return Answer(to_json(told, inf_nan_mode="null"), len(self._rows))
+        answered = sum(one is not None for one in self._content["models"])
+        return Answer(to_json(told, inf_nan_mode="null"), answered)
