@@ -188,13 +188,14 @@ def test_an_entity_has_reasons_of_its_own(reasons, tracking):
     model = f"{reasons.team}.species"
     register_islands(tracking, model)
     register(tracking, f"{model}.Dream", {}, entity="Dream", outcome_why="it is worse")
-    first, *_ = reasons(BY_ENTITY, of=".Dream")
+    ended = run_of(reasons, "success")
+    first, *_ = reasons(BY_ENTITY, of=".Dream", runs=ended)
     assert first == (
         "Version 2 was trained and is not in production: it is worse",
         "factory why marine.species.Dream@2; factory rollback marine.species.Dream --to 2",
     )
-    first, *_ = reasons(BY_ENTITY, of=".Torgersen")
+    first, *_ = reasons(BY_ENTITY, of=".Torgersen", runs=ended)
     assert first[0].startswith("No value of island has a model of that name: it had fewer than 100")
     assert first[1] == "factory champion marine.species (lists those that have one)"
-    first, *_ = reasons(of=".Torgersen")
+    first, *_ = reasons(of=".Torgersen", runs=ended)
     assert first[0] == "marine.species has one model for all rows."
