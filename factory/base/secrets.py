@@ -23,7 +23,7 @@ _SECRETS = (
     re.compile(r"(?<=://)[^/\s@]+(?=@)"),
     _SECRET_ADDRESSES,
     re.compile(
-        r"(?i)(?:passw(?:or)?d|secret|token|api_?key|access_?key|private_?key|credential)\w*"
+        r"(?i)(?:passw(?:or)?d|secret|token(?!izer)|api_?key|access_?key|private_?key|credential)\w*"
         r"[\"']?\s*[:=]\s*(?P<secret>[^\s,}\]][^,}\]]*)"
     ),
 )

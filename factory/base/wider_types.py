@@ -3,6 +3,7 @@
 import re
 
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+_VECTOR = re.compile(r"FLOAT\[\d+\]")
 _DIGITS = {"TINYINT": 3, "SMALLINT": 5, "INTEGER": 10, "BIGINT": 19}
 
 
@@ -20,6 +21,8 @@ def widens(found: str, published: str) -> bool:
         return before[0] <= after[0] and before[1] <= after[1]
     if published == "DOUBLE":
         return before is not None or found == "FLOAT"
+    if _VECTOR.fullmatch(found):
+        return published == "FLOAT[]"
     return (found, published) == ("DATE", "TIMESTAMP")
 
 

@@ -1,4 +1,4 @@
-"""Checked rows into the lake, after the bytes of the images that they name, and what consumers are told."""
+"""Checked rows into the lake, after the bytes of the images and documents that they name, and what consumers are told."""
 
 import logging
 import time
@@ -132,9 +132,9 @@ def publish_images(dataset: str, rows: Rows, lake: Lake) -> int:
             continue
         uploaded, size = uploaded + 1, size + count
         if uploaded % _REPORTED == 0:
-            log.info("%s: %s images uploaded so far", dataset, f"{uploaded:,}")
+            log.info("%s: %s files uploaded so far", dataset, f"{uploaded:,}")
     log.info(
-        "%s: %s new images uploaded (%s bytes); %s more were there already",
+        "%s: %s new files uploaded (%s bytes); %s more were there already",
         dataset,
         f"{uploaded:,}",
         f"{size:,}",

@@ -1,5 +1,6 @@
 """A model's training document: split, sweep, best, test, register, gate, promotion."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -132,7 +133,7 @@ def _trials(model: Model) -> Tasks:
     trial = Task("trial", "training.trial", (_PLAN_TRIALS.name,), dag.TRACKED, options=options)
     trial = replace(trial, over=_PLAN_TRIALS.name)
     if model.backend is None:
-        return (trial,)
+        return (trial, *_later_waves(trial, model))
     trial = replace(trial, call="jobs.trial", type=dag.TRAINING_JOB)
     # After the workspace's setup too: it has succeeded where this one has failed half-way, and
     # Airflow runs a teardown if one of its setups has succeeded.
@@ -144,13 +145,32 @@ def _trials(model: Model) -> Tasks:
     )
 
 
-def _after_the_trials(model: Model) -> Tasks:
+def _later_waves(trial: Task, model: Model) -> Iterator[Task]:
+    """The planning and the trials of each wave after the first; a loop, once Airflow has some."""
+    before = trial.name
+    for wave in range(2, model.search.wave_count + 1):
+        plan, name = f"{_PLAN_TRIALS.name}_{wave}", f"{trial.name}_{wave}"
+        options = _once_trials_have_ended(model)
+        yield Task(
+            plan, "training.plan_wave", (before,), dag.TRACKED, {"wave": wave}, (), (), options
+        )
+        yield replace(trial, name=name, after=(plan,), over=plan)
+        before = name
+
+
+def _once_trials_have_ended(model: Model) -> dict[str, str]:
     # An entity whose trials fail does not keep the others from going on.
-    may_fail = model.search.max_failed_trials or model.entities is not None
-    some_may_fail = {"trigger_rule": "all_done"} if may_fail else {}
+    if model.search.max_failed_trials or model.entities is not None:
+        return {"trigger_rule": "all_done"}
+    # Of a wave that finds nothing new, the trials are skipped.
+    return {"trigger_rule": "none_failed"} if model.search.wave_count > 1 else {}
+
+
+def _after_the_trials(model: Model) -> Tasks:
     winner, again = "select_best", "refit"
+    last = _trials(model)[-1].name if model.backend is None else "trial"
     return (
-        Task(winner, "training.select_best", ("trial",), options=some_may_fail),
+        Task(winner, "training.select_best", (last,), options=_once_trials_have_ended(model)),
         *((Task(again, "training.refit", (winner,)),) if model.refits else ()),
         Task("test", "training.test", (again if model.refits else winner,)),
         Task("register", "training.register", ("test",), dag.TRACKED),

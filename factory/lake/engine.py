@@ -53,6 +53,7 @@ _STORED_AS = {
     "null": "VARCHAR",
 }
 
+_VECTOR = re.compile(r"FLOAT\[(\d+)\]")
 _FAILED_READ = re.compile(r"stream registered as .* failed: (?:IO|OS)Error", re.DOTALL)
 
 _ERRORS = {
@@ -63,6 +64,10 @@ _ERRORS = {
 
 class UnknownTypeError(TerminalError):
     """A column's declared type does not exist."""
+
+
+class NoVectorError(TerminalError):
+    """A column of vectors that has none in some rows."""
 
 
 def connect(scratch: Path) -> DuckDBPyConnection:
@@ -116,8 +121,10 @@ def create_view(
     Parquet files are left to DuckDB itself: it needs a third of the memory and of the time that
     it takes through an arrow dataset, which stands in where files cannot be opened by path.
     """
+    shown = "*"
     if isinstance(data, Sequence):
         rows = f"read_parquet({literal([glob.escape(str(path)) for path in data])})"
+        shown = _with_vectors(data[0])
     else:
         registered = f"arrow {name}"
         connection.register(registered, data)
@@ -126,7 +133,41 @@ def create_view(
     if schema:
         connection.execute(f"create schema if not exists {quote(schema)}")
     target = ".".join(quote(part) for part in name.split("."))
-    connection.execute(f"create view {target} as select * from {rows}")  # noqa: S608
+    connection.execute(f"create view {target} as select {shown} from {rows}")  # noqa: S608
+
+
+def _with_vectors(file: Path) -> str:
+    """What selects the columns of a parquet file as they are; DuckDB itself reads vectors as lists of any length."""
+    import pyarrow.parquet as pq
+
+    sizes = vector_sizes(pq.read_schema(file))
+    casts = (
+        f"cast({quote(name)} as {vector_type(size)}) as {quote(name)}"
+        for name, size in sizes.items()
+    )
+    return f"* replace ({', '.join(casts)})" if sizes else "*"
+
+
+def vector_sizes(schema: "pa.Schema") -> dict[str, int]:
+    """How many numbers the vectors of each column of vectors have, by its name."""
+    import pyarrow as pa
+
+    return {
+        field.name: field.type.list_size
+        for field in schema
+        if pa.types.is_fixed_size_list(field.type) and pa.types.is_float32(field.type.value_type)
+    }
+
+
+def vector_type(size: int) -> str:
+    """The type of vectors of so many numbers: arrow's `fixed_size_list<float32>`."""
+    return f"FLOAT[{size}]"
+
+
+def vector_size(kind: str) -> int | None:
+    """How many numbers vectors of a type have; None for a type that is none of vectors."""
+    found = _VECTOR.fullmatch(kind)
+    return int(found[1]) if found else None
 
 
 def columns_of(relation: DuckDBPyRelation) -> dict[str, str]:
@@ -174,7 +215,11 @@ def no_read_ahead() -> dict[str, Any]:
 
 
 def batches(relation: DuckDBPyRelation, what: str) -> "pa.RecordBatchReader":
-    """The relation's rows as a stream that logs its progress, in batches of `BATCH_ROWS`."""
+    """The relation's rows as a stream that logs its progress, in batches of `BATCH_ROWS`.
+
+    Raises:
+        NoVectorError: when the stream is read, and a row has null in a column of vectors.
+    """
     import pyarrow as pa
 
     stream = relation.to_arrow_reader(BATCH_ROWS)
@@ -198,7 +243,7 @@ def _stored_type(kind: DuckDBPyType) -> str:
     text = str(kind)
     if text == "JSON":
         return "VARCHAR"
-    if kind.id == "array":
+    if kind.id == "array" and vector_size(text) is None:
         return re.sub(r"\[\d+\]$", "[]", text)
     return _STORED_AS.get(kind.id, text)
 
@@ -206,11 +251,23 @@ def _stored_type(kind: DuckDBPyType) -> str:
 def _reporting(stream: "Iterable[pa.RecordBatch]", what: str) -> "Iterator[pa.RecordBatch]":
     rows, last = 0, time.monotonic()
     for batch in _raising_duckdb_errors(stream):
+        _check_vectors(batch, what)
         yield batch
         rows += batch.num_rows
         if time.monotonic() - last >= _PROGRESS_SECONDS:
             last = time.monotonic()
             log.info("%s: %s rows so far", what, f"{rows:,}")
+
+
+def _check_vectors(batch: "pa.RecordBatch", what: str) -> None:
+    for name in vector_sizes(batch.schema):
+        # Arrow cannot read them back from a parquet file.
+        if missing := batch[name].null_count:
+            raise NoVectorError(
+                f"{what}: {missing:,} rows have no vector in {name!r}, and a column of vectors has one in each: leave "
+                f"these rows out (`where {quote(name)} is not null`), or let lists of any length stand for vectors "
+                f"(`cast({quote(name)} as float[])`)"
+            )
 
 
 def _raising_duckdb_errors(stream: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":

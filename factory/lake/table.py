@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
+from factory.lake import engine
 from factory.lake.snapshot import DamagedSnapshotError, LakeError, NoSnapshotError, Snapshot
 from factory.lake.storage import address as storage
 from factory.lake.storage.errors import StorageError
@@ -248,11 +249,24 @@ class Lake:
         return table
 
     def _scan(self, dataset: str, table: DeltaTable) -> pyarrow.dataset.Dataset:
+        schema = self._with_vectors(dataset, table)
         if self._store is None:
-            return table.to_pyarrow_dataset()
+            return table.to_pyarrow_dataset(schema=schema)
         sizes = {file.name: file.bytes for file in data_files(table)}
         files = _RemoteFiles(self._store, self.uri(dataset), sizes)
-        return table.to_pyarrow_dataset(filesystem=pa.fs.PyFileSystem(files))
+        return table.to_pyarrow_dataset(filesystem=pa.fs.PyFileSystem(files), schema=schema)
+
+    def _with_vectors(self, dataset: str, table: DeltaTable) -> pa.Schema | None:
+        """The schema with its vectors, which to Delta are lists of any length; None where there are none."""
+        schema = pa.schema(table.schema().to_arrow())
+        if not any(field.type == pa.list_(pa.float32()) for field in schema):
+            return None
+        columns = self.published(dataset, table.version())[0].columns
+        for at, field in enumerate(schema):
+            size = engine.vector_size(columns.get(field.name, ""))
+            if size is not None:
+                schema = schema.set(at, field.with_type(pa.list_(pa.float32(), size)))
+        return schema
 
     def _described(self, dataset: str, commit: dict[str, Any]) -> Snapshot:
         description = commit["factory"]["snapshot"]

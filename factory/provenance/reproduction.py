@@ -1,8 +1,11 @@
 """Training a version again from what is recorded of it, and comparing what both say of the test rows."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from factory.base.digests import sha256
 from factory.base.errors import TerminalError
@@ -23,6 +26,7 @@ from factory.training.refit import fit_again
 from factory.training.rows import model_images, model_rows
 from factory.training.search.strategy import Trial
 from factory.training.split import read_part, split, training_rows_folder
+from factory.training.sweep import score_of
 from factory.training.trial import copy_trial_files, fit, load_fitted
 
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SHOWN = 10
+_MOST_TRIALS = 1_024
 
 
 class DifferentRow(Result):
@@ -143,13 +148,38 @@ def _recorded(version: Version, tracking: Tracking) -> tuple[Model, Trial]:
         )
     model = Model.model_validate(section)
     name = version.tags.get("trial", "")
-    for trial in model.expand():
+    for trial in _all_trials(model, version, tracking):
         if trial.name == name:
             return model, trial
     raise TerminalError(
         f"{what} cannot be trained again: its section makes no trial {name!r} any more. Install the release of "
         "the factory that trained it"
     )
+
+
+def _all_trials(model: Model, version: Version, tracking: Tracking) -> Iterator[Trial]:
+    """The trials of the sweep, of later waves by the scores that MLflow has of those before."""
+    trials = list(model.expand())
+    yield from trials
+    if model.search.wave_count == 1:
+        return
+    scores = _scores(model, version, tracking)
+    for wave in range(2, model.search.wave_count + 1):
+        more = model.expand_wave(wave, [(trial, scores.get(trial.index)) for trial in trials])
+        yield from more
+        trials += more
+
+
+def _scores(model: Model, version: Version, tracking: Tracking) -> dict[int, float]:
+    """What the trials have come to, by their places."""
+    parent = version.record.mlflow_run_id
+    with tracking.asked() as client:
+        experiment = client.get_run(parent).info.experiment_id
+    tags = {MLFLOW_PARENT_RUN_ID: parent, "role": "trial"}
+    runs = tracking.find_runs(
+        experiment, tags, most=_MOST_TRIALS, condition="attributes.status = 'FINISHED'"
+    )
+    return {int(run.data.tags["trial"]): score_of(run.data.metrics, model) for run in runs}
 
 
 def _different(then: Predictions, now: Predictions) -> "NDArray[np.intp]":

@@ -38,6 +38,7 @@ OF_DATASETS = frozenset(
 """The tasks of a dataset's DAG, whose names no other task may have."""
 OF_TRAININGS = frozenset(
     (
+        *(f"{name}_{wave}" for name in ("plan_trials", "trial") for wave in range(2, 11)),
         *("make_bucket", "open_workspace", "inputs", "retrain", "split", "plan_trials"),
         *(
             "start_training",

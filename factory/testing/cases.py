@@ -167,8 +167,9 @@ def run_rows(
     from factory.data.checks.check import AnyCheck
     from factory.data.checks.report import CheckFailedError
     from factory.data.checks.run import check
+    from factory.data.folders import DataFolders
     from factory.data.transforms.run import transform
-    from factory.data.transforms.transform import AnyTransform
+    from factory.data.transforms.transform import AnyTransform, Reach
 
     dataset, team = case.dataset, case.team.team
     steps = [_filled(step.for_document(project)) for step in dataset.transforms]
@@ -179,6 +180,7 @@ def run_rows(
         lake=lake,
         versions=versions,
         team=team,
+        reach=Reach(DataFolders(project, (".",))),
     )
     run, left_out = _of_few_rows(dataset.checks)
     checks = [_filled(one.with_full_names(team)) for one in run]

@@ -207,6 +207,8 @@ class Trainer(ABC):
     the model's record."""
     tasks: ClassVar[tuple[str, ...]] = ("classification", "regression")
     """The tasks of learning that its estimators can be trained for."""
+    may_be_quick: ClassVar[bool] = True
+    """Whether a trial may take less than a task takes to start, so that it is worth finding out."""
     takes_preprocessing: ClassVar[bool] = False
     """Whether the rows may be prepared by a team's function, or by scikit-learn's transformers."""
     takes_fitting: ClassVar[tuple[str, ...]] = ()

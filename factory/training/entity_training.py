@@ -12,6 +12,7 @@ from factory.models.tracking import CONFIGURATION, Tracking
 from factory.models.training_run import TrainingRun
 from factory.training.entity_parts import EntityPart, EntityParts
 from factory.training.entity_rows import SPLIT
+from factory.training.first_trial import batch_size
 from factory.training.model import Model
 from factory.training.register import Registration
 from factory.training.register import register as register_one
@@ -32,6 +33,7 @@ from factory.training.trial_batch import (
     BatchResult,
     SweepTrials,
     TrialBatch,
+    batches_of,
     train_batch,
 )
 
@@ -44,23 +46,29 @@ MOST_WITH_PLOTS = 30
 """With more models, only the fallback has plots and feature importances, which take longer than the rest of the test."""
 
 
-def batches(parts: Sequence[EntityPart], trials: Sequence[Trial], most: int) -> list[TrialBatch]:
+def batches(
+    parts: Sequence[EntityPart], trials: Sequence[Trial], *, size: int, most: int
+) -> list[TrialBatch]:
     """What the instances of the mapped task train.
 
-    One instance for each model and trial; where these are more than `most`, one for each model; where these are more
-    too, one for some models, as many for each instance.
+    Args:
+        parts: The models.
+        trials: The trials, which are the same for each model.
+        size: How many trials an instance trains, of one model; with more than there are, all trials of some models.
+        most: How many instances there may be.
     """
-    if len(parts) * len(trials) <= most:
+    for_each = batches_of(trials, min(size, len(trials)))
+    if size <= len(trials) and len(parts) * len(for_each) <= most:
         return [
             TrialBatch(
-                name=f"{part.label}: {trial.name}"[:LONGEST_NAME],
-                trials=(trial.index,),
+                name=f"{part.label}: {batch.name}"[:LONGEST_NAME],
+                trials=batch.trials,
                 models=(part.name,),
             )
             for part in parts
-            for trial in trials
+            for batch in for_each
         ]
-    size = -(-len(parts) // most)
+    size = max(size // len(trials), -(-len(parts) // most))
     groups = [parts[start : start + size] for start in range(0, len(parts), size)]
     return [
         TrialBatch(
@@ -106,7 +114,7 @@ class EntityTraining:
         trials = self.model.expand()
         refuse_wrong(trials, self.model)
         whole = self._start_whole(snapshots)
-        PlannedSweep(sweep=whole, trials=trials).save(self.workspace)
+        PlannedSweep(sweep=whole, trials=trials, ends=(len(trials),)).save(self.workspace)
 
         def started(part: EntityPart) -> Sweep:
             return start_sweep(
@@ -121,7 +129,9 @@ class EntityTraining:
             )
 
         done = self._having(SPLIT).each(SWEEP, started, self.workspace)
-        return whole, batches(done, trials, most)
+        first = self._trials_of(done[0])
+        size = batch_size(self.model, trials, first, models=len(done), most=most)
+        return whole, batches(done, trials, size=size, most=most)
 
     def sweeps(self) -> list[Sweep]:
         """The MLflow runs of entities."""

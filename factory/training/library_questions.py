@@ -36,7 +36,7 @@ def _of_estimators(model: ModelSection) -> Iterator[Question]:
     for path, one in written_estimators(model.search):
         written = WrittenEstimator(
             one.estimator,
-            one.params,
+            {**one.params, **model.search.sets},
             model.task,
             one.has_spaces,
             model.search.is_exhaustive,

@@ -52,7 +52,7 @@ from factory.training.model_metrics import ModelMetric, check_metrics, namable_m
 from factory.training.model_section import ModelSection
 from factory.training.objective import check_comparable, check_ranks
 from factory.training.preprocessing_rules import check_named, check_needed, check_tried, has_choices
-from factory.training.search.strategy import written_estimators
+from factory.training.search.strategy import check_waves, written_estimators
 from factory.training.split_rules import check_choice, check_folds, check_method
 
 
@@ -249,6 +249,12 @@ class Model(ModelSection):
     def _winner_can_be_trained_again(self, surroundings: Surroundings | None) -> Broken:
         if self.refits:
             yield from check_refit(self.split, self.search, surroundings, backend=self.backend)
+
+    @rule
+    def _trials_suit_jobs_and_entities(self) -> Broken:
+        excluding = "backend" if self.backend is not None else "entities"
+        is_excluded = self.backend is not None or self.entities is not None
+        yield from check_waves(self.search, excluding if is_excluded else None)
 
     def doubts(self) -> Iterator[Finding]:
         """A goal, and thresholds, that are the opposite of what their metrics are for."""

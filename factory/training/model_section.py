@@ -1,6 +1,6 @@
 """The keys of an entry of `models`, and what follows from them alone."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field
@@ -249,6 +249,12 @@ class ModelSection(Section):
         """
         return self.search.expand(self._nested_steps, self._nested_sampler)
 
+    def expand_wave(
+        self, wave: int, scored: Sequence[tuple[Trial, float | None]]
+    ) -> tuple[Trial, ...]:
+        """The trials of a later wave of its search; see `SearchStrategy.expand_wave`."""
+        return self.search.expand_wave(wave, scored, self._nested_steps, self._nested_sampler)
+
     @property
     def most_trials(self) -> int:
         """How many trials a training makes; fewer where some of them are the same."""
@@ -314,7 +320,8 @@ class ModelSection(Section):
     @property
     def tasks_with_rows(self) -> tuple[str, ...]:
         """The tasks of its training DAG that handle rows, in their order."""
-        return ("split", "trial", *(("refit",) if self.refits else ()), "test")
+        waves = (f"trial_{wave}" for wave in range(2, self.search.wave_count + 1))
+        return ("split", "trial", *waves, *(("refit",) if self.refits else ()), "test")
 
     @property
     def entity_columns(self) -> tuple[str, ...]:

@@ -58,6 +58,9 @@ class PlannedSweep(Result):
 
     sweep: Sweep
     trials: tuple[Trial, ...]
+    """Those of all waves so far."""
+    ends: tuple[int, ...]
+    """How many trials there are after each wave."""
 
     def save(self, workspace: Path) -> None:
         """Keep it for the tasks that follow, whose arguments name trials by their places."""
@@ -102,7 +105,50 @@ def plan_trials(
     trials = model.expand()
     refuse_wrong(trials, model)
     sweep = start_sweep(trials, model, split, tracking=tracking, run=run, snapshots=snapshots)
-    return PlannedSweep(sweep=sweep, trials=trials)
+    return PlannedSweep(sweep=sweep, trials=trials, ends=(len(trials),))
+
+
+def plan_wave(
+    model: Model,
+    plan: PlannedSweep,
+    evaluations: Sequence[Evaluation],
+    wave: int,
+    *,
+    tracking: Tracking,
+) -> PlannedSweep:
+    """Expand a later wave of the search by what the trials before have come to.
+
+    Args:
+        model: The model's section of the team file.
+        plan: What was planned before; of this wave and later ones by an earlier try.
+        evaluations: The trials that were measured; the others have failed.
+        wave: Which one, from 2.
+        tracking: The MLflow server.
+
+    Returns:
+        The plan with the trials of this wave.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+        TerminalError: More trials have failed, or cannot be trained, than may fail.
+    """
+    before = plan.trials[: plan.ends[wave - 2]]
+    places = {trial.index for trial in before}
+    measured = [one for one in evaluations if one.fit.trial.index in places]
+    refuse_failed(len(before), measured, model)
+    scores = {one.fit.trial.index: score_of(one.metrics, model) for one in measured}
+    more = model.expand_wave(wave, [(trial, scores.get(trial.index)) for trial in before])
+    refuse_wrong(more, model)
+    trials = (*before, *more)
+    tracking.log(plan.sweep.parent_run_id, metrics={"trials": len(trials)})
+    logger.info("Wave %d of %d: %d trials", wave, model.search.wave_count, len(more))
+    return PlannedSweep(sweep=plan.sweep, trials=trials, ends=(*plan.ends[: wave - 1], len(trials)))
+
+
+def score_of(metrics: Mapping[str, float], model: Model) -> float:
+    """The objective such that more is better."""
+    value = metrics[model.objective.metric]
+    return value if model.goal == "maximize" else -value
 
 
 def start_sweep(
@@ -228,13 +274,7 @@ def select_best(
         TerminalError: More trials failed than `search.max_failed_trials` allows, or all.
         TrackingError: The MLflow server does not answer.
     """
-    failed = planned - len(evaluations)
-    if failed > model.search.max_failed_trials or not evaluations:
-        said = one_of((f"{name}: {error}" for name, error in failures.items()), most=_SHOWN)
-        raise TerminalError(
-            f"{failed} of {planned} trials failed, and `search.max_failed_trials` is "
-            f"{model.search.max_failed_trials}. {said or 'See the logs of the task `trial`'}"
-        )
+    failed = refuse_failed(planned, evaluations, model, failures)
     ranking = rank(evaluations, model)
     winner, metric = choose(ranking, model), model.objective.metric
     _log(ranking, winner, model, failed=failed, tracking=tracking, sweep=sweep)
@@ -253,6 +293,27 @@ def select_best(
         trials=planned,
         failed=failed,
     )
+
+
+def refuse_failed(
+    planned: int,
+    evaluations: Sequence[Evaluation],
+    model: Model,
+    failures: Mapping[str, str] = MappingProxyType({}),
+) -> int:
+    """How many trials have failed; the arguments are those of `select_best`.
+
+    Raises:
+        TerminalError: More than `search.max_failed_trials` allows, or all.
+    """
+    failed = planned - len(evaluations)
+    if failed > model.search.max_failed_trials or not evaluations:
+        said = one_of((f"{name}: {error}" for name, error in failures.items()), most=_SHOWN)
+        raise TerminalError(
+            f"{failed} of {planned} trials failed, and `search.max_failed_trials` is "
+            f"{model.search.max_failed_trials}. {said or 'See the logs of the task `trial`'}"
+        )
+    return failed
 
 
 def rank(evaluations: Sequence[Evaluation], model: Model) -> list[Evaluation]:

@@ -275,7 +275,8 @@ def evaluate(
         _log_plots(run_id, model, target, predictions, tracking)
     if failure:
         raise TerminalError(failure)
-    logger.info("%s: %s", fit.trial.name, scores.values)
+    page = tracking.run_page(sweep.experiment_id, run_id)
+    logger.info("%s: %s, %s", fit.trial.name, scores.values, page)
     return Evaluation(
         fit=fit,
         metrics=scores.values,

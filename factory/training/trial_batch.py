@@ -83,11 +83,11 @@ class SweepTrials:
             {name: error for name, error in failures.items() if error is not None},
         )
 
-    def fitted(self, trial: Trial, train: Callable[[], Fit]) -> Fit:
-        """The trial's model, trained unless it was before."""
+    def fitted(self, trial: Trial, by: Callable[[], Fit] | None = None) -> Fit:
+        """The trial's model, trained by this process or by what is given, unless it was before."""
         found = self.kept.fit(trial)
         if found is None:
-            found = train()
+            found = by() if by else fit(trial, self.split, self.model, self.workspace)
             self.kept.keep_fit(found)
         return found
 
@@ -110,12 +110,11 @@ class SweepTrials:
             return found
         attempt = max(attempt, 1 + self.kept.times_begun(trial))
         self.kept.begin(trial)
-        here = partial(fit, trial, self.split, self.model, self.workspace)
         try:
             with failures_logged(
                 trial, tracking=self.tracking, run=self.run, sweep=self.sweep, attempt=attempt
             ):
-                fitted = self.fitted(trial, by or here)
+                fitted = self.fitted(trial, by)
             found = evaluate(
                 fitted,
                 self.model,
@@ -159,7 +158,13 @@ def train_batch(
     failed: dict[str, str] = {}
     for of, trial in ordered:
         name, train = of.name_of(trial), partial(of.train, trial, attempt=attempt, by=by)
-        found = train() if len(ordered) == 1 else outcome_of(name, train)
+        if len(ordered) == 1:
+            found: Evaluation | Failure = train()
+        else:
+            # Airflow's page of a log shows what is between these as a section.
+            logger.info("::group::%s", name)
+            found = outcome_of(name, train)
+            logger.info("::endgroup::")
         if isinstance(found, Failure):
             failed[name] = found.error
         else:

@@ -28,6 +28,7 @@ PASSWORD = "pa ss/w'o\"r+d&<é\\"
         ("{aws_secret_key: 'abc', b: 1}", "{aws_secret_key: *****, b: 1}"),
         ("api-key: x y", "api-key: x y"),
         ("apikey: x y", "apikey: ***"),
+        ("tokens: x, tokenizer: data/m", "tokens: *, tokenizer: data/m"),
         ("owner: me@example.org", "owner: me@example.org"),
     ],
 )

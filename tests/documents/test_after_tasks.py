@@ -44,6 +44,10 @@ models:
     predict: {{input: catches, keep: [a]}}
 """
 REFIT = "refit: train+validation"
+LISTED = """strategy: list
+      trials: [{estimator: sklearn.svm.SVC, params: {}}]"""
+HALVING = """{strategy: halving, trials: 512, max_trials: 1024, factor: 2, resource: max_iter, min_resources: 1,
+      max_resources: 512, candidates: [{estimator: sklearn.svm.SVC, params: {C: {uniform: [1, 2]}}}]}"""
 IN_S3 = Installation(storage="s3://lake", workspace="/scratch", project=Path(), create_bucket=True)
 
 
@@ -106,9 +110,15 @@ def test_names_of_the_factorys_tasks_are_all_reserved(tmp_path):
     """Whoever adds a task to one of these DAGs adds its name there."""
     made = documents(tmp_path)
     of_dataset = {*made["sea.catches"]["tasks"], *made["sea.copies"]["tasks"]}
-    # No model has both.
+    # No model has all of them.
     again = documents(tmp_path, SEA.replace("backend: {type: local-process}", REFIT))
-    of_training = {*made["sea.kind.train"]["tasks"], *again["sea.kind.train"]["tasks"]}
+    waves = documents(
+        tmp_path,
+        SEA.replace(f"\n      {LISTED}", f" {HALVING}").replace(
+            "backend: {type: local-process}", ""
+        ),
+    )
+    of_training = {name for one in (made, again, waves) for name in one["sea.kind.train"]["tasks"]}
     assert of_dataset - {"export", "tell"} == OF_DATASETS
     assert of_training - {"chart", "always"} == OF_TRAININGS
 

@@ -42,6 +42,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 from sklearn.svm import SVC
 
+from factory.data.embedders.scikit_learn import FittedWords
+from factory.data.images.store import ImageStore
+from factory.lake.table import Lake
 from tests.examples.harness import EXAMPLES, Example, Teams, make_teams, prepared
 from tests.harness.shared import Database
 
@@ -472,3 +475,20 @@ def test_each_carrier_has_a_model_of_its_own(teams: Teams) -> None:
     assert f"{len(flights):,} rows" in predicted.stdout
     assert "byte for byte" in again.stdout, again.stdout + again.stderr
     assert example.champion["metrics"]["test_mean_absolute_error"] < flights.arr_delay.abs().mean()
+
+
+def test_passages_of_speeches_are_found_by_what_they_are_about(teams: Teams, tmp_path) -> None:
+    teams.make_data("speeches")
+    done = teams.call("run", "speeches.passages")
+    assert done.returncode == 0, done.stdout + done.stderr
+    lake = Lake((teams.project / ".factory" / "lake").as_uri())
+    rows = lake.scan("speeches.passages", 0).to_table()
+    assert rows.num_rows > 5000
+    store = ImageStore(tmp_path, "speeches", lake)
+    fitted = FittedWords.stored(store, rows["vector_model"][0].as_py())
+    vectors = rows["vector"].combine_chunks().flatten().to_numpy().reshape(-1, fitted.size)
+    likeness = (
+        vectors @ fitted.embed(["the construction of the Panama Canal across the isthmus"])[0]
+    )
+    best = rows.take(np.argsort(-likeness)[:10])
+    assert sum("canal" in text.lower() for text in best["text"].to_pylist()) >= 9

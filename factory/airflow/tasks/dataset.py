@@ -138,9 +138,10 @@ def transform(*, run: TaskRun, transforms: list[dict[str, Any]]) -> dict[str, An
     """Apply the transforms, in order."""
     from pydantic import TypeAdapter
 
+    from factory.airflow import connections
     from factory.data.rows import Rows
     from factory.data.transforms.run import transform as step
-    from factory.data.transforms.transform import AnyTransform
+    from factory.data.transforms.transform import AnyTransform, Reach
 
     rows = step(
         TypeAdapter(tuple[AnyTransform, ...]).validate_python(transforms),
@@ -149,6 +150,7 @@ def transform(*, run: TaskRun, transforms: list[dict[str, Any]]) -> dict[str, An
         lake=run.lake,
         versions=run.versions,
         team=run.team,
+        reach=Reach(run.data_folders, run.shared.internal_hosts, connections, run.dataset),
     )
     return {"rows": rows.as_json(), "reads": run.references}
 

@@ -9,7 +9,7 @@ from factory.airflow.tasks.inputs import inputs
 from factory.airflow.tasks.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from factory.training.trial import Fit
+    from factory.training.trial import Fit, Sweep
     from factory.training.trial_batch import SweepTrials
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "inputs",
     "open_workspace",
     "plan_trials",
+    "plan_wave",
     "refit",
     "register",
     "select_best",
@@ -47,7 +48,10 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
     Returns:
         What the mapped task is called with: batches of trials.
     """
+    from airflow.sdk.configuration import conf
+
     from factory.models.tracking import Tracking
+    from factory.training.first_trial import batch_size
     from factory.training.sweep import plan_trials as step
     from factory.training.trial_batch import batches_of
 
@@ -63,7 +67,33 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
     run.link(tracking.run_page(plan.sweep.experiment_id, plan.sweep.parent_run_id))
     say_origin(run, plan.sweep.parent_run_id)
     run.ti.xcom_push(key="sweep", value=plan.sweep.as_json())
-    return [{"batch": batch.as_json()} for batch in batches_of(plan.trials, 1)]
+    most = conf.getint("core", "max_map_length", fallback=1024)
+    size = batch_size(run.model, plan.trials, _trials(run, plan.sweep), most=most)
+    return [{"batch": batch.as_json()} for batch in batches_of(plan.trials, size)]
+
+
+def plan_wave(*, run: TaskRun, wave: int) -> list[dict[str, Any]]:
+    """Expand a later wave of the search by what the trials before have come to.
+
+    Returns:
+        As `plan_trials`.
+    """
+    from airflow.sdk.configuration import conf
+
+    from factory.training.first_trial import size_of_wave
+    from factory.training.sweep import PlannedSweep
+    from factory.training.sweep import plan_wave as step
+    from factory.training.trial_batch import batches_of
+
+    before, of = PlannedSweep.of(run.folder), _trials(run)
+    evaluations, _ = of.outcomes(before.trials)
+    plan = step(run.model, before, evaluations, wave, tracking=of.tracking)
+    plan.save(run.folder)
+    run.link(of.tracking.run_page(of.sweep.experiment_id, of.sweep.parent_run_id))
+    trials = plan.trials[plan.ends[wave - 2] :]
+    most = conf.getint("core", "max_map_length", fallback=1024)
+    size = size_of_wave(run.model, wave, len(trials), evaluations, most=most)
+    return [{"batch": batch.as_json()} for batch in batches_of(trials, size)]
 
 
 def trial(*, run: TaskRun, batch: dict[str, Any]) -> dict[str, Any]:
@@ -216,13 +246,13 @@ def _selection(run: TaskRun) -> Any:
     return Selection.from_json(run.result("refit" if run.model.refits else "select_best"))
 
 
-def _trials(run: TaskRun) -> "SweepTrials":
-    """What all trials of the run have in common."""
+def _trials(run: TaskRun, sweep: "Sweep | None" = None) -> "SweepTrials":
+    """What all trials of the run have in common; `plan_trials` knows the sweep itself."""
     from factory.models.tracking import Tracking
     from factory.training.trial_batch import SweepTrials
 
     return SweepTrials(
-        run.model, _split(run), run.folder, run.training_run, _sweep(run), Tracking()
+        run.model, _split(run), run.folder, run.training_run, sweep or _sweep(run), Tracking()
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from factory.data.found_files import Found
 from factory.data.images.codec import EXTENSIONS, Header, UnreadableImageError, look
 from factory.data.images.labels import LabelReader
-from factory.data.images.store import UNREADABLE, Found, ImageStore
+from factory.data.images.store import UNREADABLE, ImageStore
 from factory.data.rows import Rows, write_pieces, write_rows
 from factory.lake import engine
 

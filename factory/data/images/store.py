@@ -40,16 +40,6 @@ class TamperedImageError(LakeError, TerminalError):
 
 
 @dataclass(frozen=True)
-class Found:
-    """An image's file where it comes from."""
-
-    path: str
-    """Relative to the source, with slashes."""
-    content: ReadableBytes
-    """To be read before the next one is asked for."""
-
-
-@dataclass(frozen=True)
 class Stored:
     """An image's bytes in the workspace."""
 

@@ -84,4 +84,6 @@ def _of_kind(kind: str) -> str:
         return "decimal numbers"
     if kind.endswith("[]"):
         return "lists"
+    if kind.startswith("FLOAT["):
+        return f"vectors of {kind.removeprefix('FLOAT[').removesuffix(']')} numbers"
     return "objects" if kind.startswith(("STRUCT", "MAP")) else "as the file says"

@@ -31,7 +31,8 @@ class DoubtfulColumnError(TerminalError):
     """A column that is numbers or dates but for a few values, where `on_doubt` is `halt`."""
 
 
-def _known_encoding(name: str) -> str:
+def known_encoding(name: str) -> str:
+    """A name of an encoding of text, if Python knows it."""
     try:
         codecs.lookup(name).incrementaldecoder  # noqa: B018 - raises where it is no encoding of text
     except LookupError:
@@ -134,7 +135,7 @@ class ValueDialect(TextValues):
 class TextDialect(ValueDialect):
     """How files of text are written, whatever stands between their columns."""
 
-    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
+    encoding: Annotated[str, AfterValidator(known_encoding)] = "utf-8"
     """As Python calls it: `cp1252`, `latin-1`, `utf-16` …"""
     comment: Character | None = None
     """What a line begins with that is not read."""

@@ -2,17 +2,33 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from factory.base.section import Section
+from factory.data.folders import DataFolders
+from factory.data.sources.source import Connections, NoConnections
 from factory.data.written_sql import WrittenSql
 from factory.kinds import TRANSFORM, KindOf
 
 if TYPE_CHECKING:
     from factory.data.rows import Piece, Rows
     from factory.lake.table import Lake
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What transforms may read beside rows and the lake, where they run."""
+
+    folders: DataFolders = field(default_factory=lambda: DataFolders(Path(), ()))
+    """Where files may be read; nowhere when left out."""
+    internal_hosts: tuple[str, ...] = ()
+    """Servers that may be asked though they are internal: see `factory.base.hosts`."""
+    connections: Connections = field(default_factory=NoConnections)
+    """Airflow's connections."""
+    dataset: str | None = None
+    """The full name of the dataset that is made; None where none is published."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,8 @@ class TransformContext:
     """Where further datasets are read."""
     versions: Mapping[str, int]
     """The version to read of each further dataset, by its full name."""
+    reach: Reach = field(default_factory=Reach)
+    """What it may read beside rows and the lake."""
 
     def write(self, pieces: "Iterable[Piece]") -> "Rows":
         """Stream rows into `file`, in types that fit the values of every piece.

@@ -37,6 +37,7 @@ class FastaiTrainer(Trainer):
     """Networks of fastai on images or tables; on a GPU where there is one."""
 
     title: ClassVar[str] = "fastai"
+    may_be_quick: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("fastai", "torch", "timm", "safetensors")
     how_to_install: ClassVar[str] = HOW_TO_INSTALL
     serving_distributions: ClassVar[tuple[str, ...]] = ("fastai", "safetensors", "timm")

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeGuard
+from typing import Annotated, Any, Protocol, TypeGuard
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -17,9 +17,6 @@ from factory.base.texts import closest
 from factory.trainers.dispatch import check_estimator
 from factory.trainers.nested_rules import at_place
 from factory.training.search.strategy import Estimator
-
-if TYPE_CHECKING:
-    from numpy.random import Generator
 
 RANGES = ("linspace", "logspace")
 """Values at equal distances, by numpy's names: `{linspace: [start, stop, how many]}`."""
@@ -211,38 +208,68 @@ def outermost(kind: str, numbers: Sequence[float]) -> tuple[float, float]:
     return (10.0**low, 10.0**last)
 
 
-def draw_value(name: str, value: Any, random: "Generator") -> Any:
-    """A value drawn at random for the parameter `name`.
+class Draws(Protocol):
+    """What chooses values: at random, or by what is known of others."""
 
-    Distributions are scipy's `uniform` and `loguniform` over [low, high], and `randint` over low to
-    high - 1. Of estimators within the parameter, theirs are drawn.
+    def choose(self, at: KeyPath, count: int) -> int:
+        """Which of `count` values a parameter gets, by its place."""
+
+    def number(self, at: KeyPath, kind: str, low: float, high: float) -> float:
+        """A number of a distribution: one of `DISTRIBUTIONS`, with its bounds as they are written."""
+
+
+def draw_value(at: KeyPath, value: Any, draws: Draws) -> Any:
+    """A value that is drawn for a parameter; of estimators within it, theirs are drawn.
+
+    Args:
+        at: The names of the parameter and of those that it lies within.
+        value: What is to be tried for it.
+        draws: What chooses.
 
     Raises:
         TerminalError: `randint` is given fractions.
     """
     if is_nested(value):
-        return {**value, "params": draw_values(params_of(value), random)}
+        return {**value, "params": draw_values(params_of(value), draws, at)}
     if is_named(value):
-        return draw_values(value, random)
+        return draw_values(value, draws, at)
     if not is_distribution(value):
         values = value if isinstance(value, list) else list_values(value)
-        drawn = values[int(random.integers(len(values)))]
-        return draw_value(name, drawn, random) if _is_of_estimators(drawn) else drawn
-    # Only for distributions: importing it takes most of a second.
-    from scipy import stats
-
+        place = draws.choose(at, len(values))
+        drawn = values[place]
+        return draw_value((*at, place), drawn, draws) if _is_of_estimators(drawn) else drawn
     ((kind, (low, high)),) = value.items()
-    if kind == "uniform":
-        return float(stats.uniform(low, high - low).rvs(random_state=random))
-    if kind == "loguniform":
-        return float(stats.loguniform(low, high).rvs(random_state=random))
-    if int(low) != low or int(high) != high:
+    if kind == "randint" and (int(low) != low or int(high) != high):
         raise TerminalError(
-            f"search: parameter `{name}`: `randint` takes whole numbers, not [{low}, {high}]"
+            f"search: parameter `{at[-1]}`: `randint` takes whole numbers, not [{low}, {high}]"
         )
-    return int(stats.randint(int(low), int(high)).rvs(random_state=random))
+    return draws.number(at, kind, low, high)
 
 
-def draw_values(params: Mapping[str, Any], random: "Generator") -> dict[str, Any]:
-    """Each parameter with a value that is drawn at random; see `draw_value`."""
-    return {name: draw_value(name, value, random) for name, value in params.items()}
+def draw_values(params: Mapping[str, Any], draws: Draws, at: KeyPath = ()) -> dict[str, Any]:
+    """Each parameter with a value that is drawn; see `draw_value`."""
+    return {name: draw_value((*at, name), value, draws) for name, value in params.items()}
+
+
+class RandomDraws:
+    """Values drawn at random; distributions are scipy's, `randint` over low to high - 1."""
+
+    def __init__(self, seed: int) -> None:
+        import numpy as np
+
+        self._random = np.random.default_rng(seed)
+
+    def choose(self, at: KeyPath, count: int) -> int:  # noqa: ARG002 - all places are alike to it
+        """See `Draws.choose`."""
+        return int(self._random.integers(count))
+
+    def number(self, at: KeyPath, kind: str, low: float, high: float) -> float:  # noqa: ARG002
+        """See `Draws.number`."""
+        # Only for distributions: importing it takes most of a second.
+        from scipy import stats
+
+        if kind == "uniform":
+            return float(stats.uniform(low, high - low).rvs(random_state=self._random))
+        if kind == "loguniform":
+            return float(stats.loguniform(low, high).rvs(random_state=self._random))
+        return int(stats.randint(int(low), int(high)).rvs(random_state=self._random))

@@ -2,13 +2,13 @@
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pydantic import Field
 
 from factory.base.section import ListOf
-from factory.training.search.candidate import Candidate, draw_values
+from factory.training.search.candidate import Candidate, RandomDraws, draw_values
 from factory.training.search.strategy import HyperparameterSet, SearchStrategy, different
 
 logger = logging.getLogger(__name__)
@@ -42,17 +42,27 @@ class RandomSearch(SearchStrategy):
 
     def draw(self) -> Iterator[HyperparameterSet]:
         """See `SearchStrategy.draw`; the candidates take turns."""
-        drawn = list(itertools.islice(different(self._draws()), self.trials))
-        if len(drawn) < self.trials:
-            logger.warning(
-                "The search has only %d different trials, not %d", len(drawn), self.trials
-            )
-        yield from drawn
+        return draw_sets(self.candidates, self.trials, self.seed)
 
-    def _draws(self) -> Iterator[HyperparameterSet]:
-        import numpy as np
 
-        random = np.random.default_rng(self.seed)
-        for draw in range(_DRAWS_PER_TRIAL * self.trials * len(self.candidates)):
-            candidate = self.candidates[draw % len(self.candidates)]
-            yield candidate.estimator, draw_values(candidate.params, random)
+def draw_sets(
+    candidates: Sequence[Candidate], trials: int, seed: int
+) -> Iterator[HyperparameterSet]:
+    """Different sets drawn at random; the candidates take turns.
+
+    Args:
+        candidates: Estimators, each with the values to draw from.
+        trials: How many sets are drawn; there are fewer where no more can be found.
+        seed: What is drawn starts from.
+    """
+    drawn = list(itertools.islice(different(_draws(candidates, trials, seed)), trials))
+    if len(drawn) < trials:
+        logger.warning("The search has only %d different trials, not %d", len(drawn), trials)
+    yield from drawn
+
+
+def _draws(candidates: Sequence[Candidate], trials: int, seed: int) -> Iterator[HyperparameterSet]:
+    draws = RandomDraws(seed)
+    for draw in range(_DRAWS_PER_TRIAL * trials * len(candidates)):
+        candidate = candidates[draw % len(candidates)]
+        yield candidate.estimator, draw_values(candidate.params, draws)

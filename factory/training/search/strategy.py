@@ -4,7 +4,7 @@ import json
 import logging
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_serializer, field_validator
@@ -33,8 +33,14 @@ logger = logging.getLogger(__name__)
 # Airflow cuts a rendered map index off at 250 characters.
 _LONGEST = 200
 
+MOST_WAVES = 10
+"""Into how many waves a search may be divided, each of which is two tasks of the training DAG."""
+
 HyperparameterSet = tuple[str, dict[str, Any]]
 """The dotted path of an estimator, and its parameters."""
+
+ScoreOf = Callable[[HyperparameterSet], float | None]
+"""What a set has come to; None where it has failed, or was not tried."""
 
 
 class Trial(Result):
@@ -57,6 +63,13 @@ class Trial(Result):
         """Its parameters by the names that MLflow shows: `estimator__C`, `preprocessing__pca__n_components`."""
         sampler = {} if self.resample is None else resample_params(self.resample)
         return {**flat_params(self.params), **step_params(self.preprocessing), **sampler}
+
+    @property
+    def drawn(self) -> HyperparameterSet:
+        """The set as a strategy draws it, with what is tried for `preprocessing` and `resample`."""
+        steps = {f"{PREFIX}{name}": step for name, step in self.preprocessing.items()}
+        sampler = {} if self.resample is None else {RESAMPLE: self.resample}
+        return self.estimator, {**self.params, **steps, **sampler}
 
     @field_serializer("params", "preprocessing", "resample")
     def _write(self, params: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -101,6 +114,11 @@ class SearchStrategy(Section):
 
     parallel_trials: Annotated[int, NotTrained(is_read=True)] = Field(default=2, ge=1, le=1024)
     """How many trials run at the same time."""
+    batch: Annotated[
+        Literal["auto"] | Annotated[int, Field(ge=1, le=1024)], NotTrained(is_read=True)
+    ] = "auto"
+    """How many trials a task trains, one after the other. `auto`: one and, with more than 12 trials, which are timed by
+    the first of them, as many as take about twenty seconds."""
     max_trials: int = Field(default=50, ge=1, le=1024)
     """The most trials that the search may make; more are a problem of the file."""
     max_failed_trials: int = Field(default=0, ge=0)
@@ -128,6 +146,31 @@ class SearchStrategy(Section):
             TerminalError: The values cannot be drawn.
         """
 
+    @property
+    def sets(self) -> Mapping[str, Any]:
+        """Parameters that it sets itself for each estimator, with the values that they get."""
+        return {}
+
+    @property
+    def wave_count(self) -> int:
+        """In how many parts its trials are made, each of them by what those before have come to; 10 at most."""
+        return 1
+
+    def draw_wave(self, wave: int, score_of: ScoreOf) -> Iterator[HyperparameterSet]:
+        """The hyperparameter sets of a later wave, the same ones for the same scores.
+
+        Args:
+            wave: Which one, from 2.
+            score_of: What the sets of the waves before have come to; more is better.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} makes all trials at once, not wave {wave}"
+        )
+
+    def grows(self, wave: int) -> float:  # noqa: ARG002 - for those that grow
+        """How many times as long a trial of a wave takes as one of the wave before."""
+        return 1.0
+
     def expand(
         self,
         steps: Mapping[str, NestedEstimator] | None = None,
@@ -146,11 +189,33 @@ class SearchStrategy(Section):
         trials = [_trial(*one, steps or {}, resample) for one in different(drawn)]
         if len(trials) < len(drawn):
             logger.warning("Left out %d trials that are there twice", len(drawn) - len(trials))
-        names = name_trials([(trial.estimator, trial.all_params) for trial in trials])
-        return tuple(
-            trial.model_copy(update={"index": index, "name": name})
-            for index, (trial, name) in enumerate(zip(trials, names, strict=True))
-        )
+        return named(trials)
+
+    def expand_wave(
+        self,
+        wave: int,
+        scored: Sequence[tuple[Trial, float | None]],
+        steps: Mapping[str, NestedEstimator] | None = None,
+        resample: NestedEstimator | None = None,
+    ) -> tuple[Trial, ...]:
+        """The trials of a later wave; those that were there before are left out.
+
+        Args:
+            wave: Which one, from 2.
+            scored: All trials before, in their order, each with its score, of which more is better; None of one that
+                has failed.
+            steps: As for `expand`.
+            resample: The same.
+        """
+        scores = {key_of(*trial.drawn): score for trial, score in scored}
+
+        def score_of(one: HyperparameterSet) -> float | None:
+            return scores.get(key_of(*one))
+
+        drawn = self.with_steps(steps or {}, resample).draw_wave(wave, score_of)
+        new = [one for one in different(drawn) if key_of(*one) not in scores]
+        trials = [_trial(*one, steps or {}, resample) for one in new]
+        return named(trials, [trial for trial, _ in scored])
 
     def with_steps(
         self, steps: Mapping[str, NestedEstimator], resample: NestedEstimator | None = None
@@ -216,11 +281,54 @@ class SearchStrategy(Section):
             )
 
 
+def check_waves(search: SearchStrategy, beside: str | None) -> Broken:
+    """What a search cannot be beside another key of the model.
+
+    Args:
+        search: The search.
+        beside: `backend` or `entities`, if the model has one of them.
+    """
+    if beside == "backend" and search.batch not in ("auto", 1):
+        yield PydanticCustomError(
+            "batch",
+            "with `backend` each trial is a job of its own, and `batch` is {batch}",
+            {
+                "batch": search.batch,
+                "at": ("search", "batch"),
+                "advice": "take it away, or write 1",
+            },
+        )
+    if beside is not None and search.wave_count > 1:
+        yield PydanticCustomError(
+            "waves",
+            "`strategy: {strategy}` looks at what its first trials have come to, which it cannot with `{beside}`",
+            {
+                "strategy": search.strategy,
+                "beside": beside,
+                "at": ("search", "strategy"),
+                "advice": "use `strategy: random`, which takes the same candidates",
+            },
+        )
+
+
 def written_estimators(search: SearchStrategy) -> Iterator[tuple[KeyPath, Estimator]]:
     """The estimators of a search as they are written, each with its place in the model."""
     for path, one in sections_below(search, ("search",)):
         if isinstance(one, Estimator):
             yield path, one
+
+
+def named(trials: Sequence[Trial], before: Sequence[Trial] = ()) -> tuple[Trial, ...]:
+    """Trials with their places and names, after those that were there before, which keep theirs."""
+    both = [*before, *trials]
+    names = name_trials([(trial.estimator, trial.all_params) for trial in both])
+    taken = {trial.name for trial in before}
+    found = []
+    for index, (trial, name) in enumerate(zip(both, names, strict=True)):
+        if index >= len(before):
+            unique = f"{name} #{index}" if name in taken else name
+            found.append(trial.model_copy(update={"index": index, "name": unique}))
+    return tuple(found)
 
 
 def _with_params(one: Estimator, more: Mapping[str, Any]) -> Estimator:
@@ -253,11 +361,16 @@ def different(drawn: Iterable[HyperparameterSet]) -> Iterator[HyperparameterSet]
     """Hyperparameter sets without those that were there before."""
     seen = set()
     for estimator, params in drawn:
-        # repr, because 1 and 1.0 mean different things to some estimators and True is not 1.
-        key = (estimator, repr(sorted(params.items())))
+        key = key_of(estimator, params)
         if key not in seen:
             seen.add(key)
             yield estimator, params
+
+
+def key_of(estimator: str, params: Mapping[str, Any]) -> tuple[str, str]:
+    """What tells a set from others."""
+    # repr, because 1 and 1.0 mean different things to some estimators and True is not 1.
+    return estimator, repr(sorted(params.items()))
 
 
 def name_trials(trials: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from factory.base.errors import TerminalError
+from factory.data.found_files import UnusableFilesError
 from factory.data.images.store import ImageError
 from factory.lake import publishing
 from factory.lake.write import Write
@@ -118,9 +119,11 @@ def test_files_that_are_no_images_by_name_are_left_out(tmp_path, caplog):
 @pytest.mark.parametrize("content", [{}, {"notes.txt": b"x"}])
 def test_source_without_images_is_an_error_that_says_what_is_there(tmp_path, content):
     write(tmp_path / "pets", content).mkdir(exist_ok=True)
-    with pytest.raises(ImageError, match=r"no image.*notes\.txt" if content else "no image"):
+    with pytest.raises(
+        UnusableFilesError, match=r"no image.*notes\.txt" if content else "no image"
+    ):
         pets(tmp_path)
-    with pytest.raises(ImageError, match="no image"):
+    with pytest.raises(UnusableFilesError, match="no image"):
         pets(tmp_path, path="nowhere")
 
 

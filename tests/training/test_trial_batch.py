@@ -1,0 +1,190 @@
+"""Trials that one task trains: what is kept of them, what fails, and how many a task has."""
+
+import logging
+
+import pytest
+
+from factory.base.errors import TerminalError
+from factory.models.tracking import TrackingError
+from factory.training import trial_batch
+from factory.training.first_trial import FEW, batch_size, size_for
+from factory.training.search.strategy import Trial
+from factory.training.trial_batch import SweepTrials, batches_of, train_batch
+from tests.training.models import model, penguins
+from tests.training.training import Training
+
+LOGISTIC = "sklearn.linear_model.LogisticRegression"
+GRID = {"strategy": "grid", "candidates": [{"estimator": LOGISTIC, "params": {"C": [0.1, 1.0]}}]}
+
+
+def planned(tmp_path, uri, **keys) -> Training:
+    training = Training(penguins(), model(**{"search": GRID, **keys}), tmp_path, uri)
+    training.plan()
+    return training
+
+
+def trials_of(training: Training) -> SweepTrials:
+    return SweepTrials(
+        training.model,
+        training.split,
+        training.workspace,
+        training.run,
+        training.planned.sweep,
+        training.tracking,
+    )
+
+
+def train(training: Training, **how):
+    return train_batch([(trials_of(training), one) for one in training.planned.trials], **how)
+
+
+def children(training: Training):
+    sweep = training.planned.sweep
+    return training.tracking.client.search_runs(
+        [sweep.experiment_id], f"tags.`mlflow.parentRunId` = '{sweep.parent_run_id}'"
+    )
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    """The trials that are trained, in their order."""
+    trained: list[str] = []
+    fit = trial_batch.fit
+
+    def counted(trial, *arguments):
+        trained.append(trial.name)
+        return fit(trial, *arguments)
+
+    monkeypatch.setattr(trial_batch, "fit", counted)
+    return trained
+
+
+def test_trials_of_a_batch_are_runs_and_log_sections_of_their_own(tmp_path, mlflow_server, caplog):
+    caplog.set_level(logging.INFO)
+    training = planned(tmp_path, mlflow_server)
+    found = train(training)
+    names = [trial.name for trial in training.planned.trials]
+    assert (found.done, list(found.metrics), found.failed) == (2, names, {})
+    assert sorted(run.info.run_name for run in children(training)) == sorted(names)
+    sections = [line for line in caplog.messages if line.startswith("::group::")]
+    assert sections == [f"::group::{name}" for name in names]
+
+
+def test_what_an_earlier_try_has_trained_is_not_trained_again(tmp_path, mlflow_server, fits):
+    training = planned(tmp_path, mlflow_server)
+    first = train(training)
+    again = train(training, attempt=2)
+    assert again == first
+    assert len(fits) == len(children(training)) == 2
+
+
+def test_model_that_was_trained_before_mlflow_was_away_is_only_measured(
+    tmp_path, mlflow_server, fits, monkeypatch
+):
+    training = planned(tmp_path, mlflow_server)
+
+    def away(*_, **__):
+        raise TrackingError("the MLflow server does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trial_batch, "evaluate", away)
+        with pytest.raises(TrackingError):
+            train(training)
+    assert len(fits) == 1
+    assert train(training, attempt=2).done == 2
+    assert len(fits) == len(children(training)) == 2
+
+
+@pytest.mark.parametrize("changed", ["rows", "parameters", "model file"])
+def test_what_was_made_of_anything_else_is_trained_again(tmp_path, mlflow_server, fits, changed):
+    training = planned(tmp_path, mlflow_server)
+    of, trial = trials_of(training), training.planned.trials[0]
+    of.train(trial)
+    if changed == "rows":
+        training.run = type(training.run)(
+            **{**vars(training.run), "snapshots": {"marine.penguins": 4}}
+        )
+    elif changed == "parameters":
+        trial = trial.model_copy(update={"params": {"C": 7.0}})
+    else:
+        (tmp_path / of.kept.fit(trial).model_file).write_bytes(b"another")
+        (tmp_path / "trials" / "0.evaluation.json").unlink()
+    trials_of(training).train(trial)
+    assert len(fits) == 2
+
+
+def test_failed_trial_sinks_no_other_and_mlflow_and_the_summary_say_why(tmp_path, mlflow_server):
+    training = planned(tmp_path, mlflow_server)
+    of = trials_of(training)
+    poor = Trial(
+        index=1,
+        name="poor",
+        estimator="sklearn.tree.DecisionTreeClassifier",
+        params={"max_depth": -1},
+    )
+    found = train_batch([(of, poor), (of, training.planned.trials[0])], may_fail=True)
+    assert found.done == 1
+    assert "max_depth" in found.failed["poor"]
+    failed = next(run for run in children(training) if run.info.status == "FAILED")
+    assert failed.data.params["max_depth"] == "-1"
+    assert "max_depth" in failed.data.tags["error"]
+    evaluations, failures = of.outcomes([training.planned.trials[0], poor])
+    assert len(evaluations) == 1
+    assert failures.keys() == {"poor"}
+    with pytest.raises(TerminalError, match=r"1 of 2 trials failed\. poor: .*max_depth"):
+        train_batch([(of, poor), (of, training.planned.trials[0])])
+
+
+def test_trial_that_has_killed_its_process_comes_last(tmp_path, mlflow_server, fits):
+    training = planned(tmp_path, mlflow_server)
+    first, second = training.planned.trials
+    trials_of(training).kept.begin(first)
+    train(training, attempt=2)
+    assert fits == [second.name, first.name]
+
+
+def test_neighbours_are_dealt_out_to_different_batches():
+    trials = [Trial(index=at, name=f"t{at}", estimator=LOGISTIC, params={}) for at in range(5)]
+    found = batches_of(trials, 2)
+    assert [batch.trials for batch in found] == [(0, 3), (1, 4), (2,)]
+    assert found[0].name == "t0, t3"
+
+
+@pytest.mark.parametrize(
+    ("trials", "seconds", "size"),
+    [
+        (200, 0.1, 100),
+        (64, 1.0, 16),
+        (64, 30.0, 1),
+        (64, None, 1),
+        (3000, None, 3),
+        (20, 0.001, 10),
+    ],
+)
+def test_tasks_take_about_as_long_as_they_should_and_end_together(trials, seconds, size):
+    assert size_for(trials, seconds, parallel=2, most=1024) == size
+
+
+def grid(count: int, **more) -> dict:
+    values = [10**-power for power in range(count)]
+    candidate = {"estimator": LOGISTIC, "params": {"C": values}}
+    return {"strategy": "grid", "candidates": [candidate], **more}
+
+
+def sized(training: Training) -> int:
+    return batch_size(training.model, training.planned.trials, trials_of(training), most=1024)
+
+
+def test_first_of_many_quick_trials_is_trained_once_and_for_all(tmp_path, mlflow_server, fits):
+    training = planned(tmp_path, mlflow_server, search=grid(FEW + 2))
+    assert sized(training) == (FEW + 2) // 2
+    train(training)
+    assert len(fits) == FEW + 1
+
+
+def test_few_trials_have_a_task_each_and_what_is_written_holds(tmp_path, mlflow_server):
+    training = planned(tmp_path, mlflow_server, search=grid(FEW))
+    assert sized(training) == 1
+    assert not (tmp_path / "trials").exists()
+    training.model = model(search=grid(FEW, batch=5))
+    assert sized(training) == 5
