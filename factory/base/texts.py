@@ -93,6 +93,11 @@ def _escaped(sign: str) -> str:
     return sign.encode("unicode_escape").decode("ascii")
 
 
+def table_cell(text: str) -> str:
+    """A text as a cell of a table in Markdown."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
 def score_text(value: float) -> str:
     """A score with as many digits as tell it from others: `0.7123`, `11,368.1`."""
     return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"

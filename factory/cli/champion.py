@@ -103,7 +103,10 @@ def _show_entities(champions: "list[Version]") -> None:
         f"\nEach {champions[0].record.entity_column} has a champion of its own, the worst first:\n"
     )
     table = plain_table("entity", "version", "on test rows", "test rows", "since (UTC)")
-    for version in sorted(champions, key=_badness):
+    from factory.models.entity_models import worst_first
+
+    ordered = worst_first(champions)
+    for version in ordered:
         table.add_row(
             str(version.record.entity),
             str(version.number),
@@ -112,17 +115,7 @@ def _show_entities(champions: "list[Version]") -> None:
             version.tags.get("promoted_at", "")[:16].replace("T", " "),
         )
     console.print(table)
-    worst = min(champions, key=_badness)
-    console.print(f"\nThe versions of one: factory champion {worst.model}", highlight=False)
-
-
-def _badness(version: "Version") -> tuple[bool, float]:
-    """The objective's score on the test rows, so that the worst comes first; unknown ones last."""
-    goal, _, metric = version.tags.get("gate_metric", "").partition(" ")
-    score = version.record.metrics.get(metric)
-    if score is None:
-        return True, 0.0
-    return False, -score if goal == "minimize" else score
+    console.print(f"\nThe versions of one: factory champion {ordered[0].model}", highlight=False)
 
 
 def _as_json(version: "Version") -> dict[str, Any]:

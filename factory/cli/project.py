@@ -131,7 +131,7 @@ def asked_of(written: str) -> Asked:
         typer.Exit: It is neither.
     """
     name, at, number = written.partition("@")
-    if not _is_registered_name(name) or (at and not number.isdecimal()):
+    if not is_registered_name(name) or (at and not number.isdecimal()):
         raise failed(
             f"{written!r} names neither a model nor a dataset: write TEAM.NAME, or TEAM.NAME@VERSION such "
             f"as {_EXAMPLES['model']}@2"
@@ -139,15 +139,25 @@ def asked_of(written: str) -> Asked:
     return Asked(name, int(number) if at else None)
 
 
-def _is_registered_name(value: str) -> bool:
+def is_registered_name(value: str) -> bool:
     """Whether it is `team.name`, or that of the model of an entity."""
     model, _, entity = value.rpartition(".")
     of_entity = FULL_NAME.fullmatch(model) and MODEL_OF_ENTITY.fullmatch(entity)
     return bool(FULL_NAME.fullmatch(value) or of_entity)
 
 
+def registered_name(value: str) -> str:
+    """The check of an argument that names a dataset, a model, or the model of an entity."""
+    if is_registered_name(value):
+        return value
+    raise typer.BadParameter(
+        f"{value!r} names neither a model nor a dataset: write TEAM.NAME, such as {_EXAMPLES['model']}, or "
+        "TEAM.MODEL.ENTITY for the model of an entity"
+    )
+
+
 def _registered_model(value: str) -> str:
-    if _is_registered_name(value):
+    if is_registered_name(value):
         return value
     raise typer.BadParameter(
         f"{value!r} does not name a registered model: write TEAM.MODEL, such as {_EXAMPLES['model']}, or "

@@ -12,7 +12,7 @@ import typer
 from factory.base.errors import TerminalError
 from factory.cli.console import console, failed, failures_explained
 from factory.cli.options import ProjectOption
-from factory.cli.project import FULL_NAME
+from factory.cli.project import FULL_NAME, is_registered_name, model_of
 from factory.runtime.home import Home
 from factory.runtime.lock import addresses_of
 from factory.runtime.signals import StopSignals
@@ -60,6 +60,13 @@ def serve(
     max_pixels: Annotated[
         int, typer.Option(help="Width times height of an image.", min=1)
     ] = _LIMITS.images.most_pixels,
+    max_entity_models: Annotated[
+        int,
+        typer.Option(
+            help="Of models with `entities`: how many entities' models are in memory, those that were asked last.",
+            min=1,
+        ),
+    ] = _LIMITS.entity_versions,
     token_file: Annotated[
         Path | None,
         typer.Option(
@@ -96,6 +103,10 @@ def serve(
     if wanted and model_folder:
         raise failed("with --model-folder the folder says which model is served: name none")
     for name in wanted:
+        if is_registered_name(name) and not FULL_NAME.fullmatch(name):
+            raise failed(
+                f"{name} is the model of one entity: serve {model_of(name)}, which picks it for the rows of its entity"
+            )
         if not FULL_NAME.fullmatch(name):
             raise failed(f"{name!r} is no model's name: write team.model, such as marine.species")
     logging.basicConfig(
@@ -115,6 +126,7 @@ def serve(
         most_bytes=max_bytes,
         images=RequestImageLimits(max_image_bytes, max_pixels),
         seconds=timeout,
+        entity_versions=max_entity_models,
     )
     callers = Callers(tuple(allowed_host or ()), token_file)
     try:

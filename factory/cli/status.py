@@ -118,13 +118,22 @@ def _models(models: tuple["ModelStatus", ...], now: datetime, *, with_runs: bool
         newest = "-" if one.newest is None else f"{one.newest} ({age(one.newest_at, now)})"
         table.add_row(
             one.name,
-            "-" if one.champion is None else str(one.champion),
+            _live(one),
             newest,
             "-" if one.score is None else f"{one.metric} {score_text(one.score)}",
             Text(one.drift or "-", style=_DRIFT.get(one.drift, "")),
             *([_run(one.last_run, now, one.is_paused)] if with_runs else []),
         )
     return table
+
+
+def _live(model: "ModelStatus") -> str:
+    """The version in production; of a model with entities how many have one of their own, and the fallback's."""
+    champion = "-" if model.champion is None else str(model.champion)
+    if not model.entities:
+        return champion
+    own = f"{model.entities} entit{'y' if model.entities == 1 else 'ies'}"
+    return own if model.champion is None else f"{own}, others: {champion}"
 
 
 def _run(run: "RunFacts | None", now: datetime, is_paused: bool | None) -> Text:  # noqa: FBT001 - a fact of the row

@@ -12,7 +12,7 @@ from factory.base.texts import did_you_mean, shown
 from factory.cli.airflow_access import NO_AIRFLOW, AirflowOption, running_airflow
 from factory.cli.console import console, failed
 from factory.cli.options import ProjectOption
-from factory.cli.project import full_name, lake_of, registry_of
+from factory.cli.project import lake_of, model_of, registered_name, registry_of
 
 if TYPE_CHECKING:
     from factory.status.waiting import Waiting
@@ -25,7 +25,9 @@ def why_not(
     name: Annotated[
         str,
         typer.Argument(
-            help="A model or a dataset.", metavar="TEAM.NAME", callback=full_name("model")
+            help="A model or a dataset; the model of an entity is TEAM.MODEL.ENTITY.",
+            metavar="TEAM.NAME",
+            callback=registered_name,
         ),
     ],
     project: ProjectOption = Path(),
@@ -46,7 +48,7 @@ def why_not(
     from factory.team.environment import active_environment
 
     read = read_all(project.resolve() / "configs", active_environment())
-    team, _, own = name.partition(".")
+    team, own = model_of(name).split(".")
     file = read.catalog.teams.get(team)
     if file is None:
         broken = any(problem.file.stem == team for problem in read.problems)
@@ -55,7 +57,8 @@ def why_not(
             if broken
             else f"there is no team {team!r}: {did_you_mean(team, read.catalog.teams, 'factory status lists all')}"
         )
-    datasets = {one.name for one in published(file)}
+    is_of_entity = name != f"{team}.{own}"
+    datasets = set() if is_of_entity else {one.name for one in published(file)}
     if own not in datasets and own not in file.team.models:
         near = did_you_mean(own, [*datasets, *file.team.models], "factory status lists all")
         raise failed(f"team {team} has neither a dataset nor a model {own!r}: {near}")

@@ -166,7 +166,7 @@ class Shared:
     monitor: Mapping[str, Any] | None = None
     """The model's section `monitor`."""
     watched: Mapping[str, Any] | None = None
-    """The datasets that a monitor looks at: see `factory.monitoring.measure.MonitoredData`."""
+    """The datasets that a monitor looks at: see `factory.monitoring.window_rows.MonitoredData`."""
     deploy: Mapping[str, Any] | None = None
     """The model's section `deploy`."""
     price: float | None = None

@@ -33,7 +33,7 @@ def monitoring_document(team: TeamConfig, name: str, installation: Installation)
         team,
         model,
         description=f"Watches the model {full_name}.",
-        doc=_doc(full_name, watched, model.monitor),
+        doc=_doc(full_name, model, watched, model.monitor),
         start=schedule(_when(name, model, model.monitor), team, installation),
         tags=("model", "monitoring"),
         params=("versions",),
@@ -67,7 +67,7 @@ def _when(name: str, model: Model, monitor: Monitor) -> Schedule:
 
 
 def _watched(team: str, name: str, model: Model, monitor: Monitor) -> dict[str, Any]:
-    """Which datasets are looked at, by full name; see `factory.monitoring.measure.MonitoredData`."""
+    """Which datasets are looked at, by full name; see `factory.monitoring.window_rows.MonitoredData`."""
     train_on = [qualify(reference, team) for reference in model.train_on.datasets]
     watched: dict[str, Any] = {"train_on": train_on}
     if model.predict is not None and _watches_predictions(model, monitor):
@@ -101,14 +101,15 @@ def _tasks(
     looked_at = _looked_at(watched)
     read = dict.fromkeys([*looked_at, *watched["current"], *watched["train_on"], *truth])
     told = notifiers("on_breach", team, model) if "notify" in monitor.on_breach else ()
-    training = Task("retrain", "monitoring.retrain", ("breach",), outlets=(drift_asset(full_name),))
+    module = "monitoring" if model.entities is None else "entity_monitoring"
+    training = Task("retrain", f"{module}.retrain", ("breach",), outlets=(drift_asset(full_name),))
     return (
-        Task("inputs", "monitoring.inputs", inlets=assets([*looked_at, *truth], installation)),
-        Task("measure", "monitoring.measure", ("inputs",), inlets=assets(read, installation)),
-        Task("report", "monitoring.report", ("measure",), TRACKED),
+        Task("inputs", f"{module}.inputs", inlets=assets([*looked_at, *truth], installation)),
+        Task("measure", f"{module}.measure", ("inputs",), inlets=assets(read, installation)),
+        Task("report", f"{module}.report", ("measure",), TRACKED),
         Task(
             "breach",
-            "monitoring.breach",
+            f"{module}.breach",
             ("report",),
             arguments={"notify": told} if told else {},
         ),
@@ -126,7 +127,7 @@ def _section(model: Model, installation: Installation) -> dict[str, Any]:
     return section
 
 
-def _doc(full_name: str, watched: dict[str, Any], monitor: Monitor) -> list[str]:
+def _doc(full_name: str, model: Model, watched: dict[str, Any], monitor: Monitor) -> list[str]:
     lines = [f"### Monitoring of `{full_name}`", ""]
     if "predictions" in watched:
         lines.append(f"* predictions: `{watched['predictions']}`")
@@ -136,6 +137,8 @@ def _doc(full_name: str, watched: dict[str, Any], monitor: Monitor) -> list[str]
         f"* drift of numbers: {monitor.drift.numeric.method}",
         f"* drift of categories: {monitor.drift.categorical.method}",
     ]
+    if model.entities is not None:
+        lines.append(f"* a verdict for each value of `{model.entities.column}`, in one report")
     if "truth" in watched:
         lines.append(f"* truth: `{watched['truth']}`")
     lines += [

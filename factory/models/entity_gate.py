@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from factory.base.files import TEMPORARY
+from factory.base.texts import table_cell
 from factory.base.values import Result
 from factory.models import gate as gate_of_one
 from factory.models.gate_decision import ApprovalAnswer, GateDecision, GateVerdict, PromotionOutcome
@@ -72,8 +73,8 @@ class EntityLines(Result):
         metric = next((one.metric for one in self.lines if one.metric), "score")
         head = f"| entity | rows | challenger: test {metric} | champion | gain | |"
         shown = [
-            f"| {_cell(one.entity)} | {one.rows:,} | {_number(one.score)} | {_number(one.champion_score)} "
-            f"| {_number(one.gain)} | {_cell(_said(one))} |"
+            f"| {table_cell(one.entity)} | {one.rows:,} | {_number(one.score)} | {_number(one.champion_score)} "
+            f"| {_number(one.gain)} | {table_cell(_said(one))} |"
             for one in self.lines[:most]
         ]
         left = len(self.lines) - most
@@ -341,7 +342,3 @@ def _said(line: EntityLine) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.6g}"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")

@@ -1,7 +1,7 @@
 """The registered models of a model's entities: which there are, and which of their versions is in production."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from mlflow.entities.model_registry import RegisteredModel
 
@@ -75,7 +75,25 @@ def champion_versions(model: str, *, tracking: Tracking) -> list[Version]:
     Raises:
         TrackingError: The MLflow server does not answer.
     """
-    numbers = {one.model: one.champion for one in entity_models(model, tracking=tracking)}
+    known = entity_models(model, tracking=tracking)
+    numbers = {one.model: one.champion for one in known if one.champion is not None}
+    found = versions_of_entities(model, numbers, tracking=tracking)
+    return [replace(one, aliases=(CHAMPION,)) for one in found]
+
+
+def versions_of_entities(
+    model: str, numbers: Mapping[str, int], *, tracking: Tracking
+) -> list[Version]:
+    """Versions of entities' models, by entity, without their aliases; few questions however many there are.
+
+    Args:
+        model: The full name, `team.model`.
+        numbers: The version that is wanted of each registered model.
+        tracking: The MLflow server.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+    """
     with tracking.asked() as client:
         found: list[Version] = []
         token: str | None = None
@@ -84,12 +102,25 @@ def champion_versions(model: str, *, tracking: Tracking) -> list[Version]:
                 f"name LIKE '{model}.%'", max_results=_VERSIONS_A_PAGE, page_token=token
             )
             found += [
-                registry.as_version(client, one, {CHAMPION: one.version})
+                registry.as_version(client, one, {})
                 for one in page
                 if numbers.get(one.name) == int(one.version)
             ]
             if not (token := page.token):
                 return sorted(found, key=lambda one: one.record.entity or "")
+
+
+def worst_first(versions: Iterable[Version]) -> list[Version]:
+    """Champions by the objective's score on the test rows of each, the worst first; unknown ones last."""
+    return sorted(versions, key=_badness)
+
+
+def _badness(version: Version) -> tuple[bool, float]:
+    goal, _, metric = version.tags.get("gate_metric", "").partition(" ")
+    score = version.record.metrics.get(metric)
+    if score is None:
+        return True, 0.0
+    return False, -score if goal == "minimize" else score
 
 
 def newest_version(model: str, *, tracking: Tracking) -> Version | None:

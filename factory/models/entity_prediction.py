@@ -43,6 +43,11 @@ class UsedChampions(Result):
         """Those in production."""
         return cls(by_entity=dict(champions.by_entity), fallback=champions.fallback)
 
+    @property
+    def versions(self) -> dict[str, int]:
+        """The version of each registered model."""
+        return dict([*self.by_entity.values(), *([self.fallback] if self.fallback else [])])
+
     def of_entity(self, entity: str | None) -> tuple[str, int] | None:
         """The version that answers for a row; None where nothing does."""
         found = None if entity is None else self.by_entity.get(entity)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from factory.base.texts import table_cell
 from factory.base.values import Result
 from factory.models.costs import COSTS
 from factory.training.guard.finding import GuardFinding
@@ -196,7 +197,7 @@ class GateDecision(Result):
         if not found.worst:
             return [told]
         rows = [
-            f"| {_cell(str(one))} | {one.rows} | {_number(one.champion)} | {_number(one.challenger)} "
+            f"| {table_cell(str(one))} | {one.rows} | {_number(one.champion)} | {_number(one.challenger)} "
             f"| {_number(one.loss)} |"
             for one in found.worst
         ]
@@ -267,11 +268,6 @@ def _duration(seconds: int) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.6g}"
-
-
-def _cell(text: str) -> str:
-    """A text in a cell of a table in Markdown."""
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _text(value: float | None) -> str:

@@ -30,6 +30,9 @@ PREVIOUS = "previous"
 
 Reason = Literal["promotion", "rollback"]
 
+_NAMED = 20
+"""Models that an error names; those of entities may be hundreds."""
+
 MISSING = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
 """What MLflow answers where there is no such thing."""
 
@@ -133,7 +136,9 @@ def versions(model: str, *, tracking: Tracking | None = None) -> list[Version]:
             known = [as_version(client, one, aliases) for one in found]
             return sorted(known, key=lambda one: -one.number)
         names = sorted(one.name for one in client.search_registered_models())
-    there = f"there are {one_of(names)}" if names else "no model has been registered yet"
+    there = (
+        f"there are {one_of(names, most=_NAMED)}" if names else "no model has been registered yet"
+    )
     raise UnknownModelError(
         f"the registry has no model {model!r}: {did_you_mean(model, names, there)}"
     )

@@ -5,17 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset
 from duckdb import DuckDBPyConnection
+from numpy.typing import NDArray
 
-from factory.base.errors import NothingToDoError
+from factory.base.errors import NothingToDoError, TerminalError
 from factory.data.columns import learnable, require_columns
 from factory.data.roles import names_rows
 from factory.lake import engine
 from factory.lake.engine import quote
 from factory.lake.table import Lake
+from factory.training.entities import MODEL_COLUMN
 
 SEED = 7
 """Of every sample: the same snapshots give the same report."""
@@ -66,6 +70,68 @@ def newest_predictions(
         )
         values = _draw(connection, ["prediction"], chosen, most)
     return NewestPredictions(model_version, input_version, rows, values)
+
+
+@dataclass(frozen=True)
+class EntityPredictions:
+    """The newest predictions in a snapshot: those of one model an entity, about one snapshot."""
+
+    input_version: int
+    versions: dict[str, int]
+    """The version of each registered model that has answered."""
+    values: dict[str, pa.ChunkedArray]
+    """A sample of the column `prediction`, by registered model."""
+
+
+def newest_entity_predictions(
+    lake: Lake, dataset: str, version: int, most: int, scratch: Path
+) -> EntityPredictions:
+    """The predictions that were made last, of all that a snapshot holds, by the model that has answered.
+
+    Args:
+        lake: Where it lies.
+        dataset: The dataset with predictions, `team.dataset`.
+        version: Its snapshot.
+        most: How many rows of each model to draw at most.
+        scratch: A folder that DuckDB may spill into.
+
+    Raises:
+        EmptyWindowError: No model has answered for any of its rows.
+        TerminalError: It does not say which model has answered.
+    """
+    with engine.connect(scratch) as connection:
+        engine.create_view(connection, "predictions", lake.rows(dataset, version))
+        if MODEL_COLUMN not in connection.table("predictions").columns:
+            raise TerminalError(
+                f"{dataset} version {version} does not say which model has answered each row: it was made before "
+                "`entities` was written. Run its DAG, and what it publishes is looked at"
+            )
+        newest = (
+            "select input_version, model, max(model_version) as model_version from predictions "
+            "where model is not null and input_version = (select max(input_version) from predictions) "
+            "group by all"
+        )
+        found = connection.sql(newest).fetchall()
+        if not found:
+            raise EmptyWindowError(f"{dataset} version {version} has no predictions of any model")
+        # With several threads, rows come in another order each time.
+        connection.execute("set threads = 1")
+        rows = connection.sql(
+            "select model, prediction from predictions "  # noqa: S608 - a constant
+            f"semi join ({newest}) as newest using (input_version, model, model_version)"
+        ).to_arrow_table()
+    values = {}
+    for _, model, _ in found:
+        places = np.flatnonzero(pc.equal(rows.column("model"), model).to_numpy())
+        values[str(model)] = rows.column("prediction").take(some_of(places, most))
+    return EntityPredictions(int(found[0][0]), {name: int(one) for _, name, one in found}, values)
+
+
+def some_of(places: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """So many of the places of rows at most, drawn with a fixed seed, in their order."""
+    if len(places) <= most:
+        return places
+    return np.sort(np.random.default_rng(SEED).choice(places, most, replace=False))
 
 
 def sample(

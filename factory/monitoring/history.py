@@ -1,5 +1,6 @@
 """The windows of a model's monitoring, kept as MLflow runs: what was found, and what to do about it."""
 
+import itertools
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,6 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from factory.base.values import Result
 from factory.models import registry
-from factory.models.registry import Version
 from factory.models.tracking import Tracking
 from factory.models.training_run import identity
 from factory.monitoring.measure import Measurement
@@ -20,11 +20,15 @@ from factory.monitoring.sections import Monitor
 
 logger = logging.getLogger(__name__)
 
-_ROLE = {"role": "monitor"}
-_ASKED = "retraining_asked_for"
+ROLE = {"role": "monitor"}
+"""The tag of windows' runs."""
+ASKED = "retraining_asked_for"
+"""The tag of a window's run that has asked for a training: on which snapshots."""
 _LOOKED_THROUGH = 1000
 """Monitoring runs that are read at most to find the last windows."""
-_LONGEST_TAG = 5000
+LONGEST_TAG = 5000
+# MLflow takes 1,000.
+_METRICS_A_CALL = 500
 
 
 @dataclass(frozen=True)
@@ -86,15 +90,55 @@ def record(
     Raises:
         TrackingError: The MLflow server does not answer.
     """
-    experiment_id = tracking.ensure_experiment(found.model)
-    tags = {**_ROLE, **identity(dag_id, run_id)}
-    for earlier in tracking.find_runs(experiment_id, tags, most=10):
+    return record_run(
+        found.model,
+        _name(found),
+        _tags(found),
+        _metrics(found),
+        dag_id=dag_id,
+        run_id=run_id,
+        tracking=tracking,
+        files=files,
+    )
+
+
+def record_run(
+    model: str,
+    name: str,
+    tags: Mapping[str, str],
+    metrics: Mapping[str, float],
+    *,
+    dag_id: str,
+    run_id: str,
+    tracking: Tracking,
+    files: Path,
+) -> RecordedWindow:
+    """Log a window as `record` does.
+
+    Args:
+        model: Whose experiment.
+        name: What a person calls the window.
+        tags: Of the run, beside those by which it is found.
+        metrics: Of the run.
+        dag_id: Airflow's.
+        run_id: Airflow's.
+        tracking: The MLflow server.
+        files: A folder with the report, logged below `monitor`.
+
+    Raises:
+        TrackingError: The MLflow server does not answer.
+    """
+    experiment_id = tracking.ensure_experiment(model)
+    found_by = {**ROLE, **identity(dag_id, run_id)}
+    for earlier in tracking.find_runs(experiment_id, found_by, most=10):
         with tracking.asked() as client:
             client.delete_run(earlier.info.run_id)
     with tracking.asked() as client:
-        run = client.create_run(experiment_id, tags={**tags, **_tags(found)}, run_name=_name(found))
+        run = client.create_run(experiment_id, tags={**found_by, **tags}, run_name=name)
     mlflow_run_id = str(run.info.run_id)
-    tracking.log(mlflow_run_id, metrics=_metrics(found))
+    left = iter(metrics.items())
+    while some := dict(itertools.islice(left, _METRICS_A_CALL)):
+        tracking.log(mlflow_run_id, metrics=some)
     tracking.log_files(mlflow_run_id, files, at="monitor")
     tracking.finish(mlflow_run_id)
     return RecordedWindow(
@@ -109,24 +153,24 @@ def _name(found: Measurement) -> str:
     return f"monitor snapshot {next(iter(found.window.values()))}"
 
 
-def label_of(found: Measurement) -> str:
+def label_of(window: Mapping[str, int]) -> str:
     """What was looked at, on one line; equal for equal windows."""
-    return ", ".join(f"{name} {version}" for name, version in found.window.items())
+    return ", ".join(f"{name} {version}" for name, version in window.items())
 
 
 def _tags(found: Measurement) -> dict[str, str]:
     lines = [f"* {text}" for text in found.findings] or ["* nothing has changed much"]
     if not found.counts:
         lines.append(f"* {found.current_rows} rows are too few for a verdict")
-    note = f"{label_of(found)}, measured for version {found.version}:\n\n" + "\n".join(lines)
+    note = f"{label_of(found.window)}, measured for version {found.version}:\n\n" + "\n".join(lines)
     return {
         "model": found.model,
         "model_version": str(found.version),
-        "window": label_of(found),
+        "window": label_of(found.window),
         "breached": str(found.breached).lower(),
         "counts": str(found.counts).lower(),
-        "findings": "; ".join(found.findings)[:_LONGEST_TAG],
-        MLFLOW_RUN_NOTE: note[:_LONGEST_TAG],
+        "findings": "; ".join(found.findings)[:LONGEST_TAG],
+        MLFLOW_RUN_NOTE: note[:LONGEST_TAG],
         **{f"window.{name}": str(version) for name, version in found.window.items()},
         **{f"reference.{name}": str(version) for name, version in found.reference.items()},
     }
@@ -136,7 +180,7 @@ def _metrics(found: Measurement) -> dict[str, float]:
     metrics = {
         "rows": float(found.current_rows),
         "drifted_columns": float(len(found.drifted)),
-        **{f"drift/{_metric(column.column)}": column.statistic for column in found.columns},
+        **{f"drift/{metric_name(column.column)}": column.statistic for column in found.columns},
     }
     if found.prediction is not None:
         metrics["prediction_drift"] = found.prediction.statistic
@@ -146,7 +190,7 @@ def _metrics(found: Measurement) -> dict[str, float]:
     return metrics
 
 
-def _metric(name: str) -> str:
+def metric_name(name: str) -> str:
     """A column's name with only the characters that MLflow takes."""
     return "".join(one if one.isalnum() or one in "_-. " else "_" for one in name)
 
@@ -166,7 +210,7 @@ def recent(model: str, version: int, most: int, *, tracking: Tracking) -> list[M
         TrackingError: The MLflow server does not answer.
     """
     experiment_id = tracking.ensure_experiment(model)
-    tags = {**_ROLE, "model_version": str(version)}
+    tags = {**ROLE, "model_version": str(version)}
     windows: dict[str, MeasuredWindow] = {}
     for run in tracking.find_runs(experiment_id, tags, most=_LOOKED_THROUGH):
         window = _window(run)
@@ -209,17 +253,18 @@ def act(
     """
     # Windows that do not count take no place.
     windows = recent(found.model, found.version, _LOOKED_THROUGH, tracking=tracking)
+    champion = registry.champion(found.model, tracking=tracking)
     decision = decide(
         found,
         windows,
         monitor,
-        champion=registry.champion(found.model, tracking=tracking),
+        champion=None if champion is None else champion.number,
         newest=newest,
-        asked_before=_asked_before(found.model, recorded, newest, tracking),
+        asked_before=was_asked_before(found.model, recorded, newest, tracking),
     )
-    tags = {"verdict": decision.why[:_LONGEST_TAG]}
+    tags = {"verdict": decision.why[:LONGEST_TAG]}
     if decision.retrain:
-        tags[_ASKED] = _as_text(newest)
+        tags[ASKED] = as_text(newest)
     tracking.log(recorded.mlflow_run_id, tags=tags)
     logger.info("%s: %s", "breached" if decision.breached else "not breached", decision.why)
     return decision
@@ -230,7 +275,7 @@ def decide(
     windows: Sequence[MeasuredWindow],
     monitor: Monitor,
     *,
-    champion: Version | None,
+    champion: int | None,
     newest: Mapping[str, int],
     asked_before: bool,
 ) -> WindowDecision:
@@ -243,7 +288,7 @@ def decide(
         found: The newest window.
         windows: The last ones of the same version, the newest first; `found` is the first.
         monitor: The section.
-        champion: The version in production.
+        champion: The number of the version in production.
         newest: The newest snapshots of what the model is trained on.
         asked_before: Whether a training on just these was asked for before.
     """
@@ -271,10 +316,10 @@ def _calm(found: Measurement) -> str:
 
 
 def _obstacle(
-    found: Measurement, champion: Version | None, newest: Mapping[str, int], *, asked_before: bool
+    found: Measurement, champion: int | None, newest: Mapping[str, int], *, asked_before: bool
 ) -> str:
-    if champion is None or champion.number != found.version:
-        now = f"version {champion.number}" if champion else "none"
+    if champion != found.version:
+        now = f"version {champion}" if champion else "none"
         return f"version {found.version} is no longer the champion, {now} is"
     versions = ", ".join(f"{name} version {version}" for name, version in newest.items())
     if dict(newest) == found.reference:
@@ -284,14 +329,15 @@ def _obstacle(
     return ""
 
 
-def _asked_before(
+def was_asked_before(
     model: str, recorded: RecordedWindow, newest: Mapping[str, int], tracking: Tracking
 ) -> bool:
     """Whether another window has asked for a training on just these snapshots."""
-    tags = {**_ROLE, "model": model, _ASKED: _as_text(newest)}
+    tags = {**ROLE, "model": model, ASKED: as_text(newest)}
     runs = tracking.find_runs(recorded.experiment_id, tags, most=2)
     return any(run.info.run_id != recorded.mlflow_run_id for run in runs)
 
 
-def _as_text(versions: Mapping[str, int]) -> str:
+def as_text(versions: Mapping[str, int]) -> str:
+    """Snapshots as a tag says them."""
     return json.dumps(versions, sort_keys=True)

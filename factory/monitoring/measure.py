@@ -1,58 +1,43 @@
 """What is measured of a model in use: drift of its features and predictions, and its quality."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset
 from pydantic import Field
 
-from factory.base.errors import TerminalError
 from factory.base.values import Result
-from factory.data.columns import require_columns
-from factory.data.images.store import ImageStore
-from factory.data.roles import are_sentences
 from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
 from factory.models import registry
-from factory.models.batch_prediction import as_learned, prediction_rows
 from factory.models.predictor import Predictor, load_predictor
 from factory.models.registry import Version
 from factory.models.tracking import Tracking
 from factory.monitoring.compared_rows import (
     EmptyWindowError,
     compared_features,
-    lengths,
     newest_predictions,
     sample,
 )
-from factory.monitoring.drift import ColumnDrift, compare, kind_of
-from factory.monitoring.ground_truth import Quality, measure_quality
-from factory.monitoring.sections import Drift, Monitor
+from factory.monitoring.comparison import (
+    PREDICTION,
+    Side,
+    compare_columns,
+    compare_predictions,
+    findings_of,
+)
+from factory.monitoring.drift import ColumnDrift
+from factory.monitoring.ground_truth import ONE_MODEL, Quality, measure_quality
+from factory.monitoring.sections import Monitor
+from factory.monitoring.window_rows import MonitoredData, WindowRows
 from factory.training.model import Model
-from factory.training.rows import model_images, model_rows
+from factory.training.rows import model_images
 
 logger = logging.getLogger(__name__)
 
-PREDICTION = "prediction"
 _OF_SERIES = "it has trend and season: other times have other values"
-
-
-class MonitoredData(Result):
-    """Which datasets a monitor looks at, by full name."""
-
-    model: str
-    train_on: tuple[str, ...]
-    """What the model is trained on; the first is `source` in the transforms."""
-    current: tuple[str, ...]
-    """Today's rows, and what their transforms read beside them."""
-    predictions: str | None = None
-    """The model's own predictions; without them, the champion is asked here."""
-    truth: str | None = None
 
 
 class Measurement(Result):
@@ -134,23 +119,30 @@ def measure(
     else:
         version = _champion(watched.model, tracking)
     predictor = load_predictor(version.record, tracking=tracking)
-    load = _Loading(watched, model, monitor.sample_rows, predictor, lake, workspace)
-    reference, current = load.reference(), load.current(versions)
+    window, most = WindowRows(watched, model, lake, workspace), monitor.sample_rows
+    scratch = window.folder("reference")
+    rows = window.reference(version.record, scratch)
+    reference = _side(rows, predictor, watched.train_on, most, window, scratch)
+    scratch = window.folder("current")
+    rows = window.current(versions, version.record, scratch)
+    current = _side(rows, predictor, watched.current, most, window, scratch)
     chosen, left_out = compared_features(
         reference.table, monitor.drift.columns, image=predictor.record.image_column
     )
-    columns = _compare_columns(reference.table, current.table, monitor.drift, chosen)
+    columns = compare_columns(reference.table, current.table, monitor.drift, chosen)
     prediction = None
     if predictor.record.forecast is not None:
         left_out |= dict.fromkeys((*model.target_columns, PREDICTION), _OF_SERIES)
     elif monitor.drift.prediction:
         now = None if said is None else said.column(PREDICTION).to_pandas()
-        prediction = _compare_predictions(model, predictor, reference, current, now, monitor.drift)
-    quality = _quality(watched, model, monitor, snapshots, version.number, lake, workspace)
+        prediction = compare_predictions(model, predictor, reference, current, now, monitor.drift)
+    quality = quality_of(
+        watched, model, monitor, snapshots, {ONE_MODEL: version.number}, lake, workspace
+    ).get(ONE_MODEL)
     found = Measurement(
         model=watched.model,
         version=version.number,
-        window={name: versions[name] for name in _window(watched)},
+        window={name: versions[name] for name in looked_at(watched)},
         reference={name: version.record.snapshots[name] for name in watched.train_on},
         reference_rows=reference.rows,
         current_rows=current.rows,
@@ -158,27 +150,30 @@ def measure(
         left_out=left_out,
         prediction=prediction,
         quality=quality,
-        findings=tuple(_findings(monitor, columns, prediction, quality)),
+        findings=tuple(findings_of(monitor, columns, prediction, quality)),
         counts=current.rows >= monitor.min_rows,
     )
     _say(found)
     return found
 
 
-def _quality(
+def quality_of(
     watched: MonitoredData,
     model: Model,
     monitor: Monitor,
     snapshots: Mapping[str, Snapshot],
-    version: int,
+    versions: Mapping[str, int],
     lake: Lake,
     scratch: Path,
-) -> Quality | None:
-    """How good predictions were; None as long as no truth has been published."""
+) -> dict[str, Quality]:
+    """How good predictions were, by registered model; nothing as long as no truth has been published.
+
+    Args: see `measure_quality`.
+    """
     truth = snapshots.get(watched.truth or "")
     predictions = snapshots.get(watched.predictions or "")
     if monitor.truth is None or truth is None or predictions is None:
-        return None
+        return {}
     limits = monitor.quality or {}
     found = measure_quality(
         model,
@@ -186,25 +181,19 @@ def _quality(
         limits,
         truth_snapshot=truth,
         predictions=predictions,
-        model_version=version,
+        versions=versions,
         lake=lake,
         scratch=scratch,
     )
-    for name in [name for name in limits if name in found.skipped]:
-        logger.warning("%s: no quality/%s: %s", watched.model, name, found.skipped[name])
+    for name, quality in found.items():
+        for metric in [metric for metric in limits if metric in quality.skipped]:
+            why = quality.skipped[metric]
+            logger.warning("%s: no quality/%s: %s", name or watched.model, metric, why)
     return found
 
 
-@dataclass(frozen=True)
-class _Side:
-    """A sample of one side, and how many rows there are."""
-
-    table: pa.Table
-    rows: int
-    images: ImageStore
-
-
-def _window(watched: MonitoredData) -> tuple[str, ...]:
+def looked_at(watched: MonitoredData) -> tuple[str, ...]:
+    """The datasets that tell a window from others."""
     names = (watched.predictions, watched.current[0])
     return tuple(name for name in names if name is not None)
 
@@ -216,134 +205,18 @@ def _champion(model: str, tracking: Tracking) -> Version:
     return version
 
 
-@dataclass(frozen=True)
-class _Loading:
-    """Reads both sides in the form that the model learned from."""
-
-    watched: MonitoredData
-    model: Model
-    most: int
-    predictor: Predictor
-    lake: Lake
-    workspace: Path
-
-    def reference(self) -> _Side:
-        """What the version was trained on."""
-        record = self.predictor.record
-        unknown = [name for name in self.watched.train_on if name not in record.snapshots]
-        if unknown:
-            raise TerminalError(
-                f"{record.model} version {record.version} was not trained on "
-                f"{', '.join(unknown)}, but on {', '.join(record.snapshots) or 'nothing known'}: "
-                "train it again"
-            )
-        scratch = self._folder("reference")
-        rows = model_rows(
-            self.watched.train_on,
-            self.model.transforms,
-            workspace=scratch,
-            lake=self.lake,
-            versions={name: record.snapshots[name] for name in self.watched.train_on},
-        )
-        return self._side(rows, scratch, self.watched.train_on)
-
-    def current(self, versions: Mapping[str, int]) -> _Side:
-        """Today's rows."""
-        first = self.watched.train_on[0]
-        trained_on = self.lake.snapshot(first, self.predictor.record.snapshots[first])
-        by_predict = self.watched.predictions is not None
-        scratch = self._folder("current")
-        rows = prediction_rows(
-            self.watched.current,
-            self.model.prediction_transforms if by_predict else self.model.transforms,
-            # The target is what new rows may lack.
-            absent={
-                name: trained_on.columns.get(name, "VARCHAR") for name in self.model.target_columns
-            },
-            workspace=scratch,
-            lake=self.lake,
-            versions={name: versions[name] for name in self.watched.current},
-        )
-        return self._side(rows, scratch, self.watched.current)
-
-    def _side(self, rows: pyarrow.dataset.Dataset, scratch: Path, datasets: Sequence[str]) -> _Side:
-        table = sample(rows, self.predictor.record.compared, self.most, scratch)
-        images = model_images(datasets, workspace=scratch, lake=self.lake)
-        return _Side(table, rows.count_rows(), images)
-
-    def _folder(self, name: str) -> Path:
-        folder = self.workspace / name
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
-
-
-def _compare_columns(
-    reference: pa.Table, current: pa.Table, drift: Drift, names: Sequence[str]
-) -> tuple[ColumnDrift, ...]:
-    require_columns(names, reference.column_names, "monitor.drift.columns")
-    compared = [
-        _compare(name, reference.column(name).to_pandas(), current.column(name).to_pandas(), drift)
-        for name in names
-    ]
-    return tuple(sorted(compared, key=lambda one: one.excess, reverse=True))
-
-
-def _compare(
-    name: str, reference: "pd.Series[Any]", current: "pd.Series[Any]", drift: Drift
-) -> ColumnDrift:
-    if kind_of(reference) == "categorical" and are_sentences(reference.dropna()):
-        found = compare(name, lengths(reference), lengths(current), drift, kind="numeric")
-        note = "; ".join(filter(None, ("sentences, by their number of words", found.note)))
-        return found.model_copy(update={"note": note})
-    # A column whose form has changed, or that has no values on one side, is compared as texts.
-    kinds = {kind_of(reference), kind_of(current)}
-    kind = kinds.pop() if len(kinds) == 1 else "categorical"
-    return compare(name, reference, current, drift, kind=kind)
-
-
-def _compare_predictions(
-    model: Model,
+def _side(
+    rows: pyarrow.dataset.Dataset,
     predictor: Predictor,
-    reference: _Side,
-    current: _Side,
-    now: "pd.Series[Any] | None",
-    drift: Drift,
-) -> ColumnDrift | None:
-    """The champion's predictions on the rows of the training, and those of today."""
-    if not current.rows:
-        return None
-    before = _ask(predictor, reference)
-    now = _ask(predictor, current) if now is None else now
-    return compare(
-        PREDICTION,
-        before,
-        now,
-        drift,
-        kind="categorical" if model.learning_task.has_classes else "numeric",
-    )
-
-
-def _ask(predictor: Predictor, side: _Side) -> "pd.Series[Any]":
-    parts = as_learned(side.table, predictor, side.images)
-    said = [pd.Series(predictor.predict(features).values) for _, features in parts]
-    return pd.concat(said, ignore_index=True) if said else pd.Series(dtype=object)
-
-
-def _findings(
-    monitor: Monitor,
-    columns: tuple[ColumnDrift, ...],
-    prediction: ColumnDrift | None,
-    quality: Quality | None,
-) -> Iterator[str]:
-    drifted = [column for column in columns if column.drifted]
-    if len(drifted) >= monitor.drift.min_columns:
-        for column in drifted:
-            yield f"drift of {column.text}"
-    if prediction is not None and prediction.drifted:
-        yield f"drift of {prediction.text}"
-    if quality is not None:
-        for text in quality.missed.values():
-            yield f"{text} (on {quality.rows} rows with truth)"
+    datasets: Sequence[str],
+    most: int,
+    window: WindowRows,
+    scratch: Path,
+) -> Side:
+    """A sample of one side, in the form that the model learned from."""
+    table = sample(rows, predictor.record.compared, most, scratch)
+    images = model_images(datasets, workspace=scratch, lake=window.lake)
+    return Side(table, rows.count_rows(), images)
 
 
 def _say(found: Measurement) -> None:

@@ -10,7 +10,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from matplotlib import pyplot as plt
 
 from factory.monitoring.drift import ColumnDrift
@@ -35,14 +35,11 @@ def write_report(found: Measurement, windows: Sequence[MeasuredWindow], folder: 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     rows = [*((found.prediction,) if found.prediction is not None else ()), *found.columns]
     drawn = rows[:_MOST_PLOTS]
-    environment = Environment(
-        loader=PackageLoader("factory.monitoring", "."), autoescape=True, undefined=StrictUndefined
-    )
-    text = environment.get_template("report.html.jinja").render(
+    text = template("report.html.jinja").render(
         found=found,
-        label=label_of(found),
+        label=label_of(found.window),
         rows=rows,
-        plots=[(column.column, _plot(column)) for column in drawn],
+        plots=[(column.column, plot(column)) for column in drawn],
         left_out=len(rows) - len(drawn),
         windows=windows,
     )
@@ -50,7 +47,15 @@ def write_report(found: Measurement, windows: Sequence[MeasuredWindow], folder: 
     (folder / MEASUREMENT).write_text(found.model_dump_json(indent=2), encoding="utf-8")
 
 
-def _plot(column: ColumnDrift) -> str:
+def template(name: str) -> Template:
+    """A template of this folder."""
+    environment = Environment(
+        loader=PackageLoader("factory.monitoring", "."), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template(name)
+
+
+def plot(column: ColumnDrift) -> str:
     """The shares of rows in each bin, both sides beside each other, as base64 of a PNG."""
     figure, axes = plt.subplots(figsize=(5, 2.4), layout="constrained")
     places = np.arange(len(column.bins))

@@ -11,6 +11,7 @@ from factory.documents.training import training_id
 from factory.models.mlflow_pages import version_page
 from factory.page.visit import NotThereError, Visit
 from factory.status.gathering import ModelStatus, gather, objective_score
+from factory.training.model import Model
 
 if TYPE_CHECKING:
     from factory.models.champion_history import HistoryEntry
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from factory.monitoring.history import MeasuredWindow
 
 _WINDOWS = 30
+_ENTITIES = 100
 _WIDE, _HIGH, _EDGE = 480, 120, 10
 
 
@@ -52,6 +54,10 @@ class ModelPage:
     versions: Sequence[VersionRow]
     history: "Sequence[HistoryEntry]"
     windows: "Sequence[MeasuredWindow]"
+    entity_column: str | None
+    """The column of which each value has a model of its own; None where there is one model for all rows."""
+    entities: Sequence[VersionRow]
+    """The champions of entities, the worst first; as many as a page holds."""
     may_edit: bool
     may_run: bool
 
@@ -117,7 +123,9 @@ def model_page(visit: Visit, asked: Mapping[str, str]) -> ModelPage:
         sweep=_sweep(name, tracking) if found.newest is not None else None,
         versions=_versions(name, tracking) if found.newest is not None else [],
         history=_history(name, tracking) if found.newest is not None else [],
-        windows=_windows(name, found.champion, tracking) if section.monitor else [],
+        windows=_windows(found, section, tracking) if section.monitor else [],
+        entity_column=section.entities.column if section.entities else None,
+        entities=_entities(name, tracking) if found.entities else [],
         may_edit=visit.may(dag_id, "edit"),
         may_run=visit.may(dag_id, "run"),
     )
@@ -132,12 +140,19 @@ def _sweep(name: str, tracking: "Tracking") -> "SweepTimes | None":
 def _versions(name: str, tracking: "Tracking") -> list[VersionRow]:
     from factory.models import registry
 
-    return [
-        VersionRow(
-            version, *objective_score(version), version_page(tracking.uri, name, version.number)
-        )
-        for version in registry.versions(name, tracking=tracking)
-    ]
+    return [_row(version, tracking) for version in registry.versions(name, tracking=tracking)]
+
+
+def _row(version: "Version", tracking: "Tracking") -> VersionRow:
+    page = version_page(tracking.uri, version.model, version.number)
+    return VersionRow(version, *objective_score(version), page)
+
+
+def _entities(name: str, tracking: "Tracking") -> list[VersionRow]:
+    from factory.models.entity_models import champion_versions, worst_first
+
+    champions = worst_first(champion_versions(name, tracking=tracking))
+    return [_row(version, tracking) for version in champions[:_ENTITIES]]
 
 
 def _history(name: str, tracking: "Tracking") -> "list[HistoryEntry]":
@@ -146,9 +161,18 @@ def _history(name: str, tracking: "Tracking") -> "list[HistoryEntry]":
     return list(reversed(champion_history(name, tracking=tracking).entries))
 
 
-def _windows(name: str, champion: int | None, tracking: "Tracking") -> "list[MeasuredWindow]":
-    if champion is None:
+def _windows(status: ModelStatus, section: Model, tracking: "Tracking") -> "list[MeasuredWindow]":
+    if section.entities is not None:
+        from factory.monitoring.entity_history import recent_entity_windows
+
+        # An experiment is made by the first training.
+        return (
+            recent_entity_windows(status.name, _WINDOWS, tracking=tracking)
+            if status.entities
+            else []
+        )
+    if status.champion is None:
         return []
     from factory.monitoring.history import recent
 
-    return recent(name, champion, _WINDOWS, tracking=tracking)
+    return recent(status.name, status.champion, _WINDOWS, tracking=tracking)

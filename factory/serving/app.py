@@ -12,6 +12,7 @@ from factory.models.tracking import Tracking
 from factory.serving.answers import answer_together
 from factory.serving.champions import ChampionWatcher
 from factory.serving.endpoint import PredictionEndpoint
+from factory.serving.entity_answers import answer_by_entity
 from factory.serving.front_page import front_page
 from factory.serving.limits import ServingLimits
 from factory.serving.metrics import ServingMetrics
@@ -45,6 +46,12 @@ def create_app(
         waiting=settings.waiting,
         seconds=settings.seconds,
     )
+    entity_queue = PredictionQueue(
+        answer_by_entity,
+        threads=settings.threads,
+        waiting=settings.waiting,
+        seconds=settings.seconds,
+    )
     watcher = ChampionWatcher(tracking, models, metrics, settings) if tracking else None
 
     @asynccontextmanager
@@ -55,6 +62,7 @@ def create_app(
         if watcher:
             watcher.stop()
         queue.close()
+        entity_queue.close()
 
     # FastAPI's own page of documentation loads its scripts from elsewhere.
     app = FastAPIOffline(
@@ -63,7 +71,7 @@ def create_app(
     # FastAPI's own way to give another document: https://fastapi.tiangolo.com/how-to/extending-openapi/
     app.openapi = OpenApiDocument(app, models)  # type: ignore[method-assign]
     app.add_exception_handler(Exception, _unexpected)
-    endpoint = PredictionEndpoint(models, queue, metrics, settings)
+    endpoint = PredictionEndpoint(models, queue, entity_queue, metrics, settings)
     _add_front_page(app, models)
     _add_models(app, models, endpoint)
     if alone:

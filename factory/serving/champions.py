@@ -3,20 +3,25 @@
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from factory.base.errors import TerminalError
 from factory.base.section import NAME
 from factory.models import registry
+from factory.models.entity_prediction import UsedChampions
 from factory.models.registry import CHAMPION
 from factory.models.tracking import Tracking, TrackingError
+from factory.models.training_run import ENTITY
+from factory.serving.entity_answers import ServedEntities
+from factory.serving.entity_versions import EntityVersions
 from factory.serving.limits import ServingLimits
 from factory.serving.load_check import check_version
 from factory.serving.loading import LoadedVersion, load
 from factory.serving.metrics import ServingMetrics
-from factory.serving.refusals import UnfitVersionError
+from factory.serving.refusals import public_reason
 from factory.serving.served_models import Refusal, ServedModel, ServedModels
 
 logger = logging.getLogger(__name__)
@@ -25,6 +30,19 @@ _LOADS_AT_ONCE = 2
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 300.0
 _MODELS_A_PAGE = 1000
+_LONGEST_POLL_PAUSE = 20.0
+_PAUSE_OF_TIME = 4.0
+"""For how many times as long as a question took nothing is asked: a registry of a thousand models takes seconds."""
+
+
+@dataclass(frozen=True)
+class InProduction:
+    """What of a model is in production, by the registry."""
+
+    champion: int | None = None
+    """The version; of a model with entities, of its fallback."""
+    by_entity: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """The registered model and its version, by entity."""
 
 
 class ChampionWatcher:
@@ -49,6 +67,7 @@ class ChampionWatcher:
         self._metrics = metrics
         self._settings = settings
         self._named = frozenset(model.name for model in models.all())
+        self._entity_versions = EntityVersions(tracking, metrics, settings)
         self._missing: frozenset[str] = frozenset()
         self._loading: set[str] = set()
         self._to_read_again: set[str] = set()
@@ -69,6 +88,7 @@ class ChampionWatcher:
 
     def _follow(self) -> None:
         while not self._stopped.is_set():
+            began, pause = time.monotonic(), self._settings.poll_seconds
             try:
                 self._poll()
             except TrackingError as error:
@@ -81,7 +101,9 @@ class ChampionWatcher:
                 self._lost(repr(error))
             else:
                 self._found()
-            self._stopped.wait(self._settings.poll_seconds)
+                took = time.monotonic() - began
+                pause = max(pause, min(_PAUSE_OF_TIME * took, _LONGEST_POLL_PAUSE))
+            self._stopped.wait(pause)
 
     def _lost(self, why: str) -> None:
         self._metrics.failed_polls.inc()
@@ -99,7 +121,8 @@ class ChampionWatcher:
         known = self._named or {model.name for model in self._models.all()} | found.keys()
         self._say_missing(known - found.keys())
         for name in sorted(known):
-            model = self._seen(name, found.get(name))
+            model = self._seen(name, found.get(name, InProduction()))
+            self._serve_entities(name)
             if name in self._loading:
                 continue
             if _is_due(model):
@@ -121,14 +144,55 @@ class ChampionWatcher:
             logger.warning("%s has no champion in the registry", name)
         self._missing = frozenset(names)
 
-    def _seen(self, name: str, champion: int | None) -> ServedModel:
-        """Note which version is in production; what was refused before is forgotten."""
-        before = self._models.get(name)
-        if before is not None and before.champion == champion:
-            return before
+    def _seen(self, name: str, found: InProduction) -> ServedModel:
+        """Note which versions are in production; what was refused before is forgotten."""
+        before = self._models.get(name) or ServedModel(name)
+        # None of many is more often an accident.
+        by_entity = found.by_entity or before.by_entity
+        if before.by_entity != by_entity or (by_entity and before.champion != found.champion):
+            try:
+                column = self._entity_column(name, found.champion, by_entity)
+            except (TerminalError, ValueError):
+                # Other models are followed all the same.
+                logger.exception("%s: the column of its entities cannot be told", name)
+                return before
+            self._models.update(name, by_entity=by_entity, entity_column=column)
+        if (now := self._models.get(name)) is not None and before.champion == found.champion:
+            return now
         # From 0 on, or nobody can be warned of the first one.
         self._metrics.failed_loads.labels(name)
-        return self._models.update(name, champion=champion, refusal=None)
+        return self._models.update(name, champion=found.champion, refusal=None)
+
+    def _entity_column(
+        self, name: str, champion: int | None, by_entity: Mapping[str, tuple[str, int]]
+    ) -> str | None:
+        """The column of the entities; None where the champion answers for all rows, and others are left over."""
+        model, number = (name, champion) if champion else next(iter(by_entity.values()))
+        return registry.version(model, number, tracking=self._tracking).record.entity_column
+
+    def _serve_entities(self, name: str) -> None:
+        """Let the entities' versions answer that are in production now."""
+        model = self._models.get(name)
+        if model is None or (model.entities is None and model.entity_column is None):
+            return
+        if model.entity_column is None:
+            self._models.update(name, entities=None)
+            return
+        loaded, before = model.served, model.entities
+        # An alias that is taken away silences no model.
+        number = model.champion or (loaded.version.number if loaded else None)
+        fallback = None if number is None else (name, number)
+        champions = UsedChampions(by_entity=dict(model.by_entity), fallback=fallback)
+        if before is None or (before.champions, before.fallback) != (champions, loaded):
+            entities = ServedEntities(
+                name,
+                model.entity_column,
+                champions,
+                loaded,
+                self._entity_versions,
+                self._settings.most_rows,
+            )
+            self._models.update(name, entities=entities)
 
     def _load(self, name: str, model: ServedModel) -> None:
         number = model.champion
@@ -149,6 +213,7 @@ class ChampionWatcher:
         version = served.version
         before = self._models.get(version.model)
         self._models.update(version.model, served=served, refusal=None)
+        self._serve_entities(version.model)
         self._to_read_again.add(version.model)
         self._metrics.loaded_version.labels(version.model).set(version.number)
         logger.info(
@@ -167,7 +232,7 @@ class ChampionWatcher:
         attempts = before.attempts + 1 if before and before.version == number else 1
         pause = min(_FIRST_PAUSE * 2 ** (attempts - 1), _LONGEST_PAUSE)
         again = None if isinstance(error, TerminalError) else time.monotonic() + pause
-        refusal = Refusal(number, _public(error), datetime.now(UTC), attempts, again)
+        refusal = Refusal(number, public_reason(error), datetime.now(UTC), attempts, again)
         self._models.update(name, refusal=refusal)
         logger.warning(
             "%s: %s%s",
@@ -179,22 +244,30 @@ class ChampionWatcher:
         )
 
 
-def champions(tracking: Tracking) -> dict[str, int]:
-    """The version in production of every model that has one; one call for a thousand models.
+def champions(tracking: Tracking) -> dict[str, InProduction]:
+    """The versions in production of every model that has some; one call for a thousand models.
 
     Raises:
         TrackingError: The MLflow server does not answer.
     """
-    found: dict[str, int] = {}
+    numbers: dict[str, int] = {}
+    entities: dict[str, dict[str, tuple[str, int]]] = {}
     token: str | None = None
     with tracking.asked() as client:
         while True:
             page = client.search_registered_models(max_results=_MODELS_A_PAGE, page_token=token)
-            for model in page:
-                if CHAMPION in model.aliases and _is_ours(model.name):
-                    found[model.name] = int(model.aliases[CHAMPION])
+            for found in (one for one in page if CHAMPION in one.aliases):
+                number, whole = int(found.aliases[CHAMPION]), found.name.rpartition(".")[0]
+                if _is_ours(found.name):
+                    numbers[found.name] = number
+                elif _is_ours(whole) and ENTITY in found.tags:
+                    own = (found.name, number)
+                    entities.setdefault(whole, {})[found.tags[ENTITY]] = own
             if not (token := page.token):
-                return found
+                names = numbers.keys() | entities.keys()
+                return {
+                    name: InProduction(numbers.get(name), entities.get(name, {})) for name in names
+                }
 
 
 def _is_ours(name: str) -> bool:
@@ -209,12 +282,3 @@ def _is_due(model: ServedModel) -> bool:
     if model.refusal is None:
         return True
     return model.refusal.again is not None and time.monotonic() >= model.refusal.again
-
-
-def _public(error: Exception) -> str:
-    """What callers may be told; the log has the rest."""
-    if isinstance(error, UnfitVersionError):
-        return str(error)
-    if isinstance(error, TrackingError):
-        return "it could not be read from the registry"
-    return "it does not load"

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from factory.base.texts import did_you_mean, one_of
 from factory.serving.answers import Answer
 from factory.serving.bodies import read_body, read_image
+from factory.serving.entity_answers import ServedEntities
 from factory.serving.image_contract import ImageContract
 from factory.serving.limits import ServingLimits
 from factory.serving.loading import LoadedVersion
@@ -27,11 +28,13 @@ class PredictionEndpoint:
         self,
         models: ServedModels,
         queue: PredictionQueue[LoadedVersion, Answer],
+        entity_queue: PredictionQueue[ServedEntities, Answer],
         metrics: ServingMetrics,
         settings: ServingLimits,
     ) -> None:
         self._models = models
         self._queue = queue
+        self._entity_queue = entity_queue
         self._metrics = metrics
         self._settings = settings
 
@@ -78,15 +81,16 @@ class PredictionEndpoint:
         return model
 
     async def _answer(self, name: str, request: Request) -> Response:
-        served = self.model(name).served
-        if served is None:
-            raise HTTPException(503, f"no version of {name} answers yet: see GET /models")
-        if isinstance(served.contract, ImageContract):
+        model = self.model(name)
+        served = model.served
+        if not model.answers:
+            raise _none_answers(name)
+        if served is not None and isinstance(served.contract, ImageContract):
             body = await read_image(request, self._settings, served.contract.most_bytes)
         else:
             body = await read_body(request, self._settings)
         try:
-            answered = await self._queue.ask(served, body)
+            answered = await self._asked(model, body)
         except BusyError:
             raise HTTPException(
                 503, "too many requests wait for an answer: try again", {"Retry-After": "1"}
@@ -97,3 +101,15 @@ class PredictionEndpoint:
             ) from None
         self._metrics.rows.labels(name).inc(answered.rows)
         return Response(answered.body, media_type="application/json")
+
+    async def _asked(self, model: ServedModel, body: bytes) -> Answer:
+        if model.entities is not None:
+            # Its threads may load versions, and others do not wait for that.
+            return await self._entity_queue.ask(model.entities, body)
+        if model.served is None:
+            raise _none_answers(model.name)
+        return await self._queue.ask(model.served, body)
+
+
+def _none_answers(name: str) -> HTTPException:
+    return HTTPException(503, f"no version of {name} answers yet: see GET /models")

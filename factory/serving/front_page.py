@@ -40,6 +40,9 @@ def front_page(models: Iterable[Summary]) -> str:
 
 def _answering(model: Summary) -> str:
     answers = "none answers yet" if model.version is None else str(model.version)
+    if model.entities is not None:
+        fallback = "" if model.version is None else f", and version {model.version} for others"
+        answers = f"one for each of {model.entities} entities{fallback}"
     if model.refused is None:
         return answers
     return f"{answers}; version {model.refused.version} is refused: {model.refused.reason}"

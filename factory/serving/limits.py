@@ -32,6 +32,8 @@ class ServingLimits:
     """For a body to arrive, and then for its prediction."""
     poll_seconds: float = 2.0
     """Between two questions to the model registry."""
+    entity_versions: int = 64
+    """Versions of entities' models in memory, those that were used last."""
     load_seconds: float = 120.0
     """For a new version to load and to predict its input example, in a process of its own."""
     load_bytes: int = 8 * 1024**3

@@ -24,11 +24,6 @@ def check_version(version: Version, *, tracking: Tracking, settings: ServingLimi
             the settings allow; or the process has ended.
         TrackingError: The MLflow server does not answer.
     """
-    if (column := version.record.entity_column) is not None:
-        raise UnfitVersionError(
-            f"there is one model for each {column}, and a service answers with one for all rows: predict with "
-            "`predict`, whose DAG picks the model for each row"
-        )
     receiver, sender = PROCESSES.Pipe(duplex=False)
     process = PROCESSES.Process(
         target=_check,

@@ -39,6 +39,11 @@ class ServingMetrics:
             ["model"],
             registry=self.registry,
         )
+        self.entity_versions = Gauge(
+            "factory_serving_entity_versions",
+            "Versions of entities' models that are kept in memory.",
+            registry=self.registry,
+        )
         self.failed_polls = Counter(
             "factory_serving_failed_polls",
             "Times that the model registry did not answer.",

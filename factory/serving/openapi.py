@@ -9,6 +9,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from factory.serving.answers import Measured, Recognized, form_of
+from factory.serving.contract import Contract
+from factory.serving.entity_answers import AnsweredByEntity, ServedEntities
 from factory.serving.image_contract import ImageContract
 from factory.serving.images import FIELD, KINDS
 from factory.serving.loading import LoadedVersion
@@ -23,17 +25,21 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
+_Answering = LoadedVersion | ServedEntities
+
+
 class OpenApiDocument:
     """Made anew whenever another version answers."""
 
     def __init__(self, app: FastAPI, models: ServedModels) -> None:
         self._app = app
         self._models = models
-        self._made: tuple[Sequence[LoadedVersion], dict[str, Any]] | None = None
+        self._made: tuple[Sequence[_Answering], dict[str, Any]] | None = None
 
     def __call__(self) -> dict[str, Any]:
         """The document."""
-        served = [model.served for model in self._models.all() if model.served]
+        found = [model.entities or model.served for model in self._models.all()]
+        served = [each for each in found if each is not None]
         if self._made is None or self._made[0] != served:
             routes = [*self._app.routes, *map(_route, served)]
             document = get_openapi(
@@ -46,12 +52,15 @@ class OpenApiDocument:
         return self._made[1]
 
 
-def _route(served: LoadedVersion) -> APIRoute:
+def _route(served: _Answering) -> APIRoute:
     """The path of one model, for documentation only: requests go through a path for all models."""
+    if isinstance(served, ServedEntities):
+        return _route_by_entity(served)
     contract = served.contract
     if isinstance(contract, ImageContract):
         return _documented(
-            served,
+            served.version.model,
+            f"Version {served.version.number} answers.",
             _takes_an_image,
             Recognized if served.classifies else Measured,
             openapi_extra={"requestBody": _image_body(contract)},
@@ -61,14 +70,36 @@ def _route(served: LoadedVersion) -> APIRoute:
     def predict(rows: body) -> None:  # type: ignore[valid-type]
         del rows
 
-    return _documented(served, predict, form_of(served.version.record.learning_task))
+    return _documented(
+        served.version.model,
+        f"Version {served.version.number} answers.",
+        predict,
+        form_of(served.version.record.learning_task),
+    )
+
+
+def _route_by_entity(served: ServedEntities) -> APIRoute:
+    """Rows as the fallback takes them, which has the features of all; where there is none, any rows."""
+    fallback = served.fallback
+    body = served.request
+    if fallback is not None and isinstance(fallback.contract, Contract):
+        body = fallback.contract.request
+
+    def predict(rows: body) -> None:  # type: ignore[valid-type]
+        del rows
+
+    return _documented(
+        served.name,
+        f"The champion of each row's `{served.column}` answers, and the fallback for others.",
+        predict,
+        AnsweredByEntity,
+    )
 
 
 def _documented(
-    served: LoadedVersion, endpoint: Any, answer: type[BaseModel], **arguments: Any
+    name: str, description: str, endpoint: Any, answer: type[BaseModel], **arguments: Any
 ) -> APIRoute:
-    version = served.version
-    team, _, model = version.model.partition(".")
+    team, _, model = name.partition(".")
     return APIRoute(
         f"/models/{team}/{model}/predict",
         endpoint,
@@ -77,8 +108,8 @@ def _documented(
         response_model_exclude_none=True,
         operation_id=f"predict_{team}_{model}",
         tags=[team],
-        summary=f"Ask {version.model}",
-        description=f"Version {version.number} answers.",
+        summary=f"Ask {name}",
+        description=description,
         responses=_PROBLEMS,
         **arguments,
     )

@@ -26,6 +26,11 @@ class Summary(BaseModel):
     champion: int | None = Field(
         description="The version in production when the registry was last asked; null for none."
     )
+    entities: int | None = Field(
+        default=None,
+        description="How many entities have a model of their own; `version` is that of the fallback then. Left out "
+        "where one model answers for all rows.",
+    )
     refused: Refused | None = Field(
         default=None, description="The version in production, where it could not be loaded."
     )
@@ -38,6 +43,7 @@ class Summary(BaseModel):
             model=model.name,
             version=model.served.version.number if model.served else None,
             champion=model.champion,
+            entities=len(model.by_entity) if model.entities else None,
             refused=Refused(
                 version=refusal.version,
                 reason=refusal.reason,
@@ -85,11 +91,24 @@ class Details(Summary):
     registered_at: datetime | None = None
     promoted_at: datetime | None = None
     example: list[Row] = Field(default=[], description="Rows that it takes.")
+    entity_column: str | None = Field(
+        default=None, description="The column by which a row's model is picked."
+    )
+    versions_by_entity: dict[str, int] = Field(
+        default={}, description="The version in production of each entity's own model."
+    )
 
     @classmethod
     def of(cls, model: ServedModel) -> "Details":
         """The details of a model."""
         summary = Summary.of(model).model_dump()
+        if model.entities is not None:
+            summary |= {
+                "entity_column": model.entities.column,
+                "versions_by_entity": {
+                    entity: number for entity, (_, number) in sorted(model.by_entity.items())
+                },
+            }
         if model.served is None:
             return cls(**summary)
         version, contract = model.served.version, model.served.contract

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
+from factory.serving.entity_answers import ServedEntities
 from factory.serving.loading import LoadedVersion
 
 
@@ -30,6 +31,17 @@ class ServedModel:
     champion: int | None = None
     """The version in production when the registry was last asked."""
     refusal: Refusal | None = None
+    by_entity: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """The version in production of each entity's own model, when the registry was last asked."""
+    entity_column: str | None = None
+    """The column of the entities; None where one model answers for all rows."""
+    entities: ServedEntities | None = None
+    """What answers, where there is a model for each entity; `served` is the fallback then."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether there is a version that answers."""
+        return self.served is not None or self.entities is not None
 
     @property
     def pending(self) -> bool:
@@ -74,4 +86,4 @@ class ServedModels:
     def ready(self) -> bool:
         """Whether some model answers, and all that are in production have been tried."""
         known = self.all()
-        return any(model.served for model in known) and not any(model.pending for model in known)
+        return any(model.answers for model in known) and not any(model.pending for model in known)

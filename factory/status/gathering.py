@@ -1,7 +1,7 @@
 """How the datasets and models of teams stand: gathered here, and shown by whoever asks."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from factory.catalog.project import Project
 from factory.catalog.published import published
 from factory.documents.compile import producer_id
 from factory.documents.training import training_id
+from factory.models.entity_names import is_model_of_entity
 from factory.status.airflow_facts import Airflow, ApprovalFacts, DagFacts, RunFacts
 from factory.team.reader import TeamFile
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from factory.lake.table import Lake
     from factory.models.registry import Version
     from factory.models.tracking import Tracking
+    from factory.monitoring.history import MeasuredWindow
 
 
 class DatasetStatus(Result):
@@ -51,13 +53,15 @@ class ModelStatus(Result):
     """The newest version, in production or not."""
     newest_at: datetime | None = None
     """When it was registered."""
+    entities: int | None = None
+    """How many entities have a champion of their own; `champion` is the fallback's then. None where there is one model."""
     metric: str = ""
     """The one that decides, on the champion's test rows."""
     score: float | None = None
     drift: str = ""
     """What the last monitoring of the champion came to: `none`, `found`, `too few rows`; empty where there was none."""
     findings: str = ""
-    """What has drifted."""
+    """What has drifted; of a model with entities, for which of them."""
     approval: ApprovalFacts | None = None
     """The question that waits for an answer."""
     is_paused: bool | None = None
@@ -215,22 +219,55 @@ def _model(
         is_paused=runs.is_paused(dag_id),
         last_run=runs.last.get(dag_id),
     )
-    known = registered.get(full_name)
-    if known is None:
-        return found
+    section = file.team.models[name]
+    known = registered.get(full_name, _Registered(None, None, None))
     versions: dict[str, object] = {
         "newest": known.newest,
         "newest_at": known.newest_at,
         "champion": known.champion,
     }
-    if known.champion is not None:
-        try:
+    has_entities, is_watched = section.entities is not None, section.monitor is not None
+    try:
+        if has_entities:
+            versions |= _of_entities(full_name, known, registered, tracking, is_watched=is_watched)
+        if known.champion is not None:
             versions |= _of_champion(
-                full_name, tracking, is_watched=file.team.models[name].monitor is not None
+                full_name, tracking, is_watched=is_watched and not has_entities
             )
-        except FactoryError as error:
-            versions["problem"] = str(error)
+    except FactoryError as error:
+        versions["problem"] = str(error)
     return found.model_copy(update=versions)
+
+
+def _of_entities(
+    model: str,
+    known: _Registered,
+    registered: Mapping[str, _Registered],
+    tracking: "Tracking",
+    *,
+    is_watched: bool,
+) -> dict[str, object]:
+    """How many entities have a champion, when the newest version of any came, and their last window."""
+    own = [one for name, one in registered.items() if is_model_of_entity(name, model)]
+    newest = [one.newest_at for one in (known, *own) if one.newest_at is not None]
+    facts: dict[str, object] = {
+        "entities": sum(one.champion is not None for one in own),
+        "newest_at": max(newest, default=None),
+    }
+    if is_watched and own:
+        from factory.monitoring.entity_history import recent_entity_windows
+
+        facts |= _drift(recent_entity_windows(model, 1, tracking=tracking))
+    return facts
+
+
+def _drift(windows: "Sequence[MeasuredWindow]") -> dict[str, object]:
+    """What the last window has come to."""
+    for window in windows:
+        verdict = "found" if window.breached else "none"
+        drift = verdict if window.counts else "too few rows"
+        return {"drift": drift, "findings": window.findings}
+    return {}
 
 
 def _of_champion(model: str, tracking: "Tracking", *, is_watched: bool) -> dict[str, object]:
@@ -244,10 +281,7 @@ def _of_champion(model: str, tracking: "Tracking", *, is_watched: bool) -> dict[
     if is_watched:
         from factory.monitoring.history import recent
 
-        for window in recent(model, champion.number, 1, tracking=tracking):
-            verdict = "found" if window.breached else "none"
-            facts["drift"] = verdict if window.counts else "too few rows"
-            facts["findings"] = window.findings
+        facts |= _drift(recent(model, champion.number, 1, tracking=tracking))
     return facts
 
 

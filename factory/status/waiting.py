@@ -85,7 +85,7 @@ def why_no_newer_version(name: str, around: Surroundings) -> Waiting:
     """Why a model has no newer version, or why its newest one is not in production.
 
     Args:
-        name: The full name, `team.model`.
+        name: The full name, `team.model`; or that of an entity's model, `team.model.UA`.
         around: Whom to ask.
 
     Raises:
@@ -93,16 +93,20 @@ def why_no_newer_version(name: str, around: Surroundings) -> Waiting:
     """
     from factory.models import registry
 
-    team, _, own = name.partition(".")
+    registered = name
+    team, own, *entity = registered.split(".")
+    name = f"{team}.{own}"
     model = around.project.catalog.teams[team].team.models[own]
-    newest = registry.newest(name, tracking=around.tracking)
+    newest = registry.newest(registered, tracking=around.tracking)
+    if model.entities is not None and not entity and around.tracking is not None:
+        from factory.models.entity_models import newest_version
+
+        newest = newest_version(name, tracking=around.tracking)
     dag_id = training_id(team, own)
-    asked = _Training(name, team, model, newest, dag_id, around)
+    asked = _Training(name, registered, team, model, newest, dag_id, around)
     return Waiting(
-        name=name,
-        newest=f"version {newest.number} of {newest.record.registered_at:%Y-%m-%d %H:%M} UTC"
-        if newest
-        else "no version yet",
+        name=registered,
+        newest=_version_text(newest, registered),
         reasons=(
             *_problems(team, around),
             *_of_dag(name, dag_id, around),
@@ -112,6 +116,13 @@ def why_no_newer_version(name: str, around: Surroundings) -> Waiting:
         ),
         airflow=None if around.airflow is None else around.airflow.address,
     )
+
+
+def _version_text(newest: "Version | None", registered: str) -> str:
+    if newest is None:
+        return "no version yet"
+    of_entity = "" if newest.model == registered else f" of {newest.model}"
+    return f"version {newest.number}{of_entity} of {newest.record.registered_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _problems(team: str, around: Surroundings) -> Iterator[Reason]:
@@ -246,6 +257,9 @@ class _Training:
     """A model, its newest version, and what would have to come for another one."""
 
     name: str
+    """The full name, `team.model`."""
+    registered: str
+    """The registered model that is asked about, which may be that of an entity."""
     team: str
     model: Model
     newest: "Version | None"
@@ -262,11 +276,26 @@ class _Training:
     def outcome(self) -> Iterator[Reason]:
         """Why the newest version is not in production."""
         newest = self.newest
+        if newest is None and self.registered != self.name:
+            yield self._no_entity()
         if newest is None or "champion" in newest.aliases or "outcome_why" not in newest.tags:
             return
         yield Reason(
             what=f"Version {newest.number} was trained and is not in production: {newest.tags['outcome_why']}",
-            command=f"factory why {self.name}@{newest.number}; factory rollback {self.name} --to {newest.number}",
+            command=f"factory why {newest.model}@{newest.number}; factory rollback {newest.model} --to {newest.number}",
+        )
+
+    def _no_entity(self) -> Reason:
+        entities = self.model.entities
+        if entities is None:
+            return Reason(
+                what=f"{self.name} has one model for all rows.",
+                command=f"factory why-not {self.name}",
+            )
+        return Reason(
+            what=f"No value of {entities.column} has a model of that name: it had fewer than {entities.min_rows} rows "
+            "with a target when the last training ran, or is called otherwise.",
+            command=f"factory champion {self.name} (lists those that have one)",
         )
 
     def data(self) -> Iterator[Reason]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from factory.base.texts import table_cell
 from factory.kinds import FAMILIES, Family, Kind, builtin, json_schema
 
 _HEAD = """# Kinds
@@ -31,7 +32,7 @@ def _family(family: Family) -> str:
     parts = [f"## {family.name.capitalize()}\n"]
     if family.key is None:
         parts.append("| name | what it is |\n|---|---|")
-        parts += [f"| `{kind.name}` | {_cell(kind.summary)} |" for kind in kinds]
+        parts += [f"| `{kind.name}` | {table_cell(kind.summary)} |" for kind in kinds]
         return "\n".join([*parts, ""])
     return "\n".join([*parts, *(_kind(kind) for kind in kinds)])
 
@@ -61,7 +62,7 @@ def _keys(kind: Kind) -> Iterator[str]:
             _described(about),
             ", ".join(example for example in examples if example != default),
         )
-        yield f"| {' | '.join(_cell(cell) for cell in cells)} |"
+        yield f"| {' | '.join(table_cell(cell) for cell in cells)} |"
 
 
 def _described(about: dict[str, Any]) -> str:
@@ -78,8 +79,3 @@ def _written(value: Any) -> str:
     if value in _EMPTY:
         return "none"
     return f"`{value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}`"
-
-
-def _cell(text: str) -> str:
-    """A text as the cell of a table."""
-    return " ".join(text.split()).replace("|", "\\|")

@@ -15,11 +15,15 @@ from factory.training.model_section import ModelSection
 _OF_ONE_MODEL = {
     "forecast": "name the column in `forecast.series`, and one model forecasts them all",
     "refit": "winners of entities are trained once",
-    "deploy": "one version is deployed, and there are many models",
-    "monitor": "one model is watched, and there are many",
+    "deploy": "a deployment is of one version, and there are many models",
     "backend": "trials of entities are trained in their tasks",
 }
 """The keys that are for one model only, and why."""
+
+_INSTEAD = {
+    "deploy": "take `deploy` away: `factory serve` follows all of them, and picks the model of each row"
+}
+"""What to write in place of some of them."""
 
 
 def check_entities(model: ModelSection, entities: Entities) -> Broken:
@@ -44,7 +48,7 @@ def check_entities(model: ModelSection, entities: Entities) -> Broken:
             {
                 "key": key,
                 "why": _OF_ONE_MODEL[key],
-                "advice": "take one of them away",
+                "advice": _INSTEAD.get(key, "take one of them away"),
                 "at": (key,),
                 "on_key": True,
             },
@@ -54,12 +58,15 @@ def check_entities(model: ModelSection, entities: Entities) -> Broken:
 
 
 def _named_columns(model: ModelSection) -> Iterator[tuple[KeyPath, str]]:
-    """The columns that preprocessing and promotion name, and where."""
+    """The columns that preprocessing, promotion and monitoring name, and where."""
     for at, name in named_columns(model.entries):
         yield ("preprocessing", *at), name
     for key, columns in model.promotion.grouped_by.items():
         for index, name in enumerate(columns):
             yield ("promotion", key, "columns", index), name
+    if model.monitor is not None:
+        for index, name in enumerate(model.monitor.drift.columns or ()):
+            yield ("monitor", "drift", "columns", index), name
 
 
 def _check_column(model: ModelSection, column: str) -> Broken:

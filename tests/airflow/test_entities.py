@@ -19,8 +19,8 @@ OUTCOME = {
 
 
 def test_functions_that_documents_name_exist(documents):
-    compiled = documents("entities: {column: port}")
-    for name in ("sea.weight.train", "sea.weight.predict"):
+    compiled = documents("entities: {column: port}\n    monitor: {}")
+    for name in ("sea.weight.train", "sea.weight.predict", "sea.weight.monitor"):
         for call in calls(compiled[name]).values():
             module, _, function = call.rpartition(".")
             assert callable(getattr(import_module(f"factory.airflow.tasks.{module}"), function))

@@ -95,3 +95,12 @@ def test_prediction_knows_whose_model_answers(documents):
     assert functions["publish"] == "entity_prediction.publish"
     plain = documents("")["sea.weight.predict"]["tasks"]
     assert "entities" not in plain["predict"]["op_kwargs"]
+
+
+def test_monitoring_gives_a_verdict_for_each_entity(documents):
+    document = documents("entities: {column: port}\n    monitor: {}")["sea.weight.monitor"]
+    assert {name: call for name, call in calls(document).items() if "workspace" not in name} == {
+        name: f"entity_monitoring.{name}" for name in ("inputs", "measure", "report", "breach")
+    }
+    assert document["default_args"]["shared"]["section"]["entities"] == {"column": "port"}
+    assert "* a verdict for each value of `port`, in one report" in document["doc_md"]

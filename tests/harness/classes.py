@@ -91,6 +91,7 @@ OF_FILES = {
     "models/test_export.py": "extras",
     "models/test_switching.py": "extras",
     "models/test_unsupervised.py": "extras",
+    "monitoring/test_entities.py": "extras",
     "monitoring/test_unsupervised.py": "extras",
     "training/test_intervals.py": "extras",
     "training/test_ranking.py": "extras",

@@ -1,7 +1,7 @@
 """Trainings of a model with `entities`, from the rows to the registry, as the tasks of its DAG do it."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,6 +29,7 @@ class EntityRun:
     name: str
     run_id: str = "manual__1"
     most: int = 1024
+    snapshots: dict[str, int] = field(default_factory=lambda: {"air.flights": 3})
 
     def __post_init__(self) -> None:
         self.tracking = Tracking(self.uri)
@@ -37,7 +38,7 @@ class EntityRun:
             dag_id=f"{self.name}.train",
             run_id=self.run_id,
             config_hash=self.model.config_hash,
-            snapshots={"air.flights": 3},
+            snapshots=self.snapshots,
         )
         self.training = EntityTraining(self.model, self.workspace, run, self.tracking)
 

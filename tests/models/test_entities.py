@@ -21,9 +21,7 @@ from factory.models.gate_decision import ApprovalAnswer
 from factory.models.predictor import load_predictor
 from factory.models.registry import NoChampionError
 from factory.models.training_leftovers import end_open_runs
-from factory.serving.limits import ServingLimits
-from factory.serving.load_check import check_version
-from factory.serving.refusals import UnfitVersionError
+from factory.serving.champions import champions
 from factory.training import entity_training
 from tests.models.entity_life import EntityRun
 from tests.training.models import one_trial, regression
@@ -282,10 +280,13 @@ def test_command_champion_and_rollback_take_one_entity(second, monkeypatch, tmp_
     assert "TEAM.MODEL.ENTITY" in " ".join(refused.output.split())
 
 
-def test_service_refuses_a_model_that_is_one_of_many(first):
-    version = registry.champion(NAME, tracking=first.tracking)
-    with pytest.raises(UnfitVersionError, match="there is one model for each carrier"):
-        check_version(version, tracking=first.tracking, settings=ServingLimits())
+def test_service_learns_of_all_champions_by_one_question(second):
+    found = champions(second.tracking)
+    known = entity_models(NAME, tracking=second.tracking)
+    assert found[NAME].by_entity == {one.entity: (one.model, one.champion) for one in known}
+    assert found[NAME].champion == registry.champion(NAME, tracking=second.tracking).number
+    # The model of an entity has no path of its own.
+    assert f"{NAME}.UA" not in found
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,10 @@ from factory.models.predictor import load_predictor
 from factory.models.tracking import Tracking
 from factory.monitoring.compared_rows import EmptyWindowError
 from factory.monitoring.history import RecordedWindow, WindowDecision, act, recent, record
-from factory.monitoring.measure import Measurement, MonitoredData, measure
+from factory.monitoring.measure import Measurement, measure
 from factory.monitoring.report import write_report
 from factory.monitoring.sections import Monitor
+from factory.monitoring.window_rows import MonitoredData
 from factory.training.model import Model
 from tests.data.rows import lake_in
 from tests.training.models import model, one_trial, penguins

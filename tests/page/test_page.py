@@ -14,7 +14,14 @@ from factory.models.tracking import Tracking
 from factory.page.app import make_app
 from factory.page.visit import Visit
 from tests.lake.publisher import Publisher
-from tests.status.stand_in import project_of, promote, register, sweep
+from tests.status.stand_in import (
+    BY_ENTITY,
+    project_of,
+    promote,
+    register,
+    register_islands,
+    sweep,
+)
 
 HERE = "http://teams.example"
 
@@ -120,6 +127,19 @@ def test_model_has_its_versions_and_what_went_into_production(pages: Pages) -> N
     assert f'/datasets/{pages.team}.penguins?version=3">{pages.team}.penguins 3</a>' in text
     assert "LogisticRegression" not in text  # these versions do not say what they are
     assert "champion</span>" in text
+
+
+def test_model_of_each_entity_is_in_a_table_the_worst_first(pages: Pages, tmp_path: Path) -> None:
+    model = f"{pages.team}.species"
+    pages.project = project_of(tmp_path, pages.team, more=BY_ENTITY)
+    register_islands(pages.tracking, model)
+    assert "2 entities, others: 1" in pages.get("/").text
+    text = pages.get(f"/models/{model}").text
+    assert "2 models of one island each; for others: version 1" in text
+    assert "<h2>By island, the worst first</h2>" in text
+    assert text.index("<td>Biscoe</td>") < text.index("<td>Dream</td>")
+    assert "<h2>Versions of the model of all rows</h2>" in text
+    assert "Biscoe: drift of depth" in text
 
 
 def test_rows_of_a_dataset_are_shown_as_text(pages: Pages, tmp_path: Path) -> None:

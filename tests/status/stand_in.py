@@ -90,15 +90,27 @@ def project_of(folder: Path, team: str = "marine", more: str = "") -> Project:
     return read_all(configs, "dev")
 
 
-def register(tracking: Tracking, model: str, snapshots: dict[str, int], **tags: Any) -> int:
+def register(
+    tracking: Tracking,
+    model: str,
+    snapshots: dict[str, int],
+    *,
+    entity: str | None = None,
+    accuracy: float = 0.9,
+    **tags: Any,
+) -> int:
     """A version without files, which nobody loads; its number."""
     client = tracking.client
     experiment = client.create_experiment(f"{model} {uuid4().hex[:8]}")
     run = client.create_run(experiment)
     if not client.search_registered_models(f"name = '{model}'"):
-        client.create_registered_model(model)
+        client.create_registered_model(model, tags={"entity": entity} if entity else None)
     facts = ModelFacts(
-        task="classification", snapshots=snapshots, metrics={"test_accuracy": 0.9, "test_a": 0.5}
+        task="classification",
+        snapshots=snapshots,
+        metrics={"test_accuracy": accuracy, "test_a": 0.5},
+        entity=entity,
+        entity_column="island" if entity else None,
     )
     made = client.create_model_version(
         model,
@@ -107,6 +119,21 @@ def register(tracking: Tracking, model: str, snapshots: dict[str, int], **tags: 
         tags={**facts.as_tags(), "gate_metric": "maximize test_accuracy", **tags},
     )
     return int(made.version)
+
+
+BY_ENTITY = "entities: {column: island}\n    monitor: {}"
+"""More of the model: one for each island, which are watched."""
+
+
+def register_islands(tracking: Tracking, model: str) -> None:
+    """The model of all rows, and of two islands the champions: Biscoe's is worse."""
+    for island, accuracy in (("Dream", 0.95), ("Biscoe", 0.7)):
+        number = register(tracking, f"{model}.{island}", {}, entity=island, accuracy=accuracy)
+        promote(tracking, f"{model}.{island}", number)
+    promote(tracking, model, register(tracking, model, {}))
+    tags = {"role": "monitor", "model": model, "entities": "island", "window": "w 1"}
+    found = {"breached": "true", "counts": "true", "findings": "Biscoe: drift of depth"}
+    tracking.client.create_run(tracking.ensure_experiment(model), tags={**tags, **found})
 
 
 def promote(tracking: Tracking, model: str, number: int) -> None:

@@ -1,6 +1,7 @@
 """How datasets and models stand, of a real lake and registry."""
 
 import json
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -11,7 +12,15 @@ from factory.models.tracking import Tracking
 from factory.status.airflow_facts import ApprovalFacts, DagFacts, RunFacts
 from factory.status.gathering import Status, gather
 from tests.lake.publisher import Publisher
-from tests.status.stand_in import NOW, StandIn, project_of, promote, register
+from tests.status.stand_in import (
+    BY_ENTITY,
+    NOW,
+    StandIn,
+    project_of,
+    promote,
+    register,
+    register_islands,
+)
 
 
 @pytest.fixture
@@ -80,6 +89,26 @@ def test_the_last_monitoring_of_the_champion_tells_of_drift(
     project = project_of(tmp_path, team, more="monitor: {}")
     found = by_name(gather(project, lake=publish.lake, tracking=tracking, airflow=None))[model]
     assert (found.drift, found.findings) == (said, "drift of depth")
+
+
+def test_a_model_with_entities_tells_how_many_have_a_champion_and_which_have_drifted(
+    tmp_path, tracking, monkeypatch
+):
+    team = f"t{uuid4().hex[:6]}"
+    publish, model = Publisher(tmp_path), f"{team}.species"
+    project = project_of(tmp_path, team, more=BY_ENTITY)
+    gathered = partial(gather, project, lake=publish.lake, tracking=tracking, airflow=None)
+    before = by_name(gathered())[model]
+    assert (before.entities, before.champion, before.drift) == (0, None, "")
+    register_islands(tracking, model)
+    found = by_name(gathered())[model]
+    assert (found.entities, found.champion) == (2, 1)
+    assert (found.drift, found.findings) == ("found", "Biscoe: drift of depth")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.uri)
+    monkeypatch.setenv("COLUMNS", "200")
+    said = CliRunner().invoke(app, ["status", team, "--project", str(tmp_path)]).output
+    assert "2 entities, others: 1" in said
+    assert "Biscoe: drift of depth" in said
 
 
 def test_a_dataset_that_cannot_be_read_takes_nothing_from_the_others(tmp_path, tracking):

@@ -12,7 +12,14 @@ from factory.status.airflow_facts import ApprovalFacts, DagFacts, EventFacts, Ru
 from factory.status.waiting import Surroundings, why_no_newer_snapshot, why_no_newer_version
 from tests.data.rows import rows_of
 from tests.lake.publisher import REPLACE, Publisher
-from tests.status.stand_in import NOW, StandIn, project_of, register
+from tests.status.stand_in import (
+    BY_ENTITY,
+    NOW,
+    StandIn,
+    project_of,
+    register,
+    register_islands,
+)
 
 DATASET, MODEL, TRAINING = "marine.penguins", "marine.species", "marine.species.train"
 RUNS = DagFacts(is_paused=False)
@@ -35,11 +42,11 @@ def reasons(tmp_path, tracking, publish):
     """What is said of the model, of a team of its own, as one text a reason."""
     team = f"t{uuid4().hex[:6]}"
 
-    def ask(more: str = "", **airflow) -> list[tuple[str, str]]:
+    def ask(more: str = "", of: str = "", **airflow) -> list[tuple[str, str]]:
         project = project_of(tmp_path, team, more=more)
         stand_in = StandIn(**{"known": {f"{team}.species.train": RUNS}, **airflow})
         around = Surroundings(project, publish.lake, tracking, stand_in, NOW)
-        found = why_no_newer_version(f"{team}.species", around)
+        found = why_no_newer_version(f"{team}.species{of}", around)
         return [
             (one.what.replace(team, "marine"), one.command.replace(team, "marine"))
             for one in found.reasons
@@ -175,3 +182,20 @@ def test_a_dataset_whose_run_published_nothing_says_so(tmp_path, publish):
     assert found.newest.startswith("snapshot 0 of ")
     assert "ended well and published nothing" in found.reasons[0].what
     assert found.reasons[1].what == "It has no schedule: only people start it."
+
+
+def test_an_entity_has_reasons_of_its_own(reasons, tracking):
+    model = f"{reasons.team}.species"
+    register_islands(tracking, model)
+    register(tracking, f"{model}.Dream", {}, entity="Dream", outcome_why="it is worse")
+    ended = run_of(reasons, "success")
+    first, *_ = reasons(BY_ENTITY, of=".Dream", runs=ended)
+    assert first == (
+        "Version 2 was trained and is not in production: it is worse",
+        "factory why marine.species.Dream@2; factory rollback marine.species.Dream --to 2",
+    )
+    first, *_ = reasons(BY_ENTITY, of=".Torgersen", runs=ended)
+    assert first[0].startswith("No value of island has a model of that name: it had fewer than 100")
+    assert first[1] == "factory champion marine.species (lists those that have one)"
+    first, *_ = reasons(of=".Torgersen", runs=ended)
+    assert first[0] == "marine.species has one model for all rows."

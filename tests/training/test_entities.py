@@ -59,7 +59,11 @@ def test_configuration_hash_of_models_without_entities_stays_what_it_was():
             },
             "'store' is no feature of entities' own models",
         ),
-        ({"monitor": {}}, "`monitor` and `entities` do not go together"),
+        ({"deploy": {"type": "process"}}, "`deploy` and `entities` do not go together"),
+        (
+            {"monitor": {"drift": {"columns": ["store"]}}},
+            "'store' is no feature of entities' own models",
+        ),
         ({"entities": {"column": "store", "max": 1001}}, "less than or equal to 1000"),
         ({"entities": {"column": "store", "min_rows": 9}}, "greater than or equal to 10"),
         ({"predict": {"input": "sales", "keep": ["model"]}}, "the model that has answered"),

@@ -1,13 +1,18 @@
 """The tasks of a model's monitoring DAG."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from factory.airflow.task_run import TaskRun
 from factory.airflow.tasks.inputs import decide
 from factory.base.workspace import WorkspaceGoneError
+
+if TYPE_CHECKING:
+    from factory.base.values import Result
+    from factory.monitoring.measure import Measurement
+    from factory.monitoring.window_rows import MonitoredData
 
 __all__ = ["breach", "inputs", "measure", "report", "retrain"]
 
@@ -17,7 +22,7 @@ def inputs(*, run: TaskRun, triggering_asset_events: Mapping[Any, Any]) -> dict[
     from factory.lake.snapshot import NoSnapshotError
 
     names = list(run.shared.reads)
-    truth = _watched(run).truth
+    truth = watched_by(run).truth
     if truth is not None:
         try:
             run.lake.newest(truth)
@@ -34,7 +39,7 @@ def measure(*, run: TaskRun) -> dict[str, Any]:
     from factory.monitoring.measure import measure as step
 
     found = step(
-        _watched(run),
+        watched_by(run),
         run.model,
         run.monitor,
         run.snapshots,
@@ -42,7 +47,7 @@ def measure(*, run: TaskRun) -> dict[str, Any]:
         tracking=Tracking(),
         workspace=run.folder,
     )
-    (run.folder / _MEASUREMENT).write_text(found.model_dump_json(), encoding="utf-8")
+    keep_measured(run, found)
     return {
         "version": found.version,
         "window": found.window,
@@ -58,7 +63,7 @@ def report(*, run: TaskRun) -> dict[str, Any]:
     from factory.monitoring.report import write_report
 
     found, tracking = _measured(run), Tracking()
-    most = run.monitor.windows.of + _SHOWN
+    most = run.monitor.windows.of + WINDOWS_SHOWN
     before = recent(found.model, found.version, most, tracking=tracking)
     files = run.folder / "report"
     write_report(found, before, files)
@@ -80,17 +85,17 @@ def breach(*, run: TaskRun, notify: Sequence[Mapping[str, Any]] = ()) -> dict[st
     """
     from factory.models.tracking import Tracking
     from factory.monitoring.history import RecordedWindow, act
-    from factory.monitoring.measure import Measurement
 
-    found: Measurement = _measured(run)
+    found = _measured(run)
     recorded = RecordedWindow.from_json(run.result("report"))
-    newest = {name: run.lake.newest(name).version for name in _watched(run).train_on}
+    newest = {name: run.lake.newest(name).version for name in watched_by(run).train_on}
     decision = act(found, recorded, run.monitor, newest=newest, tracking=Tracking())
     result = {**decision.as_json(), "report": recorded.url}
     if not decision.breached:
         run.ti.xcom_push(key="return_value", value=result)
         raise AirflowSkipException(f"no breach: {decision.why}")
-    _tell(run, found, result, notify)
+    subject = f"{found.model} version {found.version} meets other data than it was trained on"
+    tell(run, subject, found.window, result, notify)
     return result
 
 
@@ -106,36 +111,49 @@ def retrain(*, run: TaskRun, outlet_events: Any) -> None:
     outlet_events[run.ti.task.outlets[0]].extra = {
         "model": found.model,
         "version": found.version,
-        "why": decision["why"][:_LONGEST_WHY],
+        "why": decision["why"][:LONGEST_WHY],
         "report": decision["report"],
         "window": found.window,
     }
 
 
 _MEASUREMENT = "measurement.json"
-_SHOWN = 10
+WINDOWS_SHOWN = 10
 """Windows that the report shows beyond those that count."""
-_LONGEST_WHY = 2000
+LONGEST_WHY = 2000
+"""Of the reason that an event gives."""
 
 
-def _watched(run: TaskRun) -> Any:
-    from factory.monitoring.measure import MonitoredData
+def watched_by(run: TaskRun) -> "MonitoredData":
+    """The datasets that are looked at."""
+    from factory.monitoring.window_rows import MonitoredData
 
     return MonitoredData.from_json({"model": run.model_name, **(run.shared.watched or {})})
 
 
-def _measured(run: TaskRun) -> Any:
-    from factory.monitoring.measure import Measurement
+def keep_measured(run: TaskRun, found: "Result") -> None:
+    """Keep what was measured for the tasks that follow."""
+    (run.folder / _MEASUREMENT).write_text(found.model_dump_json(), encoding="utf-8")
 
+
+def measured_text(run: TaskRun) -> str:
+    """What `keep_measured` has kept, as JSON.
+
+    Raises:
+        WorkspaceGoneError: Nothing is there.
+    """
     try:
-        text = (run.folder / _MEASUREMENT).read_text(encoding="utf-8")
+        return (run.folder / _MEASUREMENT).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise WorkspaceGoneError(_MEASUREMENT, "measure", run.folder) from None
-    return Measurement.model_validate_json(text)
 
 
-def _tell(
-    run: TaskRun, found: Any, result: Mapping[str, Any], targets: Sequence[Mapping[str, Any]]
+def tell(
+    run: TaskRun,
+    subject: str,
+    window: Mapping[str, int],
+    result: Mapping[str, Any],
+    targets: Sequence[Mapping[str, Any]],
 ) -> None:
     """Tell people of a breach."""
     if not targets:
@@ -146,12 +164,18 @@ def _tell(
 
     message = Message(
         event="on_breach",
-        subject=f"{found.model} version {found.version} meets other data than it was trained on",
+        subject=subject,
         facts={
-            "window": label_of(found),
+            "window": label_of(window),
             "training": "asked for" if result["retrain"] else "not asked for",
         },
         detail=str(result["why"]),
         url=str(result["report"]),
     )
     send(message, targets, internal_hosts=run.shared.internal_hosts)
+
+
+def _measured(run: TaskRun) -> "Measurement":
+    from factory.monitoring.measure import Measurement
+
+    return Measurement.model_validate_json(measured_text(run))

@@ -9,8 +9,9 @@ from factory.lake.write import Write
 from factory.models import switching
 from factory.models.batch_prediction import PredictionForm, predict
 from factory.models.predictor import load_predictor
-from factory.monitoring.measure import MonitoredData, measure
+from factory.monitoring.measure import measure
 from factory.monitoring.sections import Monitor
+from factory.monitoring.window_rows import MonitoredData
 from tests.data.rows import lake_in
 from tests.training.forecasting.visits import frame, table, with_future
 from tests.training.training import Training

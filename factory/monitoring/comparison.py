@@ -1,0 +1,106 @@
+"""One side of a window beside the other: features, predictions, and what is wrong, in words."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from factory.data.columns import require_columns
+from factory.data.images.store import ImageStore
+from factory.data.roles import are_sentences
+from factory.models.batch_prediction import as_learned
+from factory.models.predictor import Predictor
+from factory.monitoring.compared_rows import lengths
+from factory.monitoring.drift import ColumnDrift, compare, kind_of
+from factory.monitoring.ground_truth import Quality
+from factory.monitoring.sections import Drift, Monitor
+from factory.training.model import Model
+
+PREDICTION = "prediction"
+
+
+@dataclass(frozen=True)
+class Side:
+    """A sample of one side, and how many rows there are."""
+
+    table: pa.Table
+    rows: int
+    images: ImageStore | None = None
+    """Where the images of a model that learned from them lie."""
+
+
+def compare_columns(
+    reference: pa.Table, current: pa.Table, drift: Drift, names: Sequence[str]
+) -> tuple[ColumnDrift, ...]:
+    """The named columns of both sides, those that differ most first.
+
+    Raises:
+        TerminalError: There is no such column.
+    """
+    require_columns(names, reference.column_names, "monitor.drift.columns")
+    compared = [
+        _compare(name, reference.column(name).to_pandas(), current.column(name).to_pandas(), drift)
+        for name in names
+    ]
+    return tuple(sorted(compared, key=lambda one: one.excess, reverse=True))
+
+
+def _compare(
+    name: str, reference: "pd.Series[Any]", current: "pd.Series[Any]", drift: Drift
+) -> ColumnDrift:
+    if kind_of(reference) == "categorical" and are_sentences(reference.dropna()):
+        found = compare(name, lengths(reference), lengths(current), drift, kind="numeric")
+        note = "; ".join(filter(None, ("sentences, by their number of words", found.note)))
+        return found.model_copy(update={"note": note})
+    # A column whose form has changed, or that has no values on one side, is compared as texts.
+    kinds = {kind_of(reference), kind_of(current)}
+    kind = kinds.pop() if len(kinds) == 1 else "categorical"
+    return compare(name, reference, current, drift, kind=kind)
+
+
+def compare_predictions(
+    model: Model,
+    predictor: Predictor,
+    reference: Side,
+    current: Side,
+    now: "pd.Series[Any] | None",
+    drift: Drift,
+) -> ColumnDrift | None:
+    """The predictions on the rows of the training, and those of today; asked here where `now` has none."""
+    if not current.rows:
+        return None
+    before = _ask(predictor, reference)
+    now = _ask(predictor, current) if now is None else now
+    return compare(
+        PREDICTION,
+        before,
+        now,
+        drift,
+        kind="categorical" if model.learning_task.has_classes else "numeric",
+    )
+
+
+def _ask(predictor: Predictor, side: Side) -> "pd.Series[Any]":
+    parts = as_learned(side.table, predictor, side.images)
+    said = [pd.Series(predictor.predict(features).values) for _, features in parts]
+    return pd.concat(said, ignore_index=True) if said else pd.Series(dtype=object)
+
+
+def findings_of(
+    monitor: Monitor,
+    columns: tuple[ColumnDrift, ...],
+    prediction: ColumnDrift | None,
+    quality: Quality | None,
+) -> Iterator[str]:
+    """What is wrong, in words."""
+    drifted = [column for column in columns if column.drifted]
+    if len(drifted) >= monitor.drift.min_columns:
+        for column in drifted:
+            yield f"drift of {column.text}"
+    if prediction is not None and prediction.drifted:
+        yield f"drift of {prediction.text}"
+    if quality is not None:
+        for text in quality.missed.values():
+            yield f"{text} (on {quality.rows} rows with truth)"
