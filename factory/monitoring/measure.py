@@ -24,13 +24,14 @@ from factory.models.predictor import Predictor, load_predictor
 from factory.models.registry import Version
 from factory.models.tracking import Tracking
 from factory.monitoring.compared_rows import (
+    PREDICTION,
     EmptyWindowError,
     compared_features,
     lengths,
     newest_predictions,
     sample,
 )
-from factory.monitoring.drift import ColumnDrift, compare, kind_of
+from factory.monitoring.drift import ColumnDrift, Kind, compare, kind_of
 from factory.monitoring.ground_truth import Quality, measure_quality
 from factory.monitoring.sections import Drift, Monitor
 from factory.training.model import Model
@@ -38,7 +39,6 @@ from factory.training.rows import model_images, model_rows
 
 logger = logging.getLogger(__name__)
 
-PREDICTION = "prediction"
 _OF_SERIES = "it has trend and season: other times have other values"
 
 
@@ -72,11 +72,19 @@ class Measurement(Result):
     left_out: dict[str, str] = Field(default_factory=dict)
     """What is not compared, and why not."""
     prediction: ColumnDrift | None
+    """What is said; None where it is not compared, or of several targets."""
+    of_targets: tuple[ColumnDrift, ...] = ()
+    """What is said of each of several targets."""
     quality: Quality | None
     findings: tuple[str, ...]
     """What is wrong, in words; empty where all is well."""
     counts: bool
     """False for a window with too few rows to tell."""
+
+    @property
+    def predictions(self) -> tuple[ColumnDrift, ...]:
+        """What is said, as far as it is compared."""
+        return self.of_targets if self.prediction is None else (self.prediction,)
 
     @property
     def breached(self) -> bool:
@@ -127,6 +135,7 @@ def measure(
             versions[watched.predictions],
             monitor.sample_rows,
             workspace,
+            said_columns(model),
         )
         version = registry.version(watched.model, predicted.model_version, tracking=tracking)
         versions[watched.current[0]] = predicted.input_version
@@ -140,12 +149,11 @@ def measure(
         reference.table, monitor.drift.columns, image=predictor.record.image_column
     )
     columns = _compare_columns(reference.table, current.table, monitor.drift, chosen)
-    prediction = None
+    compared: tuple[ColumnDrift, ...] = ()
     if predictor.record.forecast is not None:
         left_out |= dict.fromkeys((*model.target_columns, PREDICTION), _OF_SERIES)
     elif monitor.drift.prediction:
-        now = None if said is None else said.column(PREDICTION).to_pandas()
-        prediction = _compare_predictions(model, predictor, reference, current, now, monitor.drift)
+        compared = _compare_predictions(model, predictor, reference, current, said, monitor.drift)
     quality = _quality(watched, model, monitor, snapshots, version.number, lake, workspace)
     found = Measurement(
         model=watched.model,
@@ -156,9 +164,10 @@ def measure(
         current_rows=current.rows,
         columns=columns,
         left_out=left_out,
-        prediction=prediction,
+        prediction=None if model.targets_together else next(iter(compared), None),
+        of_targets=compared if model.targets_together else (),
         quality=quality,
-        findings=tuple(_findings(monitor, columns, prediction, quality)),
+        findings=tuple(_findings(monitor, columns, compared, quality)),
         counts=current.rows >= monitor.min_rows,
     )
     _say(found)
@@ -301,46 +310,53 @@ def _compare(
     return compare(name, reference, current, drift, kind=kind)
 
 
+def said_columns(model: Model) -> tuple[str, ...]:
+    """The columns of predictions with what is said: `prediction`, or those of several targets."""
+    targets = model.targets_together
+    return tuple(model.learning_task.columns_of(targets))[: len(targets)] or (PREDICTION,)
+
+
 def _compare_predictions(
     model: Model,
     predictor: Predictor,
     reference: _Side,
     current: _Side,
-    now: "pd.Series[Any] | None",
+    said: pa.Table | None,
     drift: Drift,
-) -> ColumnDrift | None:
+) -> tuple[ColumnDrift, ...]:
     """The champion's predictions on the rows of the training, and those of today."""
     if not current.rows:
-        return None
-    before = _ask(predictor, reference)
-    now = _ask(predictor, current) if now is None else now
-    return compare(
-        PREDICTION,
-        before,
-        now,
-        drift,
-        kind="categorical" if model.learning_task.has_classes else "numeric",
-    )
+        return ()
+    columns = said_columns(model)
+    before = _ask(predictor, reference, columns)
+    now = _ask(predictor, current, columns) if said is None else said.to_pandas()
+    kind: Kind = "categorical" if model.learning_task.has_categories else "numeric"
+    return tuple(compare(name, before[name], now[name], drift, kind=kind) for name in columns)
 
 
-def _ask(predictor: Predictor, side: _Side) -> "pd.Series[Any]":
-    parts = as_learned(side.table, predictor, side.images)
-    said = [pd.Series(predictor.predict(features).values) for _, features in parts]
-    return pd.concat(said, ignore_index=True) if said else pd.Series(dtype=object)
+def _ask(predictor: Predictor, side: _Side, columns: Sequence[str]) -> pd.DataFrame:
+    said = [
+        {PREDICTION: found.values, **found.columns}
+        for _, features in as_learned(side.table, predictor, side.images)
+        for found in (predictor.predict(features),)
+    ]
+    parts = [pd.DataFrame({name: each[name] for name in columns}) for each in said]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*columns])
 
 
 def _findings(
     monitor: Monitor,
     columns: tuple[ColumnDrift, ...],
-    prediction: ColumnDrift | None,
+    predictions: tuple[ColumnDrift, ...],
     quality: Quality | None,
 ) -> Iterator[str]:
     drifted = [column for column in columns if column.drifted]
     if len(drifted) >= monitor.drift.min_columns:
         for column in drifted:
             yield f"drift of {column.text}"
-    if prediction is not None and prediction.drifted:
-        yield f"drift of {prediction.text}"
+    for prediction in predictions:
+        if prediction.drifted:
+            yield f"drift of {prediction.text}"
     if quality is not None:
         for text in quality.missed.values():
             yield f"{text} (on {quality.rows} rows with truth)"
