@@ -27,7 +27,7 @@ def fish(rows: int = 300, seed: int = 0) -> pd.DataFrame:
 def mails(rows: int = 400, seed: int = 0) -> pd.DataFrame:
     """What mails are like, and which of three labels each has: as booleans, texts and numbers."""
     random = np.random.default_rng(seed)
-    links, marks, sums = (random.poisson(mean, rows).astype(float) for mean in (3, 2, 1))
+    links, marks, sums = (random.gamma(mean, 1, rows) for mean in (3, 2, 1))
     noise = random.normal(0, 0.5, (3, rows))
     return pd.DataFrame(
         {
