@@ -162,6 +162,8 @@ class AboutModel:
             message = f"`{target}` is {kind}, and a label is true or false, 1 or 0, or yes or no"
             advice = f"make a boolean of it in a transform, such as `{target} = ...`"
             yield Finding("column_type", at, message, advice)
+        if model.learning_task.has_several:
+            return
         if kind is not None and model.positive is not None:
             yield from _no_class(model.positive, target, kind, (*path, "positive"))
         listed = model.predict.listed_classes if model.predict is not None else ()

@@ -173,16 +173,17 @@ class Predict(OnRequest):
                 yield _cannot_be_kept(name, taken[name.lower()], ("keep", index))
             taken[name.lower()] = "there already is a column"
 
-    def check_keep(self, of_task: Types) -> Broken:
+    def check_keep(self, task: LearningTask, targets: tuple[str, ...] = ()) -> Broken:
         """What `keep` names that the predictions of a task have beside `prediction`.
 
         Args:
-            of_task: The columns that they have, see `LearningTask.columns_of`.
+            task: The model's task.
+            targets: The names of its targets.
 
         Returns:
             Errors with their places below the model in `at`.
         """
-        taken = {name.lower() for name in of_task} - {"prediction"}
+        taken = {name.lower() for name in task.columns_of(targets)} - {"prediction"}
         for index, name in enumerate(self.keep):
             if name.lower() in taken:
                 yield _cannot_be_kept(name, _OF_THEIR_OWN, ("predict", "keep", index))
@@ -198,18 +199,18 @@ class Predict(OnRequest):
         """The name of the dataset that the model's predictions are published as."""
         return self.output or f"{model}_predictions"
 
-    def added_columns(self, task: LearningTask, of_task: Types) -> Types:
+    def added_columns(self, task: LearningTask, targets: tuple[str, ...] = ()) -> Types:
         """The columns beside those of the input, and their types; none where it follows from the target's.
 
         Those are left out that only a model knows, see `has_columns_of_the_model`.
 
         Args:
             task: The model's task.
-            of_task: The columns of its predictions, see `LearningTask.columns_of`.
+            targets: The names of its targets.
         """
         return {
             **task.key_columns,
-            **of_task,
+            **task.columns_of(targets),
             **self.types,
             **VERSIONS,
         }

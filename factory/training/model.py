@@ -152,7 +152,7 @@ class Model(ModelSection):
     @rule
     def _kept_columns_are_free(self) -> Broken:
         if self.predict is not None:
-            yield from self.predict.check_keep(self.learning_task.columns_of(self.target_columns))
+            yield from self.predict.check_keep(self.learning_task, self.target_columns)
 
     @rule
     def _choice_is_by_folds(self) -> Broken:
@@ -195,7 +195,7 @@ class Model(ModelSection):
     def _deployment_fits_the_model(self) -> Broken:
         if self.deploy is not None:
             yield from self.deploy.check_model(
-                has_classes=self.learning_task.has_classes,
+                has_classes=self.learning_task.has_categories,
                 takes_images=self.image_column is not None,
             )
 

@@ -379,8 +379,8 @@ class ModelSection(Section):
         if self.predict is None:
             return {}
         of_entities = {} if self.entities is None else {MODEL_COLUMN: "VARCHAR"}
-        of_task = self.learning_task.columns_of(self.target_columns)
-        return {**self.predict.added_columns(self.learning_task, of_task), **of_entities}
+        of_task = self.predict.added_columns(self.learning_task, self.target_columns)
+        return {**of_task, **of_entities}
 
     @property
     def prediction_columns(self) -> tuple[str, ...]:

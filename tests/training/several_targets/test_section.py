@@ -106,7 +106,7 @@ def test_a_model_of_one_target_keeps_its_hash() -> None:
         (
             labels,
             {"predict": {"input": "mails", "probabilities": "all"}},
-            "a multilabel classification has no classes",
+            "have the probability of each label anyway",
         ),
         (
             model,
