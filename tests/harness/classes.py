@@ -41,6 +41,7 @@ SHARING = frozenset(
         "end_to_end/test_promotion.py",
         "end_to_end/test_resources.py",
         "end_to_end/test_secrets.py",
+        "end_to_end/test_several_targets.py",
         "end_to_end/test_training_jobs.py",
         "runtime/test_embedded.py",
     )
@@ -75,6 +76,7 @@ OF_FILES = {
     "end_to_end/test_notification.py": "extras",
     "end_to_end/test_resources.py": "extras",
     "end_to_end/test_secrets.py": "extras",
+    "end_to_end/test_several_targets.py": "extras",
     "end_to_end/test_training_jobs.py": "extras",
     "end_to_end/*": "core",
     "aws/*": "extras",
