@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from factory.base.errors import TerminalError
 from factory.base.texts import one_of
-from factory.data.column_types import Types
+from factory.data.column_types import Types, is_number
 from factory.models.prediction_columns import plain_names
 from factory.training import scikit_learn_metrics as known
 from factory.training.metrics import Class, Metric
@@ -54,6 +55,11 @@ class Multilabel(TaskOfSeveral):
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        if pa.types.is_nested(column.type):
+            raise TerminalError(
+                f"target: {name!r} is of type {column.type}, and a label says yes or no: make a column of each label in "
+                f"a transform, such as `list_contains({name}, 'urgent') as urgent`"
+            )
         values = pc.unique(column).to_pylist()
         if wrong := sorted({repr(one) for one in values if _as_text(one) not in (*YES, *NO)}):
             raise TerminalError(
@@ -84,9 +90,11 @@ class Multilabel(TaskOfSeveral):
         self, truth: str, kinds: tuple[str, str], prediction: str, positive: Class | None
     ) -> tuple[str, str]:
         """See `LearningTask.truth_sql`: 1 and 0; null where the truth says neither yes nor no."""
-        del kinds, positive
-        said = f"lower(cast({truth} as varchar))"
-        yes, no = (f"({', '.join(map(repr, words))})" for words in (YES, NO))
+        del positive
+        said, yes, no = truth, "(1)", "(0)"
+        if not is_number(kinds[0]):
+            said = f"lower(cast({truth} as varchar))"
+            yes, no = (f"({', '.join(map(repr, words))})" for words in (YES, NO))
         known = f"case when {said} in {yes} then 1 when {said} in {no} then 0 end"
         return f"cast({known} as bigint)", f"cast({prediction} as bigint)"
 
@@ -162,7 +170,7 @@ class Multilabel(TaskOfSeveral):
 
 def _as_text(value: object) -> str:
     """A value of a label's column as text: `1` for 1.0."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, (float, Decimal)) and value % 1 == 0:
         value = int(value)
     return str(value).lower()
 

@@ -161,6 +161,7 @@ def test_the_order_in_which_rows_come_makes_no_difference(tmp_path: Path) -> Non
         (lambda rows: rows.assign(billing=0.5), "it holds 0.5: make a boolean of it"),
         (lambda rows: rows.assign(spam=False), "no row has the label 'spam'"),
         (lambda rows: rows.assign(spam=True), "every row has the label 'spam'"),
+        (lambda rows: rows.assign(urgent=[["yes"]] * 400), "make a column of each label"),
         (lambda rows: rows.assign(spam=None), "none of the 400 rows has a value in"),
         (lambda rows: rows.drop(columns=["urgent"]), "urgent"),
         (lambda rows: rows.assign(spam=rows["id"] == 3), "training rows have the label 'spam'"),
