@@ -18,8 +18,10 @@ from factory.training.tasks import TASKS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SHORT = {"n_estimators": 2, "max_iter": 20, "iterations": 2}
-"""Parameters that are set, so that a fit takes milliseconds."""
+_SHORT = {"n_estimators": 2, "max_iter": 20}
+"""Parameters that are set where they are numbers, so that a fit takes milliseconds."""
+_ITERATIONS = "iterations"
+"""CatBoost's, which has other names for it too, and takes one of them."""
 _OF_SEVERAL = ("ClassifierChain", "MultiOutput", "MultiTask", "RegressorChain")
 """What the names of scikit-learn's estimators begin with that learn nothing but several targets."""
 
@@ -65,8 +67,14 @@ def _learns(written: WrittenEstimator, *, is_several: bool) -> bool:
 
 def _in_short(path: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """The words and the estimators among parameters; of what is to be tried, the first."""
-    known = known_params(import_object(path))
-    found = {name: value for name, value in SHORT.items() if name in (known or ())}
+    known = known_params(import_object(path)) or {}
+    found: dict[str, Any] = {
+        name: few
+        for name, few in _SHORT.items()
+        if name in known and isinstance(known[name].default, int)
+    }
+    if _ITERATIONS in known:
+        found = {_ITERATIONS: 2}
     for name, value in params.items():
         one = value[0] if isinstance(value, list) and value else value
         if is_nested(one):
