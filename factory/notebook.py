@@ -51,7 +51,7 @@ class Champion:
     _predictor: "Predictor" = field(repr=False)
 
     def predict(self, rows: Any) -> "pd.DataFrame":
-        """What the model says about rows, in their order: `prediction`, and the columns that predictions of its task have.
+        """What the model says about rows, in their order: the columns that predictions of its task have, such as `prediction`.
 
         A model that forecasts is given the history of its series, and what is known of the future; it says the next
         steps of each series, with the columns that tell them apart, the time and `step`.
@@ -78,9 +78,10 @@ class Champion:
             forecasts: pd.DataFrame = pa.concat_tables(pieces).to_pandas()
             return forecasts
         said = self._predictor.predict(learnable(table, self.features).to_pandas())
-        found = {"prediction": said.values}
-        for name in self._predictor.record.learning_task.prediction_columns:
-            if name not in found and (values := said.column(name)) is not None:
+        record, found = self._predictor.record, {}
+        for name in record.learning_task.columns_of(record.targets):
+            values = said.values if name == "prediction" else said.column(name)
+            if values is not None:
                 found[name] = values
         return pd.DataFrame(found, index=rows.index if is_frame else None)
 

@@ -12,7 +12,7 @@ from factory.base.texts import closest, did_you_mean, either, one_of
 from factory.catalog.contracts import needed_columns, own_columns
 from factory.catalog.linking import Catalog
 from factory.data.checks.check import Check
-from factory.data.column_types import Types, class_type, is_text
+from factory.data.column_types import Types, class_type, is_number, is_text
 from factory.data.dataset import Dataset
 from factory.data.transforms.transform import Transform
 from factory.data.written_sql import WrittenSql
@@ -22,6 +22,8 @@ from factory.training.metrics import Class
 from factory.training.model import Model
 
 _SHOWN = 20
+_OF_LABELS = ("BOOLEAN", "VARCHAR")
+"""The types of columns that may say whether a row has a label, beside numbers."""
 _OTHER_NAMES = {
     "float64": "DOUBLE",
     "float32": "FLOAT",
@@ -142,15 +144,26 @@ class AboutModel:
                     yield _no_column(
                         (*path, *place), column, columns, "of the rows that it learns from"
                     )
-        for target in model.target_columns:
-            yield from self._of_target(target, columns.get(target), path)
+        for index, target in enumerate(model.target_columns):
+            at = (*path, *model.target_place(index))
+            yield from self._of_target(target, columns.get(target), at, path)
 
-    def _of_target(self, target: str, kind: str | None, path: KeyPath) -> Iterator[Finding]:
+    def _of_target(
+        self, target: str, kind: str | None, at: KeyPath, path: KeyPath
+    ) -> Iterator[Finding]:
         model = self.model
-        if kind is not None and is_text(kind) and not model.learning_task.has_classes:
+        if kind is not None and is_text(kind) and not model.learning_task.has_categories:
             message = f"`{target}` is {kind}, and a {model.task} predicts numbers"
-            advice = "name another target, write `task: classification`, or cast it in a transform"
-            yield Finding("column_type", (*path, "target"), message, advice)
+            other = "multilabel" if model.learning_task.has_several else "classification"
+            advice = f"name another target, write `task: {other}`, or cast it in a transform"
+            yield Finding("column_type", at, message, advice)
+        is_label = model.learning_task.has_several and model.learning_task.has_categories
+        if kind is not None and is_label and not (is_number(kind) or kind in _OF_LABELS):
+            message = f"`{target}` is {kind}, and a label is true or false, 1 or 0, or yes or no"
+            advice = f"make a boolean of it in a transform, such as `{target} = ...`"
+            yield Finding("column_type", at, message, advice)
+        if model.learning_task.has_several:
+            return
         if kind is not None and model.positive is not None:
             yield from _no_class(model.positive, target, kind, (*path, "positive"))
         listed = model.predict.listed_classes if model.predict is not None else ()

@@ -149,7 +149,7 @@ class Chains:
             **chain,
             "kept": [*model.keys, *predict.keep],
             "added": dict(added),
-            "target": model.target,
+            "target": model.target_name,
             "learned": self._of_learned(file, path, model) if None in added.values() else None,
         }
 

@@ -83,8 +83,8 @@ def _check_model(
 
 def needed_columns(model: Model) -> Iterator[tuple[KeyPath, str]]:
     """The columns that a model's section names of the rows that it learns from, and where."""
-    for target in model.target_columns:
-        yield ("target",), target
+    for index, target in enumerate(model.target_columns):
+        yield model.target_place(index), target
     for index, feature in enumerate(model.features or ()):
         yield ("features", index), feature
     if model.image_column is not None and model.features is None:
@@ -152,10 +152,10 @@ def _check_truth(
     for index, key in enumerate(truth.keys):
         if key not in found.columns:
             yield _missing_column(team, (*path, "keys", index), key, full_name, found)
-    column = truth.column or model.target
-    if column is not None and column not in found.columns:
-        at = "dataset" if truth.column is None else "column"
-        yield _missing_column(team, (*path, at), column, full_name, found)
+    for column in (truth.column,) if truth.column else model.target_columns:
+        if column not in found.columns:
+            at = "dataset" if truth.column is None else "column"
+            yield _missing_column(team, (*path, at), column, full_name, found)
 
 
 def _features(datasets: Mapping[str, Published], team: TeamFile, model: Model) -> Iterable[str]:

@@ -59,7 +59,8 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
         yield Sentence(made, f"step {index + 1}: {in_brief(step)}", (*path, "transforms", index))
     if model.target is not None:
         verb = "it predicts" if model.learning_task.learns_target else "it is measured by"
-        yield Sentence(made, f"{verb} {model.target}", (*path, "target"))
+        text = f"{verb} {one_of(model.target_columns)}"
+        yield Sentence(made, text, (*path, "target"))
     yield Sentence(made, f"the task is {model.task}", (*path, "task"))
     if model.group is not None:
         text = f"rows with the same {model.group} are ranked together"
@@ -68,7 +69,8 @@ def _of_rows(model: Model, path: KeyPath) -> Iterator[Sentence]:
         text = f"the class that counts is {flow(model.positive)}"
         yield Sentence(made, text, (*path, "positive"))
     if model.forecast is None:
-        every = "all columns" if model.target is None else "all columns but the target"
+        targets = "the targets" if model.targets_together else "the target"
+        every = "all columns" if model.target is None else f"all columns but {targets}"
         features = one_of(model.features or ()) or every
         yield Sentence(made, f"features: {features}", (*path, "features"))
     else:

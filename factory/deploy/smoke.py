@@ -165,6 +165,8 @@ def _wrong(answer: PredictionAnswer, test: SmokeTest, record: ModelRecord, rows:
 
 
 def _nonsense(answer: PredictionAnswer, record: ModelRecord) -> str | None:
+    if record.targets:
+        return _nonsense_of_several(answer, record)
     if not record.learning_task.has_classes:
         finite = all(isinstance(value, (int, float)) for value in answer.values)
         return None if finite else "what is no number"
@@ -176,6 +178,21 @@ def _nonsense(answer: PredictionAnswer, record: ModelRecord) -> str | None:
             return "probabilities that are no numbers"
         if not math.isclose(sum(values), 1, abs_tol=_ROUNDING):
             return "probabilities that do not add up to 1"
+    return None
+
+
+def _nonsense_of_several(answer: PredictionAnswer, record: ModelRecord) -> str | None:
+    """What is wrong with answers of several targets: numbers, or true and false, by their names."""
+    kinds = (bool,) if record.learning_task.has_categories else (int, float)
+    for value in answer.values:
+        if not isinstance(value, dict) or tuple(value) != record.targets:
+            return "other names than those of its targets"
+        if not all(isinstance(one, kinds) for one in value.values()):
+            what = "neither true nor false" if kinds == (bool,) else "no number"
+            return f"what is {what}"
+    for chances in answer.probabilities or ():
+        if not all(isinstance(one, (int, float)) and 0 <= one <= 1 for one in chances.values()):
+            return "probabilities outside of 0 to 1"
     return None
 
 

@@ -58,7 +58,7 @@ def _tasks(
     read = (*assets(reads, installation), model_asset(f"{team.team}.{name}"))
     form = {
         # Not `task`: Airflow's context has a task of its own.
-        "model_task": model.task,
+        "model_task": model.learning_task.name,
         "transforms": transforms(model.prediction_transforms, installation),
         # What the target is taken for where transforms name it and the rows lack it.
         # Transforms that were written for this input know its columns.

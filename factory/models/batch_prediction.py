@@ -128,8 +128,8 @@ def predict(
     """What a model says about rows, as one parquet file that appears only when it is whole.
 
     Of a model that forecasts, the rows are its history, and what is known of the future: see `forecasts`. Of others the
-    columns are those to keep, `prediction`, what else the task has (such as `probability`, of the predicted class;
-    null where the estimator gives none), those that the form asks for, `model_version` and `input_version`.
+    columns are those to keep, `prediction` (or `prediction_…` of each of several targets), what else the task has (such as
+    `probability`, of the predicted class; null where the estimator gives none), those that the form asks for, `model_version` and `input_version`.
 
     Args:
         rows: The rows, as the model was trained on them; only columns in use are read.
@@ -276,11 +276,12 @@ def _piece(
 ) -> pa.Table:
     rows = batch.num_rows
     columns = {name: batch.column(name) for name in form.keep}
-    columns["prediction"] = pa.array(said.values, _prediction_type(predictor))
-    for name in TASKS[form.task].prediction_columns:
-        if name != "prediction":
-            values = said.column(name)
-            columns[name] = pa.nulls(rows, pa.float64()) if values is None else pa.array(values)
+    for name, kind in TASKS[form.task].columns_of(predictor.record.targets).items():
+        if name == "prediction":
+            columns[name] = pa.array(said.values, _prediction_type(predictor))
+            continue
+        values, without = said.column(name), pa.bool_() if kind == "BOOLEAN" else pa.float64()
+        columns[name] = pa.nulls(rows, without) if values is None else pa.array(values)
     for one in added:
         columns |= one(said, features)
     columns["model_version"] = pa.repeat(pa.scalar(predictor.record.version, pa.int64()), rows)

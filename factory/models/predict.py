@@ -131,7 +131,8 @@ class Predict(OnRequest):
     """Batch prediction: one DAG `<team>.<model>.predict`, which publishes a dataset.
 
     The rows are what `keep` names and, beside it, `prediction`, what else the task says (`probability` of the predicted
-    class or cluster, `score` of an anomaly, `distance` to a cluster's centre), what `probabilities`, `interval` and
+    class or cluster, `score` of an anomaly, `distance` to a cluster's centre; of several targets `prediction_…` of each, and
+    of labels `probability_…`), what `probabilities`, `interval` and
     `explain` add, `model_version` and `input_version`.
     """
 
@@ -172,14 +173,19 @@ class Predict(OnRequest):
                 yield _cannot_be_kept(name, taken[name.lower()], ("keep", index))
             taken[name.lower()] = "there already is a column"
 
-    def check_keep(self, task: LearningTask) -> Broken:
+    def check_keep(self, task: LearningTask, targets: tuple[str, ...] = ()) -> Broken:
         """What `keep` names that the predictions of a task have beside `prediction`.
+
+        Args:
+            task: The model's task.
+            targets: The names of its targets.
 
         Returns:
             Errors with their places below the model in `at`.
         """
+        taken = {name.lower() for name in task.columns_of(targets)} - {"prediction"}
         for index, name in enumerate(self.keep):
-            if name.lower() != "prediction" and name.lower() in task.prediction_columns:
+            if name.lower() in taken:
                 yield _cannot_be_kept(name, _OF_THEIR_OWN, ("predict", "keep", index))
 
     @property
@@ -193,14 +199,18 @@ class Predict(OnRequest):
         """The name of the dataset that the model's predictions are published as."""
         return self.output or f"{model}_predictions"
 
-    def added_columns(self, task: LearningTask) -> Types:
+    def added_columns(self, task: LearningTask, targets: tuple[str, ...] = ()) -> Types:
         """The columns beside those of the input, and their types; none where it follows from the target's.
 
         Those are left out that only a model knows, see `has_columns_of_the_model`.
+
+        Args:
+            task: The model's task.
+            targets: The names of its targets.
         """
         return {
             **task.key_columns,
-            **task.prediction_columns,
+            **task.columns_of(targets),
             **self.types,
             **VERSIONS,
         }

@@ -15,9 +15,14 @@ def check_predictions(model: ModelSection) -> Broken:
     if section is None:
         return
     if section.probabilities != "highest" and not task.has_classes:
-        yield not_predicted("probabilities", "{task} has no classes", task)
+        is_of_labels = task.has_several and task.has_categories
+        why: LiteralString = "predictions of {task} have the probability of each label anyway"
+        yield not_predicted("probabilities", why if is_of_labels else "{task} has no classes", task)
     if section.interval is not None and not task.has_intervals:
-        yield not_predicted("interval", "intervals are for regressions, and this is {task}", task)
+        why = "intervals are for regressions, and this is {task}"
+        if task.has_several:
+            why = "intervals are for regressions of one target, and this is {task}"
+        yield not_predicted("interval", why, task)
     if section.explain is None:
         return
     if model.forecast is not None:

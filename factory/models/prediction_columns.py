@@ -13,23 +13,28 @@ INTERVAL: Types = {"lower": "DOUBLE", "upper": "DOUBLE"}
 
 
 def class_columns(classes: Iterable[Class]) -> dict[str, Class]:
-    """The column with the probability of each class, in their order.
+    """The column with the probability of each class, in their order; see `plain_names`."""
+    known = tuple(classes)
+    texts = (str(one).lower() if isinstance(one, bool) else str(one) for one in known)
+    names = (f"probability_{name}" for name in plain_names(texts))
+    return dict(zip(names, known, strict=True))
 
-    What is no letter, digit or underscore in a class becomes an underscore. Of classes that then have the same
-    name, upper and lower case being the same, the second gets `_2` at its end, and so on.
+
+def plain_names(texts: Iterable[str]) -> tuple[str, ...]:
+    """Texts as the end of a column's name, in their order.
+
+    What is no letter, digit or underscore becomes an underscore. Of texts that then are the same, upper and lower case
+    being the same, the second gets `_2` at its end, and so on.
     """
-    columns: dict[str, Class] = {}
-    taken: set[str] = set()
-    for one in classes:
-        text = str(one).lower() if isinstance(one, bool) else str(one)
-        bare = "probability_" + re.sub(r"\W", "_", text)
+    taken: dict[str, str] = {}
+    for text in texts:
+        bare = re.sub(r"\W", "_", text)
         name, number = bare, 1
         while name.lower() in taken:
             number += 1
             name = f"{bare}_{number}"
-        taken.add(name.lower())
-        columns[name] = one
-    return columns
+        taken[name.lower()] = name
+    return tuple(taken.values())
 
 
 def explanation_columns(features: int) -> Types:

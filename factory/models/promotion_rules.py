@@ -35,7 +35,7 @@ def check_groups(model: ModelSection) -> Broken:
 
 def _feature_instead_of(column: str, model: ModelSection) -> str | None:
     """What to write where a column is named that is no feature; None where it is one, or may be."""
-    if column == model.target:
+    if column in model.target_columns:
         return "name a feature"
     named = model.named_features
     if named is None:

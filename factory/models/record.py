@@ -59,6 +59,8 @@ class ModelFacts(Result):
 
     task: TaskName | None = None
     """What it does; None for a version that no training run registered."""
+    targets: tuple[str, ...] = ()
+    """The names of its targets, where it has several; empty where it has one."""
     estimator: str = ""
     """Its dotted path."""
     trainer: str = ""

@@ -22,7 +22,7 @@ class RecordedExample(Result):
     """What a model said of its input example, and in which versions of packages."""
 
     predictions: tuple[float | str | bool, ...]
-    """One a row of the example."""
+    """One a row of the example; of several targets those of the first row, then those of the second …"""
     packages: dict[str, str]
     """Each package that it needs, and its version."""
 
@@ -45,7 +45,7 @@ def record_example(
     if example is None:
         return None
     said = trainer.predict(model, example).values
-    return RecordedExample(predictions=tuple(said.tolist()), packages=_pinned(folder))
+    return RecordedExample(predictions=tuple(said.ravel().tolist()), packages=_pinned(folder))
 
 
 def check_replay(
@@ -91,9 +91,15 @@ def _different(said: "NDArray[Any]", before: tuple[float | str | bool, ...]) -> 
     import numpy as np
 
     if said.dtype.kind == "f":
-        same = np.isclose(said, np.asarray(before, dtype=np.float64), rtol=1e-6, equal_nan=True)
-        return int(np.sum(~same))
-    return sum(one != other for one, other in zip(said.tolist(), before, strict=True))
+        known = np.asarray(before, dtype=np.float64).reshape(said.shape)
+        return rows_apart(~np.isclose(said, known, rtol=1e-6, equal_nan=True))
+    pairs = zip(said.ravel().tolist(), before, strict=True)
+    return rows_apart(np.array([one != other for one, other in pairs]).reshape(said.shape))
+
+
+def rows_apart(is_other: "NDArray[Any]") -> int:
+    """Of how many rows something is said otherwise: of them, or of one of their targets."""
+    return int((is_other if is_other.ndim == 1 else is_other.any(axis=1)).sum())
 
 
 def changed_packages(packages: Mapping[str, str]) -> str:

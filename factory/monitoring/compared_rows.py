@@ -21,6 +21,7 @@ from factory.lake.engine import quote
 from factory.lake.table import Lake
 from factory.training.entities import MODEL_COLUMN
 
+PREDICTION = "prediction"
 SEED = 7
 """Of every sample: the same snapshots give the same report."""
 
@@ -37,11 +38,16 @@ class NewestPredictions:
     input_version: int
     rows: int
     values: pa.Table
-    """A sample of the column `prediction`."""
+    """A sample of the columns with what was said: `prediction`, or one for each target."""
 
 
 def newest_predictions(
-    lake: Lake, dataset: str, version: int, most: int, scratch: Path
+    lake: Lake,
+    dataset: str,
+    version: int,
+    most: int,
+    scratch: Path,
+    columns: Sequence[str] = (PREDICTION,),
 ) -> NewestPredictions:
     """The predictions that were made last, of all that a snapshot holds.
 
@@ -51,6 +57,7 @@ def newest_predictions(
         version: Its snapshot.
         most: How many rows to draw at most.
         scratch: A folder that DuckDB may spill into.
+        columns: The columns with what was said.
 
     Raises:
         EmptyWindowError: The snapshot has no rows.
@@ -64,11 +71,12 @@ def newest_predictions(
         if not newest:
             raise EmptyWindowError(f"{dataset} version {version} has no predictions")
         input_version, model_version, rows = map(int, newest[0])
+        listed = ", ".join(map(quote, columns))
         chosen = (
-            "(select prediction from predictions "  # noqa: S608 - two whole numbers
+            f"(select {listed} from predictions "  # noqa: S608 - quoted names, two whole numbers
             f"where input_version = {input_version} and model_version = {model_version})"
         )
-        values = _draw(connection, ["prediction"], chosen, most)
+        values = _draw(connection, columns, chosen, most)
     return NewestPredictions(model_version, input_version, rows, values)
 
 

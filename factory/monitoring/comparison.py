@@ -12,13 +12,11 @@ from factory.data.images.store import ImageStore
 from factory.data.roles import are_sentences
 from factory.models.batch_prediction import as_learned
 from factory.models.predictor import Predictor
-from factory.monitoring.compared_rows import lengths
-from factory.monitoring.drift import ColumnDrift, compare, kind_of
+from factory.monitoring.compared_rows import PREDICTION, lengths
+from factory.monitoring.drift import ColumnDrift, Kind, compare, kind_of
 from factory.monitoring.ground_truth import Quality
 from factory.monitoring.sections import Drift, Monitor
 from factory.training.model import Model
-
-PREDICTION = "prediction"
 
 
 @dataclass(frozen=True)
@@ -60,38 +58,44 @@ def _compare(
     return compare(name, reference, current, drift, kind=kind)
 
 
+def said_columns(model: Model) -> tuple[str, ...]:
+    """The columns of predictions with what is said: `prediction`, or those of several targets."""
+    targets = model.targets_together
+    return tuple(model.learning_task.columns_of(targets))[: len(targets)] or (PREDICTION,)
+
+
 def compare_predictions(
     model: Model,
     predictor: Predictor,
     reference: Side,
     current: Side,
-    now: "pd.Series[Any] | None",
+    said: pa.Table | None,
     drift: Drift,
-) -> ColumnDrift | None:
-    """The predictions on the rows of the training, and those of today; asked here where `now` has none."""
+) -> tuple[ColumnDrift, ...]:
+    """The predictions on the rows of the training, and those of today; asked here where `said` has none."""
     if not current.rows:
-        return None
-    before = _ask(predictor, reference)
-    now = _ask(predictor, current) if now is None else now
-    return compare(
-        PREDICTION,
-        before,
-        now,
-        drift,
-        kind="categorical" if model.learning_task.has_classes else "numeric",
-    )
+        return ()
+    columns = said_columns(model)
+    before = _ask(predictor, reference, columns)
+    now = _ask(predictor, current, columns) if said is None else said.to_pandas()
+    kind: Kind = "categorical" if model.learning_task.has_categories else "numeric"
+    return tuple(compare(name, before[name], now[name], drift, kind=kind) for name in columns)
 
 
-def _ask(predictor: Predictor, side: Side) -> "pd.Series[Any]":
-    parts = as_learned(side.table, predictor, side.images)
-    said = [pd.Series(predictor.predict(features).values) for _, features in parts]
-    return pd.concat(said, ignore_index=True) if said else pd.Series(dtype=object)
+def _ask(predictor: Predictor, side: Side, columns: Sequence[str]) -> pd.DataFrame:
+    said = [
+        {PREDICTION: found.values, **found.columns}
+        for _, features in as_learned(side.table, predictor, side.images)
+        for found in (predictor.predict(features),)
+    ]
+    parts = [pd.DataFrame({name: each[name] for name in columns}) for each in said]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*columns])
 
 
 def findings_of(
     monitor: Monitor,
     columns: tuple[ColumnDrift, ...],
-    prediction: ColumnDrift | None,
+    predictions: tuple[ColumnDrift, ...],
     quality: Quality | None,
 ) -> Iterator[str]:
     """What is wrong, in words."""
@@ -99,8 +103,9 @@ def findings_of(
     if len(drifted) >= monitor.drift.min_columns:
         for column in drifted:
             yield f"drift of {column.text}"
-    if prediction is not None and prediction.drifted:
-        yield f"drift of {prediction.text}"
+    for prediction in predictions:
+        if prediction.drifted:
+            yield f"drift of {prediction.text}"
     if quality is not None:
         for text in quality.missed.values():
             yield f"{text} (on {quality.rows} rows with truth)"

@@ -20,6 +20,7 @@ from factory.models.record import ModelRecord
 from factory.models.registry import NoChampionError, UnknownModelError
 from factory.models.tracking import Tracking
 from factory.monitoring.compared_rows import (
+    PREDICTION,
     EmptyWindowError,
     compared_features,
     newest_entity_predictions,
@@ -306,9 +307,9 @@ class _Comparison:
         left_out = {
             "all columns": f"{before.rows} rows of the training are too few to compare with"
         }
-        prediction: ColumnDrift | None = None
+        predictions: tuple[ColumnDrift, ...] = ()
         if before.rows >= FEWEST:
-            columns, left_out, prediction = self._compared(record, before, now)
+            columns, left_out, predictions = self._compared(record, before, now)
         return EntityMeasurement(
             entity=record.entity,
             model=record.model,
@@ -319,22 +320,22 @@ class _Comparison:
             current_rows=now.rows,
             columns=columns,
             left_out=left_out,
-            prediction=prediction,
+            prediction=next(iter(predictions), None),
             quality=quality,
-            findings=tuple(findings_of(self.monitor, columns, prediction, quality)),
+            findings=tuple(findings_of(self.monitor, columns, predictions, quality)),
             counts=now.rows >= self.monitor.min_rows and before.rows >= FEWEST,
         )
 
     def _compared(
         self, record: ModelRecord, before: Side, now: Side
-    ) -> tuple[tuple[ColumnDrift, ...], dict[str, str], ColumnDrift | None]:
+    ) -> tuple[tuple[ColumnDrift, ...], dict[str, str], tuple[ColumnDrift, ...]]:
         drift = self.monitor.drift
         chosen, left_out = compared_features(before.table, drift.columns, image=None)
         columns = compare_columns(before.table, now.table, drift, chosen)
         if not drift.prediction:
-            return columns, left_out, None
+            return columns, left_out, ()
         predictor = load_predictor(record, tracking=self.tracking)
-        said = None if self.said is None else self.said[record.model].to_pandas()
+        said = None if self.said is None else pa.table({PREDICTION: self.said[record.model]})
         return (
             columns,
             left_out,

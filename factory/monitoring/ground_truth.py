@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
+from numpy.typing import NDArray
 
 from factory.base.errors import TerminalError
 from factory.base.values import Result
@@ -13,6 +18,7 @@ from factory.lake.engine import columns_of, literal, quote
 from factory.lake.snapshot import Snapshot
 from factory.lake.table import Lake
 from factory.models.promotion import Bounds
+from factory.monitoring.compared_rows import PREDICTION
 from factory.monitoring.sections import GroundTruth
 from factory.trainers.trainer import Predictions
 from factory.training.entities import MODEL_COLUMN
@@ -74,9 +80,10 @@ def measure_quality(
     Raises:
         TerminalError: A column is missing, or the keys do not identify a row of truth.
     """
-    column = truth.column or model.target
-    if column is None:
+    true_columns = (truth.column,) if truth.column else model.target_columns
+    if not true_columns:
         raise TerminalError("monitor.truth: the model has no target to compare predictions with")
+    said_columns = tuple(model.learning_task.columns_of(model.targets_together))
     with engine.connect(scratch) as connection:
         engine.create_view(
             connection, "truth", lake.rows(truth_snapshot.dataset, truth_snapshot.version)
@@ -87,37 +94,25 @@ def measure_quality(
             for version in _recent(predictions, truth.lookback)
             if _has_columns(connection, lake, predictions.dataset, version, (*truth.keys, *named))
         ]
-        _check_columns(connection, truth_snapshot.dataset, [*truth.keys, column])
-        _check_keys(connection, truth_snapshot.dataset, truth.keys, column)
+        _check_columns(connection, truth_snapshot.dataset, [*truth.keys, *true_columns])
+        _check_keys(connection, truth_snapshot.dataset, truth.keys, true_columns)
         if not looked_at:
             raise TerminalError(
                 f"monitor.truth: {predictions.dataset} does not keep {', '.join(truth.keys)} yet: "
                 "run its DAG, so that there are predictions with these columns"
             )
-        _make_predicted(connection, looked_at, truth.keys, versions)
-        kinds = (
-            columns_of(connection.table("truth"))[column],
-            columns_of(connection.table("predicted"))["prediction"],
-        )
-        right, said_so = model.learning_task.truth_sql(
-            f"t.{quote(column)}", kinds, "p.prediction", model.positive
-        )
-        pairs = connection.sql(
-            f"select p.answered_by, {right} as target, {said_so} as prediction "  # noqa: S608 - quoted names
-            f"from predicted p join truth t using ({', '.join(map(quote, truth.keys))}) "
-            f"where t.{quote(column)} is not null and p.prediction is not null"
-        ).to_arrow_table()
+        # Of one target nothing is looked at but what is said of it.
+        kept = said_columns if model.targets_together else (PREDICTION,)
+        _make_predicted(connection, looked_at, truth.keys, kept, versions)
+        pairs = _pairs(connection, model, true_columns, kept, truth.keys)
         counted = connection.sql("select answered_by, count(*) from predicted group by all")
         predicted = {str(name): int(rows) for name, rows in counted.fetchall()}
 
     def quality(name: str) -> Quality:
-        own = pairs.filter(pc.equal(pairs.column("answered_by"), name))
-        target, said = (
-            own.column(one).to_numpy(zero_copy_only=False) for one in ("target", "prediction")
-        )
+        target, said = _compared(pairs.filter(pc.equal(pairs.column("answered_by"), name)), model)
         metrics, skipped = {}, {}
         if len(target):
-            scores = score(model.computed_metrics, target, Predictions(said))
+            scores = score(model.computed_metrics, target, said)
             metrics, skipped = scores.values, scores.skipped
         counts = len(target) >= truth.min_rows
         return Quality(
@@ -133,6 +128,59 @@ def measure_quality(
         )
 
     return {name: quality(name) for name in versions}
+
+
+def _pairs(
+    connection: DuckDBPyConnection,
+    model: Model,
+    true_columns: Sequence[str],
+    kept: Sequence[str],
+    keys: Sequence[str],
+) -> pa.Table:
+    """The rows whose truth is known: of each target `target_0` and `said_0`, and as `also_0` what else is said."""
+    true_kinds, said_kinds = (columns_of(connection.table(name)) for name in ("truth", "predicted"))
+    listed, is_known = [], []
+    for place, (column, prediction) in enumerate(zip(true_columns, kept, strict=False)):
+        kinds = true_kinds[column], said_kinds[prediction]
+        right, said = model.learning_task.truth_sql(
+            f"t.{quote(column)}", kinds, f"p.{quote(prediction)}", model.positive
+        )
+        listed += [f"{right} as target_{place}", f"{said} as said_{place}"]
+        is_known += [f"target_{place} is not null", f"said_{place} is not null"]
+    others = kept[len(true_columns) :]
+    listed += [f"p.{quote(name)} as also_{place}" for place, name in enumerate(others)]
+    found: pa.Table = (
+        connection.sql(
+            f"select p.answered_by, {', '.join(listed)} "  # noqa: S608 - quoted names
+            f"from predicted p join truth t using ({', '.join(map(quote, keys))}) "
+            f"where t.{quote(true_columns[0])} is not null"
+        )
+        .filter(" and ".join(is_known))
+        .to_arrow_table()
+    )
+    return found
+
+
+def _compared(pairs: pa.Table, model: Model) -> tuple[NDArray[Any], Predictions]:
+    """The truth, and what was said of the same rows."""
+
+    def values(name: str) -> NDArray[Any]:
+        found: NDArray[Any] = pairs.column(name).to_numpy(zero_copy_only=False)
+        return found
+
+    targets = model.targets_together
+    if not targets:
+        return values("target_0"), Predictions(values("said_0"))
+    target, said, likely = (
+        [values(name) for name in pairs.column_names if name.startswith(before)]
+        for before in ("target_", "said_", "also_")
+    )
+    has_all = bool(likely) and not any(pd.isna(each).any() for each in likely)
+    return np.column_stack(target), Predictions(
+        np.column_stack(said),
+        np.column_stack(likely) if has_all else None,
+        np.array(targets, dtype=object) if has_all else None,
+    )
 
 
 def _recent(newest: Snapshot, lookback: int) -> range:
@@ -159,12 +207,13 @@ def _check_columns(connection: DuckDBPyConnection, dataset: str, wanted: Sequenc
 
 
 def _check_keys(
-    connection: DuckDBPyConnection, dataset: str, keys: Sequence[str], column: str
+    connection: DuckDBPyConnection, dataset: str, keys: Sequence[str], columns: Sequence[str]
 ) -> None:
     listed = ", ".join(map(quote, keys))
+    is_known = " and ".join(f"{quote(column)} is not null" for column in columns)
     [(twice,)] = connection.sql(
         f"select count(*) from (select {listed} from truth "  # noqa: S608 - quoted names
-        f"where {quote(column)} is not null group by all having count(*) > 1)"
+        f"where {is_known} group by all having count(*) > 1)"
     ).fetchall()
     if twice:
         raise TerminalError(
@@ -177,12 +226,13 @@ def _make_predicted(
     connection: DuckDBPyConnection,
     snapshots: Sequence[int],
     keys: Sequence[str],
+    kept: Sequence[str],
     versions: Mapping[str, int],
 ) -> None:
-    listed = ", ".join(map(quote, keys))
+    listed, said = (", ".join(map(quote, names)) for names in (keys, kept))
     answered_by = literal(ONE_MODEL) if ONE_MODEL in versions else quote(MODEL_COLUMN)
     union = " union all by name ".join(
-        f"select {listed}, prediction, model_version, input_version, {snapshot} as snapshot, "  # noqa: S608
+        f"select {listed}, {said}, model_version, input_version, {snapshot} as snapshot, "  # noqa: S608
         f"{answered_by} as answered_by from predictions_{snapshot}"
         for snapshot in snapshots
     )

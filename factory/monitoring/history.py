@@ -184,6 +184,7 @@ def _metrics(found: Measurement) -> dict[str, float]:
     }
     if found.prediction is not None:
         metrics["prediction_drift"] = found.prediction.statistic
+    metrics |= {f"drift/{metric_name(one.column)}": one.statistic for one in found.of_targets}
     if found.quality is not None:
         metrics["rows_with_truth"] = float(found.quality.rows)
         metrics |= {f"quality/{name}": value for name, value in found.quality.metrics.items()}

@@ -16,17 +16,18 @@ from factory.models.predictor import Predictor, load_predictor
 from factory.models.registry import Version
 from factory.models.tracking import Tracking
 from factory.monitoring.compared_rows import (
+    PREDICTION,
     EmptyWindowError,
     compared_features,
     newest_predictions,
     sample,
 )
 from factory.monitoring.comparison import (
-    PREDICTION,
     Side,
     compare_columns,
     compare_predictions,
     findings_of,
+    said_columns,
 )
 from factory.monitoring.drift import ColumnDrift
 from factory.monitoring.ground_truth import ONE_MODEL, Quality, measure_quality
@@ -57,11 +58,19 @@ class Measurement(Result):
     left_out: dict[str, str] = Field(default_factory=dict)
     """What is not compared, and why not."""
     prediction: ColumnDrift | None
+    """What is said; None where it is not compared, or of several targets."""
+    of_targets: tuple[ColumnDrift, ...] = ()
+    """What is said of each of several targets."""
     quality: Quality | None
     findings: tuple[str, ...]
     """What is wrong, in words; empty where all is well."""
     counts: bool
     """False for a window with too few rows to tell."""
+
+    @property
+    def predictions(self) -> tuple[ColumnDrift, ...]:
+        """What is said, as far as it is compared."""
+        return self.of_targets if self.prediction is None else (self.prediction,)
 
     @property
     def breached(self) -> bool:
@@ -112,6 +121,7 @@ def measure(
             versions[watched.predictions],
             monitor.sample_rows,
             workspace,
+            said_columns(model),
         )
         version = registry.version(watched.model, predicted.model_version, tracking=tracking)
         versions[watched.current[0]] = predicted.input_version
@@ -130,12 +140,11 @@ def measure(
         reference.table, monitor.drift.columns, image=predictor.record.image_column
     )
     columns = compare_columns(reference.table, current.table, monitor.drift, chosen)
-    prediction = None
+    compared: tuple[ColumnDrift, ...] = ()
     if predictor.record.forecast is not None:
         left_out |= dict.fromkeys((*model.target_columns, PREDICTION), _OF_SERIES)
     elif monitor.drift.prediction:
-        now = None if said is None else said.column(PREDICTION).to_pandas()
-        prediction = compare_predictions(model, predictor, reference, current, now, monitor.drift)
+        compared = compare_predictions(model, predictor, reference, current, said, monitor.drift)
     quality = quality_of(
         watched, model, monitor, snapshots, {ONE_MODEL: version.number}, lake, workspace
     ).get(ONE_MODEL)
@@ -148,9 +157,10 @@ def measure(
         current_rows=current.rows,
         columns=columns,
         left_out=left_out,
-        prediction=prediction,
+        prediction=None if model.targets_together else next(iter(compared), None),
+        of_targets=compared if model.targets_together else (),
         quality=quality,
-        findings=tuple(findings_of(monitor, columns, prediction, quality)),
+        findings=tuple(findings_of(monitor, columns, compared, quality)),
         counts=current.rows >= monitor.min_rows,
     )
     _say(found)

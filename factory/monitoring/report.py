@@ -33,7 +33,7 @@ def write_report(found: Measurement, windows: Sequence[MeasuredWindow], folder: 
         folder: Where the files go; made if it is not there.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    rows = [*((found.prediction,) if found.prediction is not None else ()), *found.columns]
+    rows = [*found.predictions, *found.columns]
     drawn = rows[:_MOST_PLOTS]
     text = template("report.html.jinja").render(
         found=found,

@@ -96,7 +96,8 @@ class GroundTruth(Section):
     keys: ListOf[Text] = Field(min_length=1)
     """The columns that identify a row, in `dataset` and among the predictions."""
     column: Text | None = None
-    """The column with the truth; named like the model's target when left out."""
+    """The column with the truth; named like the model's target when left out. Of several targets each has the column of
+    its name."""
     lookback: int = Field(default=10, ge=1, le=1000)
     """How many snapshots of predictions are looked through, as truth comes late."""
     min_rows: int = Field(default=100, ge=1)
@@ -164,7 +165,7 @@ def check_monitor(
     monitor: Monitor,
     *,
     metrics: NamableMetrics,
-    target: str | None,
+    targets: tuple[str, ...],
     features: tuple[str, ...] | None,
     predictions: tuple[str, ...] | None,
     trains_at: str | None,
@@ -175,7 +176,7 @@ def check_monitor(
     Args:
         monitor: The section.
         metrics: Those that the model may name.
-        target: The model's target.
+        targets: The model's targets.
         features: The model's features, if they are listed.
         predictions: The columns that predictions keep, if the model predicts.
         trains_at: The cron expression or preset by which the model is trained, if any.
@@ -186,9 +187,9 @@ def check_monitor(
     """
     yield from _check_metrics(monitor, metrics)
     for index, column in enumerate(monitor.drift.columns or ()):
-        yield from _check_column(column, target, features, ("monitor", "drift", "columns", index))
+        yield from _check_column(column, targets, features, ("monitor", "drift", "columns", index))
     if monitor.truth is not None:
-        yield from _check_truth(monitor.truth, target, predictions)
+        yield from _check_truth(monitor.truth, targets, predictions)
     if monitor.retrains:
         yield from _check_training(trains_at, rules)
 
@@ -215,8 +216,9 @@ def _check_metrics(monitor: Monitor, known: NamableMetrics) -> Broken:
         at = ("monitor", "quality", name)
         yield from known.check(name, at)
         metric = known.find(name)
-        # Stored predictions carry the probability of the predicted class only.
-        if metric is not None and metric.uses_target and metric.needs != "values":
+        # Stored predictions carry the probability of the predicted class only, or those of all labels.
+        has_needed = metric is None or metric.needs == "values" or known.task == "multilabel"
+        if metric is not None and metric.uses_target and not has_needed:
             yield PydanticCustomError(
                 "metric",
                 "{value} needs the probability of every class, and predictions carry only the highest"
@@ -254,9 +256,9 @@ def _check_metrics(monitor: Monitor, known: NamableMetrics) -> Broken:
 
 
 def _check_column(
-    column: str, target: str | None, features: tuple[str, ...] | None, at: Where
+    column: str, targets: tuple[str, ...], features: tuple[str, ...] | None, at: Where
 ) -> Broken:
-    if column == target:
+    if column in targets:
         yield PydanticCustomError(
             "columns",
             "{value} is the target: its truth is compared by `truth` and `quality`",
@@ -276,9 +278,9 @@ def _check_column(
 
 
 def _check_truth(
-    truth: GroundTruth, target: str | None, predictions: tuple[str, ...] | None
+    truth: GroundTruth, targets: tuple[str, ...], predictions: tuple[str, ...] | None
 ) -> Broken:
-    if target is None:
+    if not targets:
         yield PydanticCustomError(
             "truth",
             "`truth` is what turned out to be right of the `target`, and this model has none",

@@ -186,7 +186,7 @@ def _different(then: Predictions, now: Predictions) -> "NDArray[np.intp]":
     """The rows of which the two do not say the same bytes."""
     import numpy as np
 
-    differs = _bytes(then.values) != _bytes(now.values)
+    differs = (_bytes(then.values) != _bytes(now.values)).reshape(len(then.values), -1).any(axis=1)
     if then.probabilities is not None and now.probabilities is not None:
         if then.probabilities.shape != now.probabilities.shape:
             return np.arange(len(differs))
@@ -227,7 +227,7 @@ def _row(then: Predictions, now: Predictions, row: int) -> DifferentRow:
 def _said(predictions: Predictions, row: int) -> str:
     value = predictions.values[row]
     if predictions.probabilities is None:
-        return repr(value.item() if hasattr(value, "item") else value)
+        return repr(value.tolist() if hasattr(value, "tolist") else value)
     shares = ", ".join(f"{share:.17g}" for share in predictions.probabilities[row])
     return f"{value} ({shares})"
 

@@ -82,6 +82,37 @@ class Estimated(BaseModel):
     )
 
 
+class EstimatedTogether(BaseModel):
+    """The answer of a regression of several targets."""
+
+    model_config = ConfigDict(title="EstimatedTogether")
+
+    model: str = Field(examples=["harbour.size"])
+    version: int = Field(description="The version that predicted.", examples=[3])
+    predictions: list[dict[str, float | None]] = Field(
+        description="For each row, in their order, a number for each target; null where it is not finite.",
+        examples=[[{"length": 4.1, "weight": 0.9}]],
+    )
+
+
+class Labelled(BaseModel):
+    """The answer of a multilabel classification."""
+
+    model_config = ConfigDict(title="Labelled")
+
+    model: str = Field(examples=["mail.labels"])
+    version: int = Field(description="The version that predicted.", examples=[3])
+    predictions: list[dict[str, bool]] = Field(
+        description="For each row, in their order, whether it has each label.",
+        examples=[[{"spam": True, "urgent": False}]],
+    )
+    probabilities: list[dict[str, float | None]] | None = Field(
+        default=None,
+        description="For each row, the probability of each label. "
+        "Left out where the estimator gives none.",
+    )
+
+
 class Forecasted(BaseModel):
     """The answer of a forecasting."""
 
@@ -125,6 +156,8 @@ _FORMS: Mapping[TaskName, type[BaseModel]] = {
     "clustering": Grouped,
     "forecasting": Forecasted,
     "ranking": Estimated,
+    "multilabel": Labelled,
+    "multioutput_regression": EstimatedTogether,
 }
 
 
@@ -138,15 +171,27 @@ def answer(model: str, version: int, predictions: Predictions) -> bytes:
     content: dict[str, Any] = {
         "model": model,
         "version": version,
-        "predictions": predictions.values.tolist(),
+        "predictions": _said(predictions),
     }
     if predictions.probabilities is not None and predictions.classes is not None:
         names = class_names(predictions.classes)
         content["probabilities"] = [
             dict(zip(names, row, strict=True)) for row in predictions.probabilities.tolist()
         ]
-    content |= {name: values.tolist() for name, values in predictions.columns.items()}
+    if not predictions.targets:
+        content |= {name: values.tolist() for name, values in predictions.columns.items()}
     return to_json(content, inf_nan_mode="null")
+
+
+def _said(predictions: Predictions) -> list[Any]:
+    """What is said of each row: a value, or of several targets one each by their names."""
+    if not predictions.targets:
+        said: list[Any] = predictions.values.tolist()
+        return said
+    # Those of the targets come first, in their order.
+    columns = [values.tolist() for values in predictions.columns.values()]
+    of_rows = zip(*columns[: len(predictions.targets)], strict=True)
+    return [dict(zip(predictions.targets, row, strict=True)) for row in of_rows]
 
 
 def answer_to_one(model: str, version: int, predictions: Predictions) -> bytes:

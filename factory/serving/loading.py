@@ -117,20 +117,22 @@ def _warm_up(
 
 def nonsense(predictions: Predictions, rows: int) -> str | None:
     """What is not sensible about predictions; None if they are fine."""
-    values = predictions.values
-    if values.shape != (rows,):
+    values, targets = predictions.values, predictions.targets
+    shape = (rows, len(targets)) if targets else (rows,)
+    if values.shape != shape:
         return f"predictions of the shape {values.shape} for {rows} rows"
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         return "numbers that are not finite"
     classes = predictions.classes
     if classes is None:
         return None if values.dtype.kind in "fiu" else "no numbers"
-    if not np.isin(values, classes).all():
+    known = [0, 1] if targets else classes
+    if not np.isin(values, known).all():
         return "classes that it does not know"
-    return _improbable(predictions, (rows, len(classes)))
+    return _improbable(predictions, (rows, len(classes)), adds_up=not targets)
 
 
-def _improbable(predictions: Predictions, shape: tuple[int, int]) -> str | None:
+def _improbable(predictions: Predictions, shape: tuple[int, int], *, adds_up: bool) -> str | None:
     found = predictions.probabilities
     if found is None:
         return None
@@ -139,6 +141,6 @@ def _improbable(predictions: Predictions, shape: tuple[int, int]) -> str | None:
     # NaN fails each comparison.
     if not ((found >= 0) & (found <= 1 + _ROUNDING)).all():
         return "probabilities outside of 0 to 1"
-    if not np.allclose(found.sum(axis=1), 1, atol=_ROUNDING):
+    if adds_up and not np.allclose(found.sum(axis=1), 1, atol=_ROUNDING):
         return "probabilities that do not add up to 1"
     return None

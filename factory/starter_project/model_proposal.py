@@ -199,8 +199,8 @@ def _telling(rows: "Rows", features: Sequence[str], target: str, task: str) -> M
         known: pa.Table = some.to_arrow_table()
     values = TASKS[task].prepare_target(target, known.column(target))
     looked = learnable(known, list(features)).append_column(target, values)
-    columns = Columns(looked, target, task == "classification", takes_texts_as_categories=True)
-    return Leakage.unwritten().telling(columns)
+    columns = Columns(looked, (target,), task == "classification", takes_texts_as_categories=True)
+    return Leakage.unwritten().telling(columns, target)
 
 
 def _model_name(target: str, dataset: str) -> str:

@@ -144,7 +144,7 @@ def trainer_of(record: "ModelRecord", *, limit_threads: bool = True) -> Trainer:
     found = trainer_class_of(record)
     found.check_installed(record.estimator)
     threads = usable_cpus() if limit_threads else None
-    return found(record.learning_task.name, threads=threads)
+    return found(record.learning_task.name, threads=threads, targets=record.targets)
 
 
 def trainer_class_of(record: "ModelRecord") -> type[Trainer]:

@@ -91,11 +91,11 @@ class Predictions:
     """What a model says about rows."""
 
     values: "NDArray[Any]"
-    """One class or number a row."""
+    """One class or number a row; of several targets rows x targets, 1 where a row has a label and 0 where not."""
     probabilities: "NDArray[Any] | None" = None
     """Rows x classes, in the order of `classes`; None where the estimator gives none."""
     classes: "NDArray[Any] | None" = None
-    """The classes that the model knows; None for a regression."""
+    """The classes that the model knows, or its labels; None for a regression."""
     columns: "Mapping[str, NDArray[Any]]" = field(default_factory=dict)
     """What else it says, one number a row, by the name of the column that predictions have for it."""
     points: "NDArray[Any] | None" = None
@@ -105,6 +105,8 @@ class Predictions:
     about: "Mapping[str, NDArray[Any]]" = field(default_factory=dict)
     """What is known of the rows beside what the model says, by name, one value a row; see
     `factory.training.about_rows`."""
+    targets: tuple[str, ...] = ()
+    """The names of several targets, in the order of the columns of `values`; empty where there is one."""
 
     def with_about(self, about: "Mapping[str, NDArray[Any]]") -> "Predictions":
         """The same with what is known of the rows."""
@@ -123,6 +125,16 @@ class Predictions:
         chosen = [places[one] for one in values.tolist()]
         found: NDArray[Any] = self.probabilities[range(len(chosen)), chosen]
         return found
+
+    def of_target(self, place: int) -> "Predictions":
+        """What it says of one of several targets; of a label as of the classes 0 and 1."""
+        import numpy as np
+
+        if self.probabilities is None:
+            return Predictions(self.values[:, place], about=self.about)
+        likely = self.probabilities[:, place]
+        both = np.column_stack([1 - likely, likely])
+        return Predictions(self.values[:, place], both, np.array([0, 1]), about=self.about)
 
     def of_rows(self, places: "NDArray[Any] | slice") -> "Predictions":
         """What it says about some of the rows, by their places; one may be there several times."""
@@ -195,6 +207,8 @@ class Trainer(ABC):
     """Where copies of the project's files lie that parameters name; None where nothing is trained."""
     fitting: Fitting = field(default_factory=Fitting)
     """What is done beside fitting the estimator, for trainers whose `takes_fitting` names it."""
+    targets: tuple[str, ...] = ()
+    """The names of the targets, for tasks that learn several together."""
 
     title: ClassVar[str]
     """The library's name, for messages."""
@@ -348,7 +362,7 @@ class Trainer(ABC):
             estimator: Its dotted path.
             params: Its hyperparameters.
             features: The training rows.
-            target: The truth, one value a row; None where rows have none. A task that does not learn from it, see
+            target: The truth, one value a row, or rows x targets; None where rows have none. A task that does not learn from it, see
                 `LearningTask.learns_target`, leaves it alone.
             seed: What everything that is drawn at random starts from.
             validation: Rows that are not learned from, to measure each step on; see `looks_at_validation`.

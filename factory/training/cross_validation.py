@@ -31,6 +31,7 @@ from factory.training.tasks import TASKS
 logger = logging.getLogger(__name__)
 
 _FIELDS = ("values", "probabilities", "classes", "points", "background")
+_TARGETS = "targets"
 _COLUMN = "column_"
 """Before the names of what else is said of each row."""
 
@@ -107,6 +108,8 @@ def _arrays(said: Predictions) -> Iterator[tuple[str, Any]]:
     for name in _FIELDS:
         if (found := getattr(said, name)) is not None:
             yield name, found
+    if said.targets:
+        yield _TARGETS, np.array(said.targets)
     yield from ((f"{_COLUMN}{name}", values) for name, values in said.columns.items())
 
 
@@ -143,7 +146,8 @@ def _of_fold(found: Mapping[str, NDArray[Any]], at: int) -> Predictions:
         found.get(f"{name}_{at}") for name in _FIELDS
     )
     assert values is not None  # noqa: S101 - each fold has them
-    return Predictions(values, probabilities, classes, columns, points, background)
+    targets = tuple(found.get(f"{_TARGETS}_{at}", ()))
+    return Predictions(values, probabilities, classes, columns, points, background, targets=targets)
 
 
 def _as_trained(values: NDArray[Any]) -> NDArray[Any]:
@@ -241,4 +245,5 @@ def pooled(
             name: np.concatenate([one.about[name] for one in predicted])
             for name in predicted[0].about
         },
+        targets=predicted[0].targets,
     )

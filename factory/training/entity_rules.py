@@ -72,7 +72,7 @@ def _named_columns(model: ModelSection) -> Iterator[tuple[KeyPath, str]]:
 def _check_column(model: ModelSection, column: str) -> Broken:
     at, features = ("entities", "column"), model.features
     others = model.parts_beside_features
-    if column == model.target:
+    if column in model.target_columns:
         yield _refused(column, "is the target", "name another column", at)
     elif column in others:
         yield _refused(column, f"is {others[column]}", "name another column", at)

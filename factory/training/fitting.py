@@ -29,16 +29,16 @@ def with_params(resample: Resample | None, drawn: NestedEstimator | None) -> Res
     return resample.model_copy(update={"params": drawn["params"]})
 
 
-def check_together(written: Mapping[str, Any], target: str | None) -> Broken:
+def check_together(written: Mapping[str, Any], targets: tuple[str, ...]) -> Broken:
     """What is wrong with keys beside each other.
 
     Args:
         written: Those of `FITTING` that are written, with their values.
-        target: The model's target, if it has one.
+        targets: The model's.
     """
-    if target is not None and written.get("weights") == target:
+    if (weights := written.get("weights")) in targets:
         yield _broken(
-            "the target {target} cannot be the weight too", "weights", target=repr(target)
+            "the target {target} cannot be the weight too", "weights", target=repr(weights)
         )
     for key in ("weights", "class_weight"):
         if key in written and "resample" in written:
@@ -60,6 +60,8 @@ def check_task(written: Mapping[str, Any], task: LearningTask) -> Broken:
     """
     misplaced: tuple[str, ...] = _OF_NUMBERS if task.has_classes else _OF_CLASSES
     what = "numbers" if task.has_classes else "classes"
+    if task.has_several:
+        return  # see `factory.training.several_targets.rules`
     if not task.learns_target:
         misplaced, what = FITTING, "classes or numbers that is learned"
     elif task.step_column is not None:

@@ -26,21 +26,6 @@ def check_datasets(train_on: Inputs, transforms: Sequence[Any]) -> Broken:
         )
 
 
-def check_target(target: str | None, task: LearningTask) -> Broken:
-    """Whether there is a target where the task learns from one."""
-    if target is None and task.learns_target:
-        yield PydanticCustomError(
-            "together",
-            "{task} learns from a `target`, and there is none",
-            {
-                "task": task.title,
-                "advice": "add `target: ...`, the column whose values are predicted; `anomaly` and `clustering` "
-                "are the tasks without",
-                "at": ("task",),
-            },
-        )
-
-
 def check_positive(model: ModelSection) -> Broken:
     """Whether `positive` may be a class of the target, where it is written."""
     if model.positive is None:
@@ -60,14 +45,14 @@ def check_positive(model: ModelSection) -> Broken:
         )
 
 
-def check_features(features: tuple[str, ...] | None, target: str | None) -> Broken:
-    """Whether the target is none of the features."""
+def check_features(features: tuple[str, ...] | None, targets: tuple[str, ...]) -> Broken:
+    """Whether no target is one of the features."""
     for index, feature in enumerate(features or ()):
-        if feature == target:
+        if feature in targets:
             yield PydanticCustomError(
                 "features",
                 "the target {target} is among the features: take it out",
-                {"target": repr(target), "at": ("features", index)},
+                {"target": repr(feature), "at": ("features", index)},
             )
 
 

@@ -1,7 +1,7 @@
 """What every task of learning has: all that follows from what a model is asked to say."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from factory.base.objects import Component
     from factory.trainers.trainer import Predictions
 
-TaskName = Literal[
-    "classification", "regression", "anomaly", "clustering", "forecasting", "ranking"
+WrittenTask = Literal[
+    "classification", "regression", "anomaly", "clustering", "forecasting", "ranking", "multilabel"
 ]
 """What `task` may say."""
+TaskName = Literal[WrittenTask, "multioutput_regression"]
+"""The tasks; `multioutput_regression` is what a regression with several targets is."""
 
 Ask = Callable[["pd.DataFrame"], "Predictions"]
 """Asks a model about rows."""
@@ -46,6 +48,12 @@ class LearningTask(ABC):
     """Whether its predictions are numbers whose errors say how far off the next one may be."""
     key_columns: ClassVar[Types] = {}
     """The columns that say what a prediction is about, before those of the prediction."""
+    of_several: ClassVar[TaskName | None] = None
+    """The task that it is with a list of targets; None where it learns one."""
+    has_several: ClassVar[bool] = False
+    """Whether it learns several targets together: truth and predictions are then rows x targets."""
+    wrapper: ClassVar[str] = ""
+    """With several targets: what makes of an estimator of one target one that learns all of them."""
     has_groups: ClassVar[bool] = False
     """Whether rows are ranked within groups, by the column that the model names as `group`."""
     step_column: ClassVar[str | None] = None
@@ -61,6 +69,32 @@ class LearningTask(ABC):
     def metrics(self) -> tuple[Metric, ...]:
         """The metrics that are computed for each of its models that has a target."""
         return builtin_metrics(self.name)
+
+    @property
+    def word(self) -> str:
+        """What `task` says in a team file."""
+        return self.name
+
+    @property
+    def has_categories(self) -> bool:
+        """Whether the values of its target are classes or labels, and not numbers."""
+        return self.has_classes
+
+    def columns_of(self, targets: Sequence[str]) -> Types:  # noqa: ARG002 - for tasks with several
+        """The columns that predictions add to what they keep of a row; see `prediction_columns`.
+
+        Args:
+            targets: The names of the model's targets.
+        """
+        return self.prediction_columns
+
+    def of_targets(self, said: "Predictions", targets: Sequence[str]) -> "Predictions":  # noqa: ARG002
+        """What a model says, with the names of its targets, where it has several."""
+        return said
+
+    def metrics_of(self, targets: Sequence[str]) -> tuple[Metric, ...]:  # noqa: ARG002
+        """The metrics of each target by itself, where a model has several."""
+        return ()
 
     def counted_class(self, positive: Class | None) -> Class | None:
         """The class of the prepared target that counts, of what a model says in `positive`."""
@@ -120,6 +154,19 @@ class LearningTask(ABC):
         kind = one if one == other else "VARCHAR"
         return f"cast({truth} as {kind})", f"cast({prediction} as {kind})"
 
+    def check_learned(  # noqa: B027 - most are looked at by their classes
+        self, targets: Sequence[str], learned: "NDArray[Any]"
+    ) -> None:
+        """Refuse training rows from which one of several targets cannot be learned.
+
+        Args:
+            targets: Their names.
+            learned: Their values, rows x targets.
+
+        Raises:
+            TerminalError: Says which one, and why.
+        """
+
     def adapt(self, estimator: "Component") -> "Component":
         """An unfitted estimator of scikit-learn's API, such that its `predict` says what predictions are to say."""
         return estimator
@@ -175,14 +222,38 @@ class LearningTask(ABC):
 
         Args:
             rows: Which rows they are.
-            name: The target's name; None where there is none.
-            target: The true values, one a row; None where there are none.
+            name: The target's name; None where there is none, or several.
+            target: The true values, one a row, or rows x targets; None where there are none.
             predictions: What the model says about the same rows.
             folder: Where the plots are stored.
 
         Returns:
             The files of the plots.
         """
+
+
+def as_numbers(name: str, column: "pa.ChunkedArray", task: str, instead: str) -> "pa.ChunkedArray":
+    """Numbers as float64.
+
+    Raises:
+        TerminalError: They are none, or not finite.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from factory.data.columns import is_numeric
+
+    if not is_numeric(column.type):
+        raise TerminalError(
+            f"target: {name!r} is of type {column.type}, and a {task} predicts numbers: {instead}"
+        )
+    numbers = column.cast(pa.float64(), safe=False)
+    infinite = pc.sum(pc.is_inf(numbers)).as_py()
+    if infinite:
+        raise TerminalError(
+            f"target: {name!r} holds {infinite} infinite values: take these rows out in a transform"
+        )
+    return numbers
 
 
 def as_classes(name: str, column: "pa.ChunkedArray", instead: str) -> "pa.ChunkedArray":

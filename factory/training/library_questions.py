@@ -21,7 +21,9 @@ def library_questions(model: ModelSection) -> Iterator[Question]:
     yield from _of_estimators(model)
     yield from _of_steps(model)
     if model.target_transform is not None and not model.target_transform.is_word:
-        yield target_question(model.target_transform, model.task).below(("target_transform",))
+        yield target_question(model.target_transform, model.learning_task.name).below(
+            ("target_transform",)
+        )
     if isinstance(model.preprocessing, str):
         yield ask_about_call(
             model.preprocessing,
@@ -37,7 +39,7 @@ def _of_estimators(model: ModelSection) -> Iterator[Question]:
         written = WrittenEstimator(
             one.estimator,
             {**one.params, **model.search.sets},
-            model.task,
+            model.learning_task.name,
             one.has_spaces,
             model.search.is_exhaustive,
             is_weighted=model.is_weighted,
@@ -51,12 +53,12 @@ def _of_steps(model: ModelSection) -> Iterator[Question]:
     for place, step in named_steps(model.entries).values():
         question = step_question(
             step.nested,
-            model.task,
+            model.learning_task.name,
             has_spaces=model.has_spaces,
             is_exhaustive=model.search.is_exhaustive,
         )
         yield question.below(("preprocessing", *place))
     if model.resample is not None:
         yield sampler_question(
-            model.resample.nested, model.task, has_spaces=model.has_spaces
+            model.resample.nested, model.learning_task.name, has_spaces=model.has_spaces
         ).below(("resample",))

@@ -79,6 +79,10 @@ class Metric:
     """What else the function is given of each row, as arguments of these names; see `Predictions.about`."""
     on_request: bool = False
     """Whether it is computed only where a model names it; a plug-in's is in any case."""
+    always_for: tuple[str, ...] = ()
+    """Tasks for whose models it is computed in any case, though for others it is `on_request`."""
+    target: int | None = None
+    """Of several targets the place of the one that it is about; None where it is about all of them, or there is one."""
     uses_target: bool = True
     """Whether it compares what is said with what is true, and is for models with a target."""
     describes: bool = False
@@ -124,7 +128,7 @@ class Metric:
         """Its value for some rows.
 
         Args:
-            target: The true values, one a row; None where there are none.
+            target: The true values, one a row, or rows x targets; None where there are none.
             predictions: What a model says about the same rows.
 
         Raises:
@@ -133,6 +137,8 @@ class Metric:
         """
         if self.uses_target and target is None:
             raise ValueError("the model has no target to measure by")
+        if self.target is not None and target is not None:
+            target, predictions = target[:, self.target], predictions.of_target(self.target)
         truth = (target,) if self.uses_target else ()
         defaults = {name: one.default for name, one in self.parameters.items()}
         options = {**defaults, **self.options, **self._about(predictions)}
@@ -242,7 +248,7 @@ def builtin_metrics(
         kind.target.of_class(positive)
         for kind in kinds.builtin(kinds.METRIC)
         if task in kind.target.tasks
-        and not kind.target.on_request
+        and (not kind.target.on_request or task in kind.target.always_for)
         and (positive is not None or kind.target.positive != "required")
         and (has_target or not kind.target.uses_target)
     )

@@ -43,7 +43,6 @@ from factory.training.learning_rules import (
     check_features,
     check_images,
     check_positive,
-    check_target,
     check_trainers,
 )
 from factory.training.library_questions import library_questions
@@ -53,6 +52,7 @@ from factory.training.model_section import ModelSection
 from factory.training.objective import check_comparable, check_ranks
 from factory.training.preprocessing_rules import check_named, check_needed, check_tried, has_choices
 from factory.training.search.strategy import check_waves, written_estimators
+from factory.training.several_targets.rules import check_beside, check_targets
 from factory.training.split_rules import check_choice, check_folds, check_method
 
 
@@ -75,8 +75,12 @@ class Model(ModelSection):
         yield from check_metrics(self.metrics, known)
 
     @rule
-    def _target_is_there(self) -> Broken:
-        yield from check_target(self.target, self.learning_task)
+    def _targets_are_there(self) -> Broken:
+        yield from check_targets(self)
+
+    @rule
+    def _keys_go_with_several_targets(self) -> Broken:
+        yield from check_beside(self)
 
     @rule
     def _positive_is_a_class(self) -> Broken:
@@ -89,7 +93,7 @@ class Model(ModelSection):
     @rule
     def _forecast_is_not_of_itself(self) -> Broken:
         if self._forecasts is not None:
-            yield from forecasting.check_target(self._forecasts, self.target)
+            yield from forecasting.check_target(self._forecasts, self.target_name)
 
     @rule
     def _forecast_is_divided_by_time(self) -> Broken:
@@ -122,7 +126,7 @@ class Model(ModelSection):
     @rule
     def _group_is_not_learned(self) -> Broken:
         if self.group is not None:
-            yield from ranking.check_column(self.group, self.target, self.features)
+            yield from ranking.check_column(self.group, self.target_name, self.features)
 
     @rule
     def _groups_stay_together(self) -> Broken:
@@ -131,7 +135,7 @@ class Model(ModelSection):
 
     @rule
     def _split_fits_the_task(self) -> Broken:
-        yield from check_method(self.split, self.learning_task, self.target)
+        yield from check_method(self.split, self.learning_task, has_target=self.target is not None)
 
     @rule
     def _objective_ranks(self, surroundings: Surroundings | None) -> Broken:
@@ -148,7 +152,7 @@ class Model(ModelSection):
     @rule
     def _kept_columns_are_free(self) -> Broken:
         if self.predict is not None:
-            yield from self.predict.check_keep(self.learning_task)
+            yield from self.predict.check_keep(self.learning_task, self.target_columns)
 
     @rule
     def _choice_is_by_folds(self) -> Broken:
@@ -160,7 +164,7 @@ class Model(ModelSection):
 
     @rule
     def _target_is_no_feature(self) -> Broken:
-        yield from check_features(self.features, self.target)
+        yield from check_features(self.features, self.target_columns)
 
     @rule
     def _datasets_are_joined(self) -> Broken:
@@ -191,7 +195,7 @@ class Model(ModelSection):
     def _deployment_fits_the_model(self) -> Broken:
         if self.deploy is not None:
             yield from self.deploy.check_model(
-                has_classes=self.learning_task.has_classes,
+                has_classes=self.learning_task.has_categories,
                 takes_images=self.image_column is not None,
             )
 
@@ -205,7 +209,7 @@ class Model(ModelSection):
             yield from check_monitor(
                 self.monitor,
                 metrics=self._namable_metrics(surroundings),
-                target=self.target,
+                targets=self.target_columns,
                 features=self.features if self.forecast is None else self.forecast.compared,
                 predictions=self.prediction_columns if self.predict else None,
                 trains_at=self.schedule.cron if self.schedule else None,
@@ -235,7 +239,7 @@ class Model(ModelSection):
 
     @rule
     def _fitting_goes_together(self) -> Broken:
-        yield from check_together(self._fitting, self.target)
+        yield from check_together(self._fitting, self.target_columns)
 
     @rule
     def _fitting_is_for_the_task(self) -> Broken:
@@ -310,13 +314,14 @@ class Model(ModelSection):
         found = trainer_class(estimator)
         found.check_installed(estimator)
         return found(
-            self.task,
+            self.learning_task.name,
             threads=max(1, usable_cpus() // self.search.parallel_trials),
             preprocessing=with_values(self.entries, steps or {}) or self.preprocessing,
             files=files,
             fitting=Fitting(
                 self.class_weight, with_params(self.resample, resample), self.target_transform
             ),
+            targets=self.targets_together,
         )
 
     @property
@@ -355,16 +360,24 @@ class Model(ModelSection):
     def _namable_metrics(self, surroundings: Surroundings | None = None) -> NamableMetrics:
         return namable_metrics(
             self.metrics,
-            self.task,
+            self.learning_task.name,
             self.counted_class,
             surroundings,
             has_target=self.target is not None,
+            of_targets=self._metrics_of_targets,
         )
+
+    @property
+    def _metrics_of_targets(self) -> tuple[Metric, ...]:
+        """Those of each target, where there are several."""
+        return self.learning_task.metrics_of(self.targets_together)
 
     @property
     def _usual_metrics(self) -> tuple[Metric, ...]:
         """Those of every such model of its task."""
-        return builtin_metrics(self.task, self.counted_class, has_target=self.target is not None)
+        has_target = self.target is not None
+        of_all = builtin_metrics(self.learning_task.name, self.counted_class, has_target=has_target)
+        return (*of_all, *self._metrics_of_targets)
 
     @property
     def computed_metrics(self) -> tuple[Metric, ...]:

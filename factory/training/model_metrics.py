@@ -368,6 +368,7 @@ def namable_metrics(
     surroundings: Surroundings | None,
     *,
     has_target: bool = True,
+    of_targets: Sequence[Metric] = (),
 ) -> NamableMetrics:
     """What a model may name as a metric.
 
@@ -377,9 +378,10 @@ def namable_metrics(
         positive: Its class that counts, if it says one.
         surroundings: Where it is read; see `NamableMetrics`.
         has_target: Whether it has a target.
+        of_targets: Those of each of several targets.
     """
     others = NamableMetrics(task, positive, {}, surroundings, has_target)
-    defined: dict[str, Metric | None] = {}
+    defined: dict[str, Metric | None] = {one.name: one for one in of_targets}
     for one in metrics:
         if one.name is not None:
             base = others.find_kind(one.metric) if one.metric is not None else None

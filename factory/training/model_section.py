@@ -1,12 +1,13 @@
 """The keys of an entry of `models`, and what follows from them alone."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
 from pydantic import Field
 
 from factory.base.nested_estimators import NestedEstimator
-from factory.base.section import AddedLater, ListOf, NotTrained, Section, Text
+from factory.base.section import AddedLater, ListOf, ListOr, NotTrained, Section, Text
+from factory.base.texts import one_of
 from factory.data.column_types import Types
 from factory.data.transforms.transform import AnyTransform
 from factory.kinds import BACKEND, DEPLOY_TARGET, KindOf
@@ -30,7 +31,7 @@ from factory.training.entities import MODEL_COLUMN, Entities
 from factory.training.fitting import TRAIN, Refit
 from factory.training.forecasting.section import Forecast
 from factory.training.guard.section import Guards
-from factory.training.learning_task import LearningTask, TaskName
+from factory.training.learning_task import LearningTask, WrittenTask
 from factory.training.metrics import Class
 from factory.training.model_metrics import AnyModelMetric
 from factory.training.objective import Objective
@@ -40,10 +41,13 @@ from factory.training.tasks import TASKS
 if TYPE_CHECKING:
     from factory.deploy.targets.target import AnyTarget
     from factory.training.backends.backend import AnyBackend
+
+    Target: TypeAlias = str | tuple[str, ...]
 else:
     # Most models have neither: what both import is imported when one is written.
     AnyTarget = Annotated[Any, KindOf(DEPLOY_TARGET)]
     AnyBackend = Annotated[Any, KindOf(BACKEND)]
+    Target = Annotated[ListOf[Text], ListOr(Text)]
 
 
 class ModelSection(Section):
@@ -51,10 +55,10 @@ class ModelSection(Section):
 
     description: Annotated[str, NotTrained(is_read=True)] = ""
     """What it is, for people: shown as the description of its training DAG in Airflow, and of the model in MLflow."""
-    task: TaskName
-    """What is said of each row: a class (`classification`), a number (`regression`), whether it is unlike the others
-    (`anomaly`), which it belongs to (`clustering`) or how far in front it is within its group (`ranking`); or of series
-    their next values (`forecasting`)."""
+    task: WrittenTask
+    """What is said of each row: a class (`classification`), a number (`regression`), which of several labels it has
+    (`multilabel`), whether it is unlike the others (`anomaly`), which it belongs to (`clustering`) or how far in front it
+    is within its group (`ranking`); or of series their next values (`forecasting`)."""
     train_on: InputsField = Field(examples=["catches", {"all": ["catches", "weather"]}])
     """The datasets that it learns from: one name, `{all: […]}` or `{any: […]}`. Without `schedule`, a training starts
     when all of them, or one, have changed."""
@@ -62,8 +66,11 @@ class ModelSection(Section):
     """When it is trained; when the datasets of `train_on` change if left out."""
     transforms: ListOf[AnyTransform] = ()
     """What is done to the rows before they are divided; several datasets need one that brings them together."""
-    target: Annotated[Text | None, AddedLater()] = Field(default=None, examples=["species"])
-    """The column whose values are predicted. `anomaly` and `clustering` learn from none: there it may be left out, and
+    target: Annotated[Target | None, AddedLater()] = Field(
+        default=None, examples=["species", ["spam", "urgent"]]
+    )
+    """The column whose values are predicted; a list of them for a `regression` that learns several numbers together, and
+    for `multilabel`, one for each label. `anomaly` and `clustering` learn from none: there it may be left out, and
     measures how far the labels are met."""
     positive: Annotated[Class | None, AddedLater()] = Field(default=None, examples=["yes", 1])
     """Of two classes the one that counts: for `precision`, `recall`, `f1` and what else asks for it, and the label of
@@ -153,13 +160,31 @@ class ModelSection(Section):
 
     @property
     def learning_task(self) -> LearningTask:
-        """All that follows from its task."""
-        return TASKS[self.task]
+        """All that follows from its task, and from whether it has a list of targets."""
+        task = TASKS[self.task]
+        has_list = isinstance(self.target, tuple)
+        return TASKS[task.of_several] if has_list and task.of_several is not None else task
 
     @property
     def target_columns(self) -> tuple[str, ...]:
-        """The target; none where it has none."""
-        return () if self.target is None else (self.target,)
+        """The target, or the targets in their order; none where it has none."""
+        if self.target is None:
+            return ()
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def target_name(self) -> str | None:
+        """The target where it is one column; None where there is none, or a list."""
+        return self.target if isinstance(self.target, str) else None
+
+    def target_place(self, index: int) -> tuple[str | int, ...]:
+        """Where one of the targets is written, below the section."""
+        return ("target", index) if isinstance(self.target, tuple) else ("target",)
+
+    @property
+    def targets_together(self) -> tuple[str, ...]:
+        """The targets that are learned together; none where one is."""
+        return self.target_columns if self.learning_task.has_several else ()
 
     @property
     def has_class_target(self) -> bool:
@@ -182,8 +207,9 @@ class ModelSection(Section):
         """Its task, and its target."""
         if self.target is None:
             return self.task
+        targets = one_of(f"`{name}`" for name in self.target_columns)
         within = f" within `{self.group}`" if self.group is not None else ""
-        return f"{self.task} {'of' if self.learning_task.learns_target else 'measured by'} `{self.target}`{within}"
+        return f"{self.task} {'of' if self.learning_task.learns_target else 'measured by'} {targets}{within}"
 
     @property
     def _forecasts(self) -> Forecast | None:
@@ -360,7 +386,8 @@ class ModelSection(Section):
         if self.predict is None:
             return {}
         of_entities = {} if self.entities is None else {MODEL_COLUMN: "VARCHAR"}
-        return {**self.predict.added_columns(self.learning_task), **of_entities}
+        of_task = self.predict.added_columns(self.learning_task, self.target_columns)
+        return {**of_task, **of_entities}
 
     @property
     def prediction_columns(self) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ def save_classified(
     files = [save(_confusion(rows, target, predictions), folder / "confusion_matrix.png")]
     for draw, name in (
         (_roc, "roc_curve.png"),
-        (_precision_recall, "precision_recall_curve.png"),
+        (draw_precision_recall, "precision_recall_curve.png"),
         (_calibration, "calibration_curve.png"),
     ):
         curves = _curves(rows, target, predictions, draw)
@@ -259,9 +259,17 @@ def _roc(is_it: NDArray[np.bool_], likely: NDArray[np.float64], name: str, axes:
     axes.set(xlabel="False positive rate", ylabel="True positive rate")
 
 
-def _precision_recall(
+def draw_precision_recall(
     is_it: NDArray[np.bool_], likely: NDArray[np.float64], name: str, axes: Axes
 ) -> None:
+    """Draw precision against recall of one class or label, for all thresholds of its probability.
+
+    Args:
+        is_it: Whether each row is of the class.
+        likely: How probable that is.
+        name: Of the class.
+        axes: Where to draw.
+    """
     from sklearn.metrics import PrecisionRecallDisplay
 
     PrecisionRecallDisplay.from_predictions(is_it, likely, name=name, ax=axes)

@@ -16,7 +16,7 @@ from factory.models.creation import created_once
 from factory.models.files import digest, downloaded, megabytes, read_example
 from factory.models.record import ModelFacts, ModelRecord
 from factory.models.registry import CHALLENGER
-from factory.models.replay import record_example
+from factory.models.replay import record_example, rows_apart
 from factory.models.signing import signed
 from factory.models.tracking import Tracking
 from factory.models.training_leftovers import delete_duplicate_versions
@@ -92,7 +92,8 @@ def register(
             params={name: as_text(value) for name, value in trial.all_params.items()},
         )
         facts = ModelFacts(
-            task=model.task,
+            task=model.learning_task.name,
+            targets=model.targets_together,
             estimator=trial.estimator,
             trainer=trainer_name(trial.estimator),
             packages=model.packages,
@@ -188,7 +189,7 @@ def _log_verified(
         logged_model.refuse(tracking, model_id)
         raise TerminalError(
             f"trial {fit.trial.index} ({fit.trial.name}): the model read back from MLflow ({uri}) "
-            f"predicts otherwise for {np.sum(here != there)} of {len(rows)} rows; it is not "
+            f"predicts otherwise for {rows_apart(here != there)} of {len(rows)} rows; it is not "
             "registered"
         )
     return signed(facts, model_name), size

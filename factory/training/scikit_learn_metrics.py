@@ -4,6 +4,7 @@ What is computed for every model of a task is what a person looks at first; the 
 a model names them.
 """
 
+from dataclasses import replace
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CLASSES = ("classification",)
+_LABELS = ("classification", "multilabel")
 _NUMBERS = ("regression", "forecasting")
+_SEVERAL_NUMBERS = (*_NUMBERS, "multioutput_regression")
+_OF_LABELS = ("multilabel",)
 _OF_ONE_CLASS = ("classification", "anomaly")
 """The tasks in which one of two classes counts, and rows are ranked by how likely they are of it."""
 _SHARE = (0, 1)
@@ -103,11 +107,11 @@ def _mean_average_precision(
     *,
     average: str,
 ) -> float:
-    """The average precision of each class against the rest, averaged."""
+    """The average precision of each class against the rest, or of each label, averaged."""
     from sklearn import metrics
 
-    truth = target[:, None] == classes
-    if not truth.any(axis=1).all():
+    truth = target if target.ndim == 2 else target[:, None] == classes
+    if target.ndim == 1 and not truth.any(axis=1).all():
         raise ValueError("these rows hold a class that the model does not know")
     return float(metrics.average_precision_score(truth.astype(int), probabilities, average=average))
 
@@ -204,11 +208,13 @@ def _roc_auc(
 ) -> float:
     """The area under the ROC curve; of several classes, the mean of each one against the rest, or of each pair.
 
-    Of two classes it is the same for each of them.
+    Of two classes it is the same for each of them. Of labels it is the mean of theirs.
     """
     import numpy as np
     from sklearn import metrics
 
+    if target.ndim == 2:
+        return float(metrics.roc_auc_score(target, probabilities, average=average))
     if len(np.unique(target)) < 2:
         raise ValueError("these rows hold only one class")
     if len(classes) == 2:
@@ -261,9 +267,9 @@ _WEIGHTS = {"weights": Parameter("`linear` or `quadratic`", _is_weighting)}
 
 
 def _usual(name: str, function: str, **options: str | int) -> Metric:
-    """A metric of predicted classes that lies between 0 and 1, computed for every model."""
+    """A metric of predicted classes or labels that lies between 0 and 1, computed for every model."""
     found = f"sklearn.metrics:{function}"
-    return Metric(name, _CLASSES, "maximize", found, bounds=_SHARE, options=options)
+    return Metric(name, _LABELS, "maximize", found, bounds=_SHARE, options=options)
 
 
 def _named(
@@ -273,27 +279,39 @@ def _named(
     goal: Goal = "maximize",
     bounds: tuple[float, float] = _SHARE,
     parameters: dict[str, Parameter] | None = None,
+    tasks: tuple[str, ...] = _CLASSES,
+    always_for: tuple[str, ...] = (),
     **options: str | int,
 ) -> Metric:
     """A metric of predicted classes that is computed on request."""
     return Metric(
         name,
-        _CLASSES,
+        tasks,
         goal,
         f"sklearn.metrics:{function}",
         bounds=bounds,
         options=options,
         parameters=parameters or {},
         on_request=True,
+        always_for=always_for,
     )
 
 
-def _averaged(name: str, average: str, parameters: dict[str, Parameter] | None = None) -> Metric:
-    """A metric of each class, averaged, that is computed on request."""
+def _averaged(
+    name: str,
+    average: str,
+    parameters: dict[str, Parameter] | None = None,
+    *,
+    tasks: tuple[str, ...] = _LABELS,
+    always_for: tuple[str, ...] = (),
+) -> Metric:
+    """A metric of each class or label, or of the labels of each row, averaged, that is computed on request."""
     return _named(
         f"{name}_{average}",
         f"{name}_score",
         parameters=parameters,
+        tasks=tasks,
+        always_for=always_for,
         average=average,
         zero_division=0,
     )
@@ -349,28 +367,35 @@ def _ranked(
     *,
     goal: Goal = "maximize",
     bounds: tuple[float, float] = _SHARE,
+    tasks: tuple[str, ...] = _CLASSES,
+    always_for: tuple[str, ...] = (),
     **options: str,
 ) -> Metric:
     """A metric of the probabilities of all classes that is computed on request."""
     return Metric(
         name,
-        _CLASSES,
+        tasks,
         goal,
         compute,
         "probabilities",
         bounds=bounds,
         options=options,
         on_request=True,
+        always_for=always_for,
     )
 
 
 def _error(
-    name: str, parameters: dict[str, Parameter] | None = None, *, on_request: bool = True
+    name: str,
+    parameters: dict[str, Parameter] | None = None,
+    *,
+    tasks: tuple[str, ...] = _SEVERAL_NUMBERS,
+    on_request: bool = True,
 ) -> Metric:
     """How far predicted numbers are off: 0 is the best."""
     return Metric(
         name,
-        _NUMBERS,
+        tasks,
         "minimize",
         f"sklearn.metrics:{name}",
         parameters=parameters or {},
@@ -383,12 +408,13 @@ def _explained(
     function: str,
     parameters: dict[str, Parameter] | None = None,
     *,
+    tasks: tuple[str, ...] = _SEVERAL_NUMBERS,
     on_request: bool = True,
 ) -> Metric:
     """How much of the numbers' spread is explained: 1 is the best."""
     return Metric(
         name,
-        _NUMBERS,
+        tasks,
         "maximize",
         f"sklearn.metrics:{function}",
         bounds=(-inf, 1),
@@ -410,15 +436,19 @@ AVERAGE_PRECISION = Metric(
     positive="required",
 )
 AVERAGE_PRECISION_MACRO = _ranked(
-    "average_precision_macro", _mean_average_precision, average="macro"
+    "average_precision_macro",
+    _mean_average_precision,
+    tasks=_LABELS,
+    always_for=_OF_LABELS,
+    average="macro",
 )
 AVERAGE_PRECISION_MICRO = _ranked(
-    "average_precision_micro", _mean_average_precision, average="micro"
+    "average_precision_micro", _mean_average_precision, tasks=_LABELS, average="micro"
 )
 AVERAGE_PRECISION_WEIGHTED = _ranked(
-    "average_precision_weighted", _mean_average_precision, average="weighted"
+    "average_precision_weighted", _mean_average_precision, tasks=_LABELS, average="weighted"
 )
-BALANCED_ACCURACY = _usual("balanced_accuracy", "balanced_accuracy_score")
+BALANCED_ACCURACY = replace(_usual("balanced_accuracy", "balanced_accuracy_score"), tasks=_CLASSES)
 BRIER_SCORE_LOSS = _ranked(
     "brier_score_loss",
     _of_probabilities,
@@ -446,13 +476,15 @@ D2_LOG_LOSS_SCORE = _ranked(
 )
 F1 = _of_positive("f1", on_request=False)
 F1_MACRO = _usual("f1_macro", "f1_score", average="macro", zero_division=0)
-F1_MICRO = _averaged("f1", "micro")
+F1_MICRO = _averaged("f1", "micro", always_for=_OF_LABELS)
 F1_WEIGHTED = _usual("f1_weighted", "f1_score", average="weighted", zero_division=0)
 FBETA = _of_positive("fbeta", _BETA)
 FBETA_MACRO = _averaged("fbeta", "macro", _BETA)
 FBETA_MICRO = _averaged("fbeta", "micro", _BETA)
 FBETA_WEIGHTED = _averaged("fbeta", "weighted", _BETA)
-HAMMING_LOSS = _named("hamming_loss", "hamming_loss", goal="minimize")
+HAMMING_LOSS = _named(
+    "hamming_loss", "hamming_loss", goal="minimize", tasks=_LABELS, always_for=_OF_LABELS
+)
 JACCARD = _of_positive("jaccard")
 JACCARD_MACRO = _averaged("jaccard", "macro")
 JACCARD_MICRO = _averaged("jaccard", "micro")
@@ -478,7 +510,9 @@ RECALL_AT_PRECISION = _curve("recall_at_precision", _recall_at_precision, _PRECI
 RECALL_MACRO = _usual("recall_macro", "recall_score", average="macro", zero_division=0)
 RECALL_MICRO = _averaged("recall", "micro")
 RECALL_WEIGHTED = _averaged("recall", "weighted")
-ROC_AUC = Metric("roc_auc", _OF_ONE_CLASS, "maximize", _roc_auc, "ranking", bounds=_SHARE)
+ROC_AUC = Metric(
+    "roc_auc", (*_OF_ONE_CLASS, *_OF_LABELS), "maximize", _roc_auc, "ranking", bounds=_SHARE
+)
 ROC_AUC_OVO = _ranked("roc_auc_ovo", _roc_auc, multi_class="ovo")
 ROC_AUC_OVO_WEIGHTED = _ranked(
     "roc_auc_ovo_weighted", _roc_auc, multi_class="ovo", average="weighted"
@@ -497,21 +531,21 @@ TOP_K_ACCURACY = Metric(
     parameters=_K,
     on_request=True,
 )
-ZERO_ONE_LOSS = _named("zero_one_loss", "zero_one_loss", goal="minimize")
+ZERO_ONE_LOSS = _named("zero_one_loss", "zero_one_loss", goal="minimize", tasks=_LABELS)
 
 D2_ABSOLUTE_ERROR_SCORE = _explained("d2_absolute_error_score", "d2_absolute_error_score")
 D2_PINBALL_SCORE = _explained("d2_pinball_score", "d2_pinball_score", _ALPHA)
-D2_TWEEDIE_SCORE = _explained("d2_tweedie_score", "d2_tweedie_score", _POWER)
+D2_TWEEDIE_SCORE = _explained("d2_tweedie_score", "d2_tweedie_score", _POWER, tasks=_NUMBERS)
 EXPLAINED_VARIANCE = _explained("explained_variance", "explained_variance_score")
-MAX_ERROR = _error("max_error", on_request=False)
+MAX_ERROR = _error("max_error", tasks=_NUMBERS, on_request=False)
 MEAN_ABSOLUTE_ERROR = _error("mean_absolute_error", on_request=False)
 MEAN_ABSOLUTE_PERCENTAGE_ERROR = _error("mean_absolute_percentage_error", on_request=False)
-MEAN_GAMMA_DEVIANCE = _error("mean_gamma_deviance")
+MEAN_GAMMA_DEVIANCE = _error("mean_gamma_deviance", tasks=_NUMBERS)
 MEAN_PINBALL_LOSS = _error("mean_pinball_loss", _ALPHA)
-MEAN_POISSON_DEVIANCE = _error("mean_poisson_deviance")
+MEAN_POISSON_DEVIANCE = _error("mean_poisson_deviance", tasks=_NUMBERS)
 MEAN_SQUARED_ERROR = _error("mean_squared_error")
 MEAN_SQUARED_LOG_ERROR = _error("mean_squared_log_error")
-MEAN_TWEEDIE_DEVIANCE = _error("mean_tweedie_deviance", _POWER)
+MEAN_TWEEDIE_DEVIANCE = _error("mean_tweedie_deviance", _POWER, tasks=_NUMBERS)
 MEDIAN_ABSOLUTE_ERROR = _error("median_absolute_error", on_request=False)
 R2 = _explained("r2", "r2_score", on_request=False)
 ROOT_MEAN_SQUARED_ERROR = _error("root_mean_squared_error", on_request=False)

@@ -40,14 +40,14 @@ from factory.training.weights import row_weights, write_weights
 
 logger = logging.getLogger(__name__)
 
-_WITHOUT_TARGET = {b"target": b"none"}
-"""What the files of parts say whose rows have no target."""
+_TARGETS = b"targets"
+"""What the files of parts say: how many of their columns, the last ones, are targets; one where they say nothing."""
 
 
 class DividedRows(Result):
     """What was divided and how; the rows themselves lie in the workspace."""
 
-    target: str | None
+    target: str | tuple[str, ...] | None
     features: tuple[str, ...]
     columns: dict[str, str]
     """Each feature's form: `double`, `large_string`, `timestamp[us]`, and `large_binary` for images."""
@@ -61,7 +61,7 @@ class DividedRows(Result):
     folds: int = 0
     """How many times a trial is trained and measured to choose by; 0 where that is on the validation rows."""
     classes: dict[Part, dict[str, int]]
-    """Rows of each class; empty where the target is no class, or there is none."""
+    """Rows of each class, or with each label; empty where the target is no class, or there is none."""
     findings: tuple[GuardFinding, ...] = ()
     """What makes scores on these rows unbelievable."""
 
@@ -101,7 +101,7 @@ def split(
     prepared = learnable(known, features)
     for name in model.target_columns:
         prepared = prepared.append_column(name, known.column(name))
-        _check_target(known.column(name), model)
+    _check_target(known, model)
     weights = None if model.weights is None else row_weights(known, model.weights)
     groups = None if model.group is None else row_groups(known, model.group)
     told_apart = [one for one in (weights, groups) if one is not None]
@@ -169,6 +169,7 @@ def _look_at_series(made: ForecastRows, model: Model) -> list[GuardFinding]:
         target={part: target[rows] for part, rows in made.division.items()},
         features={part: made.given.features[rows] for part, rows in made.division.items()},
         has_classes=False,
+        targets=model.target_columns,
         least_learned=None
         if made.folds is None
         else int((made.folds == LEARNED).sum(axis=1).min()),
@@ -177,7 +178,7 @@ def _look_at_series(made: ForecastRows, model: Model) -> list[GuardFinding]:
     found = [finding for guard in guards for finding in guard.look(parts)]
     columns = Columns(
         sampled(made.rows.select([*made.form.known, *model.target_columns])),
-        model.target,
+        model.target_columns,
         has_classes=False,
         takes_texts_as_categories=model.uses_default_preprocessing,
     )
@@ -210,38 +211,39 @@ def _features(names: Sequence[str], model: Model) -> tuple[str, ...]:
 
 
 def _with_target(rows: pa.Table, model: Model) -> tuple[pa.Table, int]:
-    """The rows whose target is known, and how many others there are; NaN counts as unknown.
+    """The rows whose target is known, or all of their targets, and how many others there are; NaN counts as unknown.
 
-    The target has the form that the task's trainers take. Without a target all rows are known.
+    Each target has the form that the task's trainers take. Without a target all rows are known.
 
     Raises:
-        TerminalError: There are no rows, or the target has no value at all, or does not fit the task.
+        TerminalError: There are no rows, or a target has no value at all, or does not fit the task.
     """
     if model.target is None:
         if not rows.num_rows:
             raise TerminalError("there are no rows to learn from")
         return rows, 0
-    column = rows.column(model.target)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    known = pc.is_valid(column)
-    if pa.types.is_floating(column.type):
-        known = pc.and_(known, pc.invert(pc.fill_null(pc.is_nan(column), fill_value=True)))
-    place = rows.column_names.index(model.target)
-    kept = rows.set_column(place, model.target, column).filter(known)
+    known = pa.chunked_array([pa.repeat(pa.scalar(value=True), rows.num_rows)])
+    for name in model.target_columns:
+        column = rows.column(name)
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        has_value = pc.is_valid(column)
+        if pa.types.is_floating(column.type):
+            is_nan = pc.fill_null(pc.is_nan(column), fill_value=True)
+            has_value = pc.and_(has_value, pc.invert(is_nan))
+        known = pc.and_(known, has_value)
+        rows = rows.set_column(rows.column_names.index(name), name, column)
+    kept = rows.filter(known)
+    named = one_of(map(repr, model.target_columns))
     dropped = rows.num_rows - kept.num_rows
     if dropped:
-        logger.warning(
-            "%d of %d rows have no %r and are left out", dropped, rows.num_rows, model.target
-        )
+        logger.warning("%d of %d rows have no %s and are left out", dropped, rows.num_rows, named)
     if kept.num_rows == 0:
-        raise TerminalError(
-            f"target: none of the {rows.num_rows} rows has a value in {model.target!r}"
-        )
-    target = model.learning_task.prepare_target(
-        model.target, kept.column(model.target), model.positive
-    )
-    return kept.set_column(place, model.target, target), dropped
+        raise TerminalError(f"target: none of the {rows.num_rows} rows has a value in {named}")
+    for name in model.target_columns:
+        target = model.learning_task.prepare_target(name, kept.column(name), model.positive)
+        kept = kept.set_column(kept.column_names.index(name), name, target)
+    return kept, dropped
 
 
 def _in_content_order(
@@ -252,7 +254,7 @@ def _in_content_order(
     columns = tuple(_split_values(known, column) for column in model.split.columns)
     of_features = frame.drop(columns=[*model.target_columns])
     features, content = _hashes(of_features), _hashes(frame)
-    target = None if model.target is None else frame[model.target].to_numpy()
+    target = _values(frame, model)
     whole = content
     told_apart = (*columns, *others)
     if told_apart:
@@ -268,6 +270,14 @@ def _in_content_order(
         features=features[order],
     )
     return given, order
+
+
+def _values(frame: pd.DataFrame, model: Model) -> NDArray[Any] | None:
+    """The targets: one value a row, or rows x targets; None where there are none."""
+    if model.target is None:
+        return None
+    targets = [frame[name].to_numpy() for name in model.target_columns]
+    return np.column_stack(targets) if model.targets_together else targets[0]
 
 
 def _hashes(frame: pd.DataFrame) -> NDArray[np.uint64]:
@@ -302,12 +312,12 @@ def _divide(given: Divided, model: Model) -> tuple[Division, list[GuardFinding]]
         TerminalError: There are rare classes, or one that stands for no value, and nobody has said what to do.
     """
     method = model.split_method
-    if model.target is None or not model.has_class_target:
+    if not model.has_class_target:
         return divide(model.split, method, given), []
     labels, codes = np.unique(given.classes, return_inverse=True)
     counts = np.bincount(codes)
     of_class = {str(label): int(rows) for label, rows in zip(labels, counts, strict=True)}
-    missing = model.guard.missing_class.look(model.target, of_class)
+    missing = model.guard.missing_class.look(str(model.target_name), of_class)
     findings = [missing] if missing else []
     least = model.rows_of_a_class
     is_rare = (counts < least)[codes]
@@ -343,15 +353,17 @@ def _folds(given: Divided, division: Division, model: Model) -> FoldMatrix | Non
     )
 
 
-def _check_target(target: pa.ChunkedArray, model: Model) -> None:
+def _check_target(known: pa.Table, model: Model) -> None:
     """Refuse values that `target_transform` cannot take.
 
     Raises:
         TerminalError: There are some; says how many.
     """
     transform = model.target_transform
-    refused = 0 if transform is None else transform.count_refused(target.to_numpy())
-    if transform is not None and refused:
+    if transform is None or model.target_name is None:
+        return
+    target = known.column(model.target_name)
+    if refused := transform.count_refused(target.to_numpy()):
         raise TerminalError(
             f"target_transform: {transform.transformer} takes values {transform.values_in_words}, and {refused} of "
             f"{len(target)} rows have others in {model.target!r}: take these rows out in a transform, or write "
@@ -365,6 +377,9 @@ def _check_classes(given: Divided, division: Division, model: Model) -> None:
     Raises:
         TerminalError: The class that counts is none of two, or a weight is for no class.
     """
+    if model.targets_together and given.target is not None:
+        learned = given.target[division["train"]]
+        model.learning_task.check_learned(model.targets_together, learned)
     if not model.has_class_target:
         return
     classes = np.unique(given.classes[np.concatenate(list(division.values()))]).tolist()
@@ -412,15 +427,16 @@ def _look(
     parts = DividedParts(
         target=None if target is None else {part: target[rows] for part, rows in division.items()},
         features={part: given.features[rows] for part, rows in division.items()},
-        has_classes=model.has_class_target,
+        has_classes=model.learning_task.has_categories,
+        targets=model.target_columns,
         least_learned=None if folds is None else int((folds == LEARNED).sum(axis=1).min()),
     )
     found = [finding for guard in RowsGuard.all_in(model.guard) for finding in guard.look(parts)]
     if model.image_column is None:
         columns = Columns(
             sampled(prepared),
-            model.target,
-            has_classes=model.has_class_target,
+            model.target_columns,
+            has_classes=model.learning_task.has_categories,
             takes_texts_as_categories=model.uses_default_preprocessing,
         )
         for guard in FeatureGuard.all_in(model.guard):
@@ -478,14 +494,17 @@ def _store(
     for part, members in division.items():
         rows = prepared.take(members)
         if model.has_class_target:
-            classes[part] = _balance(rows.column(model.target))
+            classes[part] = _balance(rows.column(model.target_name))
+        elif model.learning_task.name == "multilabel":
+            classes[part] = {one: pc.sum(rows.column(one)).as_py() for one in model.target_columns}
         if model.image_column is None or images is None:
-            write_part(rows, workspace, part, has_target=model.target is not None)
+            write_part(rows, workspace, part, targets=len(model.target_columns))
         else:
             # Divided by their addresses, which name the bytes, and only now fetched.
             batches = with_bytes(rows, model.image_column, images)
             write_batches(bytes_schema(rows.schema, model.image_column), batches, workspace, part)
-    if classes and len(classes["train"]) < 2 and model.learning_task.learns_target:
+    is_one = model.has_class_target and len(classes["train"]) < 2
+    if is_one and model.learning_task.learns_target:
         raise TerminalError(
             f"split: all {len(division['train'])} training rows are of the class "
             f"{next(iter(classes['train']))!r}: use `method: stratified`, or another `split.column`"
@@ -517,12 +536,14 @@ def _balance(target: pa.ChunkedArray) -> dict[str, int]:
     return {str(label): counts[label] for label in sorted(counts)}
 
 
-def write_part(rows: pa.Table, workspace: Path, part: Part, *, has_target: bool = True) -> Path:
-    """Store rows, the target last if there is one, as one uncompressed Arrow file; a reader never sees half of it.
+def write_part(rows: pa.Table, workspace: Path, part: Part, *, targets: int = 1) -> Path:
+    """Store rows, their targets last, as one uncompressed Arrow file; a reader never sees half of it.
 
     One record batch, so that a column without nulls is read without a copy.
     """
-    schema = rows.schema if has_target else rows.schema.with_metadata(_WITHOUT_TARGET)
+    schema = rows.schema
+    if targets != 1:
+        schema = schema.with_metadata({_TARGETS: str(targets)})
     return write_batches(schema, rows.combine_chunks().to_batches(), workspace, part)
 
 
@@ -542,7 +563,9 @@ def write_batches(
 
 
 def read_part(workspace: Path, part: Part, rows: int | None = None) -> Rows:
-    """The features and the target of a part, or of its first `rows` rows; the target is None where rows have none.
+    """The features and the target of a part, or of its first `rows` rows.
+
+    The target is None where rows have none, and rows x targets where they have several.
 
     Numbers and images are views of the file and must not be written to; an image is `bytes`, encoded
     as it was published, and in memory only once it is asked for.
@@ -559,10 +582,12 @@ def read_part(workspace: Path, part: Part, rows: int | None = None) -> Rows:
             f"the {part} rows are not in the workspace any more: clear the DAG run from `split` on"
         ) from None
     table = table if rows is None else table.slice(0, rows)
-    if (table.schema.metadata or {}).items() >= _WITHOUT_TARGET.items():
+    targets = int((table.schema.metadata or {}).get(_TARGETS, 1))
+    if targets == 0:
         return as_frame(table), None
-    features = as_frame(table.select(table.column_names[:-1]))
-    return features, table.column(table.num_columns - 1).to_numpy()
+    features = as_frame(table.select(table.column_names[:-targets]))
+    values = [column.to_numpy() for column in table.columns[-targets:]]
+    return features, values[0] if targets == 1 else np.column_stack(values)
 
 
 def read_learned(workspace: Path, model: Model) -> Rows:

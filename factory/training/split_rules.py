@@ -10,16 +10,16 @@ from factory.training.learning_task import LearningTask
 from factory.training.search.strategy import SearchStrategy, written_estimators
 
 
-def check_method(split: Split, task: LearningTask, target: str | None) -> Broken:
+def check_method(split: Split, task: LearningTask, *, has_target: bool) -> Broken:
     """Whether rows can be divided by their classes, where they are."""
-    has_classes = target is not None and task.has_classes
+    has_classes = has_target and task.has_classes
     if split.method == "stratified" and not has_classes:
         yield PydanticCustomError(
             "split",
             "`method: stratified` needs classes: use random, time or group for {task}",
             {
-                "task": f"a {task.name}"
-                if target is not None
+                "task": (task.title if task.has_several else f"a {task.name}")
+                if has_target
                 else f"{task.title} without `target`",
                 "at": ("split", "method"),
             },

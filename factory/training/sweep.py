@@ -179,8 +179,8 @@ def start_sweep(
     tracking.log(
         parent,
         tags={
-            "task": model.task,
-            **({} if model.target is None else {"target": model.target}),
+            "task": model.learning_task.name,
+            **({"target": ", ".join(model.target_columns)} if model.target is not None else {}),
             "features": ", ".join(split.features),
             "objective": f"{model.goal} {model.objective.metric}",
             "search": f"{model.search.strategy}: {', '.join(model.search.estimators)}",
@@ -231,11 +231,11 @@ def refuse_wrong(trials: Sequence[Trial], model: Model) -> None:
 
 def _questions(trial: Trial, model: Model) -> Iterator[Question]:
     written = WrittenEstimator(
-        trial.estimator, trial.params, model.task, is_weighted=model.is_weighted
+        trial.estimator, trial.params, model.learning_task.name, is_weighted=model.is_weighted
     )
     yield from trainer_class(trial.estimator).questions(written)
     for step in trial.preprocessing.values():
-        yield step_question(step, model.task)
+        yield step_question(step, model.learning_task.name)
     if trial.resample is not None:
         yield sampler_question(trial.resample, model.task, has_spaces=False)
 
@@ -556,7 +556,7 @@ def _log_plots(
     features, target = rows
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         task = model.learning_task
-        save_plots(task, model.target, target, predictions, Path(folder), part="test")
+        save_plots(task, model.target_name, target, predictions, Path(folder), part="test")
         if model.image_column is None and target is not None:
             groups = predictions.about.get(GROUP)
             _save_importances(model, predict, features, target, groups, Path(folder))
@@ -577,13 +577,23 @@ def _save_columns(
 
     trained_on, trained_target = read_learned(workspace, model)
     parts = {
-        "train": trained_on.assign(**dict.fromkeys(model.target_columns, trained_target)),
-        "test": features.assign(**dict.fromkeys(model.target_columns, target)),
+        "train": _beside_targets(trained_on, trained_target, model),
+        "test": _beside_targets(features, target, model),
     }
     columns = [
         name for name in (*model.target_columns, *features.columns) if name != model.image_column
     ]
     save_columns(parts, columns, folder / "columns.png")
+
+
+def _beside_targets(
+    features: "pd.DataFrame", target: "NDArray[Any] | None", model: Model
+) -> "pd.DataFrame":
+    """Rows with their features and their targets."""
+    names = model.target_columns
+    if target is None or target.ndim == 1:
+        return features.assign(**dict.fromkeys(names, target))
+    return features.assign(**{name: target[:, place] for place, name in enumerate(names)})
 
 
 def _save_importances(

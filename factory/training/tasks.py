@@ -1,6 +1,6 @@
 """Tasks of learning: what a model can be asked to say, and all that follows from it.
 
-To add one: a class, here or in a module of its own, its name in `TaskName`, metrics whose `tasks` name it, and a
+To add one: a class, here or in a module of its own, its name in `WrittenTask`, metrics whose `tasks` name it, and a
 trainer that supports it.
 """
 
@@ -13,8 +13,10 @@ from factory.data.column_types import Types
 from factory.training.anomaly import Anomaly
 from factory.training.clustering import Clustering
 from factory.training.forecasting.form import SEASONAL_NAIVE, STEP
-from factory.training.learning_task import LearningTask, as_classes
+from factory.training.learning_task import LearningTask, as_classes, as_numbers
 from factory.training.metrics import Class
+from factory.training.several_targets.multilabel import Multilabel
+from factory.training.several_targets.regression import MultiOutputRegression
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,24 +108,9 @@ class _OfNumbers(LearningTask):
         positive: Class | None = None,  # noqa: ARG002 - it has no classes
     ) -> "pa.ChunkedArray":
         """See `LearningTask.prepare_target`; the numbers become float64."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        from factory.data.columns import is_numeric
-
-        if not is_numeric(column.type):
-            raise TerminalError(
-                f"target: {name!r} is of type {column.type}, and a {self.name} predicts numbers: "
-                "use `task: classification`, or cast it in a transform"
-            )
-        numbers = column.cast(pa.float64(), safe=False)
-        infinite = pc.sum(pc.is_inf(numbers)).as_py()
-        if infinite:
-            raise TerminalError(
-                f"target: {name!r} holds {infinite} infinite values: take these rows out in a "
-                "transform"
-            )
-        return numbers
+        return as_numbers(
+            name, column, self.name, "use `task: classification`, or cast it in a transform"
+        )
 
     def truth_sql(
         self, truth: str, kinds: tuple[str, str], prediction: str, positive: Class | None
@@ -162,6 +149,7 @@ class Regression(_OfNumbers):
     name = "regression"
     title = "a regression"
     default_split = "random"
+    of_several = "multioutput_regression"
     has_intervals = True
 
 
@@ -260,6 +248,8 @@ TASKS: Mapping[str, LearningTask] = {
         Clustering(),
         Forecasting(),
         Ranking(),
+        Multilabel(),
+        MultiOutputRegression(),
     )
 }
 """Every task by its name."""

@@ -424,7 +424,7 @@ def _log_plots(
     # Importing matplotlib takes more than half a second.
     from factory.training.plots import save_plots
 
-    task, name = model.learning_task, model.target
+    task, name = model.learning_task, model.target_name
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         save_plots(task, name, target, predictions, Path(folder), part="validation")
         tracking.log_files(run_id, Path(folder), at="validation")

@@ -29,6 +29,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import (
     average_precision_score,
+    hamming_loss,
+    label_ranking_average_precision_score,
     mean_absolute_error,
     precision_recall_curve,
     r2_score,
@@ -36,6 +38,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
     silhouette_score,
 )
+from sklearn.multioutput import ClassifierChain, MultiOutputRegressor
 from sklearn.naive_bayes import ComplementNB
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -456,6 +459,57 @@ def test_what_travellers_choose_is_ranked_within_their_offers(teams: Teams) -> N
     assert example.tested["mean_reciprocal_rank"] == pytest.approx((1 / places).mean())
     assert predicted.returncode == 0, predicted.stdout
     assert "840 rows" in predicted.stdout
+
+
+def test_what_households_own_is_told_as_by_the_same_estimator_in_plain_scikit_learn(
+    teams: Teams,
+) -> None:
+    example = teams.run("households.goods")
+    candidates = [
+        ClassifierChain(LogisticRegression(random_state=SEED), random_state=SEED),
+        RandomForestClassifier(200, max_depth=8, random_state=SEED),
+    ]
+
+    def likely(model: Any, rows: pd.DataFrame) -> NDArray[Any]:
+        """Of each label how probable it is: a matrix, or one of rows x classes each."""
+        said = model.predict_proba(rows)
+        return np.column_stack([each[:, 1] for each in said]) if isinstance(said, list) else said
+
+    def ranked(model: Any, rows: pd.DataFrame, truth: NDArray[Any]) -> float:
+        return float(label_ranking_average_precision_score(truth, likely(model, rows)))
+
+    rows, _ = example.part("train")
+    plain = best(example, [prepared(one, rows) for one in candidates], ranked)
+    others, truth = example.part("test")
+    predicted = teams.call("run", "households.goods.predict")
+
+    assert example.champion["estimator"].endswith(type(plain[-1]).__name__)
+    assert example.tested["label_ranking_average_precision"] == pytest.approx(
+        ranked(plain, others, truth)
+    )
+    assert example.tested["hamming_loss"] == pytest.approx(
+        hamming_loss(truth, plain.predict(others))
+    )
+    assert example.tested["average_precision/electric"] == pytest.approx(
+        average_precision_score(truth[:, 0], likely(plain, others)[:, 0])
+    )
+    assert predicted.returncode == 0, predicted.stdout
+    assert "4,361 rows" in predicted.stdout
+
+
+def test_two_numbers_are_learned_together_as_in_plain_scikit_learn(teams: Teams) -> None:
+    example = teams.run("households.children")
+    boosted = HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=7, random_state=SEED)
+    rows, _ = example.part("train")
+    candidates = [prepared(one, rows) for one in (Ridge(), MultiOutputRegressor(boosted))]
+    plain = best(example, candidates, lambda model, rows, truth: model.score(rows, truth))
+    others, truth = example.part("test")
+
+    assert example.champion["estimator"].endswith(type(plain[-1]).__name__)
+    assert example.tested["r2"] == pytest.approx(r2_score(truth, plain.predict(others)))
+    assert example.tested["r2/wanted"] == pytest.approx(
+        r2_score(truth[:, 1], plain.predict(others)[:, 1])
+    )
 
 
 def test_each_carrier_has_a_model_of_its_own(teams: Teams) -> None:

@@ -1,5 +1,5 @@
 """Every classifier, regressor, outlier detector and clusterer of scikit-learn: trained, stored as a registry stores it,
-read back, asked.
+read back, asked; classifiers and regressors of several targets too.
 
 `pytest tests/trainers/test_all_estimators.py --rewrite-golden` writes the table in docs/estimators.md.
 """
@@ -8,6 +8,7 @@ import inspect
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from sklearn.utils import all_estimators
 
 from factory.base.errors import TerminalError
 from factory.models.predictor import load_predictor
+from factory.trainers.trainer import WrittenEstimator
 from factory.training.model import Model
+from factory.training.several_targets.estimators import find_target_count
 from factory.training.split import read_part
 from tests.training.models import (
     anomaly,
@@ -32,6 +35,7 @@ from tests.training.models import (
     regression,
     wines,
 )
+from tests.training.several_targets.fish import fish, labels, mails, sizes, table
 from tests.training.training import Training
 
 PAGE = Path(__file__).parents[2] / "docs" / "estimators.md"
@@ -81,7 +85,26 @@ WHY_NOT = {
         ("has no `predict`", NO_PREDICT),
     ),
 }
-"""What the library says of those that cannot be trained, and what it comes to."""
+"""What the library says of those that cannot be trained for one target, and what it comes to."""
+OF_SEVERAL = {
+    "multioutput_regression": (
+        *("BaggingRegressor", "CCA", "DecisionTreeRegressor", "DummyRegressor", "ElasticNet"),
+        *("ExtraTreeRegressor", "ExtraTreesRegressor", "GaussianProcessRegressor"),
+        *("KNeighborsRegressor", "KernelRidge", "Lars", "Lasso", "LassoLars", "LinearRegression"),
+        *("MLPRegressor", "MultiOutputRegressor", "MultiTaskElasticNet", "MultiTaskElasticNetCV"),
+        *("MultiTaskLasso", "MultiTaskLassoCV", "OrthogonalMatchingPursuit", "PLSCanonical"),
+        *("PLSRegression", "RANSACRegressor", "RadiusNeighborsRegressor", "RandomForestRegressor"),
+        *("RegressorChain", "Ridge", "RidgeCV", "TransformedTargetRegressor"),
+    ),
+    "multilabel": (
+        *("ClassifierChain", "DecisionTreeClassifier", "DummyClassifier", "ExtraTreeClassifier"),
+        *("ExtraTreesClassifier", "KNeighborsClassifier", "MLPClassifier"),
+        *("MultiOutputClassifier", "OneVsRestClassifier", "RadiusNeighborsClassifier"),
+        *("RandomForestClassifier", "RidgeClassifier", "RidgeClassifierCV"),
+    ),
+}
+"""Those that learn several targets together."""
+LEARNED_TOGETHER = {"regression": "multioutput_regression", "classification": "multilabel"}
 
 
 def listed() -> Iterator[tuple[str, str, type]]:
@@ -99,6 +122,7 @@ LISTED = [
     for task, name, kind in listed()
 ]
 NAMES = [path for _, path in (one.values for one in LISTED)]
+TOGETHER = [one for one in LISTED if one.values[0] in LEARNED_TOGETHER]
 
 
 def params_of(task: str, path: str) -> dict[str, Any]:
@@ -156,6 +180,34 @@ def test_it_is_trained_stored_and_asked_or_is_known_not_to_be(task: str, path: s
         assert len(set(values)) > 1
 
 
+@pytest.mark.parametrize(("task", "path"), TOGETHER)
+def test_it_learns_several_targets_or_is_refused_before_a_trial(task: str, path: str) -> None:
+    several, params = LEARNED_TOGETHER[task], params_of(task, path)
+    module, _, name = path.rpartition(".")
+    written = WrittenEstimator(path, params, several)
+    found = list(find_target_count(written, getattr(import_module(module), name)))
+    if name not in OF_SEVERAL[several]:
+        # It needs one feature, and says so of one target too.
+        assert found or name == "IsotonicRegression"
+        return
+    assert not found
+    make, rows = (sizes, fish()) if task == "regression" else (labels, mails())
+    section = make(search=one_trial(path, **params))
+    features = rows[[*section.features]]
+    target = np.column_stack(
+        [
+            section.learning_task.prepare_target(one, table(rows).column(one)).to_numpy()
+            for one in section.target_columns
+        ]
+    )
+    trainer = section.trainer(path)
+    fitted = trainer.fit(path, params, features, target, 0).model
+    trainer.check_stored(fitted, section.packages)
+    values = trainer.predict(fitted, features).values
+    assert values.shape == target.shape
+    assert task == "regression" or set(np.unique(values)) <= {0, 1}
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize(("task", "path"), [one for one in LISTED if one.id not in WHY_NOT])
 def test_it_is_registered_and_plain_mlflow_says_the_same(
@@ -169,13 +221,13 @@ def test_it_is_registered_and_plain_mlflow_says_the_same(
     np.testing.assert_array_equal(ours, plain)
 
 
-def table() -> str:
+def page_table() -> str:
     """The table of the docs."""
     found: dict[str, list[str]] = defaultdict(list)
     refused: dict[str, list[str]] = defaultdict(list)
     for path in NAMES:
         module, _, name = path.rpartition(".")
-        if name in WHY_NOT:
+        if name in WHY_NOT and WHY_NOT[name][1] != SEVERAL:
             refused[WHY_NOT[name][1]].append(f"`{name}`")
         else:
             found[module].append(name)
@@ -191,6 +243,16 @@ def table() -> str:
             "|---|---|",
             *no,
             "",
+            "| learn several targets together | estimators |",
+            "|---|---|",
+            *(
+                f"| {words} | {', '.join(OF_SEVERAL[task])} |"
+                for task, words in (
+                    ("multioutput_regression", "numbers: a list of targets of a regression"),
+                    ("multilabel", "labels: `task: multilabel`"),
+                )
+            ),
+            "",
         ]
     )
 
@@ -200,11 +262,12 @@ def test_docs_have_the_table_of_them(request: pytest.FixtureRequest) -> None:
     before, rest = text.split(BEGIN)
     written, after = rest.split(END)
     if request.config.option.rewrite_golden:
-        PAGE.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}", encoding="utf-8")
-    assert written.strip() == table().strip()
+        PAGE.write_text(f"{before}{BEGIN}\n{page_table()}\n{END}{after}", encoding="utf-8")
+    assert written.strip() == page_table().strip()
 
 
 def test_no_reason_is_left_of_an_estimator_that_is_not_there() -> None:
     names = {path.rpartition(".")[2] for path in NAMES}
     assert WHY_NOT.keys() | PARAMS.keys() | set(TWO_CLASSES) <= names
+    assert {name for several in OF_SEVERAL.values() for name in several} <= names
     assert all(re.compile(said) for said, _ in WHY_NOT.values())

@@ -41,6 +41,7 @@ BY_FUNCTION = {
     "fbeta_score": "fbeta",
     "f1_score": "f1",
     "jaccard_score": "jaccard",
+    "label_ranking_average_precision_score": "label_ranking_average_precision",
     "precision_score": "precision",
     "precision_recall_fscore_support": "precision",
     "recall_score": "recall",
@@ -65,18 +66,10 @@ NOT_THERE = {
         ),
         CLUSTERS,
     ),
-    **dict.fromkeys(
-        ("f1_samples", "jaccard_samples", "precision_samples", "recall_samples",
-         "multilabel_confusion_matrix"),
-        "is for rows of several labels each",
-    ),
-    **dict.fromkeys(
-        ("coverage_error", "dcg_score", "label_ranking_average_precision_score",
-         "label_ranking_loss", "ndcg_score"),
-        "is for rankings, or rows of several labels each",
-    ),
+    **dict.fromkeys(("dcg_score", "ndcg_score"), "is for rankings"),
     **dict.fromkeys(
         ("auc", "classification_report", "confusion_matrix", "confusion_matrix_at_thresholds",
+         "multilabel_confusion_matrix",
          "det_curve", "metric_at_thresholds", "precision_recall_curve", "roc_curve"),
         "is no single number of a model",
     ),
@@ -289,6 +282,44 @@ def test_a_class_that_the_model_does_not_know_has_no_probability():
     assert scores.skipped == {"average_precision": "the model knows no class 'perhaps'"}
 
 
+LABELS = np.random.default_rng(1).integers(0, 2, (8, 3))
+OF_LABELS = Predictions(
+    np.random.default_rng(2).integers(0, 2, (8, 3)),
+    np.random.default_rng(3).uniform(0, 1, (8, 3)),
+    np.array(["spam", "urgent", "billing"], dtype=object),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "options", "of_scores"),
+    [
+        ("f1_samples", "f1_score", {"average": "samples", "zero_division": 0}, False),
+        ("precision_samples", "precision_score", {"average": "samples", "zero_division": 0}, False),
+        ("recall_samples", "recall_score", {"average": "samples", "zero_division": 0}, False),
+        ("jaccard_samples", "jaccard_score", {"average": "samples", "zero_division": 0}, False),
+        ("f1_micro", "f1_score", {"average": "micro"}, False),
+        ("hamming_loss", "hamming_loss", {}, False),
+        ("accuracy", "accuracy_score", {}, False),
+        ("zero_one_loss", "zero_one_loss", {}, False),
+        ("roc_auc", "roc_auc_score", {}, True),
+        ("average_precision_macro", "average_precision_score", {}, True),
+        ("average_precision_samples", "average_precision_score", {"average": "samples"}, True),
+        (
+            "label_ranking_average_precision",
+            "label_ranking_average_precision_score",
+            {},
+            True,
+        ),
+        ("label_ranking_loss", "label_ranking_loss", {}, True),
+        ("coverage_error", "coverage_error", {}, True),
+    ],
+)
+def test_metrics_of_labels_are_scikit_learns(name, function, options, of_scores):
+    said = OF_LABELS.probabilities if of_scores else OF_LABELS.values
+    expected = getattr(metrics, function)(LABELS, said, **options)
+    assert find_metric(name).compute(LABELS, OF_LABELS) == pytest.approx(expected)
+
+
 def test_every_value_is_within_the_bounds_of_its_metric():
     random = np.random.default_rng(0)
     points = random.normal(size=(8, 2))
@@ -306,6 +337,7 @@ def test_every_value_is_within_the_bounds_of_its_metric():
         ),
         "clustering": (np.arange(8) % 3, Predictions(np.arange(8) % 2, points=points)),
         "forecasting": (REAL, OF_NUMBERS.with_about({"scale": abs(REAL) + 1})),
+        "multilabel": (LABELS, OF_LABELS),
         "ranking": (abs(REAL), OF_NUMBERS.with_about({"group": np.arange(len(REAL)) // 3})),
     }
     params = {"beta": 2, "recall": 0.5, "precision": 0.5}
@@ -323,9 +355,9 @@ def test_the_docs_list_what_is_computed_for_every_model_and_what_on_request():
     rows = [line.split("|")[1:4] for line in page.splitlines() if line.startswith("| ")]
     found = [
         (task.strip(), [set(re.findall(r"`(\w+)`", cell)) for cell in cells])
-        for task, *cells in rows[:8]
+        for task, *cells in (*rows[:8], *rows[10:12])
     ]
-    told = dict(found[:4])
+    told = dict((*found[:4], *found[-2:]))
     kinds = [find_metric(name) for name in METRIC.builtin]
 
     def named(task: str, *, on_request: bool, needs_class: bool) -> set[str]:
@@ -333,7 +365,7 @@ def test_the_docs_list_what_is_computed_for_every_model_and_what_on_request():
             one.name
             for one in kinds
             if task in one.tasks
-            and one.on_request == on_request
+            and (one.on_request and task not in one.always_for) == on_request
             and (one.positive == "required") == needs_class
         }
 
@@ -341,6 +373,8 @@ def test_the_docs_list_what_is_computed_for_every_model_and_what_on_request():
         ("classification", "classification", False),
         ("the same, with `positive`", "classification", True),
         ("regression", "regression", False),
+        ("multilabel", "multilabel", False),
+        ("regression of several targets", "multioutput_regression", False),
     ):
         assert told[row] == [
             named(task, on_request=asked, needs_class=needs_class) for asked in (False, True)

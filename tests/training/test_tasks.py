@@ -71,7 +71,10 @@ def test_labels_that_do_not_say_what_an_anomaly_is_are_refused(values, positive,
 
 def test_each_task_says_what_becomes_of_a_target():
     learns = {name for name, task in TASKS.items() if task.learns_target}
-    assert learns == {"classification", "regression", "forecasting", "ranking"}
+    assert learns == {
+        *("classification", "regression", "forecasting", "ranking"),
+        *("multilabel", "multioutput_regression"),
+    }
 
 
 def test_a_model_without_target_names_none_anywhere():

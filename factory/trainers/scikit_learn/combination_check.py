@@ -27,6 +27,7 @@ from factory.trainers.scikit_learn.value_check import (
     values_of,
 )
 from factory.trainers.trainer import WrittenEstimator
+from factory.training.several_targets.estimators import made_up_rows
 from factory.training.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def find_combinations(factory: type, written: WrittenEstimator) -> Iterator[Find
         name: _different(name, value, constraints.get(name), has_spaces=written.has_spaces)
         for name, value in written.params.items()
     }
-    fits = _fits(factory, TASKS[written.task].has_classes)
+    task = TASKS[written.task]
+    fits = _fits(factory, task.has_classes, task.name if task.has_several else None)
     until = time.monotonic() + _SECONDS
     told = set()
     for values in _combinations(lists):
@@ -206,14 +208,14 @@ def _yaml(value: object) -> str:
 
 
 @cache
-def _fits(factory: type, has_classes: bool) -> "_Fits":  # noqa: FBT001 - a key
-    return _Fits(factory, has_classes=has_classes)
+def _fits(factory: type, has_classes: bool, several: str | None) -> "_Fits":  # noqa: FBT001 - a key
+    return _Fits(factory, has_classes=has_classes, several=several)
 
 
 class _Fits:
     """Fits of an estimator to rows of several shapes, each combination once."""
 
-    def __init__(self, factory: type, *, has_classes: bool) -> None:
+    def __init__(self, factory: type, *, has_classes: bool, several: str | None) -> None:
         self.factory = factory
         self.defaults = {
             name: parameter.default for name, parameter in (known_params(factory) or {}).items()
@@ -223,7 +225,7 @@ class _Fits:
         self._data = [
             data
             for shape in _SHAPES
-            for data in [_rows(*shape, has_classes=has_classes)]
+            for data in [_rows(*shape, has_classes=has_classes, several=several)]
             if self._error({}, data) is None
         ]
         self._known: dict[str, str | None] = {}
@@ -259,10 +261,17 @@ class _Fits:
 
 
 def _rows(
-    rows: int, features: int, classes: int, *, has_classes: bool
+    rows: int, features: int, classes: int, *, has_classes: bool, several: str | None
 ) -> "tuple[NDArray[Any], NDArray[Any]]":
-    """Features, and a target that follows from the first of them; numbers are positive."""
+    """Features, and a target that follows from the first of them; numbers are positive.
+
+    Of a task with several targets they are two.
+    """
     import numpy as np
+
+    if several is not None:
+        has_labels = TASKS[several].has_categories
+        return made_up_rows(rows, features, is_several=True, has_classes=has_labels)
 
     chance = np.random.default_rng(0)
     values = chance.uniform(0.1, 2, (rows, features))

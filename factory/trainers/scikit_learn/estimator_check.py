@@ -38,6 +38,7 @@ from factory.trainers.scikit_learn.nested_check import (
 from factory.trainers.scikit_learn.ranker import takes_groups
 from factory.trainers.scikit_learn.value_check import find_values, values_of
 from factory.trainers.trainer import WrittenEstimator
+from factory.training.several_targets.estimators import find_target_count
 from factory.training.tasks import TASKS
 
 _CLASSIFIER = "classifier"
@@ -135,6 +136,8 @@ def _find(
     found = list(wrong_kind(written.path, factory, written.task)) if must_fit else []
     if not found and not is_nested and not TASKS[written.task].learns_target:
         found = list(_made_without_predict(written, factory))
+    if not found and not is_nested:
+        found = list(find_target_count(written, factory))
     if written.is_weighted and not is_nested:
         found += _without_weights(written.path, factory, written.params)
     found += _numbered_classes(written, factory)
@@ -193,13 +196,17 @@ def wrong_kind(path: str, estimator: Component, task: str) -> Iterator[Finding]:
     kind = kinds[0]
     counterpart = _counterpart(path, factory, wanted[0])
     suggestion = f"did you mean `{counterpart}`?" if counterpart else advice
-    others = [one.name for one in TASKS.values() if kind in one.estimator_kinds]
+    others = [
+        one.word
+        for one in TASKS.values()
+        if kind in one.estimator_kinds and one.has_several == learning_task.has_several
+    ]
     if others:
         # The class has `predict`, or it would not be here.
         suggestion += (
             f" Or write `task: {others[0]}`" if counterpart else f", or write `task: {others[0]}`"
         )
-    message = f"{name} is {_with_article(kind)}, and the model's task is {task}"
+    message = f"{name} is {_with_article(kind)}, and the model's task is {learning_task.word}"
     yield Finding("estimator", at, message, suggestion)
 
 

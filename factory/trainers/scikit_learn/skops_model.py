@@ -3,7 +3,7 @@
 import importlib.metadata
 import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import mlflow.models
@@ -23,8 +23,13 @@ _EXAMPLE_ROWS = 5
 _REQUIREMENTS = ("scikit-learn", "skops", "numpy", "pandas", "scipy")
 
 
-def log_pipeline(pipeline: TrainedModel, logged: LoggedModel) -> str:
+def log_pipeline(pipeline: TrainedModel, logged: LoggedModel, targets: Sequence[str] = ()) -> str:
     """Log a fitted pipeline to MLflow's current server, with signature and input example.
+
+    Args:
+        pipeline: The model.
+        logged: What MLflow is told besides.
+        targets: The names of several targets, in the order of what it predicts.
 
     Returns:
         The model's MLflow URI.
@@ -35,8 +40,9 @@ def log_pipeline(pipeline: TrainedModel, logged: LoggedModel) -> str:
     """
     trusted = trusted_types(pipeline, logged.packages)
     example = logged.features.head(_EXAMPLE_ROWS)
+    said = pipeline.predict(logged.features)
     # As a series, so that classes are strings in the signature, not a tensor of objects.
-    predicted = pd.Series(pipeline.predict(logged.features))
+    predicted = pd.DataFrame(said, columns=[*targets]) if targets else pd.Series(said)
     with warnings.catch_warnings():
         # Integer classes are never missing, which is what this hint is about.
         warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer")

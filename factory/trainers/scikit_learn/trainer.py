@@ -121,7 +121,8 @@ class ScikitLearnTrainer(Trainer):
         unfitted = build(estimator, self._of_classes(params, target), seed, self.threads)
         self._check_kind(estimator, unfitted)
         task = TASKS[self.task]
-        used = task.adapt(self._on_its_scale(as_used(unfitted), target, seed))
+        taught = unfitted if task.has_several else as_used(unfitted)
+        used = task.adapt(self._on_its_scale(taught, target, seed))
         if not task.learns_target:
             target = None
         step = task.step_column
@@ -256,7 +257,8 @@ class ScikitLearnTrainer(Trainer):
             with self._limited():
                 # Once for all that is asked: it takes longer than that.
                 prepared = model[:-1].transform(features)
-                return TASKS[self.task].ask_estimator(model[-1], prepared)
+                task = TASKS[self.task]
+                return task.of_targets(task.ask_estimator(model[-1], prepared), self.targets)
         except Exception as error:
             if not _is_refusal(error):
                 raise
@@ -279,7 +281,7 @@ class ScikitLearnTrainer(Trainer):
         # Late, because fitting needs no MLflow, and importing it takes more than a second.
         from factory.trainers.scikit_learn.skops_model import log_pipeline
 
-        return log_pipeline(model, logged)
+        return log_pipeline(model, logged, self.targets)
 
     def load_logged(self, folder: Path, packages: Sequence[str]) -> TrainedModel:
         """See `Trainer.load_logged`."""

@@ -36,8 +36,8 @@ class Columns:
     """Some rows' features and target, in the forms that models are trained on."""
 
     table: "pa.Table"
-    target: str | None
-    """None where rows have none."""
+    targets: tuple[str, ...]
+    """None where rows have none; several where these are learned together."""
     has_classes: bool
     takes_texts_as_categories: bool
     """Whether each text is a category of its own to the model."""
@@ -45,7 +45,7 @@ class Columns:
     @property
     def features(self) -> tuple[str, ...]:
         """The features' names."""
-        return tuple(name for name in self.table.column_names if name != self.target)
+        return tuple(name for name in self.table.column_names if name not in self.targets)
 
 
 def sampled(table: "pa.Table", rows: int = _SAMPLE) -> "pa.Table":
@@ -81,26 +81,28 @@ class Leakage(FeatureGuard):
     """From what on a feature that alone reaches it tells a number too well."""
 
     def look(self, columns: Columns) -> Iterator[GuardFinding]:
-        """A finding for all features that tell too much."""
-        if found := self.telling(columns):
+        """A finding of each target for all features that tell too much."""
+        for target in columns.targets:
+            yield from self._look(columns, target)
+
+    def _look(self, columns: Columns, target: str) -> Iterator[GuardFinding]:
+        if found := self.telling(columns, target):
             metric = "balanced accuracy" if columns.has_classes else "R²"
             named = one_of(
                 (f"{name!r} ({metric} {score:.4g})" for name, score in found.items()), _NAMED
             )
             alone = "alone tells" if len(found) == 1 else "each alone tell"
             yield self.found(
-                f"{named} {alone} {columns.target!r} almost perfectly: if it is known only once the "
+                f"{named} {alone} {target!r} almost perfectly: if it is known only once the "
                 "target is, leave it out of `features`; if it is really known before, write "
                 "`leakage: warn`"
             )
 
-    def telling(self, columns: Columns) -> dict[str, float]:
-        """The features that alone tell the target too well, and how well each does; none without a target."""
-        if columns.target is None:
-            return {}
+    def telling(self, columns: Columns, target: str) -> dict[str, float]:
+        """The features that alone tell a target too well, and how well each does."""
         limit = self.balanced_accuracy if columns.has_classes else self.r2
-        target = columns.table.column(columns.target).to_numpy()
-        scores = {name: _alone(columns, target, name) for name in columns.features}
+        truth = columns.table.column(target).to_numpy()
+        scores = {name: _alone(columns, truth, name) for name in columns.features}
         return {name: score for name, score in scores.items() if score >= limit}
 
 

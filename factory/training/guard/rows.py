@@ -28,12 +28,14 @@ class DividedParts:
     """What the parts of the rows are made of: one entry a part, one value a row."""
 
     target: "Mapping[Part, NDArray[Any]] | None"
-    """None where rows have none."""
+    """None where rows have none; rows x targets where they have several."""
     features: "Mapping[Part, NDArray[np.uint64]]"
     """A hash of the features."""
     has_classes: bool
     least_learned: int | None = None
     """How many rows the fold learns from that has fewest; None without folds."""
+    targets: tuple[str, ...] = ()
+    """The names of the targets."""
 
 
 class RowsGuard(Guard):
@@ -111,14 +113,23 @@ class TargetDrift(RowsGuard):
     may be chance (p of 0.001 or more) is no finding."""
 
     def look(self, parts: DividedParts) -> Iterator[GuardFinding]:
-        """A finding where the two differ, more than by chance."""
+        """A finding where the two differ, more than by chance; of several targets one each."""
         if parts.target is None:
             return
         train, test = parts.target["train"], parts.target["test"]
+        if train.ndim == 1:
+            yield from self._look("the target", train, test, parts)
+            return
+        for place, name in enumerate(parts.targets):
+            yield from self._look(repr(name), train[:, place], test[:, place], parts)
+
+    def _look(
+        self, what: str, train: "NDArray[Any]", test: "NDArray[Any]", parts: DividedParts
+    ) -> Iterator[GuardFinding]:
         distance, p = (_classes_apart if parts.has_classes else _numbers_apart)(train, test)
         if distance >= self.distance and p < _SURE:
             yield self.found(
-                f"the target of the {len(test)} test rows is distributed otherwise than that of the "
+                f"{what} of the {len(test)} test rows is distributed otherwise than that of the "
                 f"{len(train)} training rows (distance {distance:.2f}): {_in_words(train, test, parts)}"
             )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from factory.base.texts import one_of
 from factory.training.guard.finding import Action, Guard, GuardFinding
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class Winner:
     """What the winner says of the test rows, and how good that is."""
 
     values: "NDArray[Any]"
-    """One prediction a row."""
+    """One prediction a row, or rows x targets."""
     metric: str
     """The objective's."""
     goal: "Goal"
@@ -47,7 +48,8 @@ class ConstantPrediction(ScoreGuard):
         """A finding if all predictions are one value."""
         values = winner.values
         if len(values) > 1 and (values == values[0]).all():
-            said = values[0] if isinstance(values[0], str) else f"{values[0]:.6g}"
+            each = [values[0]] if values.ndim == 1 else values[0].tolist()
+            said = one_of((one if isinstance(one, str) else f"{one:.6g}" for one in each), 10)
             yield self.found(
                 f"all {len(values)} test rows are predicted to be {said}: the features tell it "
                 "nothing, or its hyperparameters keep it from learning"
