@@ -23,10 +23,11 @@ from factory.models.tracking import Tracking
 from factory.training.entity_parts import EntityPart, EntityParts
 from factory.training.entity_rows import SPLIT
 from factory.training.entity_training import REGISTRATION, SELECTION, TEST
+from factory.training.final_test import FinalTest
 from factory.training.model import Model
 from factory.training.register import Registration
 from factory.training.split import DividedRows
-from factory.training.sweep import FinalTest, Selection
+from factory.training.sweep import Selection
 
 logger = logging.getLogger(__name__)
 

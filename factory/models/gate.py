@@ -30,13 +30,13 @@ from factory.models.registry import Version
 from factory.models.tracking import GATE_DECISION, Tracking
 from factory.trainers.trainer import Predictions
 from factory.training.about_rows import read_about
+from factory.training.final_test import FinalTest, digest_of
 from factory.training.forecasting.rows import read_form, rows_of_form
 from factory.training.guard.finding import GuardFinding
 from factory.training.guard.known_rows import ARTIFACTS, FILE, TrainingRows
 from factory.training.metrics import score
 from factory.training.model import Model
 from factory.training.split import DividedRows, read_part, read_test_rows
-from factory.training.sweep import FinalTest, digest_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,20 +12,14 @@ from factory.models.tracking import CONFIGURATION, Tracking
 from factory.models.training_run import TrainingRun
 from factory.training.entity_parts import EntityPart, EntityParts
 from factory.training.entity_rows import SPLIT
+from factory.training.final_test import FinalTest, final_test
 from factory.training.first_trial import batch_size
 from factory.training.model import Model
 from factory.training.register import Registration
 from factory.training.register import register as register_one
 from factory.training.search.strategy import Trial
 from factory.training.split import DividedRows
-from factory.training.sweep import (
-    FinalTest,
-    PlannedSweep,
-    Selection,
-    final_test,
-    refuse_wrong,
-    start_sweep,
-)
+from factory.training.sweep import PlannedSweep, Selection, refuse_wrong, start_sweep
 from factory.training.sweep import select_best as select_best_one
 from factory.training.trial import Sweep
 from factory.training.trial_batch import (

@@ -23,11 +23,12 @@ from factory.models.training_leftovers import delete_duplicate_versions
 from factory.models.training_run import ENTITY, TrainingRun
 from factory.trainers.dispatch import trainer_name
 from factory.trainers.trainer import LoggedModel
+from factory.training.final_test import FinalTest, load_winner
 from factory.training.forecasting.rows import read_form
 from factory.training.model import Model
 from factory.training.search.strategy import as_text
 from factory.training.split import read_learned, read_part
-from factory.training.sweep import FinalTest, Selection, load_winner
+from factory.training.sweep import Selection
 from factory.training.trial import Sweep
 
 logger = logging.getLogger(__name__)

@@ -14,10 +14,11 @@ from factory.models.gate import gate
 from factory.models.gate_decision import GateDecision
 from factory.trainers.trainer import Predictions
 from factory.training.backends.job_files import JobSettings
+from factory.training.final_test import FinalTest
 from factory.training.metrics import find_metric, score
 from factory.training.model import Model
 from factory.training.split import split
-from factory.training.sweep import FinalTest, Selection
+from factory.training.sweep import Selection
 from tests.training.models import model, one_trial, regression
 from tests.training.training import Training
 

@@ -8,19 +8,14 @@ import pyarrow as pa
 
 from factory.models.tracking import Tracking
 from factory.models.training_run import TrainingRun
+from factory.training.final_test import FinalTest, final_test
 from factory.training.model import Model
 from factory.training.refit import refit
 from factory.training.register import Registration, register
 from factory.training.split import DividedRows, split
-from factory.training.sweep import (
-    FinalTest,
-    PlannedSweep,
-    Selection,
-    final_test,
-    plan_trials,
-    select_best,
-)
+from factory.training.sweep import PlannedSweep, Selection, plan_trials, select_best
 from factory.training.trial import Evaluation, evaluate, fit
+from factory.training.trial_batch import SweepTrials
 
 
 @dataclass
@@ -54,6 +49,12 @@ class Training:
         )
         self.planned = PlannedSweep.from_json(planned.as_json())
         return self.planned
+
+    @property
+    def trials(self) -> SweepTrials:
+        """What all trials have in common."""
+        sweep = self.planned.sweep
+        return SweepTrials(self.model, self.split, self.workspace, self.run, sweep, self.tracking)
 
     def evaluate(self, index: int, attempt: int = 1) -> Evaluation:
         fitted = fit(self.planned.trials[index], self.split, self.model, self.workspace)

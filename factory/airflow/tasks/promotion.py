@@ -49,8 +49,8 @@ def gate(*, run: TaskRun, promotion: dict[str, Any]) -> str:
     from factory.models.gate import gate as step
     from factory.models.promotion import Promotion
     from factory.models.tracking import Tracking
+    from factory.training.final_test import FinalTest
     from factory.training.split import DividedRows
-    from factory.training.sweep import FinalTest
 
     registered, tracking = run.result("register"), Tracking()
     decision = step(

@@ -156,7 +156,7 @@ def refit(*, run: TaskRun) -> dict[str, Any]:
 def test(*, run: TaskRun) -> dict[str, Any]:
     """Measure the winner once, on rows that no trial has seen."""
     from factory.models.tracking import Tracking
-    from factory.training.sweep import final_test
+    from factory.training.final_test import final_test
 
     return final_test(
         _selection(run),
@@ -175,8 +175,8 @@ def register(*, run: TaskRun) -> dict[str, Any]:
         What a person wants to know of the run: the winner, its scores, its version, its data.
     """
     from factory.models.tracking import Tracking
+    from factory.training.final_test import FinalTest
     from factory.training.register import register as step
-    from factory.training.sweep import FinalTest
 
     selection = _selection(run)
     tested = FinalTest.from_json(run.result("test"))
