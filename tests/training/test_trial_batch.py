@@ -9,7 +9,7 @@ from factory.models.tracking import TrackingError
 from factory.training import trial_batch
 from factory.training.first_trial import FEW, batch_size, size_for
 from factory.training.search.strategy import Trial
-from factory.training.trial_batch import SweepTrials, batches_of, train_batch
+from factory.training.trial_batch import batches_of, train_batch
 from tests.training.models import model, penguins
 from tests.training.training import Training
 
@@ -23,19 +23,8 @@ def planned(tmp_path, uri, **keys) -> Training:
     return training
 
 
-def trials_of(training: Training) -> SweepTrials:
-    return SweepTrials(
-        training.model,
-        training.split,
-        training.workspace,
-        training.run,
-        training.planned.sweep,
-        training.tracking,
-    )
-
-
 def train(training: Training, **how):
-    return train_batch([(trials_of(training), one) for one in training.planned.trials], **how)
+    return train_batch([(training.trials, one) for one in training.planned.trials], **how)
 
 
 def children(training: Training):
@@ -98,7 +87,7 @@ def test_model_that_was_trained_before_mlflow_was_away_is_only_measured(
 @pytest.mark.parametrize("changed", ["rows", "parameters", "model file"])
 def test_what_was_made_of_anything_else_is_trained_again(tmp_path, mlflow_server, fits, changed):
     training = planned(tmp_path, mlflow_server)
-    of, trial = trials_of(training), training.planned.trials[0]
+    of, trial = training.trials, training.planned.trials[0]
     of.train(trial)
     if changed == "rows":
         training.run = type(training.run)(
@@ -109,13 +98,13 @@ def test_what_was_made_of_anything_else_is_trained_again(tmp_path, mlflow_server
     else:
         (tmp_path / of.kept.fit(trial).model_file).write_bytes(b"another")
         (tmp_path / "trials" / "0.evaluation.json").unlink()
-    trials_of(training).train(trial)
+    training.trials.train(trial)
     assert len(fits) == 2
 
 
 def test_failed_trial_sinks_no_other_and_mlflow_and_the_summary_say_why(tmp_path, mlflow_server):
     training = planned(tmp_path, mlflow_server)
-    of = trials_of(training)
+    of = training.trials
     poor = Trial(
         index=1,
         name="poor",
@@ -138,7 +127,7 @@ def test_failed_trial_sinks_no_other_and_mlflow_and_the_summary_say_why(tmp_path
 def test_trial_that_has_killed_its_process_comes_last(tmp_path, mlflow_server, fits):
     training = planned(tmp_path, mlflow_server)
     first, second = training.planned.trials
-    trials_of(training).kept.begin(first)
+    training.trials.kept.begin(first)
     train(training, attempt=2)
     assert fits == [second.name, first.name]
 
@@ -172,7 +161,7 @@ def grid(count: int, **more) -> dict:
 
 
 def sized(training: Training) -> int:
-    return batch_size(training.model, training.planned.trials, trials_of(training), most=1024)
+    return batch_size(training.model, training.planned.trials, training.trials, most=1024)
 
 
 def test_first_of_many_quick_trials_is_trained_once_and_for_all(tmp_path, mlflow_server, fits):

@@ -5,7 +5,7 @@ import pytest
 from factory.base.errors import TerminalError
 from factory.provenance.reproduction import _all_trials
 from factory.training.sweep import plan_wave
-from factory.training.trial_batch import SweepTrials, train_batch
+from factory.training.trial_batch import train_batch
 from tests.training.models import model, penguins
 from tests.training.training import Training
 
@@ -32,19 +32,8 @@ def training(tmp_path, mlflow_server):
     return training
 
 
-def trials_of(training: Training) -> SweepTrials:
-    return SweepTrials(
-        training.model,
-        training.split,
-        training.workspace,
-        training.run,
-        training.planned.sweep,
-        training.tracking,
-    )
-
-
 def train(training: Training) -> list:
-    of = trials_of(training)
+    of = training.trials
     train_batch([(of, trial) for trial in training.planned.trials])
     return of.outcomes(training.planned.trials)[0]
 
