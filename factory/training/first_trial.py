@@ -83,7 +83,8 @@ def size_for(trials: int, seconds: float | None, *, parallel: int, most: int) ->
     of_one = 1 if seconds is None else max(1, int(BATCH_SECONDS / seconds))
     tasks = -(-trials // of_one)
     in_turns = -(-tasks // parallel) * parallel
-    return -(-trials // max(1, min(in_turns, most, trials)))
+    # Of a wave that finds nothing new there are none.
+    return max(1, -(-trials // max(1, min(in_turns, most, trials))))
 
 
 def seconds_of(trial: Trial, of: SweepTrials) -> float | None:

@@ -137,6 +137,7 @@ def test_neighbours_are_dealt_out_to_different_batches():
     found = batches_of(trials, 2)
     assert [batch.trials for batch in found] == [(0, 3), (1, 4), (2,)]
     assert found[0].name == "t0, t3"
+    assert batches_of([], 1) == []
 
 
 @pytest.mark.parametrize(
@@ -148,6 +149,7 @@ def test_neighbours_are_dealt_out_to_different_batches():
         (64, None, 1),
         (3000, None, 3),
         (20, 0.001, 10),
+        (0, None, 1),
     ],
 )
 def test_tasks_take_about_as_long_as_they_should_and_end_together(trials, seconds, size):
