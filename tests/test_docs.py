@@ -29,8 +29,9 @@ OTHERS = {
 
 
 @pytest.fixture(autouse=True)
-def _text_is_installed(monkeypatch):
-    """What needs the extra `text` is as right where only the core is installed."""
+def _extras_are_installed(monkeypatch):
+    """What needs the extra `text` or `search` is as right where only the core is installed."""
+    monkeypatch.setattr("factory.training.search.tpe.find_spec", lambda name: name)
     monkeypatch.setattr("factory.data.documents.formats.find_spec", lambda name: name)
 
 

@@ -122,8 +122,8 @@ class _Suggestions:
     def number(self, at: KeyPath, kind: str, low: float, high: float) -> float:
         """See `Draws.number`."""
         if kind == "randint":
-            return self._trial.suggest_int(_name(at), int(low), int(high) - 1)
-        return self._trial.suggest_float(_name(at), low, high, log=kind == "loguniform")
+            return int(self._trial.suggest_int(_name(at), int(low), int(high) - 1))
+        return float(self._trial.suggest_float(_name(at), low, high, log=kind == "loguniform"))
 
 
 def _name(at: KeyPath) -> str:
