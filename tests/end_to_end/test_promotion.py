@@ -48,7 +48,7 @@ models:
     retrain_when: null
     promotion:
       beat_champion: false
-      approval: {assignees: [Anonymous], response_timeout: 20s}
+      approval: {assignees: [Anonymous], response_timeout: 45s}
 """
 
 PRODUCER, PLAIN, ASKED = "school.marks", "school.plain.train", "school.asked.train"
