@@ -1,7 +1,6 @@
 """How long a trial takes, by the first of them: what is quick is not worth a task of its own."""
 
 import multiprocessing
-import time
 from collections.abc import Sequence
 
 from factory.base.errors import FactoryError
@@ -94,18 +93,16 @@ def seconds_of(trial: Trial, of: SweepTrials) -> float | None:
     """
     if not trainer_class(trial.estimator).may_be_quick:
         return None
+    if of.kept.fit(trial) is None:
+        process = multiprocessing.get_context("fork").Process(target=_train, args=(trial, of))
+        process.start()
+        process.join(MOST_SECONDS)
+        if process.is_alive():
+            process.kill()
+            process.join()
+    # Not the process's own time: it loads libraries, which a task does once for all of its trials.
     kept = of.kept.fit(trial)
-    if kept is not None:
-        return kept.fit_seconds + _MEASURING
-    begun = time.perf_counter()
-    process = multiprocessing.get_context("fork").Process(target=_train, args=(trial, of))
-    process.start()
-    process.join(MOST_SECONDS)
-    if process.is_alive():
-        process.kill()
-        process.join()
-        return None
-    return time.perf_counter() - begun + _MEASURING if process.exitcode == 0 else None
+    return None if kept is None else kept.fit_seconds + _MEASURING
 
 
 def _train(trial: Trial, of: SweepTrials) -> None:
