@@ -199,7 +199,7 @@ def test_silence_keeps_things_as_they_are(school: School, worse: Round):
     states = school.states(run)
     assert (states["promote"], states["keep_champion"]) == ("skipped", "success")
     outcome = school.result(run, "keep_champion")
-    assert outcome["reason"].startswith("no answer within 20 s, so it is rejected, although")
+    assert outcome["reason"].startswith("no answer within 45 s, so it is rejected, although")
     assert school.extras("school.asked") == []
 
 
