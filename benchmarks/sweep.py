@@ -24,7 +24,6 @@ from rich.console import Console
 from rich.table import Table
 
 from factory.runtime.airflow_api import AirflowClient
-from factory.runtime.airflow_records import DagRun
 from factory.runtime.ports import Ports
 from factory.starter_project.project_files import dag_files
 
@@ -195,8 +194,8 @@ def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
     return sum(sum(one.cpu_times()[:4]) for one in (family, *family.children(recursive=True)))
 
 
-def trained(airflow: AirflowClient, sweep: Sweep) -> tuple[DagRun, dict[str, float]]:
-    """A training run, and the seconds of its parts."""
+def trained(airflow: AirflowClient, sweep: Sweep) -> dict[str, float]:
+    """The seconds of a training run's parts."""
     dag_id = f"bench.{sweep.name}.train"
     started = airflow.trigger(dag_id)
     run = airflow.wait_for_run(dag_id, started.dag_run_id, seconds=_PATIENCE)
@@ -208,7 +207,7 @@ def trained(airflow: AirflowClient, sweep: Sweep) -> tuple[DagRun, dict[str, flo
         times = [(one.end_date if end else one.start_date) for one in tasks if one.task_id == name]
         return (max if end else min)(time.timestamp() for time in times if time is not None)
 
-    return run, {
+    return {
         "sweep": at("select_best", end=True) - at("plan_trials"),
         "first_trial": at("trial") - at("inputs"),
         "whole": at("close_workspace", end=True) - at("open_workspace"),
@@ -241,7 +240,7 @@ def measure(folder: Path, console: Console) -> dict[str, float]:
         for sweep in both:
             before = cpu_seconds(process)
             with console.status(f"{sweep.trials} trials in Airflow"):
-                _, parts = trained(airflow, sweep)
+                parts = trained(airflow, sweep)
             used = cpu_seconds(process) - before
             figures |= {f"sweep_{sweep.trials}_{name}": value for name, value in parts.items()}
             figures[f"sweep_{sweep.trials}_cpu"] = used

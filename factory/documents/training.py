@@ -24,6 +24,7 @@ from factory.models.promotion import Approval
 from factory.team.team import TeamConfig
 from factory.training.entities import Entities
 from factory.training.model import Model
+from factory.training.search.strategy import task_of_wave
 
 START_TRAINING = "start_training"
 STOP_TRAINING = "stop_training"
@@ -130,8 +131,8 @@ def _trials(model: Model) -> Tasks:
         "map_index_template": "{{ task.op_kwargs['batch']['name'] }}",
         "max_active_tis_per_dagrun": model.search.parallel_trials,
     }
-    trial = Task("trial", "training.trial", (_PLAN_TRIALS.name,), dag.TRACKED, options=options)
-    trial = replace(trial, over=_PLAN_TRIALS.name)
+    planned = _PLAN_TRIALS.name
+    trial = Task("trial", "training.trial", (planned,), dag.TRACKED, options=options, over=planned)
     if model.backend is None:
         return (trial, *_later_waves(trial, model))
     trial = replace(trial, call="jobs.trial", type=dag.TRAINING_JOB)
@@ -139,7 +140,7 @@ def _trials(model: Model) -> Tasks:
     # Airflow runs a teardown if one of its setups has succeeded.
     to_stop = (OPEN_WORKSPACE, START_TRAINING, trial.name)
     return (
-        Task(START_TRAINING, f"jobs.{START_TRAINING}", (_PLAN_TRIALS.name,), dag.SETUP),
+        Task(START_TRAINING, f"jobs.{START_TRAINING}", (planned,), dag.SETUP),
         following(trial, START_TRAINING),
         Task(STOP_TRAINING, f"jobs.{STOP_TRAINING}", to_stop, dag.TEARDOWN),
     )
@@ -149,10 +150,14 @@ def _later_waves(trial: Task, model: Model) -> Iterator[Task]:
     """The planning and the trials of each wave after the first; a loop, once Airflow has some."""
     before = trial.name
     for wave in range(2, model.search.wave_count + 1):
-        plan, name = f"{_PLAN_TRIALS.name}_{wave}", f"{trial.name}_{wave}"
-        options = _once_trials_have_ended(model)
+        plan, name = (task_of_wave(task.name, wave) for task in (_PLAN_TRIALS, trial))
         yield Task(
-            plan, "training.plan_wave", (before,), dag.TRACKED, {"wave": wave}, (), (), options
+            plan,
+            "training.plan_wave",
+            (before,),
+            dag.TRACKED,
+            {"wave": wave},
+            options=_once_trials_have_ended(model),
         )
         yield replace(trial, name=name, after=(plan,), over=plan)
         before = name
@@ -168,7 +173,7 @@ def _once_trials_have_ended(model: Model) -> dict[str, str]:
 
 def _after_the_trials(model: Model) -> Tasks:
     winner, again = "select_best", "refit"
-    last = _trials(model)[-1].name if model.backend is None else "trial"
+    last = task_of_wave("trial", model.search.wave_count)
     return (
         Task(winner, "training.select_best", (last,), options=_once_trials_have_ended(model)),
         *((Task(again, "training.refit", (winner,)),) if model.refits else ()),

@@ -14,12 +14,12 @@ from mlflow.entities.model_registry import ModelVersion
 from factory.models import registry
 from factory.models.registry import CHALLENGER, CHAMPION, PREVIOUS
 from factory.models.tracking import Status, Tracking
-from factory.models.training_run import identity
+from factory.models.training_run import TRIAL_INDEX, identity
 
 logger = logging.getLogger(__name__)
 
 _MOST_OPEN = 1_000
-_ONE_OF = ("role", "trial", "model")
+_ONE_OF = ("role", TRIAL_INDEX, "model")
 """The tags by which two runs of a training run are about the same: the sweep of a model, or one trial."""
 
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+TRIAL_INDEX = "trial_index"
+"""The tag of a trial's run with its place in the sweep."""
+
 ENTITY = "entity"
 """The tag of runs and versions with the entity whose own model they are about."""
 

@@ -18,6 +18,7 @@ from factory.models.predictor import load_predictor
 from factory.models.registry import Version
 from factory.models.replay import changed_packages
 from factory.models.tracking import Tracking
+from factory.models.training_run import TRIAL_INDEX
 from factory.trainers.trainer import Predictions
 from factory.training.entity_rows import own_rows
 from factory.training.guard.known_rows import ARTIFACTS, FILE, TrainingRows
@@ -179,7 +180,7 @@ def _scores(model: Model, version: Version, tracking: Tracking) -> dict[int, flo
     runs = tracking.find_runs(
         experiment, tags, most=_MOST_TRIALS, condition="attributes.status = 'FINISHED'"
     )
-    return {int(run.data.tags["trial"]): score_of(run.data.metrics, model) for run in runs}
+    return {int(run.data.tags[TRIAL_INDEX]): score_of(run.data.metrics, model) for run in runs}
 
 
 def _different(then: Predictions, now: Predictions) -> "NDArray[np.intp]":

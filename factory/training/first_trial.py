@@ -3,7 +3,10 @@
 import multiprocessing
 from collections.abc import Sequence
 
+import psutil
+
 from factory.base.errors import FactoryError
+from factory.base.processes import kill
 from factory.trainers.dispatch import trainer_class
 from factory.training.model import Model
 from factory.training.search.strategy import Trial
@@ -97,8 +100,10 @@ def seconds_of(trial: Trial, of: SweepTrials) -> float | None:
         process = multiprocessing.get_context("fork").Process(target=_train, args=(trial, of))
         process.start()
         process.join(MOST_SECONDS)
-        if process.is_alive():
-            process.kill()
+        if process.is_alive() and process.pid is not None:
+            first = psutil.Process(process.pid)
+            # Estimators may have processes of their own.
+            kill((first, *first.children(recursive=True)))
             process.join()
     # Not the process's own time: it loads libraries, which a task does once for all of its trials.
     kept = of.kept.fit(trial)

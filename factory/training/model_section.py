@@ -35,7 +35,7 @@ from factory.training.learning_task import LearningTask, WrittenTask
 from factory.training.metrics import Class
 from factory.training.model_metrics import AnyModelMetric
 from factory.training.objective import Objective
-from factory.training.search.strategy import AnySearch, Trial
+from factory.training.search.strategy import AnySearch, Trial, task_of_wave
 from factory.training.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -346,8 +346,9 @@ class ModelSection(Section):
     @property
     def tasks_with_rows(self) -> tuple[str, ...]:
         """The tasks of its training DAG that handle rows, in their order."""
-        waves = (f"trial_{wave}" for wave in range(2, self.search.wave_count + 1))
-        return ("split", "trial", *waves, *(("refit",) if self.refits else ()), "test")
+        waves = range(1, self.search.wave_count + 1)
+        trials = (task_of_wave("trial", wave) for wave in waves)
+        return ("split", *trials, *(("refit",) if self.refits else ()), "test")
 
     @property
     def entity_columns(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from factory.base.digests import sha256_of_file
 from factory.base.errors import TerminalError
 from factory.base.files import TEMPORARY, copy_file
 from factory.base.values import Result
-from factory.models.training_run import TrainingRun
+from factory.models.training_run import TRIAL_INDEX, TrainingRun
 from factory.trainers.dispatch import trainer_class
 from factory.trainers.trainer import (
     Fitted,
@@ -325,7 +325,7 @@ def _log(
     history: Mapping[int, Mapping[str, float]] = MappingProxyType({}),
 ) -> str:
     """Log a trial as a child run, in place of what an earlier try logged; its MLflow run id."""
-    place = {**run.identity(), "trial": str(trial.index)}
+    place = {**run.identity(), TRIAL_INDEX: str(trial.index)}
     if attempt > 1:
         tracking.delete_child(sweep.experiment_id, sweep.parent_run_id, place)
     return tracking.log_child(

@@ -73,7 +73,7 @@ def trials(tuners: Installation, run: DagRun, model: str) -> list:
     found = tuners.tracking.find_runs(
         experiment, {"role": "trial", "airflow.run_id": run.dag_run_id}, most=100
     )
-    return sorted(found, key=lambda one: int(one.data.tags["trial"]))
+    return sorted(found, key=lambda one: int(one.data.tags["trial_index"]))
 
 
 def test_best_of_each_wave_have_more_of_the_resource(tuners: Installation, halved: DagRun):

@@ -47,11 +47,11 @@ def test_an_open_run_is_ended_and_no_other(tracking, run):
 def test_runs_that_were_created_twice_are_deleted_and_killed_trials_ended(tracking, run):
     experiment = tracking.ensure_experiment(run.model)
     parent = tracking.start_parent(experiment, run, [])
-    place = {**run.tags(), "role": "trial", "trial": "0"}
+    place = {**run.tags(), "role": "trial", "trial_index": "0"}
     child = tracking.log_child(
         experiment, parent, name="a", tags=place, params={}, metrics={"auc": 0.5}
     )
-    killed = {**place, "trial": "1"}
+    killed = {**place, "trial_index": "1"}
     # As a client repeats what was not answered: once more, and nobody knows of it.
     tracking.client.create_run(experiment, tags={**run.tags(), "role": "sweep"})
     tracking.client.create_run(experiment, tags=place)

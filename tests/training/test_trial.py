@@ -80,7 +80,7 @@ def test_a_trial_is_logged_as_a_child_run_with_what_it_is_and_how_good(tmp_path,
     }
     assert child.data.metrics == {**found.metrics, "fit_seconds": found.fit.fit_seconds}
     tags = child.data.tags
-    assert tags["trial"] == "1"
+    assert tags["trial_index"] == "1"
     assert tags["airflow.dag_id"] == training.run.dag_id
     assert tags["snapshot.marine.penguins"] == "3"
     assert tags["config_hash"] == training.run.config_hash
@@ -114,7 +114,7 @@ def test_a_retry_leaves_one_child_run(tmp_path, mlflow_server):
     training.evaluate(0)
     training.evaluate(1)
     again = training.evaluate(0, attempt=2)
-    found = {child.data.tags["trial"]: child for child in children(training)}
+    found = {child.data.tags["trial_index"]: child for child in children(training)}
     assert len(children(training)) == 2
     assert found["0"].info.run_id == again.mlflow_run_id
 

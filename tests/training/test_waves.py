@@ -3,6 +3,7 @@
 import pytest
 
 from factory.base.errors import TerminalError
+from factory.models import registry
 from factory.provenance.reproduction import _all_trials
 from factory.training.sweep import plan_wave
 from factory.training.trial_batch import train_batch
@@ -77,8 +78,6 @@ def test_trials_of_later_waves_are_found_again_by_what_mlflow_has(training):
         next_wave(training, wave)
     selection = training.select(train(training))
     version = training.register(selection, training.test(selection))
-    from factory.models import registry
-
     found = registry.version(training.name, version.record.version, tracking=training.tracking)
     trials = _all_trials(training.model, found, training.tracking)
     assert tuple(trials) == training.planned.trials

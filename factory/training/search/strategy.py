@@ -43,6 +43,11 @@ ScoreOf = Callable[[HyperparameterSet], float | None]
 """What a set has come to; None where it has failed, or was not tried."""
 
 
+def task_of_wave(task: str, wave: int) -> str:
+    """What a task of the training DAG is called in a wave: `trial`, `trial_2`."""
+    return task if wave == 1 else f"{task}_{wave}"
+
+
 class Trial(Result):
     """One hyperparameter set."""
 

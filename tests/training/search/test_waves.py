@@ -87,7 +87,7 @@ def test_halving_says_what_cannot_be(more, said):
 @pytest.mark.parametrize("beside", ["backend", "entities"])
 def test_waves_exclude_jobs_and_entities(beside):
     section = {"backend": {"type": "local-process"}, "entities": {"column": "island"}}[beside]
-    with pytest.raises(ValidationError, match=f"cannot with `{beside}`.*|which it cannot"):
+    with pytest.raises(ValidationError, match=f"which it cannot with `{beside}`"):
         model(
             search={
                 **HALVING,
