@@ -17,7 +17,7 @@ MOST_SECONDS = 5.0
 """A first trial that is not trained after so long is stopped: it is worth a task of its own, which trains it anew."""
 
 BATCH_SECONDS = 20.0
-"""How long a task trains: starting one costs about a second of a processor."""
+"""How long a task trains, so that starting one does not count beside it."""
 
 FEW = 12
 """Of so many trials each has a task, which one sees at a glance; together they take seconds to start."""
