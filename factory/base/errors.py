@@ -11,3 +11,10 @@ class TerminalError(FactoryError):
 
 class NothingToDoError(FactoryError):
     """Nothing is wrong, and there is nothing to work on yet; Airflow skips the task, which says why."""
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether trying again may mend it, such as a server that does not answer or a full disk."""
+    return isinstance(error, (FactoryError, OSError, MemoryError)) and not isinstance(
+        error, TerminalError
+    )

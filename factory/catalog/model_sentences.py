@@ -171,6 +171,12 @@ def _of_search(model: Model, path: KeyPath) -> Iterator[Sentence]:
     if search.max_failed_trials:
         text = f"{search.max_failed_trials} trials may fail"
         yield Sentence(tries, text, (*path, "max_failed_trials"))
+    if search.trial_timeout is not None:
+        text = f"a trial that takes longer than {search.trial_timeout} seconds is stopped"
+        yield Sentence(tries, text, (*path, "trial_timeout"))
+    if search.max_minutes is not None:
+        text = f"no trial begins after {search.max_minutes} minutes"
+        yield Sentence(tries, text, (*path, "max_minutes"))
     if model.backend is not None:
         text = f"trials run as jobs: {in_brief(model.backend)}"
         yield Sentence(tries, text, (*path[:-1], "backend"))

@@ -167,8 +167,9 @@ def _once_trials_have_ended(model: Model) -> dict[str, str]:
     # An entity whose trials fail does not keep the others from going on.
     if model.search.max_failed_trials or model.entities is not None:
         return {"trigger_rule": "all_done"}
-    # Of a wave that finds nothing new, the trials are skipped.
-    return {"trigger_rule": "none_failed"} if model.search.wave_count > 1 else {}
+    # Of a wave that finds nothing new, the trials are skipped; and those for which there is no time.
+    may_be_skipped = model.search.wave_count > 1 or model.search.max_minutes is not None
+    return {"trigger_rule": "none_failed"} if may_be_skipped else {}
 
 
 def _after_the_trials(model: Model) -> Tasks:

@@ -174,12 +174,14 @@ class EntityTraining:
         def selected(part: EntityPart) -> Selection:
             of = self._trials_of(part)
             evaluations, failures = of.outcomes(trials)
-            if not evaluations:
+            left_out = sum(map(of.is_left_out, trials))
+            if not evaluations and not left_out:
                 raise TerminalError(_why_no_trial(trials, failures))
             return select_best_one(
                 evaluations,
                 of.model,
                 planned=len(trials),
+                left_out=left_out,
                 failures=failures,
                 tracking=self.tracking,
                 sweep=of.sweep,

@@ -1,12 +1,11 @@
 """How long a trial takes, by the first of them: what is quick is not worth a task of its own."""
 
-import multiprocessing
 from collections.abc import Sequence
-
-import psutil
+from contextlib import suppress
+from functools import partial
 
 from factory.base.errors import FactoryError
-from factory.base.processes import kill
+from factory.base.forked import run_forked
 from factory.trainers.dispatch import trainer_class
 from factory.training.model import Model
 from factory.training.search.strategy import Trial
@@ -97,22 +96,9 @@ def seconds_of(trial: Trial, of: SweepTrials) -> float | None:
     if not trainer_class(trial.estimator).may_be_quick:
         return None
     if of.kept.fit(trial) is None:
-        process = multiprocessing.get_context("fork").Process(target=_train, args=(trial, of))
-        process.start()
-        process.join(MOST_SECONDS)
-        if process.is_alive() and process.pid is not None:
-            first = psutil.Process(process.pid)
-            # Estimators may have processes of their own.
-            kill((first, *first.children(recursive=True)))
-            process.join()
+        # Of one that fails, the trial's own task says why.
+        with suppress(FactoryError):
+            run_forked(partial(of.fitted, trial), MOST_SECONDS)
     # Not the process's own time: it loads libraries, which a task does once for all of its trials.
     kept = of.kept.fit(trial)
     return None if kept is None else kept.fit_seconds + _MEASURING
-
-
-def _train(trial: Trial, of: SweepTrials) -> None:
-    try:
-        of.fitted(trial)
-    except FactoryError:
-        # The trial's own task says why.
-        raise SystemExit(1) from None

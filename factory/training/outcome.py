@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from factory.base.errors import FactoryError, TerminalError
+from factory.base.errors import FactoryError, TerminalError, may_pass
 from factory.base.values import Result
 
 logger = logging.getLogger(__name__)
@@ -24,13 +24,6 @@ class Failure(Result):
         """What an error says."""
         text = str(error) if isinstance(error, FactoryError) else repr(error)
         return cls(error=text[:_LONGEST])
-
-
-def may_pass(error: Exception) -> bool:
-    """Whether trying again may mend it, such as a server that does not answer or a full disk."""
-    return isinstance(error, (FactoryError, OSError, MemoryError)) and not isinstance(
-        error, TerminalError
-    )
 
 
 def outcome_of(what: str, work: Callable[[], ResultType]) -> "ResultType | Failure":

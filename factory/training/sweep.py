@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -95,6 +96,7 @@ def plan_wave(
     evaluations: Sequence[Evaluation],
     wave: int,
     *,
+    left_out: int = 0,
     tracking: Tracking,
 ) -> PlannedSweep:
     """Expand a later wave of the search by what the trials before have come to.
@@ -104,10 +106,11 @@ def plan_wave(
         plan: What was planned before; of this wave and later ones by an earlier try.
         evaluations: The trials that were measured; the others have failed.
         wave: Which one, from 2.
+        left_out: How many trials before were not begun, since the time of the sweep was over.
         tracking: The MLflow server.
 
     Returns:
-        The plan with the trials of this wave.
+        The plan with the trials of this wave; there are none when the time is over.
 
     Raises:
         TrackingError: The MLflow server does not answer.
@@ -116,9 +119,10 @@ def plan_wave(
     before = plan.trials[: plan.ends[wave - 2]]
     places = {trial.index for trial in before}
     measured = [one for one in evaluations if one.fit.trial.index in places]
-    refuse_failed(len(before), measured, model)
+    refuse_failed(len(before) - left_out, measured, model)
     scores = {one.fit.trial.index: score_of(one.metrics, model) for one in measured}
-    more = model.expand_wave(wave, [(trial, scores.get(trial.index)) for trial in before])
+    scored = [(trial, scores.get(trial.index)) for trial in before]
+    more = () if plan.sweep.is_over else model.expand_wave(wave, scored)
     refuse_wrong(more, model)
     trials = (*before, *more)
     tracking.log(plan.sweep.parent_run_id, metrics={"trials": len(trials)})
@@ -175,7 +179,9 @@ def start_sweep(
     )
     tracking.log_json(parent, model.as_trained(), CONFIGURATION)
     logger.info("%d trials, tracked in MLflow run %s", len(trials), parent)
-    return Sweep(experiment_id=experiment_id, parent_run_id=parent)
+    minutes = model.search.max_minutes
+    ends_at = None if minutes is None else time.time() + 60 * minutes
+    return Sweep(experiment_id=experiment_id, parent_run_id=parent, ends_at=ends_at)
 
 
 def _of_folds(model: Model) -> str:
@@ -230,6 +236,8 @@ class Selection(Result):
     trials: int
     """How many were planned."""
     failed: int
+    left_out: int = 0
+    """How many were not begun, since the time of the sweep was over."""
 
 
 def select_best(
@@ -237,6 +245,7 @@ def select_best(
     model: Model,
     *,
     planned: int,
+    left_out: int = 0,
     failures: Mapping[str, str] = MappingProxyType({}),
     tracking: Tracking,
     sweep: Sweep,
@@ -247,6 +256,7 @@ def select_best(
         evaluations: The trials that were measured, in any order.
         model: The model's section of the team file.
         planned: How many trials were planned; those that are missing have failed.
+        left_out: How many of them were not begun, since the time of the sweep was over.
         failures: Why some have failed, by their names; of one whose process died nothing is known.
         tracking: The MLflow server.
         sweep: Where the training run is tracked.
@@ -255,10 +265,11 @@ def select_best(
         TerminalError: More trials failed than `search.max_failed_trials` allows, or all.
         TrackingError: The MLflow server does not answer.
     """
-    failed = refuse_failed(planned, evaluations, model, failures)
+    failed = refuse_failed(planned - left_out, evaluations, model, failures)
     ranking = rank(evaluations, model)
     winner, metric = choose(ranking, model), model.objective.metric
-    _log(ranking, winner, model, failed=failed, tracking=tracking, sweep=sweep)
+    missing = {"trials_failed": failed, **({"trials_left_out": left_out} if left_out else {})}
+    _log(ranking, winner, model, missing=missing, tracking=tracking, sweep=sweep)
     logger.info(
         "%s of %d trials: %s, %s %.6g",
         "Best" if winner is ranking[0] else "First within one standard error of the best",
@@ -273,6 +284,7 @@ def select_best(
         score=winner.metrics[metric],
         trials=planned,
         failed=failed,
+        left_out=left_out,
     )
 
 
@@ -282,11 +294,16 @@ def refuse_failed(
     model: Model,
     failures: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
-    """How many trials have failed; the arguments are those of `select_best`.
+    """How many trials have failed, of those that were begun; the other arguments are those of `select_best`.
 
     Raises:
         TerminalError: More than `search.max_failed_trials` allows, or all.
     """
+    if not planned:
+        raise TerminalError(
+            "no trial was begun: the time that `search.max_minutes` gives was over. Raise it, and clear the DAG run "
+            "from `plan_trials` on"
+        )
     failed = planned - len(evaluations)
     if failed > model.search.max_failed_trials or not evaluations:
         said = one_of((f"{name}: {error}" for name, error in failures.items()), most=_SHOWN)
@@ -332,7 +349,7 @@ def _log(
     winner: Evaluation,
     model: Model,
     *,
-    failed: int,
+    missing: Mapping[str, float],
     tracking: Tracking,
     sweep: Sweep,
 ) -> None:
@@ -343,7 +360,7 @@ def _log(
     scores |= {f"best_{name}": value for name, value in _with_std(winner.deviations).items()}
     tracking.log(
         sweep.parent_run_id,
-        metrics={**scores, "trials_failed": failed},
+        metrics={**scores, **missing},
         tags={
             "best_trial": winner.fit.trial.name,
             "best_estimator": winner.fit.trial.estimator,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from factory.base.digests import sha256_of_file
-from factory.base.errors import TerminalError
+from factory.base.errors import TerminalError, may_pass
 from factory.base.files import TEMPORARY, copy_file
 from factory.base.values import Result
 from factory.models.training_run import TRIAL_INDEX, TrainingRun
@@ -42,7 +42,7 @@ from factory.training.fit_arguments import FitArguments
 from factory.training.forecasting.metrics import by_step
 from factory.training.metrics import Scores, score
 from factory.training.model import Model
-from factory.training.outcome import Failure, may_pass
+from factory.training.outcome import Failure
 from factory.training.search.strategy import Trial, as_text
 from factory.training.split import DividedRows, read_part
 
@@ -211,6 +211,13 @@ class Sweep(Result):
     experiment_id: str
     parent_run_id: str
     """The MLflow run that stands for the whole training run."""
+    ends_at: float | None = None
+    """In seconds since 1970; no trial begins later. None if there is time for all."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its time is."""
+        return self.ends_at is not None and time.time() >= self.ends_at
 
 
 class Evaluation(Result):

@@ -7,14 +7,15 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from factory.base.digests import sha256_of_json
-from factory.base.errors import TerminalError
+from factory.base.errors import FactoryError, TerminalError, may_pass
+from factory.base.forked import EndedError, run_forked
 from factory.base.texts import one_of
 from factory.base.values import Result
 from factory.models.tracking import Tracking
 from factory.models.training_run import TrainingRun
 from factory.training.kept_trials import KeptTrials
 from factory.training.model import Model
-from factory.training.outcome import Failure, may_pass, outcome_of
+from factory.training.outcome import Failure, outcome_of
 from factory.training.search.strategy import Trial
 from factory.training.split import DividedRows
 from factory.training.trial import Evaluation, Fit, Sweep, evaluate, failures_logged, fit
@@ -46,6 +47,8 @@ class BatchResult(Result):
     """What was measured of some of them, by their names."""
     failed: dict[str, str]
     """Why some were not, by their names."""
+    left_out: int = 0
+    """How many were not begun, since the time of the sweep was over."""
     mlflow_run_id: str | None
     """The MLflow run of the trial, where the batch has one."""
 
@@ -73,6 +76,10 @@ class SweepTrials:
     def name_of(self, trial: Trial) -> str:
         """What a person calls one of them."""
         return f"{self.label}: {trial.name}" if self.label else trial.name
+
+    def is_left_out(self, trial: Trial) -> bool:
+        """Whether a trial was not begun, and is not any more: the time of the sweep is over."""
+        return self.sweep.is_over and not self.kept.times_begun(trial)
 
     def outcomes(self, trials: Sequence[Trial]) -> tuple[list[Evaluation], dict[str, str]]:
         """What was measured of trials, and why others have failed, by their names."""
@@ -110,24 +117,45 @@ class SweepTrials:
             return found
         attempt = max(attempt, 1 + self.kept.times_begun(trial))
         self.kept.begin(trial)
+        limit = self.model.search.trial_timeout
         try:
-            with failures_logged(
-                trial, tracking=self.tracking, run=self.run, sweep=self.sweep, attempt=attempt
-            ):
-                fitted = self.fitted(trial, by)
-            found = evaluate(
-                fitted,
-                self.model,
-                self.workspace,
-                tracking=self.tracking,
-                run=self.run,
-                sweep=self.sweep,
-                attempt=attempt,
-            )
+            if limit is None:
+                return self._train(trial, attempt, by)
+            return self._train_within(limit, trial, attempt)
         except Exception as error:
             if not may_pass(error):
                 self.kept.keep_failure(trial, Failure.of(error))
             raise
+
+    def _train_within(self, seconds: int, trial: Trial, attempt: int) -> Evaluation:
+        """Train a trial in a process of its own, which the others survive."""
+        try:
+            run_forked(partial(self._train, trial, attempt), seconds)
+        except EndedError as error:
+            said = TerminalError(f"trial {trial.index} ({trial.name}): {error}")
+            # The process may have come to log something; that is replaced.
+            with failures_logged(
+                trial, tracking=self.tracking, run=self.run, sweep=self.sweep, attempt=attempt + 1
+            ):
+                raise said from error
+        if (found := self.kept.evaluation(trial, self.sweep)) is None:
+            raise FactoryError(f"{trial.name}: nothing was kept of what its process has measured")
+        return found
+
+    def _train(self, trial: Trial, attempt: int, by: Callable[[], Fit] | None = None) -> Evaluation:
+        with failures_logged(
+            trial, tracking=self.tracking, run=self.run, sweep=self.sweep, attempt=attempt
+        ):
+            fitted = self.fitted(trial, by)
+        found = evaluate(
+            fitted,
+            self.model,
+            self.workspace,
+            tracking=self.tracking,
+            run=self.run,
+            sweep=self.sweep,
+            attempt=attempt,
+        )
         self.kept.keep_evaluation(found, self.sweep)
         return found
 
@@ -141,7 +169,8 @@ def train_batch(
 ) -> BatchResult:
     """Train some trials, each for itself: what one of them fails of is no failure of the others.
 
-    One whose process has died before, for want of memory perhaps, comes last.
+    One whose process has died before, for want of memory perhaps, comes last. Those that come to their turn when the
+    time of the sweep is over are left out.
 
     Args:
         trials: The trials, with the others of their models.
@@ -156,7 +185,11 @@ def train_batch(
     ordered = sorted(trials, key=lambda one: one[0].kept.times_begun(one[1]))
     done: dict[str, Evaluation] = {}
     failed: dict[str, str] = {}
+    left_out = 0
     for of, trial in ordered:
+        if of.is_left_out(trial):
+            left_out += 1
+            continue
         name, train = of.name_of(trial), partial(of.train, trial, attempt=attempt, by=by)
         if len(ordered) == 1:
             found: Evaluation | Failure = train()
@@ -169,6 +202,12 @@ def train_batch(
             failed[name] = found.error
         else:
             done[name] = found
+    if left_out:
+        logger.warning(
+            "%d of %d trials are left out: the time that `search.max_minutes` gives is over",
+            left_out,
+            len(ordered),
+        )
     if failed and not (may_fail and done):
         said = one_of((f"{name}: {error}" for name, error in failed.items()), most=_SHOWN)
         raise TerminalError(f"{len(failed)} of {len(ordered)} trials failed. {said}")
@@ -176,6 +215,7 @@ def train_batch(
         done=len(done),
         metrics={name: found.metrics for name, found in list(done.items())[:_SHOWN]},
         failed=dict(list(failed.items())[:_SHOWN]),
+        left_out=left_out,
         mlflow_run_id=next(iter(done.values())).mlflow_run_id if len(done) == 1 else None,
     )
 

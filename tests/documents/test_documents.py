@@ -169,6 +169,18 @@ def test_parallel_trials_limit_the_instances_of_the_mapped_task(shipped, here):
     assert trial["max_active_tis_per_dagrun"] == 2
 
 
+def test_winner_is_chosen_among_the_trials_for_which_there_was_time(tmp_path):
+    search = "{strategy: list, trials: [{estimator: sklearn.linear_model.Ridge}], max_minutes: 5}"
+    write_team(
+        tmp_path,
+        f"datasets: {{a: {{{SOURCE}}}}}\n"
+        "models: {m: {task: regression, train_on: a, target: mass, objective: {metric: r2},\n"
+        f"  search: {search}}}}}\n",
+    )
+    made = compile_sea(tmp_path)["sea.m.train"]["tasks"]
+    assert made["select_best"]["trigger_rule"] == "none_failed"
+
+
 def test_own_dag_keeps_its_tasks_under_the_teams_prefix(tmp_path):
     write_team(
         tmp_path,

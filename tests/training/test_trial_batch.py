@@ -1,7 +1,9 @@
 """Trials that one task trains: what is kept of them, what fails, and how many a task has."""
 
 import logging
+import time
 
+import psutil
 import pytest
 
 from factory.base.errors import TerminalError
@@ -9,6 +11,7 @@ from factory.models.tracking import TrackingError
 from factory.training import trial_batch
 from factory.training.first_trial import FEW, batch_size, size_for
 from factory.training.search.strategy import Trial
+from factory.training.sweep import refuse_failed, select_best
 from factory.training.trial_batch import batches_of, train_batch
 from tests.training.models import model, penguins
 from tests.training.training import Training
@@ -179,3 +182,77 @@ def test_few_trials_have_a_task_each_and_what_is_written_holds(tmp_path, mlflow_
     assert not (tmp_path / "trials").exists()
     training.model = model(search=grid(FEW, batch=5))
     assert sized(training) == 5
+
+
+FOREVER = "tests.training.estimators.Forever"
+TOO_MUCH = "tests.training.estimators.TooMuch"
+
+
+def limited(tmp_path, uri, estimator: str, **search) -> Training:
+    """A sweep of two trials, the first of a quick estimator."""
+    trials = [{"estimator": LOGISTIC}, {"estimator": estimator}]
+    return planned(
+        tmp_path,
+        uri,
+        search={"strategy": "list", "trials": trials, "max_failed_trials": 1, **search},
+    )
+
+
+@pytest.mark.parametrize(
+    ("estimator", "seconds", "why"),
+    [(FOREVER, "5s", "took longer than 5 seconds"), (TOO_MUCH, "60s", "process was killed")],
+)
+def test_trial_that_takes_too_long_or_too_much_is_ended_alone(
+    tmp_path, mlflow_server, estimator, seconds, why
+):
+    training = limited(tmp_path, mlflow_server, estimator, trial_timeout=seconds)
+    before = set(psutil.Process().children(recursive=True))
+    found = train(training, may_fail=True)
+    quick, slow = training.planned.trials
+    assert list(found.metrics) == [quick.name]
+    assert why in found.failed[slow.name]
+    by_name = {run.info.run_name: run for run in children(training)}
+    assert [by_name[one.name].info.status for one in (quick, slow)] == ["FINISHED", "FAILED"]
+    assert why in by_name[slow.name].data.tags["error"]
+    assert set(psutil.Process().children(recursive=True)) <= before
+
+
+def test_error_within_a_limited_trial_is_told_as_it_is(tmp_path, mlflow_server):
+    training = limited(
+        tmp_path, mlflow_server, "tests.training.estimators.Refuses", trial_timeout="60s"
+    )
+    found = train(training, may_fail=True)
+    assert "will not learn" in found.failed[training.planned.trials[1].name]
+    statuses = sorted(run.info.status for run in children(training))
+    assert statuses == ["FAILED", "FINISHED"]
+
+
+def test_no_trial_begins_when_the_time_of_the_sweep_is_over(tmp_path, mlflow_server, monkeypatch):
+    training = planned(tmp_path, mlflow_server, search={**GRID, "max_minutes": 1})
+    first = training.planned.trials[0]
+    of, now = training.trials, time.time()
+    of.train(first)
+    monkeypatch.setattr(time, "time", lambda: now + 61)
+    found = train(training)
+    assert (found.done, found.left_out, found.failed) == (1, 1, {})
+    evaluations, failures = of.outcomes(training.planned.trials)
+    left_out = sum(map(of.is_left_out, training.planned.trials))
+    selection = select_best(
+        evaluations,
+        training.model,
+        planned=2,
+        left_out=left_out,
+        failures=failures,
+        tracking=training.tracking,
+        sweep=training.planned.sweep,
+    )
+    assert (selection.winner.fit.trial, selection.failed, selection.left_out) == (first, 0, 1)
+
+
+def test_sweep_whose_time_is_over_before_any_trial_says_so(tmp_path, mlflow_server, monkeypatch):
+    training = planned(tmp_path, mlflow_server, search={**GRID, "max_minutes": 1})
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 61)
+    assert train(training).left_out == 2
+    with pytest.raises(TerminalError, match=r"no trial was begun.*`search.max_minutes`"):
+        refuse_failed(0, [], training.model)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from factory.airflow.task_run import TaskRun
 from factory.airflow.tasks import workspace
 from factory.airflow.tasks.inputs import inputs
@@ -10,7 +12,7 @@ from factory.airflow.tasks.workspace import open_workspace
 
 if TYPE_CHECKING:
     from factory.training.trial import Fit, Sweep
-    from factory.training.trial_batch import SweepTrials
+    from factory.training.trial_batch import BatchResult, SweepTrials
 
 __all__ = [
     "close_workspace",
@@ -87,7 +89,14 @@ def plan_wave(*, run: TaskRun, wave: int) -> list[dict[str, Any]]:
 
     before, of = PlannedSweep.of(run.folder), _trials(run)
     evaluations, _ = of.outcomes(before.trials)
-    plan = step(run.model, before, evaluations, wave, tracking=of.tracking)
+    plan = step(
+        run.model,
+        before,
+        evaluations,
+        wave,
+        left_out=sum(map(of.is_left_out, before.trials[: before.ends[wave - 2]])),
+        tracking=of.tracking,
+    )
     plan.save(run.folder)
     run.link(of.tracking.run_page(of.sweep.experiment_id, of.sweep.parent_run_id))
     trials = plan.trials[plan.ends[wave - 2] :]
@@ -117,6 +126,17 @@ def train(
     )
     page = found.mlflow_run_id or of.sweep.parent_run_id
     run.link(of.tracking.run_page(of.sweep.experiment_id, page))
+    return said_of(found)
+
+
+def said_of(found: "BatchResult") -> dict[str, Any]:
+    """What the mapped task returns.
+
+    Raises:
+        AirflowSkipException: No trial was begun, since the time of the sweep was over.
+    """
+    if found.left_out and not found.done and not found.failed:
+        raise AirflowSkipException("the time that `search.max_minutes` gives is over")
     return found.as_json()
 
 
@@ -131,6 +151,7 @@ def select_best(*, run: TaskRun) -> dict[str, Any]:
         evaluations,
         of.model,
         planned=len(plan.trials),
+        left_out=sum(map(of.is_left_out, plan.trials)),
         failures=failures,
         tracking=of.tracking,
         sweep=of.sweep,

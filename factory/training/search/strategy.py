@@ -17,6 +17,7 @@ from factory.base.section import (
     AddedLater,
     DottedPath,
     NotTrained,
+    Seconds,
     Section,
     Surroundings,
     sections_below,
@@ -128,6 +129,11 @@ class SearchStrategy(Section):
     """The most trials that the search may make; more are a problem of the file."""
     max_failed_trials: int = Field(default=0, ge=0)
     """How many trials may fail without failing the run."""
+    trial_timeout: Annotated[Seconds | None, AddedLater()] = None
+    """How long a trial may take; one that takes longer is stopped, and has failed. Each trial is a process of its own
+    then, so that one that wants too much memory is ended alone."""
+    max_minutes: Annotated[int | None, AddedLater()] = Field(default=None, ge=1)
+    """After so many minutes no further trial begins; the best of those that were tried wins."""
     choose: Annotated[Literal["best", "one_standard_error"], AddedLater()] = "best"
     """Which trial wins: that with the best mean or, with folds, the one written first among those that are within
     one standard error of the best (`one_standard_error`): write simple candidates and values first."""
@@ -246,8 +252,8 @@ class SearchStrategy(Section):
 
     @property
     def is_exhaustive(self) -> bool:
-        """Whether each combination is a trial, none of which may fail."""
-        return self.tries_all and self.max_failed_trials == 0
+        """Whether each combination is a trial, none of which may fail or be left out."""
+        return self.tries_all and not self.max_failed_trials and self.max_minutes is None
 
     @property
     def estimators(self) -> tuple[str, ...]:
@@ -301,6 +307,15 @@ def check_waves(search: SearchStrategy, beside: str | None) -> Broken:
                 "batch": search.batch,
                 "at": ("search", "batch"),
                 "advice": "take it away, or write 1",
+            },
+        )
+    if beside == "backend" and search.trial_timeout is not None:
+        yield PydanticCustomError(
+            "trial_timeout",
+            "with `backend` each trial is a job, and how long it may take is said there",
+            {
+                "at": ("search", "trial_timeout"),
+                "advice": "take it away; `backend: {type: sagemaker}` has `max_runtime`",
             },
         )
     if beside is not None and search.wave_count > 1:
