@@ -10,12 +10,14 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 from airflow.cli.commands import dag_processor_command
 from airflow.dag_processing.manager import DagFileInfo, DagFileProcessorManager
 
 from factory import kinds
+from factory.airflow.active_runs import unblock_dags
 from factory.team.environment import configs_folder
 
 _PRELOADED = ("dagfactory.dagbuilder", "factory.airflow.load")
@@ -61,6 +63,11 @@ class WatchingManager(DagFileProcessorManager):  # type: ignore[misc]
     def claim_priority_files(self) -> list[DagFileInfo]:
         """Called about every second, first before anything is parsed: what people ask for, and what has changed."""
         return [*super().claim_priority_files(), *self._changed()]
+
+    def handle_parsing_result(self, *args: Any, **kwargs: Any) -> None:
+        """Called with what a file has been parsed to; it is in the database when this is done."""
+        super().handle_parsing_result(*args, **kwargs)
+        unblock_dags()
 
     def _changed(self) -> list[DagFileInfo]:
         known = {*self._file_stats, *self._processors}

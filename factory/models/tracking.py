@@ -39,6 +39,7 @@ from mlflow.exceptions import MlflowException, RestException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 from mlflow.utils.time import get_current_time_millis
 from requests import RequestException
+from urllib3.util import Retry
 
 from factory.base.errors import FactoryError, TerminalError
 from factory.base.git import Commit
@@ -50,6 +51,10 @@ from factory.models.training_run import TrainingRun
 if TYPE_CHECKING:
     # A service reads no snapshots: its image has none of the lake's libraries.
     from factory.lake.snapshot import Snapshot
+
+# MLflow waits twice as long before each further try, up to two minutes: a server that is back is left waiting for as long
+# as it was away. It looks here at each try.
+Retry.DEFAULT_BACKOFF_MAX = 12
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 

@@ -124,8 +124,8 @@ def _mlflow(home: Home, ports: Ports) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": ports.mlflow_url,
         "MLFLOW_REGISTRY_URI": ports.mlflow_url,
         "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{home.mlflow_database}",
-        # A minute and a half, which MLflow needs to start again on a busy machine.
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "6",
+        # 74 seconds, as long as MLflow takes to start again on a busy machine; ten would be refused.
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "9",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         # Seven consumers of a queue that nothing here fills.

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from mlflow.utils.request_utils import JitteredRetry
+from urllib3.exceptions import ConnectTimeoutError
 
 from factory.base.errors import TerminalError
 from factory.models.tracking import Tracking, TrackingError
@@ -54,6 +56,13 @@ def test_server_that_fails_by_itself_is_told_from_one_that_is_not_there():
         with pytest.raises(TrackingError, match=r"fails by itself: something else"):
             Tracking(f"http://127.0.0.1:{server.server_address[1]}").ensure_experiment("a.b")
         server.shutdown()
+
+
+def test_server_that_was_away_for_long_is_asked_again_soon_after_it_is_back():
+    retry = JitteredRetry(total=9, backoff_factor=1, backoff_jitter=1.0)
+    for _ in range(9):
+        retry = retry.increment("GET", "/", error=ConnectTimeoutError())
+    assert retry.get_backoff_time() == 12
 
 
 def test_server_that_is_too_slow_is_named():
