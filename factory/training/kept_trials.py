@@ -16,6 +16,7 @@ ResultType = TypeVar("ResultType", bound=Result)
 
 class _KeptFit(Result):
     made_of: str
+    run_id: str
     fit: Fit
 
 
@@ -32,10 +33,11 @@ class KeptTrials:
         folder: The model's part of the workspace.
         made_of: The digest of all that decides, together with a trial, what model comes out. What was made of
             anything else is not given out.
+        run_id: The training run's.
     """
 
-    def __init__(self, folder: Path, made_of: str) -> None:
-        self._folder, self._made_of = folder, made_of
+    def __init__(self, folder: Path, made_of: str, run_id: str) -> None:
+        self._folder, self._made_of, self._run_id = folder, made_of, run_id
 
     def begin(self, trial: Trial) -> None:
         """Take note that a trial is begun; see `times_begun`."""
@@ -54,7 +56,8 @@ class KeptTrials:
 
     def keep_fit(self, fit: Fit) -> None:
         """Keep a model that was trained."""
-        self._write("fit", fit.trial, _KeptFit(made_of=self._made_of, fit=fit))
+        kept = _KeptFit(made_of=self._made_of, run_id=self._run_id, fit=fit)
+        self._write("fit", fit.trial, kept)
 
     def fit(self, trial: Trial) -> Fit | None:
         """A trial's model, if it was trained and its file is the one that was stored."""
@@ -62,7 +65,11 @@ class KeptTrials:
         if kept is None or kept.made_of != self._made_of or kept.fit.trial != trial:
             return None
         file = self._folder / kept.fit.model_file
-        return kept.fit if file.exists() and sha256_of_file(file) == kept.fit.sha256 else None
+        if not file.exists() or sha256_of_file(file) != kept.fit.sha256:
+            return None
+        if kept.run_id == self._run_id:
+            return kept.fit
+        return kept.fit.model_copy(update={"trained_in": kept.run_id})
 
     def keep_evaluation(self, evaluation: Evaluation, sweep: Sweep) -> None:
         """Keep what was measured, and logged below a sweep's MLflow run."""

@@ -74,6 +74,8 @@ class Fit(Result):
     """What its training job was billed; None where it was trained on a machine of our own."""
     folds: FoldFits | None = None
     """How it was trained on each fold's rows; None where it is measured on the validation rows."""
+    trained_in: str | None = None
+    """The run, by Airflow's id, that trained it and did not get to its end; None where that is this one."""
 
 
 def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
@@ -269,7 +271,7 @@ def evaluate(
         sweep=sweep,
         attempt=attempt,
         failure=failure,
-        tags=_warning_tags(fit),
+        tags=_tags(fit),
         params={} if best is None else {f"best_{fit.steps.name}": str(best)},
         metrics={**scores.values, **_deviations(folds), **_spent(fit)},
         history=_joined(
@@ -455,8 +457,9 @@ def _spent(fit: Fit) -> dict[str, float]:
     return {"fit_seconds": fit.fit_seconds, **cost}
 
 
-def _warning_tags(fit: Fit) -> dict[str, str]:
-    return {"warnings": "\n".join(fit.warnings)[:5000]} if fit.warnings else {}
+def _tags(fit: Fit) -> dict[str, str]:
+    warnings = {"warnings": "\n".join(fit.warnings)[:5000]} if fit.warnings else {}
+    return warnings if fit.trained_in is None else {**warnings, "trained_in": fit.trained_in}
 
 
 def trial_files(workspace: Path) -> Path:

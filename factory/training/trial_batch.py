@@ -71,7 +71,7 @@ class SweepTrials:
     def kept(self) -> KeptTrials:
         """What earlier tries have come to."""
         made_of = [self.run.model, self.run.provenance(), self.split.as_json()]
-        return KeptTrials(self.workspace, sha256_of_json(made_of))
+        return KeptTrials(self.workspace, sha256_of_json(made_of), self.run.run_id)
 
     def name_of(self, trial: Trial) -> str:
         """What a person calls one of them."""
@@ -96,6 +96,8 @@ class SweepTrials:
         if found is None:
             found = by() if by else fit(trial, self.split, self.model, self.workspace)
             self.kept.keep_fit(found)
+        elif found.trained_in is not None:
+            logger.info("%s: was trained in the run %s", trial.name, found.trained_in)
         return found
 
     def train(

@@ -37,20 +37,6 @@ def children(training: Training):
     )
 
 
-@pytest.fixture
-def fits(monkeypatch):
-    """The trials that are trained, in their order."""
-    trained: list[str] = []
-    fit = trial_batch.fit
-
-    def counted(trial, *arguments):
-        trained.append(trial.name)
-        return fit(trial, *arguments)
-
-    monkeypatch.setattr(trial_batch, "fit", counted)
-    return trained
-
-
 def test_trials_of_a_batch_are_runs_and_log_sections_of_their_own(tmp_path, mlflow_server, caplog):
     caplog.set_level(logging.INFO)
     training = planned(tmp_path, mlflow_server)

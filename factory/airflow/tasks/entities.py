@@ -67,7 +67,9 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
     from airflow.sdk.configuration import conf
 
     from factory.airflow.tasks.training import say_origin
+    from factory.training.kept_sweeps import forget_models_of_others
 
+    forget_models_of_others(run.folder, run.model.packages)
     training = _training(run)
     whole, batches = training.plan(
         list(run.snapshots.values()), conf.getint("core", "max_map_length", fallback=1024)

@@ -8,7 +8,6 @@ from airflow.sdk.exceptions import AirflowSkipException
 from factory.airflow.task_run import TaskRun
 from factory.airflow.tasks import workspace
 from factory.airflow.tasks.inputs import inputs
-from factory.airflow.tasks.workspace import open_workspace
 
 if TYPE_CHECKING:
     from factory.training.trial import Fit, Sweep
@@ -27,6 +26,13 @@ __all__ = [
     "test",
     "trial",
 ]
+
+
+def open_workspace(*, run: TaskRun) -> None:
+    """Make the run's folder; take over what a run before has trained that did not get to its end."""
+    from factory.training.kept_sweeps import take_over_models
+
+    workspace.open_workspace(run=run, take_over=take_over_models)
 
 
 def split(*, run: TaskRun) -> dict[str, Any]:
@@ -54,9 +60,11 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
 
     from factory.models.tracking import Tracking
     from factory.training.first_trial import batch_size
+    from factory.training.kept_sweeps import forget_models_of_others
     from factory.training.sweep import plan_trials as step
     from factory.training.trial_batch import batches_of
 
+    forget_models_of_others(run.folder, run.model.packages)
     tracking = Tracking()
     plan = step(
         run.model,
@@ -226,11 +234,13 @@ def register(*, run: TaskRun) -> dict[str, Any]:
 
 
 def close_workspace(*, run: TaskRun) -> None:
-    """Remove the run's folder; end the MLflow run of a training run that did not get to its end."""
+    """Remove the run's folder; of a training run that did not get to its end, keep its models, and end its MLflow run."""
     from factory.models.tracking import Tracking
     from factory.models.training_leftovers import end_open_runs
+    from factory.training.kept_sweeps import keep_models
 
-    workspace.close_workspace(run=run)
+    if run.result("register") is not None or not keep_models(run.folder, run.model.packages):
+        workspace.close_workspace(run=run)
     end_open_runs(Tracking(), run.model_name, dag_id=run.ti.dag_id, run_id=run.ti.run_id)
 
 
