@@ -129,6 +129,7 @@ OF_FILES = {
     "airflow/test_dag_fuzz.py": "core",
     "training/backends/test_rules.py": "extras",
     "trainers/test_boosting.py": "extras",
+    "training/search/test_comparison.py": "extras",
     "training/search/test_tpe.py": "extras",
     "trainers/test_fitting_boosting.py": "extras",
     "trainers/test_rankers.py": "extras",

@@ -47,16 +47,16 @@ def hash_of_stored_rows(publish: Publisher, snapshot: Snapshot) -> str:
         return fingerprint(connection.table("stored")).content_hash(snapshot.columns)
 
 
-def in_process(lake: Lake, file: Path, write: Write, **environment: str) -> subprocess.Popen[str]:
+def in_process(lake: Lake, *files: Path, write: Write, **environment: str) -> subprocess.Popen[str]:
+    """A process that publishes files one after the other, each as a run of its own."""
     code = f"""
         from pathlib import Path
         from factory.lake import publishing
         from factory.lake.write import Write
         from factory.lake.table import Lake
-        publishing.publish(
-            Lake({lake.storage!r}), {DATASET!r}, Path({str(file)!r}), Write(mode={write.mode!r}),
-            run_id={file.name!r}
-        )
+        lake, write = Lake({lake.storage!r}), Write(mode={write.mode!r}, keys={write.keys!r})
+        for file in {list(map(str, files))!r}:
+            publishing.publish(lake, {DATASET!r}, Path(file), write, run_id=Path(file).name)
     """
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],

@@ -36,7 +36,7 @@ def test_killed_publisher_leaves_the_earlier_snapshot_newest(publish):
     )
     data = publish.folder / "lake" / "marine" / "penguins"
     before = set(data.glob("*.parquet"))
-    process = in_process(publish.lake, big.file, REPLACE)
+    process = in_process(publish.lake, big.file, write=REPLACE)
     # Once its data lies there and the commit does not, the process dies.
     while process.poll() is None and not set(data.glob("*.parquet")) - before:
         with contextlib.suppress(subprocess.TimeoutExpired):

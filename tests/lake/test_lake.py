@@ -115,7 +115,7 @@ def test_different_content_has_a_different_hash(publish, one, other):
 def test_content_hash_does_not_depend_on_the_machines_time_zone(publish):
     query = "select timestamptz '2024-06-01 12:00:00+00' as at"
     file = rows_of(query, publish.folder, "far away").file
-    process = in_process(publish.lake, file, REPLACE, TZ="Pacific/Auckland")
+    process = in_process(publish.lake, file, write=REPLACE, TZ="Pacific/Auckland")
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert not publish(query).changed
@@ -315,7 +315,7 @@ def test_appends_at_once_all_land(publish):
 @pytest.mark.slow
 def test_first_publications_at_once_all_land(publish):
     files = [rows_of(f"select {n} as id", publish.folder, f"part {n}").file for n in range(4)]
-    processes = [in_process(publish.lake, file, APPEND) for file in files]
+    processes = [in_process(publish.lake, file, write=APPEND) for file in files]
     for process in processes:
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
@@ -338,6 +338,39 @@ def test_replacements_at_once_go_one_after_the_other(publish):
     for version, snapshot in by_version.items():
         assert len(publish.rows(version)) == 1
         assert snapshot.content_hash == hash_of_stored_rows(publish, snapshot)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("write", [REPLACE, APPEND, MERGE], ids=lambda write: write.mode)
+def test_two_that_publish_at_once_fifty_times_lose_and_mix_nothing(publish, write):
+    """Each publication is two rows of one publisher; of a merge all have the same keys."""
+    times = 50
+    publish("select 0::bigint as id, 'first' as who")
+    of_each = [
+        [rows_of(_two_rows(who, n, write), publish.folder, f"{who} {n}").file for n in range(times)]
+        for who in ("ebb", "flow")
+    ]
+    processes = [in_process(publish.lake, *files, write=write) for files in of_each]
+    for process in processes:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+    newest = publish.lake.newest(DATASET)
+    assert newest.version == 2 * times
+    assert newest.content_hash == hash_of_stored_rows(publish, newest)
+    notes = [publish.lake.published(DATASET, version)[1] for version in range(1, 2 * times + 1)]
+    of_both = sorted(file.name for files in of_each for file in files)
+    assert sorted(note["run_id"] for note in notes) == of_both
+    for version in range(5, 2 * times + 1, 5):
+        who = publish.lake.scan(DATASET, version).to_table()["who"].to_pylist()
+        if write.mode == "append":
+            assert len(who) == 1 + 2 * version
+        else:
+            assert len({*who} - {"first"}) == 1
+
+
+def _two_rows(who: str, n: int, write: Write) -> str:
+    first = 1 if write.mode == "merge" else 2 * n + 1
+    return f"select unnest([{first}, {first + 1}])::bigint as id, '{who} {n}' as who"
 
 
 def test_commits_say_which_run_made_them(publish):

@@ -188,7 +188,7 @@ def test_two_publishers_at_once_lose_nothing(publish):
         rows_of(f"select {n}::bigint as id, 'n' as name", publish.folder, f"part {n}").file
         for n in range(10, 16)
     ]
-    processes = [in_process(publish.lake, file, APPEND) for file in files[:2]]
+    processes = [in_process(publish.lake, file, write=APPEND) for file in files[:2]]
     with ThreadPoolExecutor(4) as pool:
         tasks = [
             pool.submit(publishing.publish, publish.lake, DATASET, file, APPEND, run_id=file.name)
