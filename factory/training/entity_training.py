@@ -185,6 +185,7 @@ class EntityTraining:
                 failures=failures,
                 tracking=self.tracking,
                 sweep=of.sweep,
+                plots=self._is_drawn(part),
             )
 
         return self._having(SWEEP).each(SELECTION, selected, self.workspace)
@@ -205,7 +206,7 @@ class EntityTraining:
                 tracking=self.tracking,
                 run=self._run_of(part),
                 sweep=self._sweep_of(part),
-                plots=part.entity is None or len(self.parts.all) <= MOST_WITH_PLOTS,
+                plots=self._is_drawn(part),
             )
 
         return self._having(SELECTION).each(TEST, tested, self.workspace)
@@ -235,6 +236,9 @@ class EntityTraining:
 
     def _having(self, result: str) -> EntityParts:
         return EntityParts(self.parts.having(result, self.workspace))
+
+    def _is_drawn(self, part: EntityPart) -> bool:
+        return part.entity is None or len(self.parts.all) <= MOST_WITH_PLOTS
 
     def _model_of(self, part: EntityPart) -> Model:
         return self.model if part.entity is None else self.model.for_entity

@@ -249,6 +249,7 @@ def select_best(
     failures: Mapping[str, str] = MappingProxyType({}),
     tracking: Tracking,
     sweep: Sweep,
+    plots: bool = True,
 ) -> Selection:
     """Choose the best trial by the objective, and log the ranking to the parent run.
 
@@ -260,6 +261,7 @@ def select_best(
         failures: Why some have failed, by their names; of one whose process died nothing is known.
         tracking: The MLflow server.
         sweep: Where the training run is tracked.
+        plots: Whether what the sweep says of hyperparameters is drawn, which takes a second.
 
     Raises:
         TerminalError: More trials failed than `search.max_failed_trials` allows, or all.
@@ -269,7 +271,7 @@ def select_best(
     ranking = rank(evaluations, model)
     winner, metric = choose(ranking, model), model.objective.metric
     missing = {"trials_failed": failed, **({"trials_left_out": left_out} if left_out else {})}
-    _log(ranking, winner, model, missing=missing, tracking=tracking, sweep=sweep)
+    _log(ranking, winner, model, missing=missing, tracking=tracking, sweep=sweep, plots=plots)
     logger.info(
         "%s of %d trials: %s, %s %.6g",
         "Best" if winner is ranking[0] else "First within one standard error of the best",
@@ -352,8 +354,10 @@ def _log(
     missing: Mapping[str, float],
     tracking: Tracking,
     sweep: Sweep,
+    plots: bool,
 ) -> None:
     # Importing matplotlib takes more than half a second.
+    from factory.training.hyperparameter_plots import save_hyperparameters
     from factory.training.sweep_plots import save_learning_curves, save_sweep
 
     scores = {f"best_{name}": value for name, value in winner.metrics.items()}
@@ -369,6 +373,9 @@ def _log(
     )
     with tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         save_sweep(ranking, model, Path(folder) / "sweep.png")
+        in_order = sorted(ranking, key=lambda one: one.fit.trial.index)
+        if plots:
+            save_hyperparameters(in_order, model.objective.metric, model.goal, Path(folder))
         if winner.fit.history:
             save_learning_curves(
                 winner.fit.history, winner.fit.steps, Path(folder) / "learning_curves.png"
