@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # has compiled, as in some containers, each process takes twice as long to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install install-extras demo demo-pets up chaos steady test test-fast test-commands test-extras test-examples test-pets test-lowest test-nightly schema codes reference docs lint bench bench-serving bench-sweep bench-search bench-first-hour lock clean
+.PHONY: help install install-extras demo demo-pets up chaos steady test test-fast test-commands test-extras test-examples test-pets test-lowest test-nightly schema codes reference docs lint bench bench-serving bench-sweep bench-search bench-task-cost bench-first-hour lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -115,6 +115,9 @@ bench-sweep: install ## Measure sweeps of 64 and 200 trials beside scikit-learn'
 
 bench-search: install-extras ## Compare the best trials of strategy tpe with those of random, over ten seeds; writes .factory/bench-search.json
 	$(BIN)/python -m benchmarks.search
+
+bench-task-cost: install ## Measure what a task costs beside its work, and how soon a training begins; writes .factory/bench-task-cost.json
+	$(BIN)/python -m benchmarks.task_cost
 
 bench-first-hour: install ## Go from a messy CSV file to an answer over HTTP in an empty folder, and time each of the three commands
 	$(BIN)/python -m benchmarks.first_hour
