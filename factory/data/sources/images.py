@@ -80,7 +80,8 @@ class ImagesSource(Source):
         if self.url is not None and self.wait is not None:
             yield PydanticCustomError(
                 "images",
-                "`wait` is for `path` and `prefix`: whether there is an archive behind `url` is not looked for",
+                "`wait` is for `path` and `prefix`: nobody looks whether there is an archive behind `url`",
+                {"at": ("wait",), "advice": "take it away: a run fails while there is none"},
             )
 
     @property
