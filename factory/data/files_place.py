@@ -42,9 +42,9 @@ class FilesPlace:
         """The files, one after the other; with `incremental: {by: file}` the new ones.
 
         Raises:
-            NoMatchError: There is none.
+            NoMatchError: There is none at all, where new ones are looked for.
             NothingToDoError: There is no new one.
-            TerminalError: They cannot be used as they are, or break the limits.
+            TerminalError: There is none, they cannot be used as they are, or they break the limits.
             FactoryError: An object store does not answer.
         """
         chosen = None if context.new_files is None else self._chosen(context)
@@ -54,8 +54,7 @@ class FilesPlace:
         """The files that are wanted of some, within the limits.
 
         Raises:
-            NoMatchError: There is none.
-            UnusableFilesError: A limit is broken.
+            UnusableFilesError: There is none, or a limit is broken.
         """
         taken = Taken(self.limits, self.wanted, self.what, self.advice)
         yield from taken.of(found)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from factory.base.errors import TerminalError
 from factory.base.files import ReadableBytes, is_hidden
-from factory.data.sources.object_stores import NoMatchError
 
 if TYPE_CHECKING:
     from factory.data.folders import DataFolders
@@ -117,13 +116,13 @@ class Taken:
         """Say what was left out.
 
         Raises:
-            NoMatchError: Nothing is left.
+            UnusableFilesError: Nothing is left.
         """
         if self.others:
             log.info("left out %d other files: %s", self.others, ", ".join(self.other_names))
         if not self.files:
             beside = f", but {self.others} others: {', '.join(self.other_names)}"
-            raise NoMatchError(
+            raise UnusableFilesError(
                 f"there is no {self.what}{beside if self.others else ''}. {self.advice}"
             )
 

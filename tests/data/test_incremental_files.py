@@ -83,6 +83,15 @@ def test_archive_is_one_file_and_its_images_are_called_after_it(tmp_path):
         producer(ARCHIVES)
 
 
+def test_new_archive_without_any_image_is_an_error_and_not_passed_over(tmp_path):
+    producer = Producer(tmp_path)
+    zip_of(producer.files / "monday.zip", {"cats/1.png": image("red")})
+    producer(ARCHIVES)
+    zip_of(producer.files / "tuesday.zip", {"notes.txt": b"nothing"})
+    with pytest.raises(TerminalError, match="there is no image, but 1 others"):
+        producer(ARCHIVES)
+
+
 def test_new_images_of_an_object_store_alone_are_fetched(tmp_path, s3):
     def put(name, content):
         s3.client().put_object(Bucket=BUCKET, Key=f"in/{name}", Body=content)
