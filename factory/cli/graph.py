@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +60,7 @@ def graph(
             near = did_you_mean(team, known, f"there are {one_of(known) or 'none'}")
             raise failed(f"{configs} has no team {team!r} that can be read: {near}")
     found = Graph.of(catalog, teams or ())
-    written = {
+    written: dict[GraphOutput, Callable[[], str]] = {
         GraphOutput.TREE: found.as_tree,
         GraphOutput.MERMAID: found.as_mermaid,
         GraphOutput.DOT: found.as_dot,
