@@ -54,7 +54,7 @@ def generate(project: Path, teams: int) -> None:
     Raises:
         RuntimeError: The generated team files have problems.
     """
-    _write_configs(project / "configs", teams)
+    write_configs(project / "configs", teams)
     read = read_all(project / "configs", active_environment())
     if read.problems:
         raise RuntimeError(f"the generated project has problems: {read.problems[0]}")
@@ -69,7 +69,13 @@ def generate(project: Path, teams: int) -> None:
     compileall.compile_dir(python, quiet=2)
 
 
-def _write_configs(folder: Path, teams: int) -> None:
+def write_configs(folder: Path, teams: int) -> None:
+    """Write the team files alone.
+
+    Args:
+        folder: The project's `configs`; it is made.
+        teams: How many there are to be.
+    """
     folder.mkdir(parents=True)
     (folder / "_defaults.yaml").write_text("version: 1\npython_packages: [sklearn]\n")
     for number in range(teams):

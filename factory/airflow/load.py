@@ -35,7 +35,7 @@ def load_dags(namespace: dict[str, Any]) -> None:
 
 
 def load_one(configs: Path, dag_id: str) -> dict[str, DAG]:
-    """The one DAG of this id: reads `_defaults.yaml` and one team's file, whatever else is there."""
+    """The one DAG of this id: reads `_defaults.yaml` and one team's file, whatever else is there: see `read_one`."""
     if dag_id == MAINTENANCE:
         platform = read_platform(configs, active_environment()).config
         return build_all(compile_platform(platform, Installation.of(platform, configs.parent)))

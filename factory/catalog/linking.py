@@ -93,7 +93,7 @@ def _check_team(catalog: Catalog, team: TeamFile) -> Iterator[Problem]:
 def _check_reference(catalog: Catalog, reference: Reference) -> Iterator[Problem]:
     producer, name = reference.dataset.split(".")
     team = catalog.teams[reference.team]
-    if _is_unknown(catalog, reference) or _is_own_model(catalog, reference):
+    if _is_unknown(catalog, reference) or _is_model(catalog, reference):
         return
     if producer not in catalog.teams:
         suggestion = did_you_mean(reference.dataset, catalog.datasets, _known_teams(catalog))
@@ -103,7 +103,8 @@ def _check_reference(catalog: Catalog, reference: Reference) -> Iterator[Problem
     found = catalog.datasets.get(reference.dataset)
     if found is None:
         whose = "this team" if producer == team.name else f"team `{producer}`"
-        message = f"{whose} publishes no dataset `{name}`"
+        lacks = "has no dataset or model" if reference.role == "names" else "publishes no dataset"
+        message = f"{whose} {lacks} `{name}`"
         yield team.problem("unknown_dataset", reference.path, message, _suggest(catalog, reference))
     elif not found.is_shared_with(team.name):
         message = f"`{reference.dataset}` is not shared with team `{team.name}`"
@@ -119,11 +120,22 @@ def _is_unknown(catalog: Catalog, reference: Reference) -> bool:
     return producer in catalog.unreadable
 
 
-def _is_own_model(catalog: Catalog, reference: Reference) -> bool:
-    """Whether a schedule names a model of its own team, whose promotion starts a run."""
+def _is_model(catalog: Catalog, reference: Reference) -> bool:
+    """Whether a model is named where one may be: in a schedule one of the same team, in `dags` one of any team.
+
+    A model needs no `share_with`: its event says that a version went into production, and no rows are read by it.
+    """
     producer, name = reference.dataset.split(".")
-    is_own = reference.role == "starts" and producer == reference.team
-    return is_own and name in catalog.teams[producer].team.models
+    return (
+        _may_be_model(reference)
+        and producer in catalog.teams
+        and name in catalog.teams[producer].team.models
+    )
+
+
+def _may_be_model(reference: Reference) -> bool:
+    is_own = reference.dataset.partition(".")[0] == reference.team
+    return reference.role == "names" or (reference.role == "starts" and is_own)
 
 
 def _known_teams(catalog: Catalog) -> str:
@@ -139,8 +151,7 @@ def _suggest(catalog: Catalog, reference: Reference) -> str:
     if f"@{name}" in PRESETS:
         return f'did you mean "@{name}"?'
     names = [found.name for found in published(catalog.teams[producer])]
-    own_models = config.models if is_own and reference.role == "starts" else ()
-    near = closest(name, [*names, *own_models])
+    near = closest(name, [*names, *(config.models if _may_be_model(reference) else ())])
     if near:
         return f"did you mean `{near}`?" if is_own else f"did you mean `{producer}.{near}`?"
     elsewhere = [full for full in catalog.datasets if full.endswith(f".{name}")]

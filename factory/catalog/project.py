@@ -1,7 +1,7 @@
 """A whole project: the platform and every team, linked, with the healthy told from the broken."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from factory.catalog.linking import Catalog
@@ -14,6 +14,7 @@ from factory.team.reader import (
     team_path,
     team_paths,
 )
+from factory.team.references import references_of_dags
 from factory.team.team import PlatformConfig
 
 
@@ -56,6 +57,7 @@ def read_all(
         except ReadFailed as failed:
             unreadable.add(path.stem)
             problems += failed.problems
+    teams = {name: _knowing_models(file, teams) for name, file in teams.items()}
     catalog = Catalog.of(teams, frozenset(unreadable - teams.keys()))
     link_problems = catalog.problems()
     for found in link_problems.values():
@@ -79,9 +81,10 @@ def readers_of(configs: Path, dataset: str, environment: str | None) -> tuple[st
 def read_one(
     configs: Path, team: str, environment: str | None
 ) -> tuple[PlatformConfig, TeamFile] | None:
-    """The platform and one team, without looking at any other file or at links.
+    """The platform and one team, without looking at links.
 
-    None when there is no such team.
+    None when there is no such team. Of another team's file only the names of its models are read, and only where DAGs
+    in dag-factory's format name something of that team: whether it is a model stands nowhere else.
 
     Raises:
         ReadFailed: With everything that is wrong with either file.
@@ -90,4 +93,37 @@ def read_one(
     if path is None:
         return None
     platform = read_platform(configs, environment)
-    return platform.config, read_team(path, platform, environment)
+    return platform.config, _knowing_models(read_team(path, platform, environment), {})
+
+
+def _knowing_models(file: TeamFile, teams: Mapping[str, TeamFile]) -> TeamFile:
+    """The team, knowing which of the names in its own DAGs and tasks are models of other teams.
+
+    Args:
+        file: The team's file.
+        teams: Files that have been read.
+    """
+    written = {one.dataset for one in references_of_dags(file.team)}
+    by_team: dict[str, set[str]] = {}
+    for full_name in written:
+        owner, _, name = full_name.partition(".")
+        by_team.setdefault(owner, set()).add(name)
+    by_team.pop(file.name, None)
+    models = frozenset(
+        f"{owner}.{name}"
+        for owner, names in by_team.items()
+        for name in names & _models_of(owner, file, teams)
+    )
+    return replace(file, team=file.team.with_models_elsewhere(models)) if models else file
+
+
+def _models_of(owner: str, asking: TeamFile, teams: Mapping[str, TeamFile]) -> frozenset[str]:
+    if owner in teams:
+        return frozenset(teams[owner].team.models)
+    path = team_path(asking.path.parent, owner)
+    if path is None:
+        return frozenset()
+    # Late: few teams name what is another team's in their own DAGs.
+    from factory.team.partial import names_of_models
+
+    return names_of_models(path, asking.platform, asking.environment)

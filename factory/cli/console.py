@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import typer
 from rich.console import Console, RenderableType
@@ -14,12 +14,24 @@ from rich.table import Table
 from rich.text import Text
 
 from factory.base.errors import FactoryError
+from factory.cli.called import as_called
 from factory.runtime.errors import EmbeddedRuntimeError, Interrupted
 
 # A log has no width of its own, and a table folded to 80 columns is hard to read in one.
 _LOG_WIDTH = 160
-console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH)
-errors = Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_WIDTH)
+
+
+class _Console(Console):
+    """A console whose hints name commands that work as they are written."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """See `rich.console.Console.print`."""
+        shown = (as_called(one) if isinstance(one, str) else one for one in objects)
+        super().print(*shown, **options)
+
+
+console = _Console(width=None if sys.stdout.isatty() else _LOG_WIDTH)
+errors = _Console(stderr=True, width=None if sys.stderr.isatty() else _LOG_WIDTH)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from factory.cli.called import as_called
 from factory.cli.options import ProjectOption
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ def _explain_code(code: str) -> None:
         return
     found = known.get(code.upper()) or next((c for c in known.values() if c.name == code), None)
     if found is None:
-        typer.echo(f"error: there is no code {code!r}: `factory explain` lists all", err=True)
+        typer.echo(
+            as_called(f"error: there is no code {code!r}: `factory explain` lists all"), err=True
+        )
         raise typer.Exit(2)
     typer.echo(found.text, nl=False)

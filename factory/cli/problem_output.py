@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from factory.cli.called import as_called
 from factory.team.codes import anchor, table
 from factory.team.problems import Problem
 
@@ -56,7 +57,7 @@ def _show_text(found: Sequence[Problem], count: int, *, is_linked: bool) -> None
         colour = typer.colors.RED if problems else typer.colors.YELLOW
         said = typer.style(" and ".join(parts), fg=colour, bold=True)
         typer.echo(f"{said} in {_number(count, 'file')}")
-        typer.echo(f"More about a code: factory explain {found[0].code}")
+        typer.echo(as_called(f"More about a code: factory explain {found[0].code}"))
         return
     typer.echo(typer.style(f"{_number(count, 'team file')}: no problems", fg=typer.colors.GREEN))
     if not is_linked:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import takewhile
@@ -14,6 +14,7 @@ from factory.base.files import ReadableBytes, is_hidden
 
 if TYPE_CHECKING:
     from factory.data.folders import DataFolders
+    from factory.lake.taken_files import SourceFile
 
 log = logging.getLogger(__name__)
 
@@ -153,13 +154,19 @@ def has_suffix(path: str, suffixes: Iterable[str]) -> bool:
     return not hidden and PurePosixPath(path).suffix.lower() in suffixes
 
 
-def in_project(limits: FileLimits, folders: "DataFolders", pattern: str) -> Iterator[Found]:
+def in_project(
+    limits: FileLimits,
+    folders: "DataFolders",
+    pattern: str,
+    chosen: Collection[str] | None = None,
+) -> Iterator[Found]:
     """The files below a folder, those that a glob names, or those in archives, one after the other.
 
     Args:
         limits: How much archives may hold.
         folders: Where files may be read.
         pattern: A path or glob from the project's folder.
+        chosen: Which files and archives are read, by their names in `listed_in_project`; all when left out.
 
     Raises:
         TerminalError: A file is not for sources to read, or an archive cannot be used.
@@ -167,26 +174,71 @@ def in_project(limits: FileLimits, folders: "DataFolders", pattern: str) -> Iter
     root = folders.project.resolve()
     named = root / pattern
     if named.is_dir():
-        folders.check(named)
-        for file in _walk(named):
-            if file.name.startswith("."):
-                continue
-            folders.check(file)
-            yield from _opened(file, file.relative_to(named).as_posix(), root)
+        for file in _files_in(named, folders):
+            if chosen is None or str(file.relative_to(root)) in chosen:
+                yield from _opened(file, file.relative_to(named).as_posix(), root)
         return
     base = named.parent if named.is_file() else root / _fixed_part(pattern)
-    # As in a shell, a glob does not mean hidden files.
-    found = (file for file in root.glob(pattern) if not is_hidden(file.relative_to(root)))
-    files = [named] if named.is_file() else sorted(filter(Path.is_file, found))
-    several = sum(_is_archive(file.name) for file in files) > 1
+    files = _files_of(root, pattern)
+    # Of archives that come one after the other, the first one is called as it would be among others.
+    several = chosen is not None or sum(_is_archive(file.name) for file in files) > 1
     for file in files:
         folders.check(file)
+        if chosen is not None and str(file.relative_to(root)) not in chosen:
+            continue
         path = file.relative_to(base).as_posix()
         if _is_archive(path):
             folder = _without_suffix(path) if several else ""
             yield from in_archive(limits, file, folder, file.relative_to(root).as_posix())
         else:
             yield from _opened(file, path, root)
+
+
+def listed_in_project(
+    folders: "DataFolders", pattern: str, wanted: Callable[[str], bool]
+) -> list["SourceFile"]:
+    """The files that `in_project` reads and that are wanted, and archives, without a look into them.
+
+    What has no content yet is left out.
+
+    Args:
+        folders: Where files may be read.
+        pattern: A path or glob from the project's folder.
+        wanted: Says of a file's path whether it is taken.
+
+    Raises:
+        TerminalError: A file is not for sources to read.
+    """
+    from factory.data.sources.files import source_file
+
+    root = folders.project.resolve()
+    named = root / pattern
+    if named.is_dir():
+        files = [file for file in _files_in(named, folders) if wanted(file.name)]
+    else:
+        files = [
+            file for file in _files_of(root, pattern) if wanted(file.name) or _is_archive(file.name)
+        ]
+        for file in files:
+            folders.check(file)
+    return [source_file(file, root) for file in files if file.stat().st_size]
+
+
+def _files_in(folder: Path, folders: "DataFolders") -> Iterator[Path]:
+    """All files below a folder, sorted; what is hidden is left out."""
+    folders.check(folder)
+    for file in _walk(folder):
+        if not file.name.startswith("."):
+            folders.check(file)
+            yield file
+
+
+def _files_of(root: Path, pattern: str) -> list[Path]:
+    """The file that a path names, or those that a glob does, sorted."""
+    named = root / pattern
+    # As in a shell, a glob does not mean hidden files.
+    found = (file for file in root.glob(pattern) if not is_hidden(file.relative_to(root)))
+    return [named] if named.is_file() else sorted(filter(Path.is_file, found))
 
 
 def in_archive(limits: FileLimits, archive: Path, folder: str, uri: str) -> Iterator[Found]:
@@ -214,7 +266,11 @@ def in_archive(limits: FileLimits, archive: Path, folder: str, uri: str) -> Iter
 
 
 def in_store(
-    limits: FileLimits, prefix: str, workspace: Path, wanted: Callable[[str], bool]
+    limits: FileLimits,
+    prefix: str,
+    workspace: Path,
+    wanted: Callable[[str], bool],
+    chosen: Collection[str] | None = None,
 ) -> Iterator[Found]:
     """The files below a prefix of an object store, or those in one archive there.
 
@@ -223,6 +279,7 @@ def in_store(
         prefix: The address of a folder or of an archive.
         workspace: The run's scratch folder.
         wanted: Says of a file's path whether it is fetched.
+        chosen: Which files are fetched, by their names in `listed_in_store`; all when left out.
     """
     from factory.base.parallel import in_order
     from factory.lake.storage.files import Files
@@ -239,9 +296,37 @@ def in_store(
     files = Files.at(prefix)
     most = limits.max_file_bytes + 1
     # What is not wanted is not fetched.
-    names = (name for name in files.names() if wanted(name))
+    names = (
+        name
+        for name in files.names()
+        if wanted(name) and (chosen is None or files.uri(name) in chosen)
+    )
     for name, content in in_order(names, lambda name: files.read(name, most), at_once=_AT_ONCE):
         yield Found(name, BytesIO(content), f"{prefix}/{name}")
+
+
+def listed_in_store(prefix: str, wanted: Callable[[str], bool]) -> list["SourceFile"]:
+    """The files that `in_store` fetches, or the one archive, with what is known without reading them.
+
+    What has no content yet is left out.
+
+    Args:
+        prefix: The address of a folder or of an archive.
+        wanted: Says of a file's path whether it is taken.
+    """
+    from factory.data.sources.object_stores import source_file
+    from factory.lake.storage.files import Files
+
+    if _is_archive(prefix):
+        parent, _, name = prefix.rpartition("/")
+        facts = Files.at(parent).facts(name)
+        return [source_file(prefix, facts)] if facts is not None and facts.bytes else []
+    files = Files.at(prefix)
+    return [
+        source_file(files.uri(facts.name), facts)
+        for facts in files.listed()
+        if facts.bytes and wanted(facts.name)
+    ]
 
 
 def _is_archive(name: str) -> bool:

@@ -38,8 +38,8 @@ def model_asset(model: str) -> Asset:
 
 
 def asset_data(team: TeamConfig, installation: Installation) -> Callable[[str], Document]:
-    """What gives the asset of a full name that a team has written: of its own model, or of a dataset."""
-    models = {f"{team.team}.{name}" for name in team.models}
+    """What gives the asset of a full name that a team has written in its own DAGs and tasks: of a model, or of a dataset."""
+    models = team.known_models
 
     def data(name: str) -> Document:
         found = model_asset(name) if name in models else asset(name, installation)

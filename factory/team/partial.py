@@ -22,8 +22,8 @@ from factory.team.reader import (
     read_team,
     team_value,
 )
-from factory.team.recovery import recover
-from factory.team.source_text import read_text
+from factory.team.recovery import Recovered, recover
+from factory.team.source_text import SourceText, read_text
 from factory.team.team import PlatformConfig, TeamConfig
 from factory.team.trace import trace
 from factory.team.yaml_tree import parse
@@ -92,10 +92,7 @@ _DEPENDING = {
 def read_partly(path: Path, platform: PlatformFile, environment: str | None) -> PartialTeam | None:
     """A team's file without what is wrong in it; None where nothing can be read."""
     try:
-        source = read_text(path)
-        recovered = recover(source)
-        source = recovered.source if recovered else source
-        value = deepcopy(team_value(parse(source), platform, environment))
+        value, source, recovered = _value(path, platform, environment)
     except ReadFailed:
         return None
     owner = value.get("owner")
@@ -108,6 +105,25 @@ def read_partly(path: Path, platform: PlatformFile, environment: str | None) -> 
     is_news = recovered.is_news if recovered else _every
     mistakes = recovered.problems if recovered else ()
     return PartialTeam(file, names - frozenset(config.models), is_news, mistakes, lost)
+
+
+def names_of_models(path: Path, platform: PlatformFile, environment: str | None) -> frozenset[str]:
+    """The names of a team's models, as far as its file can be read; nothing else is looked at."""
+    try:
+        models = _value(path, platform, environment)[0].get("models")
+    except ReadFailed:
+        return frozenset()
+    return frozenset(map(str, models)) if isinstance(models, dict) else frozenset()
+
+
+def _value(
+    path: Path, platform: PlatformFile, environment: str | None
+) -> tuple[dict[str, Any], SourceText, Recovered | None]:
+    """What a team's file says without what is no YAML in it, the text that says so, and what was taken away."""
+    source = read_text(path)
+    recovered = recover(source)
+    source = recovered.source if recovered else source
+    return deepcopy(team_value(parse(source), platform, environment)), source, recovered
 
 
 def read_platform_partly(configs: Path, environment: str | None) -> PartialPlatform | None:

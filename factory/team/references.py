@@ -1,4 +1,4 @@
-"""What a team's file refers to, and where it does: datasets, and in schedules its own models too."""
+"""What a team's file refers to, and where it does: datasets, in schedules its own models, in `dags` those of all teams too."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,11 +27,12 @@ class Reference:
     name: str
     """The dataset, the model, or the DAG in dag-factory's format that refers."""
     dataset: str
-    """The full name, `team.dataset`, of what is referred to; a model's where `role` is `starts`."""
+    """The full name, `team.dataset`, of what is referred to; it may be a model's unless `role` is `reads`."""
     path: KeyPath
     """Where it is written in the team's file."""
-    role: Literal["reads", "starts"] = "reads"
-    """Whether it is read, or stands in a schedule, where the team's own models may stand too."""
+    role: Literal["reads", "starts", "names"] = "reads"
+    """Whether it is read, or stands in a schedule, where the team's own models may stand too, or is named by a DAG in
+    dag-factory's format, which may name the models of all teams."""
     output: str | None = None
     """The dataset that comes of it, where a model's predictions refer."""
     watches: bool = False
@@ -57,7 +58,7 @@ def references_of_dags(team: TeamConfig) -> Iterator[Reference]:
         for path, written in asset_names(dag):
             meant = meant_name(written, team.team, team.own_names)
             if meant is not None:
-                yield Reference(team.team, "dags", name, meant, ("dags", name, *path), "starts")
+                yield Reference(team.team, "dags", name, meant, ("dags", name, *path), "names")
     yield from _of_after(team)
 
 
@@ -77,7 +78,7 @@ def _of_after(team: TeamConfig) -> Iterator[Reference]:
             meant = meant_name(written, team.team, team.own_names)
             if meant is not None:
                 at = in_section((section, name), path)
-                yield Reference(team.team, section, name, meant, at, "starts")
+                yield Reference(team.team, section, name, meant, at, "names")
 
 
 def _of_dataset(team: str, name: str, dataset: Dataset) -> Iterator[Reference]:

@@ -4,9 +4,9 @@ import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from factory.base.code import OWN_PACKAGE
@@ -73,6 +73,8 @@ class TeamConfig(Section):
     dags: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     """DAGs in plain dag-factory format, for what the factory does not cover; `default` lies below each of them."""
 
+    _models_elsewhere: frozenset[str] = PrivateAttr(default=frozenset())
+
     @field_validator("team")
     @classmethod
     def _named_like_its_file(cls, value: str, info: ValidationInfo) -> str:
@@ -102,6 +104,20 @@ class TeamConfig(Section):
         models = self.models.items()
         predictions = (model.predict.output_of(name) for name, model in models if model.predict)
         return frozenset((*self.datasets, *self.models, *predictions))
+
+    @property
+    def known_models(self) -> frozenset[str]:
+        """The full names of its models, and of those of other teams that its own DAGs and tasks name."""
+        return self._models_elsewhere.union(f"{self.team}.{name}" for name in self.models)
+
+    def with_models_elsewhere(self, names: frozenset[str]) -> Self:
+        """The same team, knowing which of the names that its own DAGs and tasks write are models of other teams.
+
+        Nothing in the team's own file says so.
+        """
+        copy = self.model_copy()
+        copy._models_elsewhere = names  # noqa: SLF001 - of the same class
+        return copy
 
     def doubts(self) -> Iterator[Finding]:
         """Keys of its own DAGs that change nothing."""

@@ -49,6 +49,21 @@ def test_mermaid_and_graphviz_get_nodes_and_edges(project):
     assert '"ecology.species" [shape=ellipse];' in dot
 
 
+def test_picture_is_drawn_by_graphviz(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    missing = graph(project, "--output", "svg")
+    assert missing.exit_code == 1
+    assert "`apt-get install graphviz`" in missing.output
+    program = tmp_path / "dot"
+    program.write_text(
+        '#!/bin/sh\necho "<svg>drawn by dot $1"\nwhile read -r line; do echo "$line"; done\n'
+    )
+    program.chmod(0o755)
+    drawn = graph(project, "--output", "svg").output
+    assert drawn.startswith("<svg>drawn by dot -Tsvg")
+    assert '"marine.penguins" -> "ecology.species";' in drawn
+
+
 def test_an_unknown_team_gets_a_suggestion(project):
     done = graph(project, "marin")
     assert done.exit_code == 1

@@ -1,7 +1,6 @@
 """`incremental`: runs read only what no snapshot has, whatever happens between them."""
 
 import base64
-import itertools
 import json
 import logging
 import os
@@ -11,70 +10,25 @@ import pytest
 from pydantic import ValidationError
 
 from factory.base.errors import NothingToDoError, TerminalError
-from factory.data.checks.report import CheckReport
 from factory.data.dataset import Dataset
-from factory.data.folders import DataFolders
 from factory.data.incremental import (
-    IncrementalRun,
     UnknownProgressError,
-    read_note,
 )
-from factory.data.publish import publish
 from factory.data.rows import Chunk
 from factory.data.sources.csv import CsvSource
 from factory.data.sources.new_files import ChangedFileError
-from factory.data.sources.source import IngestContext, NoConnections
+from factory.data.sources.source import NoConnections
 from factory.lake.restoring import restore
 from factory.lake.snapshot import SourceOvertakenError
 from factory.lake.taken_files import SourceFile, TakenFiles, first_note
 from factory.lake.write import Write
-from tests.data.rows import lake_in, read_snapshot
+from tests.data.producer import DATASET, Producer, missing
+from tests.data.rows import read_snapshot
 
-DATASET = "shop.orders"
 CSV = {"type": "csv", "path": "data/in/*.csv"}
 BY_FILE = {"source": CSV, "incremental": {"by": "file"}, "write": {"mode": "append"}}
 BY_COLUMN = {**BY_FILE, "incremental": {"by": "column", "column": "id"}}
 MERGE = {"mode": "merge", "keys": ["id"]}
-
-
-class Producer:
-    """The runs of one dataset, without Airflow."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.lake = lake_in(folder)
-        self.numbers = itertools.count(1)
-        self.files = folder / "data" / "in"
-        self.files.mkdir(parents=True)
-
-    def file(self, name: str, *lines: str) -> None:
-        (self.files / name).write_text("\n".join(lines) + "\n")
-
-    def ingest(self, section: dict, run_id: str, *, full_refresh: bool = False, **context):
-        dataset = Dataset.model_validate(section)
-        workspace = self.folder / "workspace" / run_id
-        workspace.mkdir(parents=True, exist_ok=True)
-        given = IngestContext(DataFolders(self.folder), workspace, "shop", self.lake, **context)
-        write = dataset.write.refreshed() if full_refresh else dataset.write
-        run = IncrementalRun(DATASET, run_id, write.mode == "merge", full_refresh)
-        if dataset.incremental is None:
-            return dataset.source.ingest(given), write, None
-        rows, note = dataset.incremental.ingest(dataset.source, given, run)
-        return rows, write, read_note(note)
-
-    def publish(self, rows, write, note, run_id: str):
-        report = CheckReport((), rows=rows.rows)
-        return publish(
-            DATASET, rows, write, lake=self.lake, run_id=run_id, report=report, incremental=note
-        )
-
-    def __call__(self, section: dict, run_id: str = "", **how):
-        run_id = run_id or f"run {next(self.numbers)}"
-        return self.publish(*self.ingest(section, run_id, **how), run_id)
-
-    def ids(self) -> list[int]:
-        newest = self.lake.newest(DATASET)
-        return sorted(row[0] for row in read_snapshot(self.lake, DATASET, newest.version))
 
 
 @pytest.fixture
@@ -328,16 +282,6 @@ def test_what_could_not_work_is_a_problem(section, message):
 
 def test_refreshed_write_still_holds_that_keys_identify_rows(producer):
     assert Write.model_validate(MERGE).refreshed().keys == ("id",)
-
-
-def missing(producer, section: dict, run_id: str = "waiting", **context) -> str:
-    dataset = Dataset.model_validate(section)
-    workspace = producer.folder / "workspace" / run_id
-    workspace.mkdir(parents=True, exist_ok=True)
-    folders = DataFolders(producer.folder)
-    given = IngestContext(folders, workspace, "shop", producer.lake, **context)
-    narrowed = dataset.incremental.narrowed(given, IncrementalRun(DATASET, run_id, False))
-    return dataset.source.missing(narrowed)
 
 
 def test_new_file_is_what_is_waited_for(producer):

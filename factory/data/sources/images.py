@@ -10,11 +10,13 @@ from pydantic_core import PydanticCustomError
 from factory.base.hosts import PublicUrl
 from factory.base.rules import Broken, rule
 from factory.base.section import DataPath, Section
-from factory.data.found_files import Found, Taken, has_suffix, in_archive, in_project, in_store
+from factory.data.files_place import FilesPlace
+from factory.data.found_files import Found, has_suffix, in_archive
 from factory.data.images.labels import FolderLabels, Labels
 from factory.data.images.store import ImageStore
-from factory.data.sources.object_stores import StorePrefix, check_lake
+from factory.data.sources.object_stores import StorePrefix
 from factory.data.sources.source import IngestContext, Source
+from factory.data.sources.waiting import Wait
 
 if TYPE_CHECKING:
     from factory.data.rows import Rows
@@ -63,6 +65,9 @@ class ImagesSource(Source):
     """How an image gets its label; it is its folder's name when left out."""
     limits: ImageLimits = ImageLimits.unwritten()
     """How much may come in."""
+    wait: Wait | None = None
+    """How long a run waits until there is an image, or with `incremental: {by: file}` a new one; it does not wait when left
+    out."""
 
     @rule
     def _one_place(self) -> Broken:
@@ -72,6 +77,25 @@ class ImagesSource(Source):
             )
         if self.url is None and {"connection", "max_bytes"} & self.model_fields_set:
             yield PydanticCustomError("images", "`connection` and `max_bytes` belong to `url` only")
+        if self.url is not None and self.wait is not None:
+            yield PydanticCustomError(
+                "images",
+                "`wait` is for `path` and `prefix`: nobody looks whether there is an archive behind `url`",
+                {"at": ("wait",), "advice": "take it away: a run fails while there is none"},
+            )
+
+    @property
+    def has_files(self) -> bool:
+        """See `Source.has_files`; what is behind `url` is one archive, whose content is not known without reading it."""
+        return self.url is None
+
+    def waiting(self) -> Wait | None:
+        """See `Source.waiting`."""
+        return self.wait
+
+    def missing(self, context: IngestContext) -> str:
+        """See `Source.missing`; nothing is downloaded."""
+        return self._place.missing(context)
 
     def read(self, context: IngestContext) -> "Rows":
         """The rows, sorted by path: one a file, with nulls where a file cannot be decoded."""
@@ -94,16 +118,14 @@ class ImagesSource(Source):
             TerminalError: The source cannot be used as it is, or breaks its limits.
             FactoryError: A server does not answer.
         """
+        if self.url is not None:
+            return self._place.counted(self._behind_address(str(self.url), context))
+        return self._place.found(context)
+
+    @property
+    def _place(self) -> FilesPlace:
         names = f"Names of images end with {', '.join(sorted(SUFFIXES))}"
-        taken = Taken(self.limits, is_image, "image", names)
-        if self.path is not None:
-            yield from taken.of(in_project(self.limits, context.folders, self.path))
-        elif self.url is not None:
-            yield from taken.of(self._behind_address(str(self.url), context))
-        elif self.prefix is not None:
-            check_lake(self.prefix, context.lake.storage)
-            yield from taken.of(in_store(self.limits, self.prefix, context.workspace, is_image))
-        taken.finish()
+        return FilesPlace(self.limits, is_image, "image", names, self.path, self.prefix)
 
     def _behind_address(self, url: str, context: IngestContext) -> Iterator[Found]:
         from factory.data.download import download

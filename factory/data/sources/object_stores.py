@@ -169,14 +169,14 @@ def find(
     if not found:
         raise NoMatchError(f"no file matches {address}: correct the path")
     if choose is not None:
-        chosen = choose(_source_file(files.uri(one.name), one) for one in found)
+        chosen = choose(source_file(files.uri(one.name), one) for one in found)
         found = [one for one in found if files.uri(one.name) in chosen]
     if empty := [one.name.rpartition("/")[2] for one in found if not one.bytes]:
         raise UnreadableFileError(f"{', '.join(empty)}: empty, without even a header")
     return files, found
 
 
-def _source_file(address: str, facts: "FileFacts") -> "SourceFile":
+def source_file(address: str, facts: "FileFacts") -> "SourceFile":
     """A file as snapshots remember it: by the store's tag of its content, so that nothing is read to know it again."""
     from factory.lake.taken_files import SourceFile
 

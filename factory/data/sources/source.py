@@ -162,9 +162,6 @@ class Source(Referring, ABC):
     places: ClassVar[tuple[str, ...]] = ()
     """Its fields that say where rows come from, kept with snapshots for people to read. Addresses of servers and queries
     may hold more than that."""
-    has_files: ClassVar[bool] = False
-    """Whether it reads files that `incremental: {by: file}` can tell apart: it asks `IngestContext.new_files`."""
-
     type: str
 
     @abstractmethod
@@ -175,6 +172,11 @@ class Source(Referring, ABC):
             TerminalError: The source cannot be used as it is.
             FactoryError: It cannot be read now, such as when a server does not answer.
         """
+
+    @property
+    def has_files(self) -> bool:
+        """Whether it reads files that `incremental: {by: file}` can tell apart: it asks `IngestContext.new_files`."""
+        return False
 
     def named(self) -> dict[str, str]:
         """What kind it is, and where it reads."""
