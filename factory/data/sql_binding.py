@@ -243,9 +243,10 @@ def _condition(condition: str, columns: Types | None) -> list[SqlFault]:
             return [fault_of(error, condition, SELECT)]
         if columns is None:
             return list(_unknown_functions(connection, tree, condition, len(SELECT)))
-        start = f"{EXPLAIN}select ("
+        # As it runs: no condition on rows is over several of them.
+        start = f"{EXPLAIN}from result where ("
         return _bound(
-            lambda text: connection.execute(f"{start}{text}\n) is not true from result"),
+            lambda text: connection.execute(f"{start}{text}\n) is not true"),
             start,
             condition,
             columns,

@@ -63,6 +63,11 @@ def values(rows) -> list:
         (("99.12.31", "24.01.02"), "DATE", [date(1999, 12, 31), date(2024, 1, 2)]),
         (("epoch", "Infinity"), "VARCHAR", ["epoch", "Infinity"]),
         (("0x1F", "1_000"), "VARCHAR", ["0x1F", "1_000"]),
+        (("100000000000000000000", "0.5"), "DOUBLE", [1e20, 0.5]),
+        (("9007199254740993", "1"), "BIGINT", [9007199254740993, 1]),
+        (("12 Elm 24", "7 Oak 11"), "VARCHAR", ["12 Elm 24", "7 Oak 11"]),
+        (("true", "north", "false"), "VARCHAR", ["true", "north", "false"]),
+        (("12-34-56", "40-47-84"), "VARCHAR", ["12-34-56", "40-47-84"]),
         (("", ""), "VARCHAR", [None, None]),
     ],
 )  # fmt: skip
@@ -151,6 +156,20 @@ def test_a_declared_decimal_keeps_all_digits(read_in):
         (["1", "NA", "NA"], "'x' is 33.33 % numbers, and stays text because of 'NA' (2 times): write `null_values"),
         (["1"] * 9 + ["oops 7"], "'oops 7' (once): correct them"),
         (["2024-01-02"] * 9 + ["n/a"], "'x' is 90 % dates, and stays text because of 'n/a' (once)"),
+        (["true", "false"] * 4 + ["NA", "?"], "is 80 % true or false, and stays text because of '?' (once), 'NA' (once): write `null_values"),
+        (["True"] * 9 + ["maybe"], "'x' is 90 % true or false, and stays text because of 'maybe' (once)"),
+        (["2024-01-31", "31.01.2024", "13.05.2024"], "dates in one form, and stays text because of"),
+        (["2024-01-01T00:00:00Z", "2024-01-01 10:00:00"], "dates in one form, and stays text because of"),
+        (["5-Jan-24", "12-Feb-24"], "'x' is 100 % dates such as '12-Feb-24', and stays text: write `date_format: '%d-%b-%y'`"),
+        (["1/22/2024 3:04 PM", "3/4/2024 11:00 AM"], "stays text: write `timestamp_format: '%m/%d/%Y %I:%M %p'`"),
+        (["1/2/2024 3:04 PM", "3/4/2024 11:00 AM"],
+         "write `timestamp_format: '%m/%d/%Y %I:%M %p'` or `timestamp_format: '%d/%m/%Y %I:%M %p'`, whichever it is"),
+        (["9007199254740993", "1.5"], "because of '9007199254740993' (once): a DOUBLE does not keep all of their digits"),
+        (["12.5-", "3.5", "(7.25)"], "write the minus before the number, as in -12.5"),
+        (["\u22125", "3"], "write the minus before the number, as in -12.5"),
+        (["EUR 12.50", "3.10 CHF"], "take the signs away in a transform"),
+        (["1\u2019234.50", "12.5"], 'write `thousands: "\u2019"`'),
+        (["1\u00a0234", "12"], r'write `thousands: "\xa0"`'),
     ],
 )  # fmt: skip
 def test_a_column_that_is_nearly_something_stays_text_and_is_told(read_in, texts, found, caplog):
@@ -167,8 +186,13 @@ def test_a_column_that_is_nearly_something_stays_text_and_is_told(read_in, texts
         ({"decimal": ","}, ["1,5", "2"], [1.5, 2.0]),
         ({"thousands": ","}, ["1,234.5", "7"], [1234.5, 7.0]),
         ({"thousands": ".", "decimal": ","}, ["1.234,5", "7"], [1234.5, 7.0]),
+        ({"thousands": "\u2019"}, ["1\u2019234.5", "7"], [1234.5, 7.0]),
+        ({"thousands": "\u00a0"}, ["1\u00a0234.5", "7"], [1234.5, 7.0]),
+        ({"null_values": ["", "NA"]}, ["true", "NA"], [True, None]),
+        ({"date_format": "%d-%b-%y"}, ["5-Jan-24", "12-Feb-24"], [date(2024, 1, 5), date(2024, 2, 12)]),
+        ({"timestamp_format": "%d/%m/%Y %I:%M %p"}, ["1/2/2024 3:04 PM"], [at("2024-02-01 15:04")]),
     ],
-)
+)  # fmt: skip
 def test_the_option_that_is_advised_reads_the_column(read_in, options, texts, meant, caplog):
     rows = read_in.csv(column(*texts), **options)
     assert values(rows) == meant
