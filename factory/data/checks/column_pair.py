@@ -26,7 +26,7 @@ class ColumnPair(Check):
     def _two_columns(self) -> Broken:
         if len(set(self.columns)) == 1:
             yield PydanticCustomError(
-                "columns",
+                "bounds",
                 "`{column}` is compared with itself: name two columns",
                 {"column": self.columns[0], "at": ("columns", 1)},
             )

@@ -293,7 +293,7 @@ def _written(name: str, reading: "CsvReading") -> str | None:
     """How the texts of a column are written, where it is not the usual way."""
     settled = reading.settled.get(name)
     nulls = reading.options.get("null_values", ())
-    if settled and all(value.strip() in nulls for value, _ in settled.found):
+    if settled and settled.found and all(value.strip() in nulls for value, _ in settled.found):
         return doubt_of_reading(settled).text
     expression = reading.readings[name].expression
     found = re.search(r"strptime\(.*, '([^']+)'\)", expression)

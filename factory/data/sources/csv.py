@@ -43,7 +43,10 @@ class CsvSource(CsvDialect, TextSource):
             how = {"types": all_types, **self._typed()}
             return reading.by("read_csv", union_by_name=True, **options, **how)
 
-        return Texts(names, columns, partial(self._place, read, options["delim"]), typed)
+        # DuckDB itself takes no mark of thousands of several bytes.
+        takes_marks = (self.thousands or "").isascii()
+        place = partial(self._place, read, options["delim"])
+        return Texts(names, columns, place, typed if takes_marks else None)
 
     def _names(self, read: FilesToRead, options: Mapping[str, Any]) -> list[str]:
         import duckdb

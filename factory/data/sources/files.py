@@ -145,7 +145,7 @@ class FileSource(Source):
         yield Finding(
             "other_format",
             ("path",),
-            f"{self.path!r} is called as {_CALLED[kind]} is, and is read as `type: {self.type}`",
+            f"{self.path!r} is the name of {_CALLED[kind]}, which is read here as `type: {self.type}`",
             f"{meant}; if it is only called so, write `# factory: allow F133`",
         )
 
