@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 from factory.data.sources.csv_dialect import CsvDialect
+from factory.data.sources.csv_headers import doubts_of_headers
 from factory.data.sources.files import FilesToRead
 from factory.data.sources.text_files import Texts, TextSource
 
@@ -46,7 +47,18 @@ class CsvSource(CsvDialect, TextSource):
         # DuckDB itself takes no mark of thousands of several bytes.
         takes_marks = (self.thousands or "").isascii()
         place = partial(self._place, read, options["delim"])
-        return Texts(names, columns, place, typed if takes_marks else None)
+        headers = (
+            {file.name: self.names(file, options["delim"]) for file in read.files}
+            if self.header
+            else {}
+        )
+        return Texts(
+            names,
+            columns,
+            place,
+            typed if takes_marks else None,
+            doubts=list(doubts_of_headers(headers)),
+        )
 
     def _names(self, read: FilesToRead, options: Mapping[str, Any]) -> list[str]:
         import duckdb

@@ -9,6 +9,7 @@ from typing import Any
 
 from factory.base.errors import TerminalError
 from factory.base.rules import Broken, rule
+from factory.data.sources.csv_headers import check_start
 from factory.data.sources.text_dialect import Character, TextDialect, check_header, same_marks
 
 _MARKS = ",;\t|"
@@ -46,6 +47,8 @@ class CsvDialect(TextDialect):
         Raises:
             TerminalError: The files do not have one delimiter, or a name stands twice in a header.
         """
+        for file in files:
+            check_start(file, self.start(file), self.encoding)
         delimiter = self.delimiter or self._common_delimiter(files)
         if self.header:
             for file in files:

@@ -232,6 +232,11 @@ class FileSource(Source):
         text = re.split(r"\n\s*(?:Possible|Try |file = |\* |LINE \d+:|This type was)", str(error))[
             0
         ]
+        if "state machine reached an invalid state" in text:
+            text = (
+                "its lines end in different ways (\\n and \\r\\n), or a quote stands where none can be: write all lines alike, "
+                "and quotes within a value twice"
+            )
         advice = self.advice
         if types.pinned_by and "convert" in text:
             advice = (

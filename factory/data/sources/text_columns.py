@@ -13,6 +13,7 @@ from factory.base.texts import either
 from factory.data.sources import text_forms as forms
 from factory.data.sources.text_doubts import (
     ABOUT_DATES,
+    ABOUT_HEADERS,
     TRUTHS,
     AmbiguousDatesError,
     Doubt,
@@ -452,6 +453,8 @@ class TextColumns:
         found = self._answer(query)
         ((different,),) = self._answer(f"select count(*) {of_column}")
         advice = advice or about_numbers([value for value, _ in found], self.writing)
+        if [value.lower() for value, _ in found] == [name.lower()]:
+            advice = ABOUT_HEADERS
         return Doubt(name, what, share, found, different, advice)
 
     def _answer(self, query: str) -> list[tuple[Any, ...]]:

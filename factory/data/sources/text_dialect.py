@@ -228,6 +228,13 @@ class TextDialect(ValueDialect):
             found.append(copy)
         return found
 
+    def start(self, file: Path) -> bytes:
+        """The first bytes of a file, unpacked."""
+        import pyarrow as pa
+
+        with pa.input_stream(str(file), compression=self.packing(file)) as stream:
+            return bytes(stream.read(64))
+
     def lines(self, file: Path, errors: str = "strict") -> Iterator[str]:
         """The lines of a file, unpacked and decoded, with their ends."""
         import pyarrow as pa

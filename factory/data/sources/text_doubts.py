@@ -73,6 +73,10 @@ class Doubt:
 _UNITS = rf"%|{CURRENCY}"
 _GROUPING = f"(?<=[0-9])['\u2019{NO_BREAK}](?=[0-9]{{3}})"
 _BELOW_ZERO = rf"^\(.*\)$|{MINUS}|[0-9]-$"
+_SUMS = ("total", "totals", "sum", "subtotal", "grand total", "summe", "gesamt", "somme")
+ABOUT_HEADERS = (
+    "the header stands among the rows again: take these lines out where the file is made"
+)
 ABOUT_DATES = "name what stands for no value in `null_values`, say how dates are written in `date_format`, or correct them"
 
 
@@ -88,6 +92,10 @@ def about_numbers(values: Sequence[str], writing: Writing) -> str:
         re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", value) for value in values
     ):
         return 'write `thousands: ","`'
+    if len(values) == 1 and values[0].strip(" :").lower() in _SUMS:
+        return (
+            "write `skip_footer: 1` if it is a sum below the table, with the number of such lines"
+        )
     if advice := _about_signs(values):
         return advice
     if all(re.fullmatch(INFINITE, value.lower()) for value in values):

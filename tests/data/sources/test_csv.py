@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import logging
+import re
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -249,6 +250,64 @@ def test_doubt_halts_or_is_silent_where_it_is_said_so(read_in, caplog):
         read_in.csv(text, on_doubt="halt")
     assert read_in.csv(text, on_doubt="text").columns["x"] == "VARCHAR"
     assert "stays text" not in caplog.text
+
+
+LINES = "".join(f"{n};n{n};{n}.5\n" for n in range(12))
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ([LINES], "a0.csv: the header has '0.5', which are values rather than names: write `header: false`"),
+        (["7;Rome\n8;Oslo\n"], "the header has '7', which are values rather than names"),
+        (["id;name;v\n" + LINES, LINES], "a1.csv: the header has '0.5', which are values rather than names"),
+        (["id;name;v\n" + LINES, "id;nme;v\n" + LINES], "a1.csv has 'nme' (did you mean `name`?), and not 'name' as a0.csv"),
+        (["id||v\n1||2\n3||4\n"], "columns without a name are called 'column1'"),
+        (["id;name;v\n" + LINES + "id;name;v\n"], "because of 'id' (once): the header stands among the rows again"),
+        (["id;name;v\n" + LINES + "Total;;78\n"], "because of 'Total' (once): write `skip_footer: 1` if it is a sum"),
+    ],
+)  # fmt: skip
+def test_doubts_about_headers_are_told(read_in, files, found, caplog):
+    caplog.set_level(logging.WARNING)
+    for number, text in enumerate(files):
+        (read_in.project / f"a{number}.csv").write_text(text)
+    mark = "|" if "||" in files[0] else ";"
+    read_in(CsvSource(type="csv", path="a*.csv", delimiter=mark))
+    assert found in caplog.text
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["2019;2020;2021\n1;2;3\n"],
+        ["0;1;2\n1;2;3\n"],
+        ["id;name;v;\n1;a;2;\n"],
+        [";name\n0;a\n"],
+        ["id;name\n1;a\n", "id;name;new\n2;b;3\n", "id\n3\n"],
+        ["id;name\n1;a\n", "NAME;ID\nb;2\n"],
+    ],
+)
+def test_headers_as_programs_write_them_are_no_doubt(read_in, files, caplog):
+    caplog.set_level(logging.WARNING)
+    for number, text in enumerate(files):
+        (read_in.project / f"a{number}.csv").write_text(text)
+    read_in(CsvSource(type="csv", path="a*.csv", delimiter=";"))
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("sep=;\nid;v\n1;2\n", "the first line, 'sep=;', is for Excel alone: write `skip: 1` and `delimiter: ';'`"),
+        ("id;v\n1;2\n".encode("utf-16"), "is in UTF-16, and is read as utf-8: write `encoding: utf-16`"),
+        (b"PK\x03\x04" + b"a" * 90, "is a workbook or an archive: write `type: excel` for a workbook"),
+        ("<!DOCTYPE html><html><body>Log in, please</body></html>\n", "is a web page, as servers send it"),
+        ("id;v\r\n1;2\n" + "1;2\n3;4\r\n" * 9, "its lines end in different ways"),
+    ],
+)  # fmt: skip
+def test_what_is_no_csv_file_is_told(read_in, content, told):
+    with pytest.raises(TerminalError, match=re.escape(told)):
+        read_in.csv(content)
 
 
 def test_columns_of_words_are_no_doubt(read_in, caplog):
