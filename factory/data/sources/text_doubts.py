@@ -75,7 +75,8 @@ _GROUPING = f"(?<=[0-9])['\u2019{NO_BREAK}](?=[0-9]{{3}})"
 _BELOW_ZERO = rf"^\(.*\)$|{MINUS}|[0-9]-$"
 _SUMS = ("total", "totals", "sum", "subtotal", "grand total", "summe", "gesamt", "somme")
 ABOUT_HEADERS = (
-    "the header stands among the rows again: take these lines out where the file is made"
+    "the header stands among the rows: write `skip: 1` if it is the first line that is read, and take it out where the file is "
+    "made if it comes again"
 )
 ABOUT_DATES = "name what stands for no value in `null_values`, say how dates are written in `date_format`, or correct them"
 

@@ -263,7 +263,7 @@ LINES = "".join(f"{n};n{n};{n}.5\n" for n in range(12))
         (["id;name;v\n" + LINES, LINES], "a1.csv: the header has '0.5', which are values rather than names"),
         (["id;name;v\n" + LINES, "id;nme;v\n" + LINES], "a1.csv has 'nme' (did you mean `name`?), and not 'name' as a0.csv"),
         (["id||v\n1||2\n3||4\n"], "columns without a name are called 'column1'"),
-        (["id;name;v\n" + LINES + "id;name;v\n"], "because of 'id' (once): the header stands among the rows again"),
+        (["id;name;v\n" + LINES + "id;name;v\n"], "because of 'id' (once): the header stands among the rows"),
         (["id;name;v\n" + LINES + "Total;;78\n"], "because of 'Total' (once): write `skip_footer: 1` if it is a sum"),
     ],
 )  # fmt: skip
