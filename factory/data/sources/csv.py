@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, ClassVar, Literal
 
 from factory.data.sources.csv_dialect import CsvDialect
-from factory.data.sources.csv_headers import doubts_of_headers
 from factory.data.sources.files import FilesToRead
 from factory.data.sources.text_files import Texts, TextSource
 
@@ -26,6 +25,7 @@ class CsvSource(CsvDialect, TextSource):
 
     def texts(self, read: FilesToRead) -> Texts:
         """See `TextSource.texts`."""
+        from factory.data.sources.csv_headers import doubts_of_headers
         from factory.data.sources.text_columns import TextColumns
 
         copies = self.copies(read.files, read.scratch)

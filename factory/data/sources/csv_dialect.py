@@ -9,7 +9,6 @@ from typing import Any
 
 from factory.base.errors import TerminalError
 from factory.base.rules import Broken, rule
-from factory.data.sources.csv_headers import check_start
 from factory.data.sources.text_dialect import Character, TextDialect, check_header, same_marks
 
 _MARKS = ",;\t|"
@@ -47,6 +46,8 @@ class CsvDialect(TextDialect):
         Raises:
             TerminalError: The files do not have one delimiter, or a name stands twice in a header.
         """
+        from factory.data.sources.csv_headers import check_start
+
         for file in files:
             check_start(file, self.start(file), self.encoding)
         delimiter = self.delimiter or self._common_delimiter(files)

@@ -285,6 +285,11 @@ def _names(found: SheetTexts, rows: Iterator[Row], layout: Layout) -> dict[int, 
         texts = {cell.at: (_text(cell, ".")[0] or "").strip() for cell in cells}
         check_header(found.workbook, texts.values())
         named = [at for at, text in texts.items() if text]
+        if not named:
+            raise WorkbookError(
+                f"{found.workbook}: the header of the sheet {found.sheet!r} has nothing but blanks: write `skip`, or "
+                "`header: false`"
+            )
         names = {at: texts.get(at) or f"column{at}" for at in range(min(named), max(named) + 1)}
     else:
         names = {at: f"column{at}" for at in range(_MOST_COLUMNS)}

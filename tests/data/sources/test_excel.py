@@ -243,6 +243,7 @@ ENTITY = b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><worksheet>&a;<
         (lambda: changed(column(1), sheet1=ENTITY), "is broken"),
         (lambda: changed(column(1), sheet1=b"<worksheet>"), "is broken"),
         (workbook, "the sheet 'Data' is empty, without even a header"),
+        (lambda: workbook([" ", " "], [1, 2]), "has nothing but blanks: write `skip`, or `header: false`"),
         (lambda: workbook(["a", "A"], [1, 2]), "the columns 'a' and 'A', which are the same to SQL"),
         (lambda: column(1, "=A2+1"), "Data!A3: a formula that no program has calculated yet"),
     ],
