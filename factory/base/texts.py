@@ -37,7 +37,8 @@ def closest(word: str, choices: Iterable[str], *, likeness: float = 0.6) -> str 
 def _is_another_word(word: str, choice: str) -> bool:
     """Whether two names are alike only in the words that they share: `max_drop`, `max_rise`."""
     words, others = word.split("_"), choice.split("_")
-    if len(words) != len(others) or len(words) == 1 or not set(words) & set(others):
+    is_path = "." in word or "." in choice
+    if is_path or len(words) != len(others) or not set(words) & set(others):
         return False
     return any(
         SequenceMatcher(None, one, other).ratio() < _LIKE_WORDS

@@ -107,7 +107,7 @@ _SIGNS = {
     "comma": '","', "semicolon": '";"', "pipe": '"|"', "space": '" "',
 }  # fmt: skip
 Format = Annotated[str, AfterValidator(_known_format)]
-Character = Annotated[str, BeforeValidator(_one_sign), Field(min_length=1, max_length=1)]
+Character = Annotated[str, Field(min_length=1, max_length=1), BeforeValidator(_one_sign)]
 
 
 class TextValues(Section):
