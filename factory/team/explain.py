@@ -195,10 +195,10 @@ def _wrong_type(place: Place, error: ErrorDetails) -> Finding:
     message = f"{_subject(place.path)} must be {_EXPECTED[error['type']]}, found {describe(value)}"
     meant = _without_colon(place, value) or _as_bound(place, value)
     if place.discriminator is not None:
-        suggestion = meant or _with_kind(place, value) or _kinds(place)
-    else:
-        suggestion = meant or _retype(error) or _as_only_key(place, value)
-    return Finding("wrong_type", place.path, message, suggestion)
+        meant = meant or _with_kind(place, value) or _kinds(place)
+    return Finding(
+        "wrong_type", place.path, message, meant or _retype(error) or _as_only_key(place, value)
+    )
 
 
 def _wrong_kind(place: Place, error: ErrorDetails) -> Finding:
@@ -236,7 +236,7 @@ def _with_kind(place: Place, value: object) -> str | None:
 def _as_only_key(place: Place, value: object) -> str | None:
     """What is meant by a value in the place of a section that has one key for it: `wait: 2h`, `write: append`."""
     fields = getattr(unwrap(place.annotation, None)[0], "model_fields", {})
-    if not isinstance(value, (str, int, float)):
+    if not isinstance(value, str):
         return None
     needed = [name for name, field in fields.items() if field.is_required()]
     chosen = [name for name, field in fields.items() if value in get_args(field.annotation)]
