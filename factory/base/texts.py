@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from textwrap import fill
+
+_LIKE_WORDS = 0.4
 
 
 def one_of(choices: Iterable[object], most: int | None = None) -> str:
@@ -27,8 +29,21 @@ def closest(word: str, choices: Iterable[str], *, likeness: float = 0.6) -> str 
         likeness: How near a choice must be, from 0 to 1 for the very same letters.
     """
     by_lower = {choice.lower(): choice for choice in choices}
-    near = get_close_matches(word.lower(), by_lower, n=1, cutoff=likeness)
-    return by_lower[near[0]] if near else None
+    near = get_close_matches(word.lower(), by_lower, cutoff=likeness)
+    meant = (one for one in near if not _is_another_word(word.lower(), one))
+    return next((by_lower[one] for one in meant), None)
+
+
+def _is_another_word(word: str, choice: str) -> bool:
+    """Whether two names are alike only in the words that they share: `max_drop`, `max_rise`."""
+    words, others = word.split("_"), choice.split("_")
+    is_path = "." in word or "." in choice
+    if is_path or len(words) != len(others) or not set(words) & set(others):
+        return False
+    return any(
+        SequenceMatcher(None, one, other).ratio() < _LIKE_WORDS
+        for one, other in zip(words, others, strict=True)
+    )
 
 
 def did_you_mean(word: str, choices: Iterable[str], otherwise: str | None = None) -> str | None:

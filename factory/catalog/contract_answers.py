@@ -12,7 +12,7 @@ from factory.base.texts import closest, did_you_mean, either, one_of
 from factory.catalog.contracts import needed_columns, own_columns
 from factory.catalog.linking import Catalog
 from factory.data.checks.check import Check
-from factory.data.column_types import Types, class_type, is_number, is_text
+from factory.data.column_types import Types, class_type, is_number, is_text, is_time
 from factory.data.dataset import Dataset
 from factory.data.transforms.transform import Transform
 from factory.data.written_sql import WrittenSql
@@ -144,15 +144,32 @@ class AboutModel:
                     yield _no_column(
                         (*path, *place), column, columns, "of the rows that it learns from"
                     )
+        yield from self._of_split(columns, (*path, "split"))
         for index, target in enumerate(model.target_columns):
             at = (*path, *model.target_place(index))
             yield from self._of_target(target, columns.get(target), at, path)
+
+    def _of_split(self, columns: Types, at: KeyPath) -> Iterator[Finding]:
+        """A column that has no order in time."""
+        split = self.model.split
+        kind = columns.get(split.column) if split.column is not None else None
+        if split.method != "time" or kind is None:
+            return
+        periods = [name for name in ("test", "validation") if isinstance(getattr(split, name), str)]
+        if periods and is_number(kind):
+            message = f"a period needs dates or points in time, and `{split.column}` is {kind}"
+            yield Finding("column_type", (*at, periods[0]), message, "write a share, such as 0.2")
+        elif not (is_number(kind) or is_time(kind)):
+            message = f"`{split.column}` is {kind}, and `method: time` needs dates, points in time or numbers"
+            advice = f"cast it in a transform, such as `cast({split.column} as date)`"
+            yield Finding("column_type", (*at, "column"), message, advice)
 
     def _of_target(
         self, target: str, kind: str | None, at: KeyPath, path: KeyPath
     ) -> Iterator[Finding]:
         model = self.model
-        if kind is not None and is_text(kind) and not model.learning_task.has_categories:
+        is_other = kind is not None and (is_text(kind) or is_time(kind) or kind == "BOOLEAN")
+        if is_other and not model.learning_task.has_categories:
             message = f"`{target}` is {kind}, and a {model.task} predicts numbers"
             other = "multilabel" if model.learning_task.has_several else "classification"
             advice = f"name another target, write `task: {other}`, or cast it in a transform"

@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from factory.lake import engine
 _TEMPLATE = re.compile(r"{{.*?}}|{#.*?#}", re.DOTALL)
 _CERTAIN = ("column", "table", "function", "type")
 """What is wrong with a query whatever types its columns have."""
+_SEVERAL_ROWS = "a condition looks at one row, and this at several: compare with `(select ... from result)`, or write `check: custom_sql`"
 _NOTHING = b"null"
 _MOST = 10
 
@@ -243,14 +244,21 @@ def _condition(condition: str, columns: Types | None) -> list[SqlFault]:
             return [fault_of(error, condition, SELECT)]
         if columns is None:
             return list(_unknown_functions(connection, tree, condition, len(SELECT)))
-        start = f"{EXPLAIN}select ("
-        return _bound(
-            lambda text: connection.execute(f"{start}{text}\n) is not true from result"),
+        # As it runs: no condition on rows is over several of them.
+        start = f"{EXPLAIN}from result where ("
+        found = _bound(
+            lambda text: connection.execute(f"{start}{text}\n) is not true"),
             start,
             condition,
             columns,
             certain=None not in columns.values(),
         )
+        return [
+            replace(fault, message=_SEVERAL_ROWS)
+            if fault.message.startswith("WHERE clause cannot contain")
+            else fault
+            for fault in found
+        ]
 
 
 def _in_template(

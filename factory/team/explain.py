@@ -107,11 +107,7 @@ def _explain_one(place: Place, error: ErrorDetails, also_known: tuple[str, ...])
     if kind == "literal_error":
         return _not_a_choice(place, value)
     if kind in _EXPECTED:
-        message = f"{subject} must be {_EXPECTED[kind]}, found {describe(value)}"
-        is_kind = place.discriminator is not None
-        meant = _without_colon(place, value) or _as_bound(place, value)
-        suggestion = meant or (_kinds(place) if is_kind else _retype(error))
-        return Finding("wrong_type", place.path, message, suggestion)
+        return _wrong_type(place, error)
     if kind in _LIMITS:
         words, limit = _LIMITS[kind]
         message = f"{subject} must be {words} {context[limit]}, found {describe(value)}"
@@ -194,13 +190,26 @@ def _misplaced(place: Place, name: str) -> str | None:
     return None
 
 
+def _wrong_type(place: Place, error: ErrorDetails) -> Finding:
+    value = error["input"]
+    message = f"{_subject(place.path)} must be {_EXPECTED[error['type']]}, found {describe(value)}"
+    meant = _without_colon(place, value) or _as_bound(place, value)
+    if place.discriminator is not None:
+        meant = meant or _with_kind(place, value) or _kinds(place)
+    return Finding(
+        "wrong_type", place.path, message, meant or _retype(error) or _as_only_key(place, value)
+    )
+
+
 def _wrong_kind(place: Place, error: ErrorDetails) -> Finding:
     discriminator = error["ctx"]["discriminator"].strip("'")
     choices = _kinds(place)
     value = error["input"].get(discriminator) if isinstance(error["input"], dict) else None
     if value is None:
         message = f"{_subject(place.path)} does not say its `{discriminator}`"
-        return Finding("unknown_kind", place.path, message, choices)
+        named = next(iter(error["input"]), None) if isinstance(error["input"], dict) else None
+        meant = _with_kind(place, named) or choices
+        return Finding("unknown_kind", place.path, message, meant)
     path = (*place.path, discriminator)
     message = f"there is no `{discriminator}: {value}`"
     suggestion = did_you_mean(str(value), _known_kinds(place), choices)
@@ -215,6 +224,24 @@ def _known_kinds(place: Place) -> list[str]:
 
 def _kinds(place: Place) -> str:
     return f"write `{place.discriminator}:` with one of {one_of(_known_kinds(place))}"
+
+
+def _with_kind(place: Place, value: object) -> str | None:
+    """What is meant by the name of a kind alone, or before what belongs to it, as dbt has it: `- unique: [id]`."""
+    if value not in _known_kinds(place):
+        return None
+    return f"write {{{place.discriminator}: {value}, ...}}, with its own keys beside it"
+
+
+def _as_only_key(place: Place, value: object) -> str | None:
+    """What is meant by a value in the place of a section that has one key for it: `wait: 2h`, `write: append`."""
+    fields = getattr(unwrap(place.annotation, None)[0], "model_fields", {})
+    if not isinstance(value, str):
+        return None
+    needed = [name for name, field in fields.items() if field.is_required()]
+    chosen = [name for name, field in fields.items() if value in get_args(field.annotation)]
+    names = needed if len(fields) == 1 or len(needed) == 1 else chosen
+    return f"write {{{names[0]}: {_written(value)}}}" if len(names) == 1 else None
 
 
 def _not_a_choice(place: Place, value: object) -> Finding:

@@ -18,7 +18,7 @@ from factory.team.yaml_tree import YamlTree, parse
 
 _ALLOW = re.compile(r"(?:^|\s)#\s*factory:\s*allow\b[\s:]*(?P<codes>.*)$", re.IGNORECASE)
 _MARK = re.compile(r"#\s*factory:\s*allow", re.IGNORECASE)
-_CUT_BY_COMMENT = re.compile(r"\s#(?=[^\s#!])")
+_CUT_BY_COMMENT = re.compile(r"\s#(?=[^\s#!]|$)", re.MULTILINE)
 
 
 def find_warnings(team: TeamConfig, layers: Layers) -> Iterator[Problem]:
@@ -47,6 +47,9 @@ def texts_in_comments(tree: YamlTree) -> Iterator[Problem]:
         rest = line[end.column :]
         match = _CUT_BY_COMMENT.match(rest.replace("  ", " ", 1)) if rest.startswith(" ") else None
         if match is None or _MARK.search(rest) or not (node.value or rest):
+            continue
+        # A sign alone is what is meant only where there is no value else: `comment: #`.
+        if node.value and rest.strip() == "#":
             continue
         whole = f"{node.value} {rest.strip()}".strip()
         yield tree.source.problem(

@@ -46,8 +46,14 @@ def check_positive(model: ModelSection) -> Broken:
 
 
 def check_features(features: tuple[str, ...] | None, targets: tuple[str, ...]) -> Broken:
-    """Whether no target is one of the features."""
+    """Whether no target is one of the features, and no feature is named twice."""
     for index, feature in enumerate(features or ()):
+        if features is not None and feature in features[:index]:
+            yield PydanticCustomError(
+                "features",
+                "{feature} is named twice: take one away",
+                {"feature": repr(feature), "at": ("features", index)},
+            )
         if feature in targets:
             yield PydanticCustomError(
                 "features",

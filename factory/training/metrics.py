@@ -21,6 +21,32 @@ from factory.base.rules import Broken
 from factory.base.section import Surroundings
 from factory.base.texts import did_you_mean, either, one_of
 
+_SHORT = {
+    "rmse": "root_mean_squared_error",
+    "rmsle": "root_mean_squared_log_error",
+    "mse": "mean_squared_error",
+    "msle": "mean_squared_log_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "medae": "median_absolute_error",
+    "r_squared": "r2",
+    "auc": "roc_auc",
+    "roc": "roc_auc",
+    "auroc": "roc_auc",
+    "auprc": "average_precision",
+    "pr_auc": "average_precision",
+    "acc": "accuracy",
+    "logloss": "log_loss",
+    "cross_entropy": "log_loss",
+    "mcc": "matthews_corrcoef",
+    "kappa": "cohen_kappa",
+    "brier": "brier_score_loss",
+    "f_score": "f1",
+    "ari": "adjusted_rand",
+    "mrr": "mean_reciprocal_rank",
+}
+"""What else people call metrics."""
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -375,7 +401,9 @@ class NamableMetrics:
                 "task": self.task,
                 "at": at,
                 "advice": did_you_mean(
-                    name.removeprefix("neg_"), choices, "`factory kinds metric` lists what is"
+                    _SHORT.get(name.lower(), name.removeprefix("neg_")),
+                    choices,
+                    "`factory kinds metric` lists what is",
                 ),
             },
         )

@@ -429,6 +429,7 @@ def _look(
         features={part: given.features[rows] for part, rows in division.items()},
         has_classes=model.learning_task.has_categories,
         targets=model.target_columns,
+        learns_target=model.learning_task.learns_target,
         least_learned=None if folds is None else int((folds == LEARNED).sum(axis=1).min()),
     )
     found = [finding for guard in RowsGuard.all_in(model.guard) for finding in guard.look(parts)]

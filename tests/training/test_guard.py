@@ -171,6 +171,26 @@ def test_few_rows_hold_a_version_back(tmp_path):
     assert split(rows, will_do, tmp_path / "b").findings == ()
 
 
+def test_class_that_a_part_lacks_is_said(tmp_path):
+    when = list(range(ROWS))
+    how = {"method": "time", "column": "at"}
+    features = {"at": when, "x": RNG.normal(size=ROWS)}
+    labels = np.where(np.arange(ROWS) % 2, "yes", "no").astype(object)
+    early, late, twice = labels.copy(), labels.copy(), labels.copy()
+    early[:4], late[-4:], twice[:2] = "early", "late", "twice"
+    found = split(pa.table({**features, "species": early}), model(split=how), tmp_path).findings
+    assert [each.guard for each in found] == ["absent_classes"]
+    assert found[0].text.startswith("no test row is early, so that a score says nothing of that")
+    found = split(
+        pa.table({**features, "species": late}), model(split=how), tmp_path / "b"
+    ).findings
+    assert "no training row is late, so that no row is ever predicted to be that" in [
+        each.text.partition(":")[0] for each in found
+    ]
+    said = model(split=how, guard={"absent_classes": "off"})
+    assert split(pa.table({**features, "species": early}), said, tmp_path / "c").findings == ()
+
+
 def test_target_that_drifts_away_is_said(tmp_path):
     when = list(range(ROWS))
     values = np.where(np.array(when) < ROWS * 0.8, PRICE, PRICE + 60)

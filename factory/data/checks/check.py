@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic_core import PydanticCustomError
@@ -191,6 +192,29 @@ class BoundedCheck(Check):
     """The lowest number that passes; no lower bound when left out."""
     max: float | None = None
     """The highest number that passes; no upper bound when left out."""
+
+    possible: ClassVar[tuple[float, float]] = (-inf, inf)
+    """The lowest and the highest number that there can be."""
+
+    @rule
+    def _possible_bounds(self) -> Broken:
+        low, high = self.possible
+        for name, bound in (("min", self.min), ("max", self.max)):
+            if bound is None or low <= bound <= high:
+                continue
+            between = f"from {low:g} to {high:g}" if high < inf else f"{low:g} or more"
+            is_percent = high == 1 and 1 < bound <= 100
+            yield PydanticCustomError(
+                "bounds",
+                "`{name}` {bound} says nothing: what is compared is {between}",
+                {
+                    "name": name,
+                    "bound": f"{bound:g}",
+                    "between": between,
+                    "advice": f"write {bound / 100:g} for {bound:g} %" if is_percent else None,
+                    "at": (name,),
+                },
+            )
 
     @rule
     def _some_bound(self) -> Broken:

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
+from pydantic_core import PydanticCustomError
 
 from factory.base import findings
+from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, Text
 from factory.data.checks.check import Check
 from factory.data.column_types import Types, family
@@ -19,6 +21,15 @@ class ColumnPair(Check):
     """Two columns, compared in this order in each row."""
     relation: Literal["<", "<=", "=", "!=", ">=", ">"]
     """What the first value must be to the second: `<=` passes where it is smaller or equal."""
+
+    @rule
+    def _two_columns(self) -> Broken:
+        if len(set(self.columns)) == 1:
+            yield PydanticCustomError(
+                "bounds",
+                "`{column}` is compared with itself: name two columns",
+                {"column": self.columns[0], "at": ("columns", 1)},
+            )
 
     def failing(self) -> str:
         """Rows in which it has not."""

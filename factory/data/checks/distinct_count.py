@@ -1,12 +1,15 @@
 """`check: distinct_count`."""
 
-from typing import Literal
+from math import inf
+from typing import ClassVar, Literal
 
 from factory.data.checks.measure import MeasureCheck
 
 
 class DistinctCount(MeasureCheck):
     """The number of different values of a column lies within the bounds, both included."""
+
+    possible: ClassVar[tuple[float, float]] = (0, inf)
 
     check: Literal["distinct_count"]
 

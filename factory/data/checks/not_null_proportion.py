@@ -1,12 +1,14 @@
 """`check: not_null_proportion`."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from factory.data.checks.measure import MeasureCheck
 
 
 class NotNullProportion(MeasureCheck):
     """The share of rows that have a value in a column lies within the bounds, both included."""
+
+    possible: ClassVar[tuple[float, float]] = (0, 1)
 
     check: Literal["not_null_proportion"]
 

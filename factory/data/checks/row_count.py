@@ -1,6 +1,6 @@
 """`check: row_count`."""
 
-from math import ceil, floor
+from math import ceil, floor, inf
 from typing import Any, ClassVar, Literal
 
 from factory.data.checks.check import BoundedCheck, CheckedRows, CheckFinding
@@ -10,6 +10,7 @@ class RowCount(BoundedCheck):
     """The number of rows lies within the bounds, both included."""
 
     needs_all_rows: ClassVar[bool] = True
+    possible: ClassVar[tuple[float, float]] = (0, inf)
 
     check: Literal["row_count"]
 

@@ -19,7 +19,7 @@ from factory.data.sources.source import KnownTypes
 from factory.data.sources.text_columns import Reading
 from factory.data.sources.text_doubts import AmbiguousDatesError, Doubt
 from factory.data.sources.text_files import Texts, TextSource
-from factory.data.sources.text_forms import NO_VALUE, Writing, dates
+from factory.data.sources.text_forms import NO_VALUE, WORDED, Writing, dates
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -27,15 +27,6 @@ if TYPE_CHECKING:
 _FRACTION = re.compile(r"[+-]?[0-9]*([.,])(?![0-9]{3}$)[0-9]+|[+-]?0([.,])[0-9]+")
 """A number with one mark, behind which no three digits are, so that it is no mark of thousands."""
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(([,.' ])[0-9]{3})(\2[0-9]{3})*(?:([.,])[0-9]+)?")
-_WITH_NAMES = (
-    "%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d.%b.%Y", "%b %Y",
-    "%a, %d %b %Y", "%d. %B %Y",
-)  # fmt: skip
-"""Formats of dates with the names of months."""
-_WITH_HOURS = (
-    "%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M", "%d %b %Y %H:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p",
-    "%d/%b/%Y:%H:%M:%S", "%b %d %Y %H:%M:%S",
-)  # fmt: skip
 _TRIALS = 12
 _SOME_ROWS = 50_000
 """Rows that options are tried on."""
@@ -99,7 +90,10 @@ class _Trial:
     @property
     def progress(self) -> float:
         """How many columns are settled; one that is nearly numbers counts as far as it is."""
-        doubts = sum(reading.doubt.share for reading in self.readings.values() if reading.doubt)
+        # Of dates in words all is still open: no value is read.
+        doubts = sum(
+            one.doubt.share for one in self.readings.values() if one.doubt and one.doubt.found
+        )
         return len(self.typed) + len(self.empty) + doubts
 
     def is_better_than(self, other: "_Trial") -> bool:
@@ -156,7 +150,7 @@ def read_as(
     if nulls := found.options.get("null_values"):
         # How often each comes in all rows.
         others = {name: value for name, value in found.options.items() if name != "null_values"}
-        doubts = _doubts(_look(read, source_of, others, None))
+        doubts = _doubts(_look(read, source_of, others, rounds[-1]))
         settled |= doubts
         reasons["null_values"] = _told_of_nulls(doubts.values(), nulls[1:])
     return CsvReading(
@@ -231,7 +225,10 @@ def _look(
     # Of files that are copied each time, the copies lie in a folder of their own.
     with tempfile.TemporaryDirectory(dir=read.scratch) as folder:
         return _looked(
-            source_of(options).texts(replace(read, scratch=Path(folder))), read, options, most_rows
+            source_of(options).texts(replace(read, scratch=Path(folder), looked_at=most_rows)),
+            read,
+            options,
+            most_rows,
         )
 
 
@@ -355,18 +352,19 @@ def _named_dates(
     found: _Trial, connection: "DuckDBPyConnection"
 ) -> Iterator[tuple[str, str, str, str]]:
     """Columns of text that a format with the names of months reads: column, option, format, and a value."""
-    formats = [("date_format", form) for form in _WITH_NAMES]
-    formats += [("timestamp_format", form) for form in _WITH_HOURS]
     for name, values in found.texts.items():
         known = [value for value in values if value.strip().lower() not in NO_VALUE]
         if not known or not any(sign.isdigit() for sign in known[0]):
             continue
-        for key, form in formats:
+        fitting = []
+        for key, form in WORDED:
             test = dates("value", replace(Writing(), **{key: form}))[form].test
             rows = connection.execute(
                 f"select count(*) from (select unnest(?::varchar[]) as value) where {test}",  # noqa: S608
                 [known],
             ).fetchall()
             if rows == [(len(known),)]:
-                yield name, key, form, known[0]
-                break
+                fitting.append((name, key, form, known[0]))
+        # Where a day and a month can be either, nobody knows which.
+        if sum("%p" in form for _, _, form, _ in fitting) <= 1:
+            yield from fitting[:1]

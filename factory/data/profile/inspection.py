@@ -28,6 +28,8 @@ Format = Literal["csv", "json", "parquet", "excel", "fixed_width", "snapshot"]
 MOST_BYTES = 200_000_000
 """How much of text files is read, counted once they are unpacked."""
 MOST_ROWS = 1_000_000
+MOST_ROWS_OF_WORKBOOKS = 50_000
+"""How many rows of each workbook are read, which takes longer than other files."""
 _MOST_CELLS = 4_000_000
 """Values that are compared in memory."""
 _MOST_COLUMNS = 300
@@ -40,6 +42,7 @@ class Limits:
 
     bytes: int = MOST_BYTES
     rows: int = MOST_ROWS
+    rows_of_workbooks: int = MOST_ROWS_OF_WORKBOOKS
 
 
 @dataclass(frozen=True)
@@ -199,22 +202,24 @@ def _inspect_texts(
 
     copies = None if form == "excel" else sample(paths, scratch, limits.bytes)
     files = paths if copies is None else copies.files
+    looked_at = min(limits.rows, limits.rows_of_workbooks) if copies is None else None
     try:
         with (
             engine.connect(scratch) as connection,
             tempfile.TemporaryDirectory(dir=scratch) as folder,
         ):
-            reading = _reading(form, paths, copies, Path(folder), connection)
+            reading = _reading(form, paths, copies, Path(folder), connection, looked_at)
         rows = reading.source.read_files(
             files,
             scratch,
             scratch / "rows.parquet",
             KnownTypes(reading.declared),
             most_rows=limits.rows,
+            looked_at=looked_at,
         )
     except (duckdb.Error, UnreadableFileError) as error:
         raise UnreadableFileError(_explained(error, named.label)) from error
-    is_whole = rows.rows < limits.rows
+    is_whole = rows.rows < min(limits.rows, looked_at or limits.rows)
     notes, packing = [], {}
     if copies is not None:
         is_whole &= copies.is_whole and not copies.left_out
@@ -247,12 +252,13 @@ def _reading(
     copies: "Sample | None",
     scratch: Path,
     connection: "DuckDBPyConnection",
+    looked_at: int | None,
 ) -> "CsvReading":
     from factory.data.profile.csv_files import read_csv_files
     from factory.data.profile.other_texts import read_fixed_width, read_workbooks
 
     if copies is None:
-        return read_workbooks(paths, scratch, connection)
+        return read_workbooks(paths, scratch, connection, looked_at or MOST_ROWS_OF_WORKBOOKS)
     read = read_csv_files if form == "csv" else read_fixed_width
     return read(copies, scratch, connection)
 
@@ -287,7 +293,7 @@ def _written(name: str, reading: "CsvReading") -> str | None:
     """How the texts of a column are written, where it is not the usual way."""
     settled = reading.settled.get(name)
     nulls = reading.options.get("null_values", ())
-    if settled and all(value.strip() in nulls for value, _ in settled.found):
+    if settled and settled.found and all(value.strip() in nulls for value, _ in settled.found):
         return doubt_of_reading(settled).text
     expression = reading.readings[name].expression
     found = re.search(r"strptime\(.*, '([^']+)'\)", expression)

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 _HEAD_LINES = 1000
 _HEAD_ROWS = 20
+_SOME_ROWS = 1000
+"""Rows that options are tried on first."""
 
 
 def read_workbooks(
-    files: Sequence[Path], scratch: Path, connection: "DuckDBPyConnection"
+    files: Sequence[Path], scratch: Path, connection: "DuckDBPyConnection", most_rows: int
 ) -> CsvReading:
     """Find out how the first sheet of some workbooks is written.
 
@@ -29,6 +31,7 @@ def read_workbooks(
         files: The workbooks.
         scratch: A folder for copies.
         connection: To look into them.
+        most_rows: How many of the first rows of each are looked at.
 
     Raises:
         TerminalError: A file is no workbook.
@@ -50,7 +53,7 @@ def read_workbooks(
                 reasons["skip"] = f"row {rows[0][0]} is a title: {in_quotes(rows[0][1][0], 40)}"
             break
     read = FilesToRead(connection, files, KnownTypes(), {}, scratch)
-    return read_as(read, source_of, Layout(options, reasons))
+    return read_as(read, source_of, Layout(options, reasons), (_SOME_ROWS, most_rows))
 
 
 def read_fixed_width(sample: Sample, scratch: Path, connection: "DuckDBPyConnection") -> CsvReading:

@@ -15,11 +15,14 @@ def doubt_of_reading(doubt: Doubt) -> Doubtful:
     )
     more = doubt.different - len(doubt.found[:_SHOWN])
     others = f" and {more:,} other {'value' if more == 1 else 'values'}" if more > 0 else ""
-    kind: Kind = "dates_as_text" if doubt.what.startswith("dates") else "numbers_as_text"
+    kind: Kind = "dates_as_text" if doubt.is_about_dates else "numbers_as_text"
+    if doubt.is_about_truths:
+        kind = "missing_as_text"
     share = (
         f"{percent(doubt.share)} {doubt.what}" if doubt.share else f"{doubt.what} with other signs"
     )
-    return Doubtful(kind, f"{share}, {shown_values}{others}", doubt.advice)
+    found = f", {shown_values}{others}" if doubt.found else ""
+    return Doubtful(kind, f"{share}{found}", doubt.advice)
 
 
 def doubt_of_format(value: str, form: str) -> Doubtful:

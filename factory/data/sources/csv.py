@@ -25,6 +25,7 @@ class CsvSource(CsvDialect, TextSource):
 
     def texts(self, read: FilesToRead) -> Texts:
         """See `TextSource.texts`."""
+        from factory.data.sources.csv_headers import doubts_of_headers
         from factory.data.sources.text_columns import TextColumns
 
         copies = self.copies(read.files, read.scratch)
@@ -43,7 +44,21 @@ class CsvSource(CsvDialect, TextSource):
             how = {"types": all_types, **self._typed()}
             return reading.by("read_csv", union_by_name=True, **options, **how)
 
-        return Texts(names, columns, partial(self._place, read, options["delim"]), typed)
+        # DuckDB itself takes no mark of thousands of several bytes.
+        takes_marks = (self.thousands or "").isascii()
+        place = partial(self._place, read, options["delim"])
+        headers = (
+            {file.name: self.names(file, options["delim"]) for file in read.files}
+            if self.header
+            else {}
+        )
+        return Texts(
+            names,
+            columns,
+            place,
+            typed if takes_marks else None,
+            doubts=list(doubts_of_headers(headers)),
+        )
 
     def _names(self, read: FilesToRead, options: Mapping[str, Any]) -> list[str]:
         import duckdb

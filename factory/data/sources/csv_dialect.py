@@ -46,6 +46,10 @@ class CsvDialect(TextDialect):
         Raises:
             TerminalError: The files do not have one delimiter, or a name stands twice in a header.
         """
+        from factory.data.sources.csv_headers import check_start
+
+        for file in files:
+            check_start(file, self.start(file), self.encoding)
         delimiter = self.delimiter or self._common_delimiter(files)
         if self.header:
             for file in files:

@@ -56,7 +56,7 @@ class ExcelSource(TextSource):
         sheets: dict[Path, SheetTexts] = {}
         for number, file in enumerate(read.files):
             target = read.scratch / f"{number}.parquet"
-            sheets[target] = write_texts(file, layout, target)
+            sheets[target] = write_texts(file, layout, target, read.looked_at)
         parquet = (
             f"read_parquet({literal([str(target) for target in sheets])}, union_by_name = true)"
         )

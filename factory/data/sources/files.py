@@ -4,10 +4,10 @@ import glob
 import re
 import tempfile
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from factory.base.errors import NothingToDoError
 from factory.base.files import is_hidden
+from factory.base.findings import Finding
 from factory.base.rules import Broken, rule
 from factory.base.section import Text
 from factory.data.sources.object_stores import (
@@ -38,6 +39,22 @@ if TYPE_CHECKING:
     from factory.lake.taken_files import SourceFile
 
 
+_PACKED = (".gz", ".zst", ".bz2")
+_KINDS = {
+    ".parquet": "parquet", ".xlsx": "excel", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".csv": "csv",
+    ".tsv": "csv", ".xls": "xls", ".xlsb": "xls", ".ods": "xls", ".zip": "archive", ".tar": "archive", ".7z": "archive",
+}  # fmt: skip
+"""The kinds of files by the ends of their names."""
+_CALLED = {
+    "excel": "a workbook", "xls": "a workbook that is no .xlsx", "archive": "an archive", "json": "a JSON file",
+    "parquet": "a Parquet file", "csv": "a CSV file",
+}  # fmt: skip
+_INSTEAD = {
+    "xls": "save it as .xlsx, and write `type: excel`",
+    "archive": "unpack it: of packed files sources read .gz, .zst and .bz2",
+}
+
+
 @dataclass(frozen=True)
 class FilesToRead:
     """Files of one format that become one table."""
@@ -52,6 +69,8 @@ class FilesToRead:
     """The option that keeps `.gz` and `.zst` files packed; empty where they are unpacked."""
     scratch: Path
     """A folder for copies of them; removed afterwards."""
+    looked_at: int | None = None
+    """How many of the first rows of a file are enough, for formats that take long to be read; all if None."""
 
     def by(self, function: str, **options: Any) -> str:
         """The SQL that reads them by one of DuckDB's functions, such as `read_csv`."""
@@ -118,6 +137,22 @@ class FileSource(Source):
         """See `Source.has_files`."""
         return True
 
+    def doubts(self) -> Iterator[Finding]:
+        """A path whose ending says another kind of file."""
+        suffixes = PurePosixPath(self.path).suffixes
+        while suffixes and suffixes[-1] in _PACKED:
+            suffixes.pop()
+        kind = _KINDS.get(suffixes[-1].lower(), self.type) if suffixes else self.type
+        if kind == self.type:
+            return
+        meant = _INSTEAD.get(kind, f"write `type: {kind}`")
+        yield Finding(
+            "other_format",
+            ("path",),
+            f"{self.path!r} is the name of {_CALLED[kind]}, which is read here as `type: {self.type}`",
+            f"{meant}; if it is only called so, write `# factory: allow F133`",
+        )
+
     def waiting(self) -> Wait | None:
         """See `Source.waiting`."""
         return self.wait
@@ -152,6 +187,7 @@ class FileSource(Source):
         *,
         compressed: bool = True,
         most_rows: int | None = None,
+        looked_at: int | None = None,
     ) -> "Rows":
         """Stream files into a parquet file.
 
@@ -162,6 +198,7 @@ class FileSource(Source):
             types: Types of columns, where the format has none of its own.
             compressed: Whether `.gz` and `.zst` files are unpacked on the way.
             most_rows: How many of their first rows to read; all when left out.
+            looked_at: How many of a file may decide what a column is, where the format takes long to be read.
 
         Raises:
             UnreadableFileError: A file is broken; names it, and the line where there is one.
@@ -178,7 +215,9 @@ class FileSource(Source):
             tempfile.TemporaryDirectory(dir=target.parent) as scratch,
         ):
             try:
-                read = FilesToRead(connection, files, types, options, Path(scratch))
+                read = FilesToRead(
+                    connection, files, types, options, Path(scratch), looked_at=looked_at
+                )
                 rows = connection.sql(self.query(read))
                 return write_rows(rows if most_rows is None else rows.limit(most_rows), target)
             except (duckdb.Error, pa.ArrowException) as error:
@@ -197,6 +236,11 @@ class FileSource(Source):
         text = re.split(r"\n\s*(?:Possible|Try |file = |\* |LINE \d+:|This type was)", str(error))[
             0
         ]
+        if "state machine reached an invalid state" in text:
+            text = (
+                "its lines end in different ways (\\n and \\r\\n), or a quote stands where none can be: write all lines alike, "
+                "and quotes within a value twice"
+            )
         advice = self.advice
         if types.pinned_by and "convert" in text:
             advice = (

@@ -13,6 +13,8 @@ from factory.base.texts import either
 from factory.data.sources import text_forms as forms
 from factory.data.sources.text_doubts import (
     ABOUT_DATES,
+    ABOUT_HEADERS,
+    TRUTHS,
     AmbiguousDatesError,
     Doubt,
     about_numbers,
@@ -27,7 +29,11 @@ NEARLY = 0.8
 """The share of values that make a column a column of numbers, or of dates, with exceptions."""
 _ENOUGH_TEXT = 0.3
 """The share of texts in some rows that lets expect more than 1 - NEARLY of them in all rows."""
+_FEW_VALUES = 12
+"""Different values of a column of which some may be `true` and `false`, and others stand for no value."""
 _LISTED = 1000
+_ANY = "any"
+"""The key of the values that some reading of dates takes."""
 _OTHERS = "csv_others"
 """The table of the values that do not have the form of their column: name, value, n."""
 
@@ -114,6 +120,8 @@ class _Facts:
     """What somebody may have meant as a number."""
     missing: int = 0
     """What often stands for no value."""
+    named_dates: int = 0
+    """Dates with the names of months, or with times of half a day."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +161,8 @@ class TextColumns:
         tests = {name: form.test for name, form in forms.forms("value", self.writing).items()}
         tests["true or false"] = "lower(trim(value)) in ('true', 'false')"
         tests["padded"] = matches("value", forms.PADDED)
+        tests["decorated"] = matches("trim(value)", forms.DECORATED)
+        tests["named date"] = matches("trim(value)", forms.NAMED_DATE)
         tests["fraction"] = (
             f"({tests['number']} and contains(value, {literal(self.writing.decimal)}))"
         )
@@ -185,6 +195,10 @@ class TextColumns:
             return _Guess(several if is_open else [first])
         best = max(typed, key=lambda key: counts[key])
         if counts["true or false"] == values:
+            return _Guess(())
+        # What is written with other signs begins as words do, and so do few values that say yes or no.
+        is_few = counts["true or false"] and values <= _FEW_VALUES
+        if is_few or max(counts["decorated"], counts["named date"]) >= NEARLY * values:
             return _Guess(())
         if counts[best] > values / 2:
             return _Guess([candidates[best]])
@@ -260,6 +274,7 @@ class TextColumns:
             "fitting": f"({integer} and not {padded} and try_cast(value as bigint) is not null)",
             "truths": "lower(value) in ('true', 'false')",
             "missing": forms.is_no_value("value"),
+            "named_dates": matches("value", forms.NAMED_DATE),
             "alike": f"({number} or {matches('value', forms.DECORATED)} or {infinite})",
         }
         sums = ", ".join(
@@ -273,6 +288,7 @@ class TextColumns:
         if not names:
             return {}
         tests = {key: reading.test for key, reading in forms.dates("value", self.writing).items()}
+        tests[_ANY] = " or ".join(tests.values())
         sums = ", ".join(f"coalesce(sum(n) filter (where {test}), 0)" for test in tests.values())
         rows = self._answer(
             f"select name, {sums} from {_OTHERS} where name in {_listed(names)} group by name"  # noqa: S608
@@ -294,8 +310,18 @@ class TextColumns:
         if date and not (is_number and date.doubt):
             return date
         if is_number:
-            return Reading(self._number(column, text, held.values, facts))
-        return Reading(column, self._doubt_about_numbers(name, held.values, facts))
+            lost = self._lost(name, held.values, facts)
+            return (
+                Reading(column, lost)
+                if lost
+                else Reading(self._number(column, text, held.values, facts))
+            )
+        doubt = (
+            self._doubt_about_truths(name, held.values, facts)
+            or self._doubt_about_names(name, held.values, facts)
+            or self._doubt_about_numbers(name, held.values, facts)
+        )
+        return Reading(column, doubt)
 
     def _number(self, column: str, text: str, values: int, facts: _Facts) -> str:
         """Numbers, unless they are codes: `02139`, `1E5`; or too long for any number."""
@@ -314,7 +340,8 @@ class TextColumns:
         passed: dict[str, int] = {}
         for form, count in zip(held.guess.forms, held.by_form, strict=True):
             passed |= dict.fromkeys(form.dates, count)
-        counts = {key: count + passed.get(key, 0) for key, count in others.items()}
+        of_any = others[_ANY] + (held.passed if held.kind == "date" else 0)
+        counts = {key: count + passed.get(key, 0) for key, count in others.items() if key != _ANY}
         whole = [key for key, count in counts.items() if count == held.values]
         said = [key for key in whole if key in self.writing.said]
         named = [key for key in whole if readings[key].format]
@@ -325,12 +352,17 @@ class TextColumns:
         best = max(counts, key=lambda key: counts[key])
         is_nearly = _is_nearly(counts[best], facts, held.values)
         # What looks like a date, and is not written as it was said, is told too.
-        if not (is_nearly or (self.writing.said and _is_nearly(facts.dates, facts, held.values))):
+        is_otherwise = self.writing.said and _is_nearly(facts.dates, facts, held.values)
+        # Dates of several forms, of which each value has one.
+        is_mixed = _is_nearly(of_any, facts, held.values)
+        if not (is_nearly or is_otherwise or is_mixed):
             return None
         share = counts[best] / held.values
         test = forms.dates("value", self.writing)[best].test
         said = [form for form in (self.writing.date_format, self.writing.timestamp_format) if form]
         what = f"dates written as {either(said)}" if said else "dates"
+        if is_mixed and not (said or is_nearly):
+            what = "dates in one form"
         return Reading(quote(name), self._doubt(name, what, share, f"not {test}", ABOUT_DATES))
 
     def _refuse(self, name: str, formats: Sequence[str]) -> None:
@@ -363,16 +395,74 @@ class TextColumns:
             name, "numbers", share, f"not {forms.is_number('value', self.writing)}", ""
         )
 
+    def _doubt_about_truths(self, name: str, values: int, facts: _Facts) -> Doubt | None:
+        """A column that is `true` and `false` but for a few values."""
+        if not _is_nearly(facts.truths, facts, values):
+            return None
+        condition = "lower(value) not in ('true', 'false')"
+        return self._doubt(name, TRUTHS, facts.truths / values, condition, "")
+
+    def _doubt_about_names(self, name: str, values: int, facts: _Facts) -> Doubt | None:
+        """A column of dates that only a format reads, which nobody has said."""
+        if self.writing.said or not _is_nearly(facts.named_dates, facts, values):
+            return None
+        is_one = matches("value", forms.NAMED_DATE)
+        of_column = f"from {_OTHERS} where name = {literal(name)} and {is_one}"
+        known = [
+            (option, form, forms.dates("value", _said(option, form))[form].test)
+            for option, form in forms.WORDED
+        ]
+        counts = ", ".join(f"count(*) filter (where {test})" for _, _, test in known)
+        different, example, *taken = self._answer(
+            f"select count(*), min(value), {counts} {of_column}"
+        )[0]
+        options = [
+            f"`{option}: '{form}'`"
+            for (option, form, _), count in zip(known, taken, strict=True)
+            if count == different
+        ]
+        if not options:
+            return None
+        which = ", whichever it is" if len(options) > 1 else ""
+        return self._doubt(
+            name, f"dates such as {example!r}", facts.named_dates / values, f"not {is_one}",
+            f"write {either(options)}{which}",
+        )  # fmt: skip
+
+    def _lost(self, name: str, values: int, facts: _Facts) -> Doubt | None:
+        """A column of numbers and fractions, of which some have more digits than are kept."""
+        if facts.padded or facts.integers == values or facts.powers + facts.integers == values:
+            return None
+        column = f"trim({quote(name)})"
+        rows = self._answer(
+            f"select {column}, count(*) from ({self.query}) where {forms.loses_digits(column, self.writing)} "  # noqa: S608
+            f"group by all order by 2 desc, 1 limit {_LISTED}"
+        )
+        if not rows:
+            return None
+        share = 1 - sum(count for _, count in rows) / values
+        advice = (
+            "a DOUBLE does not keep all of their digits: declare the column in `columns`, as `DECIMAL(38, 2)` if they are "
+            "numbers, as VARCHAR if they are codes"
+        )
+        return Doubt(name, "numbers of up to 15 digits", share, rows, len(rows), advice)
+
     def _doubt(self, name: str, what: str, share: float, condition: str, advice: str) -> Doubt:
         of_column = f"from {_OTHERS} where name = {literal(name)} and coalesce({condition}, true)"
         query = f"select value, n {of_column} order by n desc, value limit {_LISTED}"
         found = self._answer(query)
         ((different,),) = self._answer(f"select count(*) {of_column}")
         advice = advice or about_numbers([value for value, _ in found], self.writing)
+        if [value.lower() for value, _ in found] == [name.lower()]:
+            advice = ABOUT_HEADERS
         return Doubt(name, what, share, found, different, advice)
 
     def _answer(self, query: str) -> list[tuple[Any, ...]]:
         return list(self.connection.sql(query).fetchall())
+
+
+def _said(option: str, form: str) -> Writing:
+    return Writing(date_format=form) if option == "date_format" else Writing(timestamp_format=form)
 
 
 def _is_nearly(count: int, facts: _Facts, values: int) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
@@ -54,6 +54,7 @@ def _known_format(form: str) -> str:
     words = re.findall(r"%-?(.?)", form)
     unknown = [word for word in words if word not in "aAbBcdDfgGHIjmMnpSuUVwWxXyYzZ%-" or not word]
     if words and not unknown:
+        _check_words(form, words)
         return form
     raise PydanticCustomError(
         "date_format",
@@ -62,8 +63,51 @@ def _known_format(form: str) -> str:
     )
 
 
+_CLOCKS = {"H", "I", "c", "X"}
+_INSTEAD = {"M": "%M is the minute, and %m the month", "m": "%m is the month, and %M the minute"}
+
+
+def _check_words(form: str, words: Sequence[str]) -> None:
+    """Refuse a format that reads something, and not what is meant."""
+    known = set(words)
+    twice = next((word for word in words if words.count(word) > 1 and word != "%"), None)
+    found = None
+    if twice is not None:
+        found = f"%{twice} stands in it twice"
+        found += f": {_INSTEAD[twice]}" if twice in _INSTEAD else ""
+    elif "M" in known and not known & _CLOCKS:
+        found = f"{_INSTEAD['M']}: it has minutes, and no hour"
+    elif "p" in known and "I" not in known:
+        found = "%p is AM or PM, which %H does not look at: write %I for hours up to 12"
+    elif "I" in known and "p" not in known:
+        found = "%I is an hour up to 12, and nothing says AM or PM: write %H for hours up to 24, or %p as well"
+    if found is not None:
+        raise PydanticCustomError(
+            "date_format",
+            "{form} is not what is meant: {found}",
+            {"form": repr(form), "found": found},
+        )
+
+
+def _one_sign(text: object) -> object:
+    """A sign that stands between values; says how to write those that YAML and people write otherwise."""
+    if text == "" or (isinstance(text, str) and text.lower() in _SIGNS):
+        told = _SIGNS.get(
+            str(text).lower(),
+            '"|" or ">" in quotes, if it is one of these: alone they start a block of text',
+        )
+        raise PydanticCustomError(
+            "marks", "{found} is no sign", {"found": repr(text), "advice": f"write {told}"}
+        )
+    return text
+
+
+_SIGNS = {
+    "\\t": '"\\t" in double quotes, which is the tabulator', "tab": '"\\t" in double quotes, which is the tabulator',
+    "comma": '","', "semicolon": '";"', "pipe": '"|"', "space": '" "',
+}  # fmt: skip
 Format = Annotated[str, AfterValidator(_known_format)]
-Character = Annotated[str, Field(min_length=1, max_length=1)]
+Character = Annotated[str, Field(min_length=1, max_length=1), BeforeValidator(_one_sign)]
 
 
 class TextValues(Section):
@@ -183,6 +227,13 @@ class TextDialect(ValueDialect):
                 written.writelines(self._without_footer(self._commented(self.lines(file))))
             found.append(copy)
         return found
+
+    def start(self, file: Path) -> bytes:
+        """The first bytes of a file, unpacked."""
+        import pyarrow as pa
+
+        with pa.input_stream(str(file), compression=self.packing(file)) as stream:
+            return bytes(stream.read(64))
 
     def lines(self, file: Path, errors: str = "strict") -> Iterator[str]:
         """The lines of a file, unpacked and decoded, with their ends."""

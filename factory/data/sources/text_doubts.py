@@ -5,8 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from factory.base.errors import TerminalError
-from factory.data.sources.text_forms import INFINITE, Writing
+from factory.data.sources.text_forms import (
+    CURRENCY,
+    INFINITE,
+    MINUS,
+    NO_BREAK,
+    Writing,
+)
 
+TRUTHS = "true or false"
 SHOWN = 5
 """Values that a message shows."""
 
@@ -28,7 +35,7 @@ class Doubt:
 
     column: str
     what: str
-    """What the others are: `numbers`, `dates`."""
+    """What the others are: `numbers`, `dates`, `TRUTHS`."""
     share: float
     found: Sequence[tuple[str, int]]
     """Values that are not, and how often each comes, the most frequent first."""
@@ -42,6 +49,11 @@ class Doubt:
         return self.what.startswith("dates")
 
     @property
+    def is_about_truths(self) -> bool:
+        """Whether the others are true and false."""
+        return self.what == TRUTHS
+
+    @property
     def values(self) -> frozenset[str]:
         """The values that are something else."""
         return frozenset(value for value, _ in self.found)
@@ -49,6 +61,8 @@ class Doubt:
     def __str__(self) -> str:
         shown = ", ".join(f"{value!r} ({_times(count)})" for value, count in self.found[:SHOWN])
         others = self.different - len(self.found[:SHOWN])
+        if not self.found:
+            return f"{self.column!r} is {percent(self.share)} {self.what}, and stays text: {self.advice}"
         more = f" and {others:,} other {'value' if others == 1 else 'values'}" if others else ""
         return (
             f"{self.column!r} is {percent(self.share)} {self.what}, and stays text because of {shown}"
@@ -56,6 +70,14 @@ class Doubt:
         )
 
 
+_UNITS = rf"%|{CURRENCY}"
+_GROUPING = f"(?<=[0-9])['\u2019{NO_BREAK}](?=[0-9]{{3}})"
+_BELOW_ZERO = rf"^\(.*\)$|{MINUS}|[0-9]-$"
+_SUMS = ("total", "totals", "sum", "subtotal", "grand total", "summe", "gesamt", "somme")
+ABOUT_HEADERS = (
+    "the header stands among the rows: write `skip: 1` if it is the first line that is read, and take it out where the file is "
+    "made if it comes again"
+)
 ABOUT_DATES = "name what stands for no value in `null_values`, say how dates are written in `date_format`, or correct them"
 
 
@@ -71,19 +93,36 @@ def about_numbers(values: Sequence[str], writing: Writing) -> str:
         re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", value) for value in values
     ):
         return 'write `thousands: ","`'
-    if any(re.search(r"[$€£¥%]", value) for value in values):
-        if all(value.rstrip().endswith("%") for value in values):
-            return "take the sign away in a transform, such as `cast(replace(x, '%', '') as double) / 100`"
+    if len(values) == 1 and values[0].strip(" :").lower() in _SUMS:
         return (
-            "take the signs away in a transform, such as `cast(regexp_replace(x, '[^0-9.-]', '', 'g') as double)` where "
-            "fractions have a point"
+            "write `skip_footer: 1` if it is a sum below the table, with the number of such lines"
         )
+    if advice := _about_signs(values):
+        return advice
     if all(re.fullmatch(INFINITE, value.lower()) for value in values):
         return "no model learns from infinite numbers: name them in `null_values`, or correct them"
     if len(values) <= SHOWN and not any(re.search("[0-9]", value) for value in values):
         listed = ", ".join(f'"{value}"' for value in ("", *values))
         return f"write `null_values: [{listed}]` if they stand for no value"
     return "correct them, name what stands for no value in `null_values`, or declare the column in `columns`"
+
+
+def _about_signs(values: Sequence[str]) -> str | None:
+    """What reads numbers with signs that no option reads, or with marks of thousands that one does."""
+    if any(re.search(_BELOW_ZERO, value) for value in values):
+        return "write the minus before the number, as in -12.5, where the file is made, or in a transform"
+    if any(re.search(_UNITS, value) for value in values):
+        if all(value.rstrip().endswith("%") for value in values):
+            return "take the sign away in a transform, such as `cast(replace(x, '%', '') as double) / 100`"
+        return (
+            "take the signs away in a transform, such as `cast(regexp_replace(x, '[^0-9.-]', '', 'g') as double)` where "
+            "fractions have a point"
+        )
+    marks = {match[0] for value in values for match in re.finditer(_GROUPING, value)}
+    if len(marks) != 1:
+        return None
+    [mark] = marks
+    return f'write `thousands: "{mark if mark.isprintable() else ascii(mark)[1:-1]}"`'
 
 
 def _times(count: int) -> str:

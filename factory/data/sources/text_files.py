@@ -56,7 +56,11 @@ class TextSource(ValueDialect, FileSource):
             **columns.readings([name for name in unknown if name not in texts.are_texts]),
         }
         doubts = [one.doubt for one in found.values() if one.doubt]
-        new = [doubt for doubt in doubts if doubt.values - set(texts.told.get(doubt.column, ()))]
+        new = [
+            doubt
+            for doubt in doubts
+            if not doubt.found or doubt.values - set(texts.told.get(doubt.column, ()))
+        ]
         self.tell([*texts.doubts, *map(str, new)])
         if read.types.may_widen:
             wider = wider_numbers(columns, kinds)

@@ -15,7 +15,19 @@ INTEGER = r"[+-]?[0-9]+"
 PADDED = r"[+-]?0[0-9]+"
 POWER = r"[0-9]+[eE][0-9]+"
 INFINITE = r"[+-]?(inf|infinity)"
-DECORATED = r"[+-]?[$€£¥]? ?[+-]?([0-9]{1,3}([,. '][0-9]{3})+|[0-9]+)([.,][0-9]+)?([eE][+-]?[0-9]+)? ?[$€£¥%]?"
+CURRENCY = "([$€£¥]|AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HUF|INR|JPY|NOK|NZD|PLN|SEK|USD)"
+MINUS = "\u2212"
+"""A minus that is longer than a hyphen."""
+NO_BREAK = "\u00a0\u202f"
+"""Blanks at which no line breaks."""
+THOUSANDS = f",. '\u2019{NO_BREAK}"
+"""What people write between thousands."""
+_SIGN = f"[+{MINUS}-]"
+_BLANK = f"[ {NO_BREAK}]"
+DECORATED = (
+    rf"[(]?{_SIGN}?{CURRENCY}?{_BLANK}?{_SIGN}?([0-9]{{1,3}}([{THOUSANDS}][0-9]{{3}})+|[0-9]+)([.,][0-9]+)?"
+    rf"([eE][+-]?[0-9]+)?{_BLANK}?({CURRENCY}|%)?-?[)]?"
+)
 NO_VALUE = (
     "na",
     "n/a",
@@ -40,6 +52,34 @@ DATE = (
     r"([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{4}|[0-9]{2}))"
     rf"({_TIME}{_ZONE}?)?"
 )
+_MONTH = r"([A-Za-zä]{3,9}[.]?)"
+_CLOCK = r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?"
+NAMED_DATE = (
+    rf"([A-Za-z]{{3}},? )?[0-9]{{1,2}}[. /-]{{1,2}}{_MONTH}[. /-]([0-9]{{4}}|[0-9]{{2}})([ T:]{_CLOCK})?"
+    rf"|{_MONTH} [0-9]{{1,2}},? [0-9]{{4}}( {_CLOCK})?"
+    rf"|[0-9]{{1,4}}[-/.][0-9]{{1,2}}[-/.][0-9]{{1,4}} {_CLOCK} ?[AaPp][Mm]"
+)
+"""Dates with the names of months, and times of half a day, which are read only where it is said how."""
+_WITH_NAMES = (
+    "%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d.%b.%Y", "%b %Y",
+    "%a, %d %b %Y", "%d. %B %Y",
+)  # fmt: skip
+_HALF_DAYS = tuple(
+    f"{day} {time}"
+    for day in ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y-%m-%d")
+    for time in ("%I:%M %p", "%I:%M:%S %p")
+)
+WORDED = (
+    *(("date_format", form) for form in _WITH_NAMES),
+    *(
+        ("timestamp_format", form)
+        for form in (
+            "%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M", "%d %b %Y %H:%M", "%d/%b/%Y:%H:%M:%S", "%b %d %Y %H:%M:%S",
+            *_HALF_DAYS,
+        )
+    ),
+)  # fmt: skip
+"""Formats of such dates, and the options that say them."""
 _SIGNS = r"-+0-9$€£¥.,' :/eETZUC%"
 """What numbers and dates are made of."""
 
@@ -50,6 +90,9 @@ _ORDERS = {
     ".": ("%d.%m.%Y", "%Y.%m.%d", "%d.%m.%y", "%y.%m.%d"),
 }
 _TIMES = (" %H:%M", " %H:%M:%S")
+
+_EXACT = 2**53
+"""Up to here a DOUBLE has every whole number."""
 
 _TAKEN = {
     "date": frozenset({"date", "timestamp"}),
@@ -153,6 +196,17 @@ def is_number(text: str, writing: Writing) -> str:
     return f"({matches(text, writing.number)} and isfinite({writing.double(text)}))"
 
 
+def loses_digits(text: str, writing: Writing) -> str:
+    """The SQL condition of a number that has more digits before its fraction than a DOUBLE keeps."""
+    number, plain = writing.double(text), writing.plain(text)
+    kept = f"try_cast(cast({number} as varchar) as hugeint)"
+    written = f"try_cast(regexp_extract({plain}, '^[+-]?[0-9]+') as hugeint)"
+    has_power = f"contains(lower({text}), 'e')"
+    return (
+        f"(abs({number}) >= {_EXACT} and not {has_power} and coalesce({written} != {kept}, false))"
+    )
+
+
 def dates(text: str, writing: Writing) -> Mapping[str, DateReading]:
     """Every way in which dates are read, the preferred ones first.
 
@@ -243,11 +297,13 @@ def _has_format(text: str, form: str) -> str:
 def _is_plain_number(text: str, writing: Writing) -> str:
     if writing.thousands:
         return f"({is_number(text, writing)} and not {matches(text, PADDED)})"
-    # Casts take `1_000` and `+-1`, and `007` is a code. Texts are compared by their first bytes.
+    # Casts take `1_000` and `+-1`, and `007` is a code. Texts are compared by their first bytes. So many digits are for
+    # the patterns.
     point = "" if writing.decimal == "." else f" and not contains({text}, '.')"
     return (
         f"(isfinite({writing.double(text)}) and not contains({text}, '_') and {text} >= '-' "
-        f"and not ({text} >= '00' and {text} < '0:') and not ({text} >= '-00' and {text} < '-0:'){point})"
+        f"and not ({text} >= '00' and {text} < '0:') and not ({text} >= '-00' and {text} < '-0:'){point} "
+        f"and abs({writing.double(text)}) < {_EXACT})"
     )
 
 

@@ -8,13 +8,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from xml.parsers.expat import ExpatError
 
 from factory.base.errors import TerminalError
 from factory.base.texts import hint, one_of, shown
 from factory.data.archives import CHUNK, ArchiveError, Limits, members
 from factory.data.sources.text_dialect import check_header
+from factory.data.sources.workbook_cells import Book, Cell, Row, opened
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +30,6 @@ _MOST_COLUMNS = 16_384
 _CELLS_AT_ONCE = 500_000
 _SHOWN = 3
 _OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_FORMULAS = (b"<f>", b"<f ", b":f>", b":f ")
 _MERGED = re.compile(rb"mergeCell ref=\"([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})\"")
 _MOST_MERGED = 10_000
 _LONGEST_MARK = 48
@@ -102,35 +104,36 @@ class SheetTexts:
         return told
 
 
-def write_texts(workbook: Path, layout: Layout, target: Path) -> SheetTexts:
+def write_texts(
+    workbook: Path, layout: Layout, target: Path, most_rows: int | None = None
+) -> SheetTexts:
     """Write a sheet's rows to a parquet file, each value as text.
 
     Args:
         workbook: An .xlsx file, which is looked at before it is opened.
         layout: Which of its cells are rows.
         target: The parquet file to make: the columns, and `ROW`.
+        most_rows: How many of the first rows to write; all if None.
 
     Raises:
         WorkbookError: It is no such file, is locked, lacks the sheet, or unpacks to too much.
     """
     import pyarrow.parquet as pq
 
-    seen = _check(workbook)
-    with _opened(workbook, has_formulas=seen.has_formulas) as (values, formulas):
-        sheet, found = _sheet(workbook.name, values, layout.sheet)
-        twin = None if formulas is None else formulas[sheet.title]
-        rows = _filled(_numbered(sheet, twin, found), layout)
+    merged = _check(workbook)
+    with _opened(workbook) as book:
+        found = _sheet(workbook.name, book, layout.sheet)
+        rows = _filled(_calculated(book.rows(found.sheet), found), layout)
         names = _names(found, rows, layout)
         reading = _Reading(found, names, layout)
         with ExitStack() as stack:
             writer = None
-            for table in reading.tables(rows):
+            for table in reading.tables(rows, most_rows):
                 if writer is None:
                     writer = stack.enter_context(pq.ParquetWriter(target, table.schema))
                 writer.write_table(table)
-        # The path of the sheet within the file, which openpyxl keeps to itself.
-        merged = seen.merged.get(str(getattr(sheet, "_worksheet_path", "")), [])
-        found.merged = sorted(filter(reading.holds, merged), key=_row_and_column)
+        of_sheet = merged.get(book.paths[found.sheet], [])
+        found.merged = sorted(filter(reading.holds, of_sheet), key=_row_and_column)
     return found
 
 
@@ -148,38 +151,15 @@ def first_rows(workbook: Path, most: int) -> list[tuple[int, list[str]]]:
         WorkbookError: It is no such file, is locked, or unpacks to too much.
     """
     _check(workbook)
-    found: list[tuple[int, list[str]]] = []
-    with _opened(workbook, has_formulas=False) as (values, _):
-        sheet, _ = _sheet(workbook.name, values, None)
-        for number, row in enumerate(sheet.iter_rows(), 1):
-            texts = [_text(cell, ".")[0] for cell in row]
-            if any(texts):
-                found.append((number, [text for text in texts if text]))
-            if len(found) == most:
-                break
-    return found
+    with _opened(workbook) as book:
+        rows = book.rows(_sheet(workbook.name, book, None).sheet)
+        texts = ((number, [_text(cell, ".")[0] for cell in cells]) for number, cells in rows)
+        filled = ((number, [text for text in row if text]) for number, row in texts if any(row))
+        return list(islice(filled, most))
 
 
-@dataclass
-class _Seen:
-    """What was seen of a file before it was opened."""
-
-    has_formulas: bool = False
-    """Whether it may have some."""
-    merged: dict[str, list[str]] = field(default_factory=dict)
-    """The ranges of merged cells, by the path of the sheet within the file."""
-
-    def look(self, name: str, content: bytes) -> None:
-        """Look at a piece of a sheet, which may have been seen in part before."""
-        self.has_formulas |= any(mark in content for mark in _FORMULAS)
-        known = self.merged.setdefault(name, [])
-        for found in _MERGED.findall(content):
-            if (cells := found.decode()) not in known[-1:] and len(known) < _MOST_MERGED:
-                known.append(cells)
-
-
-def _check(workbook: Path) -> _Seen:
-    """Look at a file before it is opened.
+def _check(workbook: Path) -> dict[str, list[str]]:
+    """Look at a file before it is opened; the ranges of merged cells, by the path of the sheet within the file.
 
     Raises:
         WorkbookError: It is no workbook, or unpacks to too much.
@@ -199,14 +179,14 @@ def _check(workbook: Path) -> _Seen:
         raise WorkbookError(
             f"{workbook.name} is no workbook (.xlsx): write the `type` that it has, such as csv, or save it as .xlsx"
         )
-    names, seen = set(), _Seen()
+    names, merged = set(), defaultdict[str, list[str]](list)
     try:
         for member in members(workbook, LIMITS):
             names.add(member.name)
             before = b""
             while chunk := member.content.read(CHUNK):
                 if member.name.startswith("xl/worksheets/"):
-                    seen.look(member.name, before + chunk)
+                    _add_merged(merged[member.name], before + chunk)
                     before = chunk[-_LONGEST_MARK:]
     except ArchiveError as error:
         raise WorkbookError(str(error)) from error
@@ -214,35 +194,32 @@ def _check(workbook: Path) -> _Seen:
         raise WorkbookError(f"{workbook.name} is a binary workbook (.xlsb): save it as .xlsx")
     if "[Content_Types].xml" not in names:
         raise WorkbookError(f"{workbook.name} is no workbook, but an archive: save it as .xlsx")
-    return seen
+    return merged
+
+
+def _add_merged(known: list[str], content: bytes) -> None:
+    """Add the ranges that a piece of a sheet has, which may have been seen in part before."""
+    for found in _MERGED.findall(content):
+        if (cells := found.decode()) not in known[-1:] and len(known) < _MOST_MERGED:
+            known.append(cells)
 
 
 @contextmanager
-def _opened(workbook: Path, *, has_formulas: bool) -> Iterator[tuple[Any, Any]]:
-    """The workbook's values, and its formulas, where it has any."""
+def _opened(workbook: Path) -> Iterator[Book]:
     from xml.etree.ElementTree import ParseError
     from zipfile import BadZipFile
 
-    import openpyxl
     from defusedxml import DefusedXmlException
     from openpyxl.utils.exceptions import InvalidFileException
 
     # No OSError: that the rows cannot be written down is not the workbook's fault, and it was read to its end before.
-    broken = (KeyError, ValueError, TypeError, IndexError, AttributeError, ParseError)
-    with ExitStack() as stack, warnings.catch_warnings():
+    broken = (KeyError, ValueError, TypeError, IndexError, AttributeError, ParseError, ExpatError)
+    with warnings.catch_warnings():
         # What openpyxl does not keep when it saves (validations, conditional formats) is not read anyway.
         warnings.simplefilter("ignore")
         try:
-            opened = [
-                # Of a path it would look at the suffix.
-                openpyxl.load_workbook(
-                    stack.enter_context(workbook.open("rb")), read_only=True, data_only=is_values
-                )
-                for is_values in ([True, False] if has_formulas else [True])
-            ]
-            for one in opened:
-                stack.callback(one.close)
-            yield opened[0], opened[1] if has_formulas else None
+            with opened(workbook) as book:
+                yield book
         except (*broken, BadZipFile, DefusedXmlException, InvalidFileException) as error:
             raise WorkbookError(
                 f"{workbook.name} is broken ({type(error).__name__}: {_said(error, workbook)}): open it, and save it as .xlsx anew"
@@ -254,78 +231,66 @@ def _said(error: Exception, workbook: Path) -> str:
     return shown(str(error).replace(str(workbook), workbook.name).partition("\n")[0], 200)
 
 
-def _sheet(name: str, workbook: Any, wanted: str | None) -> tuple[Any, SheetTexts]:
+def _sheet(name: str, book: Book, wanted: str | None) -> SheetTexts:
     """The sheet to read: the one that is named, or the first that is not hidden."""
-    sheets = {sheet.title: sheet for sheet in workbook.worksheets}
-    if not sheets:
+    if not book.paths:
         raise WorkbookError(f"{name} has no sheet with cells")
-    shown_ones = [title for title, one in sheets.items() if one.sheet_state == "visible"]
-    title = wanted if wanted is not None else next(iter(shown_ones or sheets))
-    if title not in sheets:
+    title = wanted if wanted is not None else next(iter(book.visible or book.paths))
+    if title not in book.paths:
         raise WorkbookError(
-            f"{name} has no sheet {title!r}{hint(title, sheets)}; it has {one_of(map(repr, sheets))}"
+            f"{name} has no sheet {title!r}{hint(title, book.paths)}; it has {one_of(map(repr, book.paths))}"
         )
-    sheet = sheets[title]
-    # What a file says of its own size may be wrong.
-    sheet.reset_dimensions()
-    return sheet, SheetTexts(name, title, [one for one in shown_ones if one != title])
+    return SheetTexts(name, title, [one for one in book.visible if one != title])
 
 
-def _numbered(sheet: Any, twin: Any, found: SheetTexts) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """The rows of a sheet and their numbers.
+def _calculated(rows: Iterator[Row], found: SheetTexts) -> Iterator[Row]:
+    """The rows.
 
     Raises:
         WorkbookError: A formula has no value, since no program has calculated it.
     """
     from openpyxl.utils import get_column_letter
 
-    formulas = None
-    if twin is not None:
-        twin.reset_dimensions()
-        formulas = iter(twin.iter_rows())
-    for number, row in enumerate(sheet.iter_rows(), 1):
-        if len(row) > _MOST_COLUMNS:
-            raise WorkbookError(f"{found.workbook}: row {number} has more columns than Excel has")
-        for at, formula in enumerate(next(formulas) if formulas is not None else ()):
-            cell = row[at]
-            if formula.data_type == "f" and cell.value is None and cell.data_type == "n":
+    for number, cells in rows:
+        for cell in cells:
+            if cell.has_formula and not cell.is_text:
                 raise WorkbookError(
-                    f"{found.workbook}, {found.sheet}!{get_column_letter(at + 1)}{number}: a formula that no program has "
-                    "calculated yet: open the workbook in one and save it, or write the value"
+                    f"{found.workbook}, {found.sheet}!{get_column_letter(cell.at + 1)}{number}: a formula that no program "
+                    "has calculated yet: open the workbook in one and save it, or write the value"
                 )
-        yield number, row
+        yield number, cells
 
 
-def _filled(
-    rows: Iterator[tuple[int, tuple[Any, ...]]], layout: Layout
-) -> Iterator[tuple[int, tuple[Any, ...]]]:
+def _filled(rows: Iterator[Row], layout: Layout) -> Iterator[Row]:
     """The rows that have a value, without those to skip."""
-    waiting: deque[tuple[int, tuple[Any, ...]]] = deque()
-    for number, row in rows:
-        if number <= layout.skip or all(cell.value in (None, "") for cell in row):
+    waiting: deque[Row] = deque()
+    for number, cells in rows:
+        if number <= layout.skip or all(cell.value in (None, "") for cell in cells):
             continue
-        waiting.append((number, row))
+        waiting.append((number, cells))
         if len(waiting) > layout.skip_footer:
             yield waiting.popleft()
 
 
-def _names(
-    found: SheetTexts, rows: Iterator[tuple[int, tuple[Any, ...]]], layout: Layout
-) -> dict[int, str]:
+def _names(found: SheetTexts, rows: Iterator[Row], layout: Layout) -> dict[int, str]:
     """The name of each column by its place in the row; with a header its row is taken."""
     from openpyxl.utils import get_column_letter
 
     if layout.header:
-        _, row = next(rows, (0, ()))
-        if not row:
+        _, cells = next(rows, (0, []))
+        if not cells:
             raise WorkbookError(
                 f"{found.workbook}: the sheet {found.sheet!r} is empty, without even a header"
             )
-        texts = [(_text(cell, ".")[0] or "").strip() for cell in row]
-        width = max((at for at, text in enumerate(texts) if text), default=-1) + 1
-        check_header(found.workbook, texts)
-        first = next(at for at, text in enumerate(texts) if text)
-        names = {at: texts[at] or f"column{at}" for at in range(first, width)}
+        texts = {cell.at: (_text(cell, ".")[0] or "").strip() for cell in cells}
+        check_header(found.workbook, texts.values())
+        named = [at for at, text in texts.items() if text]
+        if not named:
+            raise WorkbookError(
+                f"{found.workbook}: the header of the sheet {found.sheet!r} has nothing but blanks: write `skip`, or "
+                "`header: false`"
+            )
+        names = {at: texts.get(at) or f"column{at}" for at in range(min(named), max(named) + 1)}
     else:
         names = {at: f"column{at}" for at in range(_MOST_COLUMNS)}
     found.columns.update({name: get_column_letter(at + 1) for at, name in names.items()})
@@ -351,50 +316,50 @@ class _Reading:
         is_column = any(left <= at + 1 <= right for at in self.names)
         return bool(self.first) and is_column and top <= self.last and bottom >= self.first
 
-    def tables(self, rows: Iterator[tuple[int, tuple[Any, ...]]]) -> "Iterator[pa.Table]":
+    def tables(self, rows: Iterator[Row], most_rows: int | None) -> "Iterator[pa.Table]":
         """The rows as columns of text, so many cells at once; at least one table."""
-        if not self.layout.header:
-            rows = self._first_decides(rows)
+        rows = islice(rows if self.layout.header else self._first_decides(rows), most_rows)
         chunk: list[list[str | None]] = []
         numbers: list[int] = []
-        for number, row in rows:
+        for number, cells in rows:
             self.first, self.last = self.first or number, number
             numbers.append(number)
-            chunk.append(self._texts(number, row))
+            chunk.append(self._texts(number, cells))
             if len(chunk) * len(self.names) >= _CELLS_AT_ONCE:
                 yield self._table(numbers, chunk)
                 chunk, numbers = [], []
         yield self._table(numbers, chunk)
 
-    def _first_decides(
-        self, rows: Iterator[tuple[int, tuple[Any, ...]]]
-    ) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    def _first_decides(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Without a header the first row tells how many columns there are."""
-        number, row = next(rows, (0, ()))
-        width = max((at for at, cell in enumerate(row) if cell.value is not None), default=-1) + 1
+        number, cells = next(rows, (0, []))
+        width = max((cell.at for cell in cells if cell.value is not None), default=-1) + 1
         if not width:
             raise WorkbookError(
                 f"{self.found.workbook}: the sheet {self.found.sheet!r} is empty, without any row"
             )
         self.names = {at: self.names[at] for at in range(width)}
         self.found.columns = {name: self.found.columns[name] for name in self.names.values()}
-        yield number, row
+        yield number, cells
         yield from rows
 
-    def _texts(self, number: int, row: tuple[Any, ...]) -> list[str | None]:
+    def _texts(self, number: int, cells: list[Cell]) -> list[str | None]:
+        from openpyxl.utils import get_column_letter
+
         texts: dict[int, str | None] = {}
-        for at, cell in enumerate(row):
+        for cell in cells:
             if cell.value is None:
                 continue
             text, kind = _text(cell, self.layout.decimal)
             if text in self.layout.null_values:
                 continue
-            name = self.names.get(at)
+            name = self.names.get(cell.at)
             if name is None:
                 if not self.found.beside:
-                    self.found.beside.append(f"{self.found.sheet}!{cell.coordinate}")
+                    letters = get_column_letter(cell.at + 1)
+                    self.found.beside.append(f"{self.found.sheet}!{letters}{number}")
                 continue
-            texts[at] = text
+            texts[cell.at] = text
             self.found.kinds[name][kind] += 1
             known = self.found.errors[name] if kind == "error" else []
             # The first cells, and the first of each other error.
@@ -413,19 +378,19 @@ class _Reading:
         return pa.table({**arrays, ROW: pa.array(numbers, pa.int64())})
 
 
-def _text(cell: Any, decimal: str) -> tuple[str | None, str]:
+def _text(cell: Cell, decimal: str) -> tuple[str | None, str]:
     """A cell's value as text, and whether it is a text, an error or something else."""
     value = cell.value
+    if isinstance(value, str):
+        return value, "error" if cell.is_error else "text"
     if value is None:
         return None, "none"
-    if cell.data_type == "e":
-        return str(value), "error"
     if isinstance(value, bool):
         return str(value).lower(), "value"
     if isinstance(value, int | float):
         return _number(value).replace(".", decimal), "value"
     if isinstance(value, datetime):
-        is_day = value.time() == time() and "h" not in str(cell.number_format).lower()
+        is_day = value.time() == time() and not cell.has_hours
         return (str(value.date()) if is_day else value.isoformat(" ")), "value"
     if isinstance(value, date):
         return value.isoformat(), "value"
@@ -439,5 +404,7 @@ def _text(cell: Any, decimal: str) -> tuple[str | None, str]:
 
 def _number(value: float) -> str:
     """All digits of a number: Excel has no codes such as `1E5`, and beyond 64 bits no whole numbers."""
-    text = format(Decimal(repr(value)), "f")
+    text = repr(value)
+    if "e" in text:
+        text = format(Decimal(text), "f")
     return f"{text}.0" if "." not in text and not -(2**63) <= value < 2**63 else text

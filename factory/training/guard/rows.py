@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_NAMED = 5
+"""Classes that a message names."""
 _SURE = 0.001
 """Below which probability something is no chance."""
 _NO_VALUE = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "?", "-", "--", "."})
@@ -36,6 +38,8 @@ class DividedParts:
     """How many rows the fold learns from that has fewest; None without folds."""
     targets: tuple[str, ...] = ()
     """The names of the targets."""
+    learns_target: bool = True
+    """Whether the target is learned, and not only compared with."""
 
 
 class RowsGuard(Guard):
@@ -131,6 +135,38 @@ class TargetDrift(RowsGuard):
             yield self.found(
                 f"{what} of the {len(test)} test rows is distributed otherwise than that of the "
                 f"{len(train)} training rows (distance {distance:.2f}): {_in_words(train, test, parts)}"
+            )
+
+
+class AbsentClasses(RowsGuard):
+    """A class that is in no test row, so that the score says nothing of it, or in no training row."""
+
+    NAME: ClassVar[str] = "absent_classes"
+
+    rows: int = Field(default=3, ge=1)
+    """Of how many rows at least; below, `rare_classes` speaks of it."""
+
+    def look(self, parts: DividedParts) -> Iterator[GuardFinding]:
+        """A finding for the classes of each part that lacks some."""
+        import numpy as np
+
+        if not parts.has_classes or parts.target is None or parts.target["train"].ndim > 1:
+            return
+        labels, counts = np.unique(np.concatenate(list(parts.target.values())), return_counts=True)
+        known = labels[counts >= self.rows]
+        lacks = {
+            part: known[~np.isin(known, parts.target[part])]
+            for part in ("train", "test")
+            if part in parts.target
+        }
+        advice = "take a larger `test`, bring more rows, or write `split: {method: stratified}` where rows may be mixed"
+        if len(lacks["test"]):
+            yield self.found(
+                f"no test row is {one_of(lacks['test'], _NAMED)}, so that a score says nothing of that: {advice}"
+            )
+        if len(lacks["train"]) and parts.learns_target:
+            yield self.found(
+                f"no training row is {one_of(lacks['train'], _NAMED)}, so that no row is ever predicted to be that: {advice}"
             )
 
 

@@ -9,6 +9,7 @@ from factory.training.guard.features import FreeText, Identifiers, Leakage
 from factory.training.guard.finding import Short, read_short
 from factory.training.guard.known_rows import ChampionOverlap
 from factory.training.guard.rows import (
+    AbsentClasses,
     Duplicates,
     MinRows,
     MissingClass,
@@ -50,5 +51,7 @@ class Guards(Section):
     """`warn`: test rows that the champion has learned from."""
     rare_classes: Annotated[_RareClasses, AddedLater()] = RareClasses.unwritten()
     """`train`, `drop` or `fail` (as it is): classes of fewer than 3 rows, which cannot be in every part."""
+    absent_classes: Short[AbsentClasses] = AbsentClasses.unwritten()
+    """`warn`: a class that no test row, or no training row, has."""
     missing_class: Annotated[_MissingClass, NotTrained(is_read=True)] = MissingClass.unwritten()
     """`fail`, `warn` or `off`: a class that is called NA, say."""

@@ -192,6 +192,19 @@ def test_packed_file_that_unpacks_to_anything_stays_within_limits(project):
     assert found.rows < 60_000
 
 
+def test_of_large_workbooks_the_first_rows_are_looked_at_and_it_is_said(project):
+    rows = [[n, f"a{n % 3}", "NA" if n == 1500 else n / 4] for n in range(3000)]
+    file = project.write("large.xlsx", workbook(["id", "name", "price"], *rows))
+    found = project.inspect(file, limits=Limits(rows_of_workbooks=2000))
+    assert (found.rows, found.is_whole) == (2000, False)
+    assert any("only the first 2,000 rows" in note for note in found.notes)
+    # What is beyond the rows that options are tried on first counts too.
+    assert section(found)["source"]["null_values"] == ["", "NA"]
+    assert types(found) == {"id": "BIGINT", "name": "VARCHAR", "price": "DOUBLE"}
+    whole = project.inspect(file, limits=Limits(rows_of_workbooks=4000))
+    assert (whole.rows, whole.is_whole) == (3000, True)
+
+
 def test_rows_of_other_formats_are_limited_too(project):
     pd.DataFrame({"n": range(1000)}).to_parquet(project.folder / "data" / "n.parquet")
     found = project.inspect(str(project.folder / "data" / "n.parquet"), limits=Limits(rows=100))

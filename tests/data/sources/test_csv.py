@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import logging
+import re
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -63,6 +64,11 @@ def values(rows) -> list:
         (("99.12.31", "24.01.02"), "DATE", [date(1999, 12, 31), date(2024, 1, 2)]),
         (("epoch", "Infinity"), "VARCHAR", ["epoch", "Infinity"]),
         (("0x1F", "1_000"), "VARCHAR", ["0x1F", "1_000"]),
+        (("100000000000000000000", "0.5"), "DOUBLE", [1e20, 0.5]),
+        (("9007199254740993", "1"), "BIGINT", [9007199254740993, 1]),
+        (("12 Elm 24", "7 Oak 11"), "VARCHAR", ["12 Elm 24", "7 Oak 11"]),
+        (("true", "north", "false"), "VARCHAR", ["true", "north", "false"]),
+        (("12-34-56", "40-47-84"), "VARCHAR", ["12-34-56", "40-47-84"]),
         (("", ""), "VARCHAR", [None, None]),
     ],
 )  # fmt: skip
@@ -151,6 +157,20 @@ def test_a_declared_decimal_keeps_all_digits(read_in):
         (["1", "NA", "NA"], "'x' is 33.33 % numbers, and stays text because of 'NA' (2 times): write `null_values"),
         (["1"] * 9 + ["oops 7"], "'oops 7' (once): correct them"),
         (["2024-01-02"] * 9 + ["n/a"], "'x' is 90 % dates, and stays text because of 'n/a' (once)"),
+        (["true", "false"] * 4 + ["NA", "?"], "is 80 % true or false, and stays text because of '?' (once), 'NA' (once): write `null_values"),
+        (["True"] * 9 + ["maybe"], "'x' is 90 % true or false, and stays text because of 'maybe' (once)"),
+        (["2024-01-31", "31.01.2024", "13.05.2024"], "dates in one form, and stays text because of"),
+        (["2024-01-01T00:00:00Z", "2024-01-01 10:00:00"], "dates in one form, and stays text because of"),
+        (["5-Jan-24", "12-Feb-24"], "'x' is 100 % dates such as '12-Feb-24', and stays text: write `date_format: '%d-%b-%y'`"),
+        (["1/22/2024 3:04 PM", "3/4/2024 11:00 AM"], "stays text: write `timestamp_format: '%m/%d/%Y %I:%M %p'`"),
+        (["1/2/2024 3:04 PM", "3/4/2024 11:00 AM"],
+         "write `timestamp_format: '%m/%d/%Y %I:%M %p'` or `timestamp_format: '%d/%m/%Y %I:%M %p'`, whichever it is"),
+        (["9007199254740993", "1.5"], "because of '9007199254740993' (once): a DOUBLE does not keep all of their digits"),
+        (["12.5-", "3.5", "(7.25)"], "write the minus before the number, as in -12.5"),
+        (["\u22125", "3"], "write the minus before the number, as in -12.5"),
+        (["EUR 12.50", "3.10 CHF"], "take the signs away in a transform"),
+        (["1\u2019234.50", "12.5"], 'write `thousands: "\u2019"`'),
+        (["1\u00a0234", "12"], r'write `thousands: "\xa0"`'),
     ],
 )  # fmt: skip
 def test_a_column_that_is_nearly_something_stays_text_and_is_told(read_in, texts, found, caplog):
@@ -167,8 +187,13 @@ def test_a_column_that_is_nearly_something_stays_text_and_is_told(read_in, texts
         ({"decimal": ","}, ["1,5", "2"], [1.5, 2.0]),
         ({"thousands": ","}, ["1,234.5", "7"], [1234.5, 7.0]),
         ({"thousands": ".", "decimal": ","}, ["1.234,5", "7"], [1234.5, 7.0]),
+        ({"thousands": "\u2019"}, ["1\u2019234.5", "7"], [1234.5, 7.0]),
+        ({"thousands": "\u00a0"}, ["1\u00a0234.5", "7"], [1234.5, 7.0]),
+        ({"null_values": ["", "NA"]}, ["true", "NA"], [True, None]),
+        ({"date_format": "%d-%b-%y"}, ["5-Jan-24", "12-Feb-24"], [date(2024, 1, 5), date(2024, 2, 12)]),
+        ({"timestamp_format": "%d/%m/%Y %I:%M %p"}, ["1/2/2024 3:04 PM"], [at("2024-02-01 15:04")]),
     ],
-)
+)  # fmt: skip
 def test_the_option_that_is_advised_reads_the_column(read_in, options, texts, meant, caplog):
     rows = read_in.csv(column(*texts), **options)
     assert values(rows) == meant
@@ -225,6 +250,64 @@ def test_doubt_halts_or_is_silent_where_it_is_said_so(read_in, caplog):
         read_in.csv(text, on_doubt="halt")
     assert read_in.csv(text, on_doubt="text").columns["x"] == "VARCHAR"
     assert "stays text" not in caplog.text
+
+
+LINES = "".join(f"{n};n{n};{n}.5\n" for n in range(12))
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ([LINES], "a0.csv: the header has '0.5', which are values rather than names: write `header: false`"),
+        (["7;Rome\n8;Oslo\n"], "the header has '7', which are values rather than names"),
+        (["id;name;v\n" + LINES, LINES], "a1.csv: the header has '0.5', which are values rather than names"),
+        (["id;name;v\n" + LINES, "id;nme;v\n" + LINES], "a1.csv has 'nme' (did you mean `name`?), and not 'name' as a0.csv"),
+        (["id||v\n1||2\n3||4\n"], "columns without a name are called 'column1'"),
+        (["id;name;v\n" + LINES + "id;name;v\n"], "because of 'id' (once): the header stands among the rows"),
+        (["id;name;v\n" + LINES + "Total;;78\n"], "because of 'Total' (once): write `skip_footer: 1` if it is a sum"),
+    ],
+)  # fmt: skip
+def test_doubts_about_headers_are_told(read_in, files, found, caplog):
+    caplog.set_level(logging.WARNING)
+    for number, text in enumerate(files):
+        (read_in.project / f"a{number}.csv").write_text(text)
+    mark = "|" if "||" in files[0] else ";"
+    read_in(CsvSource(type="csv", path="a*.csv", delimiter=mark))
+    assert found in caplog.text
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["2019;2020;2021\n1;2;3\n"],
+        ["0;1;2\n1;2;3\n"],
+        ["id;name;v;\n1;a;2;\n"],
+        [";name\n0;a\n"],
+        ["id;name\n1;a\n", "id;name;new\n2;b;3\n", "id\n3\n"],
+        ["id;name\n1;a\n", "NAME;ID\nb;2\n"],
+    ],
+)
+def test_headers_as_programs_write_them_are_no_doubt(read_in, files, caplog):
+    caplog.set_level(logging.WARNING)
+    for number, text in enumerate(files):
+        (read_in.project / f"a{number}.csv").write_text(text)
+    read_in(CsvSource(type="csv", path="a*.csv", delimiter=";"))
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("sep=;\nid;v\n1;2\n", "the first line, 'sep=;', is for Excel alone: write `skip: 1` and `delimiter: ';'`"),
+        ("id;v\n1;2\n".encode("utf-16"), "is in UTF-16, and is read as utf-8: write `encoding: utf-16`"),
+        (b"PK\x03\x04" + b"a" * 90, "is a workbook or an archive: write `type: excel` for a workbook"),
+        ("<!DOCTYPE html><html><body>Log in, please</body></html>\n", "is a web page, as servers send it"),
+        ("id;v\r\n1;2\n" + "1;2\n3;4\r\n" * 9, "its lines end in different ways"),
+    ],
+)  # fmt: skip
+def test_what_is_no_csv_file_is_told(read_in, content, told):
+    with pytest.raises(TerminalError, match=re.escape(told)):
+        read_in.csv(content)
 
 
 def test_columns_of_words_are_no_doubt(read_in, caplog):

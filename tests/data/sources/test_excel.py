@@ -243,6 +243,7 @@ ENTITY = b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><worksheet>&a;<
         (lambda: changed(column(1), sheet1=ENTITY), "is broken"),
         (lambda: changed(column(1), sheet1=b"<worksheet>"), "is broken"),
         (workbook, "the sheet 'Data' is empty, without even a header"),
+        (lambda: workbook([" ", " "], [1, 2]), "has nothing but blanks: write `skip`, or `header: false`"),
         (lambda: workbook(["a", "A"], [1, 2]), "the columns 'a' and 'A', which are the same to SQL"),
         (lambda: column(1, "=A2+1"), "Data!A3: a formula that no program has calculated yet"),
     ],
@@ -250,6 +251,32 @@ ENTITY = b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><worksheet>&a;<
 def test_what_is_no_table_is_told(read_in, content, message):
     with pytest.raises(TerminalError, match=message):
         read_in(content())
+
+
+def test_sheet_without_places_is_read_in_its_order(read_in, caplog):
+    """Some programs leave out `r`, and the size of a sheet; others write texts into the cells, with phonetic signs."""
+    sheet = (
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        b'<row><c t="inlineStr"><is><t>n</t></is></c><c t="inlineStr"><is><r><t>na</t></r><r><t>me</t></r>'
+        b"<rPh><t>x</t></rPh></is></c></row>"
+        b'<row><c><v>1</v></c><c t="str"><f>A2</f><v>one</v></c></row>'
+        b'<row><c><v>2.5</v></c><c t="str"><f>A3</f><v></v></c></row>'
+        b'<row r="7"><c r="B7" t="inlineStr"><is><t>seven</t></is></c></row>'
+        b"</sheetData></worksheet>"
+    )
+    rows = read_in(changed(column(1), sheet1=sheet))
+    assert rows.columns == {"n": "DOUBLE", "name": "VARCHAR"}
+    assert read(rows) == [(1.0, "one"), (2.5, None), (None, "seven")]
+
+
+def test_sheet_with_a_document_type_is_refused(read_in):
+    sheet = (
+        b'<!DOCTYPE x [<!ENTITY a "1">]>'
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        b'<row r="1"><c r="A1"><v>&a;</v></c></row></sheetData></worksheet>'
+    )
+    with pytest.raises(TerminalError, match="has a document type, which no program writes"):
+        read_in(changed(column(1), sheet1=sheet))
 
 
 def test_cells_far_apart_take_no_memory(read_in):

@@ -178,6 +178,25 @@ def test_broken_json_and_parquet_name_the_file(read_in):
         read_in(ParquetSource(type="parquet", path="a.parquet"))
 
 
+@pytest.mark.parametrize(
+    ("tables", "told"),
+    [
+        ([pa.table({"x": [1]}), pa.table({"x": ["a"]})], "column 'x' is int64 in a0.parquet and string in a1.parquet"),
+        ([pa.table([[1], [2]], ["x", "X"])], "a0.parquet: the header has the columns 'x' and 'X'"),
+        ([pa.table({"x": [1]}), pa.table({"x": [1.5]}), pa.table({"x": [None]})], None),
+    ],
+)  # fmt: skip
+def test_columns_of_parquet_files_have_one_name_and_one_type(read_in, tables, told):
+    for number, table in enumerate(tables):
+        pa.parquet.write_table(table, read_in.project / f"a{number}.parquet")
+    source = ParquetSource(type="parquet", path="a*.parquet")
+    if told is None:
+        assert read_in(source).columns == {"x": "DOUBLE"}
+        return
+    with pytest.raises(TerminalError, match=told):
+        read_in(source)
+
+
 def test_parquet_is_read_in_the_lakes_types(read_in):
     table = pa.table({"at": pa.array([1], pa.timestamp("ns")), "n": pa.array([1], pa.uint8())})
     pa.parquet.write_table(table, read_in.project / "a.parquet")
