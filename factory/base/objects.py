@@ -49,6 +49,17 @@ def import_object(path: str) -> Component:
         raise NoSuchObjectError(path, "it is private to its package", advice)
     module_name, _, name = path.rpartition(".")
     found = _attribute(path, _module(path, module_name), name)
+    check_origin(path, found)
+    return found
+
+
+def check_origin(path: str, found: object) -> None:
+    """Check that what a dotted path names is defined in the path's package, and not imported into it.
+
+    Raises:
+        NoSuchObjectError: It is imported.
+    """
+    package = path.partition(".")[0]
     origin = str(getattr(found, "__module__", None))
     if origin.partition(".")[0] != package:
         raise NoSuchObjectError(
@@ -56,7 +67,6 @@ def import_object(path: str) -> Component:
             f"it is not defined in {package}, which has only imported it ({origin})",
             f"name a function or class of {package} itself",
         )
-    return found
 
 
 def _module(path: str, name: str) -> Any:

@@ -257,9 +257,94 @@ def test_functions_of_own_dags_are_those_of_teams(problem, function) -> None:
 
 
 @pytest.mark.parametrize(
+    "joined", ["['os.', system]", "[os, ., {__join__: [sys, tem]}]", "os.system", "{os.system: 1}"]
+)
+@pytest.mark.parametrize(
+    "where",
+    [
+        "tasks: {{one: {{operator: " + PYTHON + ", python_callable: {}}}}}",
+        "tasks: {{one: {{operator: {}}}}}",
+        "on_failure_callback: {{callback: {}}}",
+        "user_defined_macros: {{run: {}}}",
+        "params: {{day: {{__type__: {}, command: id}}}}",
+    ],
+)
+def test_code_that_is_put_together_of_texts_is_looked_at_whole(folder, where, joined) -> None:
+    folder.write("_defaults", DEFAULTS)
+    for value in (f"{{__join__: {joined}}}", f"{{__or__: [{{__join__: {joined}}}]}}"):
+        body = where.format(value)
+        folder.write("marine", f"{HEAD}dags:\n  tidy:\n    {body}\n")
+        said = "\n".join(folder.problems())
+        assert (
+            "`os.system` is outside" in said
+            or "`__join__` puts a list" in said
+            or "none of the operators" in said
+        )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("user_defined_macros: {of: {system: {run: os.system}}}", "`os.system` is outside"),
+        (
+            "params: {all: {__type__: sklearn.datasets.load_svmlight_file, f: /etc/passwd}}",
+            "none of the functions of sklearn",
+        ),
+        (
+            "params: {all: {__type__: sklearn.utils.discovery.import_module, name: os}}",
+            "none of the functions of sklearn",
+        ),
+        ("doc_md: /etc/motd.md", "shows any file of the machine"),
+        ("doc_md: .factory/../README.md", "shows any file of the machine"),
+        (
+            "params: {day: {__type__: airflow.sdk.Param, $ref: 'http://169.254.169.254/role'}}",
+            "read a schema from elsewhere",
+        ),
+        (
+            "params: {day: {__type__: airflow.sdk.Param, anyOf: [{$ref: 'file:///etc/passwd'}]}}",
+            "read a schema from elsewhere",
+        ),
+        ("schedule: ['x-mlflow://models/owner.score']", "address of a dataset's or a model's"),
+        (
+            "schedule: [{__type__: airflow.sdk.Asset, name: mine, uri: ' x-mlflow://models/owner.score'}]",
+            "address of a dataset's or a model's",
+        ),
+    ],
+)
+def test_keys_of_own_dags_that_do_more_than_they_say(problem, line, said) -> None:
+    assert said in problem(f"dags:\n  tidy:\n    {line}\n")
+
+
+def test_operators_that_are_functions_of_a_library_are_refused(problem) -> None:
+    said = "none of the functions of sklearn"
+    assert said in problem(dags("{operator: sklearn.datasets.load_svmlight_file, f: /etc/passwd}"))
+    decorated = "{decorator: sklearn.utils.discovery.import_module, python_callable: acme.run}"
+    assert said in problem(dags(decorated))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("template_searchpath: [/]", "any file of the machine"),
+        (
+            "default_args: {variables_as_arguments: [{variable: key, attribute: doc_md}]}",
+            "any of Airflow's variables",
+        ),
+    ],
+)
+def test_who_may_use_some_operators_only_shows_no_files_and_variables(problem, line, said) -> None:
+    assert said in problem(f"dags:\n  tidy:\n    {line}\n", f"operators: [{EMPTY}]\n")
+
+
+@pytest.mark.parametrize(
     "outlet",
     [
         "owner.priv",
+        "{__join__: [owner, ., priv]}",
+        "{__or__: [{__join__: [owner, .priv]}]}",
+        "' s3://lake/prod/owner/priv'",
+        "x-mlflow://models/owner.score",
+        "{__type__: airflow.sdk.Asset, name: mine, uri: 'x-mlflow://models/owner.score'}",
         "fish",
         "marine.fish",
         "marine.species.drift",
@@ -315,6 +400,16 @@ teams:
         ),
         (dags(f"{{operator: {EMPTY}, queue: other}}"), "queue is 'sea'"),
         (dags(f"{{operator: {BASH}, bash_command: ls, ssh_conn_id: vault}}"), "connection 'vault'"),
+        (
+            dags(f"{{operator: {BASH}, expand: {{ssh_conn_id: [own, vault]}}}}"),
+            "connection 'vault'",
+        ),
+        (
+            dags(f"{{operator: {BASH}, ssh_conn_id: {{__join__: [va, ult]}}}}"),
+            "connection 'vault'",
+        ),
+        (dags(f"{{operator: {EMPTY}, executor: LocalExecutor}}"), "`executor` is the platform's"),
+        (dags(f"{{operator: {EMPTY}, run_as_user: root}}"), "`run_as_user` is the platform's"),
     ],
 )
 def test_a_team_uses_what_the_platform_gives_it(problem, body, said) -> None:
