@@ -85,7 +85,7 @@ def test_login_is_for_the_server_that_its_connection_names(monkeypatch, written,
     assert login.host == host
     if host:
         login.check_host(httpx.URL("https://API.example.org/a.csv"), "portal")
-        with pytest.raises(DownloadError, match="is not sent to evil.example") as error:
+        with pytest.raises(DownloadError, match=r"is not sent to evil\.example") as error:
             login.check_host(httpx.URL("https://evil.example/a.csv"), "portal")
         assert "geheim" not in str(error.value)
 

@@ -119,7 +119,9 @@ def test_login_of_the_connection_is_sent(server, read_in):
 
 def test_login_is_not_sent_to_a_server_that_is_none_of_the_connections(server, read_in):
     url = server.answer("/a.csv", CSV).replace("127.0.0.1", "localhost")
-    with pytest.raises(DownloadError, match="is for 127.0.0.1, and what it holds is not sent to"):
+    with pytest.raises(
+        DownloadError, match=r"is for 127\.0\.0\.1, and what it holds is not sent to"
+    ):
         read_in(url, connection="portal")
     assert not server.asked
 
