@@ -114,13 +114,21 @@ def _addresses(name: str, *, resolve: bool) -> list[str]:
     return [str(address[0]) for *_, address in found]
 
 
-def _check_public_host(value: AnyHttpUrl, info: ValidationInfo) -> AnyHttpUrl:
-    surroundings = info.context
+def check_written_host(host: str, surroundings: object) -> None:
+    """As `check_host`, for what stands in a file that is read against a validation context.
+
+    Raises:
+        PydanticCustomError: A team file may not name it.
+    """
     if isinstance(surroundings, Surroundings):
         try:
-            check_host(str(value.host), surroundings.internal_hosts, resolve=False)
+            check_host(host, surroundings.internal_hosts, resolve=False)
         except InternalHostError as error:
             raise PydanticCustomError("host", "{why}", {"why": str(error)}) from None
+
+
+def _check_public_host(value: AnyHttpUrl, info: ValidationInfo) -> AnyHttpUrl:
+    check_written_host(str(value.host), info.context)
     return value
 
 

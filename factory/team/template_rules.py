@@ -116,10 +116,10 @@ def _names_in(text: str) -> set[str]:
     """The names that a template leaves to be filled in.
 
     Raises:
-        UnreadableTemplateError: It cannot be read.
+        UnreadableTemplateError: It cannot be read, or is made of others.
     """
     # Late: most team files have no template, and reading them needs no Jinja.
-    from jinja2 import Environment, TemplateError, meta
+    from jinja2 import Environment, TemplateError, meta, nodes
     from jinja2.defaults import DEFAULT_NAMESPACE
 
     try:
@@ -127,6 +127,8 @@ def _names_in(text: str) -> set[str]:
         parsed = Environment().parse(text)  # noqa: S701
     except TemplateError as error:
         raise UnreadableTemplateError(str(error)) from None
+    if parsed.find((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
+        raise UnreadableTemplateError("it would read another file")
     return meta.find_undeclared_variables(parsed) - DEFAULT_NAMESPACE.keys()
 
 

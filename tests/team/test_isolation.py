@@ -69,6 +69,41 @@ def test_labels_of_images_are_files_too(problem) -> None:
     assert "is hidden" in problem(dataset(f"{{type: images, path: data/x, labels: {labels}}}"))
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:9092", "localhost", "169.254.169.254", "[::1]"])
+def test_a_model_is_deployed_to_no_server_of_the_workers_network(problem, host) -> None:
+    model = (
+        "models:\n  size:\n    task: regression\n    train_on: fish\n    target: a\n"
+        "    split: {test: 0.2, validation: 0.2}\n    objective: {metric: r2, goal: maximize}\n"
+        "    search: {strategy: grid, candidates: [{estimator: sklearn.linear_model.Ridge}]}\n"
+    )
+    where = f"    deploy: {{type: process, url: 'http://{host}'}}\n"
+    found = problem(dataset(SOURCE) + model + where)
+    assert "internal_hosts" in found
+
+
+def with_query_of(file: str) -> str:
+    return dataset(SOURCE) + f"    transforms: [{{type: sql, file: {file}}}]\n"
+
+
+@pytest.mark.parametrize("name", ["tokens.txt", "airflow.cfg", "configs/marine.yaml", "data/a.csv"])
+def test_files_that_are_no_queries_are_not_shown_as_such(problem, folder, name) -> None:
+    file = folder.project / name
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    assert "does not end with .sql" in problem(with_query_of(name))
+
+
+@pytest.mark.parametrize("leads_to", ["tokens.txt", "lake/owner/priv/a.sql", ".factory/a.sql"])
+def test_a_link_to_something_else_is_no_query(problem, folder, leads_to) -> None:
+    target = folder.project / leads_to
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("select 1")
+    (folder.project / "a.sql").symlink_to(target)
+    assert "there is no file a.sql in the project" in problem(
+        with_query_of("a.sql"), "storage: lake\n"
+    )
+
+
 def test_data_folders_are_the_platforms_choice(folder: Folder) -> None:
     folder.write("_defaults", "data_folders: [landing, shared/in]\n")
     folder.write("marine", HEAD + dataset("{type: csv, path: shared/in/x.csv}"))
@@ -150,6 +185,20 @@ def test_templates_of_a_notifier_know_the_message_and_nothing_more(problem) -> N
         + dataset("{type: csv, path: data/x.csv}")
     )
     assert "templates may not name `conn`" in problem(body)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% include 'teams.py' %}",
+        "{% extends 'teams.py' %}",
+        "{% import 'teams.py' as teams %}{{ teams }}",
+        "{% if true %}{% from 'teams.py' import x %}{% endif %}",
+    ],
+)
+def test_templates_read_no_files(problem, text) -> None:
+    found = problem(dataset(f'{{type: sql, connection: mine, query: "{text}"}}'))
+    assert "it would read another file" in found
 
 
 def test_templates_that_cannot_be_read_are_said(problem) -> None:
