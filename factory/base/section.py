@@ -56,6 +56,7 @@ _DURATION_IN_WORDS = re.compile(
 DURATION_PATTERN = rf"^\s*{_DURATION.pattern}\s*$"
 """What a duration looks like, for JSON schemas."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST = 100 * 366 * 86400
 
 
 def field_docs(section: type[BaseModel]) -> dict[str, str]:
@@ -418,7 +419,12 @@ def read_duration(value: object) -> int:
         PydanticCustomError: It is none.
     """
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        return int(match[1]) * _SECONDS[match[2]]
+        seconds = int(match[1]) * _SECONDS[match[2]]
+        if seconds <= _LONGEST:
+            return seconds
+        raise PydanticCustomError(
+            "duration", "{value} is longer than a century: write less", {"value": repr(value)}
+        )
     raise PydanticCustomError(
         "duration",
         "{value} is not a duration: write a number and a unit, such as 30s, 15m, 12h, 7d or 2w",

@@ -125,11 +125,15 @@ def _names_in(text: str) -> set[str]:
     try:
         # Nothing is rendered here.
         parsed = Environment().parse(text)  # noqa: S701
+        names = meta.find_undeclared_variables(parsed) - DEFAULT_NAMESPACE.keys()
+        reads_files = parsed.find((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends))
     except TemplateError as error:
         raise UnreadableTemplateError(str(error)) from None
-    if parsed.find((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
+    except RecursionError:
+        raise UnreadableTemplateError("it is nested too deeply") from None
+    if reads_files:
         raise UnreadableTemplateError("it would read another file")
-    return meta.find_undeclared_variables(parsed) - DEFAULT_NAMESPACE.keys()
+    return names
 
 
 def _check_text(text: str, path: KeyPath, names: frozenset[str]) -> Iterator[Finding]:

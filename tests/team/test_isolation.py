@@ -482,3 +482,31 @@ def test_a_team_that_the_platform_does_not_list_is_refused(folder: Folder, tmp_p
     [found] = folder.problems("clinic")
     assert found.startswith("clinic.yaml:2:")
     assert "clinic is none of the teams of this platform: marine" in found
+
+
+DEEP = "(" * 400 + "1" + ")" * 400
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            dataset(f'{{type: sql, connection: mine, query: "{{{{ {DEEP} }}}}"}}'),
+            "the template cannot be read: it is nested too deeply",
+        ),
+        (dataset(f"{{type: csv, path: 'data/{'{{' * 500}'}}"), "nested too deeply"),
+        ("defaults: {retry_delay: 999999999999w}\n" + dataset(SOURCE), "longer than a century"),
+        (dataset(SOURCE) + "    schedule: '0 0 30 2 *'\n", "names a day that never comes"),
+        (
+            f"dags: {{tidy: {{schedule: '0 0 31 4 *', tasks: {{a: {{operator: {EMPTY}}}}}}}}}\n",
+            "never comes",
+        ),
+    ],
+)
+def test_what_breaks_its_reader_is_its_own_teams_problem_alone(folder: Folder, body, said) -> None:
+    folder.write("_defaults", DEFAULTS)
+    folder.write("marine", HEAD + body)
+    folder.write("clinic", HEAD.replace("team: marine", "team: clinic") + dataset(SOURCE))
+    project = folder.read_all()
+    assert set(project.teams) == {"clinic"}
+    assert any(said in problem.message for problem in project.problems)
