@@ -99,7 +99,7 @@ def test_a_link_to_something_else_is_no_query(problem, folder, leads_to) -> None
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("select 1")
     (folder.project / "a.sql").symlink_to(target)
-    assert "there is no file a.sql in the project" in problem(
+    assert "there is no file 'a.sql' in the project" in problem(
         with_query_of("a.sql"), "storage: lake\n"
     )
 

@@ -40,7 +40,8 @@ def _check_address(value: str, info: ValidationInfo) -> str:
         url = Url(value)
     except ValueError:
         url = None
-    if url is None or url.scheme not in ("http", "https") or url.query or url.fragment:
+    # What comes after these would be cut off.
+    if url is None or url.scheme not in ("http", "https") or "?" in value or "#" in value:
         raise PydanticCustomError(
             "address",
             "{value} is no address of a server: write http://host:port or https://host",
