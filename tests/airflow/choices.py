@@ -1,12 +1,5 @@
 """Functions that test DAGs name by dotted path."""
 
-from subprocess import check_output
-
-from airflow.providers.standard.operators.bash import BashOperator
-
-IMPORTED = (BashOperator, check_output)
-"""What this module has from elsewhere, and no team may name by it."""
-
 
 def choose(*, high: bool) -> str:
     return "up" if high else "down"

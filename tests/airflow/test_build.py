@@ -148,13 +148,13 @@ def test_every_dag_belongs_to_teams_py_and_none_to_config_errors_py(parsed):
 @pytest.mark.parametrize(
     "task",
     [
-        {"operator": PYTHON, "python_callable": "tests.airflow.choices.check_output"},
+        {"operator": PYTHON, "python_callable": "tests.airflow.imported.check_output"},
         {
             "operator": PYTHON,
-            "python_callable": {"__join__": ["tests.airflow.", "choices.check_output"]},
+            "python_callable": {"__join__": ["tests.airflow.", "imported.check_output"]},
         },
-        {"operator": "tests.airflow.choices.BashOperator", "bash_command": "id"},
-        {"operator": EMPTY, "on_success_callback": "tests.airflow.choices.check_output"},
+        {"operator": "tests.airflow.imported.BashOperator", "bash_command": "id"},
+        {"operator": EMPTY, "on_success_callback": "tests.airflow.imported.check_output"},
     ],
 )
 @pytest.mark.parametrize("is_written", [True, False])
@@ -174,6 +174,6 @@ def test_objects_of_a_package_that_has_only_imported_them_are_not_made():
     from factory.airflow.build import build
     from factory.base.objects import NoSuchObjectError
 
-    made = {"__type__": "tests.airflow.choices.check_output", "__args__": [["id"]]}
+    made = {"__type__": "tests.airflow.imported.check_output", "__args__": [["id"]]}
     with pytest.raises(NoSuchObjectError, match="has only imported it"):
         build("marine.own", {"params": {"day": made}, "tasks": {"own": {"operator": EMPTY}}})

@@ -53,14 +53,14 @@ WRONG: dict[str, Case] = {
         "install apache-airflow-providers-zendesk",
     ),
     "function_that_is_only_imported": (
-        task(f"{PYTHON}, python_callable: tests.airflow.choices.check_output, op_args: [id]"),
-        "tests.airflow.choices.check_output",
+        task(f"{PYTHON}, python_callable: tests.airflow.imported.check_output, op_args: [id]"),
+        "tests.airflow.imported.check_output",
         "not defined in tests, which has only imported it (subprocess)",
         "name a function or class of tests itself",
     ),
     "operator_that_is_only_imported": (
-        task("operator: tests.airflow.choices.BashOperator, bash_command: id"),
-        "tests.airflow.choices.BashOperator",
+        task("operator: tests.airflow.imported.BashOperator, bash_command: id"),
+        "tests.airflow.imported.BashOperator",
         "not defined in tests, which has only imported it",
         "name a function or class of tests itself",
     ),
