@@ -268,8 +268,8 @@ class DagRules:
     def _check_connection(self, value: object, path: KeyPath) -> Iterator[Finding]:
         allowed = self.surroundings.connections
         # Those of a mapped task are a list.
-        for name in _texts(value) if allowed is not None else ():
-            if name not in allowed:
+        for name in _texts(value):
+            if allowed is not None and name not in allowed:
                 yield Finding("connection", path, *refused_connection(name, allowed))
 
 

@@ -126,7 +126,8 @@ def _names_in(text: str) -> set[str]:
         # Nothing is rendered here.
         parsed = Environment().parse(text)  # noqa: S701
         names = meta.find_undeclared_variables(parsed) - DEFAULT_NAMESPACE.keys()
-        reads_files = parsed.find((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends))
+        kinds = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+        reads_files = any(parsed.find(kind) for kind in kinds)
     except TemplateError as error:
         raise UnreadableTemplateError(str(error)) from None
     except RecursionError:

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pandas.tseries.frequencies import to_offset
+from pandas.tseries.offsets import Tick
 
 from factory.base.errors import TerminalError
 from factory.data.columns import TEXT, is_numeric, learnable, require_columns
@@ -279,7 +281,7 @@ class _Table:
     def _check_span(self, span: pd.Timedelta, form: LagForm) -> None:
         """Check that there are not far more steps than rows: all of them are held in memory."""
         try:
-            step = pd.Timedelta(to_offset(form.frequency))
+            step = pd.Timedelta(cast("Tick", to_offset(form.frequency)))
         except ValueError:  # One of the calendar's, such as a month.
             step = _DAY
         steps = span // step
