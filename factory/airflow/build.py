@@ -11,6 +11,7 @@ from dagfactory.dagbuilder import DagBuilder
 from dagfactory.utils import cast_with_type
 
 from factory.documents.dag import SHARED, Document
+from factory.team.own_code import check_origins
 
 
 class _Builder(DagBuilder):  # type: ignore[misc] # dag-factory has no types
@@ -68,6 +69,7 @@ def build(dag_id: str, document: Document) -> DAG:
     """
     builder = _Builder(dag_id, {}, {})
     is_written = SHARED not in document.get("default_args", {})
+    check_origins(document, is_written=is_written)
     # Set rather than passed: the builder would copy it deeply, but casting has made new objects of
     # everything already. That copy is 5 % of a full parse.
     config = builder.dag_config = as_objects(document) if is_written else cast_with_type(document)

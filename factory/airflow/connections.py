@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from factory.airflow import masking
 from factory.airflow.storage_access import storage_access
@@ -180,4 +181,10 @@ def _login(found: Any) -> "Login":
         headers={str(name): str(value) for name, value in headers.items()},
         user=found.login or None,
         password=found.password or None,
+        host=_host(found.host or ""),
     )
+
+
+def _host(written: str) -> str | None:
+    """The server that a connection names, whose host may be a whole address."""
+    return urlsplit(written if "://" in written else f"//{written}").hostname

@@ -30,6 +30,7 @@ from factory.base.answers import Reply
 from factory.base.findings import Finding, KeyPath, take_away
 from factory.base.texts import did_you_mean, one_of
 from factory.team.dag_questions import from_json
+from factory.team.own_code import named_code, with_texts_joined
 from factory.team.own_entries import Entry, entries
 from factory.team.own_results import references
 
@@ -38,7 +39,6 @@ _STAND_IN = {
     "decorator": "airflow.sdk.task",
     "python_callable": "factory.airflow.dag_checks.stand_in",
 }
-_FUNCTIONS = re.compile(r"python_callable|callback|execution_date_fn|on_\w+_callback")
 
 
 def stand_in() -> None:
@@ -122,7 +122,7 @@ class _Inspection:
         """Paths that lead nowhere, or to an object of another kind."""
         from factory.airflow.operator_signatures import NoObjectError, find_object
 
-        for path, dotted in _named(self.written, ()):
+        for path, dotted in named_code(with_texts_joined(self.written)):
             try:
                 found = self.objects[dotted] = find_object(dotted)
             except NoObjectError as error:
@@ -291,30 +291,6 @@ def _stand_in_of(task: Entry) -> dict[str, Any]:
     group = task.written.get("task_group_name")
     made = dict(_STAND_IN) if "decorator" in task.written else {"operator": _EMPTY}
     return made | ({"task_group_name": group} if group else {})
-
-
-def _named(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    """The dotted paths in a DAG, with where they stand."""
-    if isinstance(value, list):
-        for index, one in enumerate(value):
-            yield from _named(one, (*path, index))
-    elif isinstance(value, dict):
-        for key, one in value.items():
-            is_named = key in ("operator", "decorator", "__type__") or _FUNCTIONS.fullmatch(key)
-            if is_named and isinstance(one, str) and "." in one:
-                yield (*path, key), one
-            elif key == "user_defined_macros":
-                yield from _macros(one, (*path, key))
-            else:
-                yield from _named(one, (*path, key))
-
-
-def _macros(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    if isinstance(value, dict):
-        for key, one in value.items():
-            yield from _macros(one, (*path, key))
-    elif isinstance(value, str) and "." in value:
-        yield path, value
 
 
 def _of_wrong_kind(key: Any, dotted: str, found: Any) -> str | None:

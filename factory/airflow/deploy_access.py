@@ -15,17 +15,20 @@ if TYPE_CHECKING:
     from factory.models.tracking import Tracking
 
 
-def deploy_context(tracking: "Tracking", project: Path) -> "DeployContext":
+def deploy_context(
+    tracking: "Tracking", project: Path, internal_hosts: tuple[str, ...]
+) -> "DeployContext":
     """What a target is given in a task.
 
     Args:
         tracking: The MLflow server.
         project: The project's folder.
+        internal_hosts: Servers that the platform lets teams name though they are internal.
     """
     from factory.base.aws import AwsClients
     from factory.deploy.targets.target import DeployContext
 
-    return DeployContext(tracking, project, AwsClients(_session), _cluster)
+    return DeployContext(tracking, project, AwsClients(_session), _cluster, internal_hosts)
 
 
 def _session(connection: str | None) -> Any:

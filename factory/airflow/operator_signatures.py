@@ -12,7 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from factory.base.objects import NoSuchObjectError, check_origin
 from factory.base.texts import closest
+from factory.team.own_code import is_airflows
 
 _MOVED = {
     "airflow.datasets.Dataset": "airflow.sdk.Asset",
@@ -33,11 +35,11 @@ class NoObjectError(Exception):
 def find_object(path: str) -> Any:
     """The object of a dotted path, as Airflow finds it.
 
-    Other than with `factory.base.objects.import_object`, what a module only imports counts too: Airflow and its
+    Of Airflow, other than with `factory.base.objects.import_object`, what a module only imports counts too: it and its
     providers document operators under such names. What a team may name, `factory.team.dag_rules` has said before.
 
     Raises:
-        NoObjectError: There is none, or its module cannot be imported.
+        NoObjectError: There is none, its module cannot be imported, or has only imported it.
     """
     module_name, _, name = path.rpartition(".")
     try:
@@ -50,17 +52,28 @@ def find_object(path: str) -> Any:
             f"see that `import {module_name}` works where Airflow runs",
         ) from error
     try:
-        return getattr(module, name)
+        found = getattr(module, name)
     except AttributeError:
         pass
     except Exception as error:
         raise NoObjectError(f"`{path}` cannot be imported: {error}", "name another") from error
+    else:
+        return found if is_airflows(path) else _own(path, found)
     message = f"there is no `{name}` in `{module_name}`"
     near = closest(name, _public(module), likeness=0.7)
     meant = f"{module_name}.{near}" if near else _known_operator(name)
     raise NoObjectError(
         message, f"did you mean `{meant}`?" if meant else "see the documentation of the package"
     )
+
+
+def _own(path: str, found: Any) -> Any:
+    """What a path names, which must be defined in the path's package."""
+    try:
+        check_origin(path, found)
+    except NoSuchObjectError as error:
+        raise NoObjectError(f"`{path}`: {error.what}", error.suggestion or "name another") from None
+    return found
 
 
 def _is_part(missing: str | None, module: str) -> bool:

@@ -89,6 +89,12 @@ class _Step(BaseOperator):  # type: ignore[misc]
             # A run's params come from the DAG all the same.
             self.params = ParamsDict()
 
+    def get_template_env(self, dag: Any = None) -> Any:
+        """Airflow's, but one that reads no files: `include` would show those beside the DAG files."""
+        found = super().get_template_env(dag)
+        found.loader = None
+        return found
+
     def _render(self, template: Any, context: Context, dag: Any = None) -> Any:
         """A template, filled with what a team may know: Airflow's context has every password."""
         return super()._render(template, template_values(context), dag)

@@ -6,7 +6,7 @@ credentials, and what only the company's network has.
 
 import socket
 from collections.abc import Collection
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Annotated, Any
 from urllib.request import getproxies
 
@@ -14,6 +14,11 @@ from pydantic import AfterValidator, AnyHttpUrl, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from factory.base.section import Surroundings
+
+_GATEWAYS = tuple(map(IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
+"""Whose addresses end with one of IPv4: https://www.iana.org/assignments/iana-ipv6-special-registry."""
+_LOCAL_NETWORKS = (IPv6Network("64:ff9b:1::/48"),)
+"""What Python 3.11 takes for global, and no more than one network has."""
 
 EVERY_HOST = "*"
 """In the platform's `internal_hosts`: all."""
@@ -69,9 +74,23 @@ def is_named(host: str, internal_hosts: Collection[str]) -> bool:
 def is_internal(address: str) -> bool:
     """Whether an IP address is none that anybody on the internet reaches."""
     found = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv6Address) and found.ipv4_mapped:
-        found = found.ipv4_mapped
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped:
+            return is_internal(str(found.ipv4_mapped))
+        if found.is_site_local or any(found in network for network in _LOCAL_NETWORKS):
+            return True
+        if (within := _ipv4_within(found)) and is_internal(str(within)):
+            return True
     return not found.is_global or found.is_multicast
+
+
+def _ipv4_within(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that a gateway makes of one of IPv6."""
+    if address.sixtofour:
+        return address.sixtofour
+    if any(address in network for network in _GATEWAYS):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return None
 
 
 def _name(host: str) -> str:
@@ -95,13 +114,21 @@ def _addresses(name: str, *, resolve: bool) -> list[str]:
     return [str(address[0]) for *_, address in found]
 
 
-def _check_public_host(value: AnyHttpUrl, info: ValidationInfo) -> AnyHttpUrl:
-    surroundings = info.context
+def check_written_host(host: str, surroundings: object) -> None:
+    """As `check_host`, for what stands in a file that is read against a validation context.
+
+    Raises:
+        PydanticCustomError: A team file may not name it.
+    """
     if isinstance(surroundings, Surroundings):
         try:
-            check_host(str(value.host), surroundings.internal_hosts, resolve=False)
+            check_host(host, surroundings.internal_hosts, resolve=False)
         except InternalHostError as error:
             raise PydanticCustomError("host", "{why}", {"why": str(error)}) from None
+
+
+def _check_public_host(value: AnyHttpUrl, info: ValidationInfo) -> AnyHttpUrl:
+    check_written_host(str(value.host), info.context)
     return value
 
 

@@ -49,6 +49,17 @@ def import_object(path: str) -> Component:
         raise NoSuchObjectError(path, "it is private to its package", advice)
     module_name, _, name = path.rpartition(".")
     found = _attribute(path, _module(path, module_name), name)
+    check_origin(path, found)
+    return found
+
+
+def check_origin(path: str, found: object) -> None:
+    """Check that what a dotted path names is defined in the path's package, and not imported into it.
+
+    Raises:
+        NoSuchObjectError: It is imported.
+    """
+    package = path.partition(".")[0]
     origin = str(getattr(found, "__module__", None))
     if origin.partition(".")[0] != package:
         raise NoSuchObjectError(
@@ -56,7 +67,6 @@ def import_object(path: str) -> Component:
             f"it is not defined in {package}, which has only imported it ({origin})",
             f"name a function or class of {package} itself",
         )
-    return found
 
 
 def _module(path: str, name: str) -> Any:
@@ -169,7 +179,9 @@ def build_estimator(
         )
     for name, value in params.items():
         if touches_files(name, value):
-            raise TerminalError(f"{path}: {name}={value!r} reads or writes files: leave it out")
+            raise TerminalError(
+                f"{path}: {name}={value!r} reads or writes files, or asks servers: leave it out"
+            )
     own, of_parts = _divided(path, factory, params)
     try:
         estimator = factory(**own).set_params(**of_parts) if of_parts else factory(**own)
@@ -205,12 +217,16 @@ _REFUSED_PARAMS: Mapping[str, Collection[object]] = {
     "save_snapshot": (True,),
 }
 """Values of parameters that make an estimator read files that its rows name, or write some of its own."""
-_FILE = re.compile(r"(.*_)?(file|filename|dir|path|memory)|(in|out)put_model|model_(in|out)put")
-"""Names of parameters that take a file or a folder."""
+_FILE = re.compile(
+    r"(.*_)?(file|filename|dir|path|memory)|(in|out)put_(model|borders)|model_(in|out)put"
+    # LightGBM's other names of files and of servers, which it connects to.
+    r"|forced_splits|fs|machine_list|mlist|machines|workers|nodes"
+)
+"""Names of parameters that take a file, a folder or servers."""
 
 
 def touches_files(name: str, value: object) -> bool:
-    """Whether a parameter makes an estimator read or write files."""
+    """Whether a parameter makes an estimator read or write files, or ask servers."""
     word = name.rpartition("__")[2]
     # scikit-learn keeps what it caches as pickles, and runs what it reads back.
     return value in _REFUSED_PARAMS.get(word, ()) or (

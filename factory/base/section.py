@@ -56,6 +56,7 @@ _DURATION_IN_WORDS = re.compile(
 DURATION_PATTERN = rf"^\s*{_DURATION.pattern}\s*$"
 """What a duration looks like, for JSON schemas."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST = 100 * 366 * 86400
 
 
 def field_docs(section: type[BaseModel]) -> dict[str, str]:
@@ -418,7 +419,12 @@ def read_duration(value: object) -> int:
         PydanticCustomError: It is none.
     """
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        return int(match[1]) * _SECONDS[match[2]]
+        seconds = int(match[1]) * _SECONDS[match[2]]
+        if seconds <= _LONGEST:
+            return seconds
+        raise PydanticCustomError(
+            "duration", "{value} is longer than a century: write less", {"value": repr(value)}
+        )
     raise PydanticCustomError(
         "duration",
         "{value} is not a duration: write a number and a unit, such as 30s, 15m, 12h, 7d or 2w",
@@ -488,11 +494,28 @@ def _check_is_there(value: str, info: ValidationInfo) -> str:
     project = surroundings.project.resolve()
     found = (project / value).resolve()
     inside = found.is_file() and found.is_relative_to(project)
-    if not inside or is_hidden(found.relative_to(project)):
+    # A link may lead to a file of another kind, or to another team's rows.
+    is_other = found.suffix != PurePosixPath(value).suffix or _is_in_lake(found, surroundings)
+    if not inside or is_other or is_hidden(found.relative_to(project)):
         raise PydanticCustomError(
             "project_file",
             "there is no file {value} in the project",
             {"value": repr(value), "advice": "paths start at the project's folder, above configs/"},
+        )
+    return value
+
+
+def _is_in_lake(file: Path, surroundings: Surroundings) -> bool:
+    folder = surroundings.storage.removeprefix("file://")
+    return folder.startswith("/") and file.is_relative_to(Path(folder).resolve())
+
+
+def _check_is_sql(value: str) -> str:
+    if not value.endswith(".sql"):
+        raise PydanticCustomError(
+            "project_file",
+            "{value} is no file of SQL: its name does not end with .sql",
+            {"value": repr(value), "advice": "give the file with the query such a name"},
         )
     return value
 
@@ -533,6 +556,9 @@ DataPath = Annotated[Text, AfterValidator(check_data_path)]
 
 ProjectFile = Annotated[ProjectPath, AfterValidator(_check_is_there)]
 """A file below the project's folder that is there when the team's file is read."""
+
+SqlFile = Annotated[ProjectPath, AfterValidator(_check_is_sql), AfterValidator(_check_is_there)]
+"""A file of the project with SQL; its text is shown where the query is."""
 
 
 def qualify(reference: str, team: str) -> str:

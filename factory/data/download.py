@@ -47,6 +47,20 @@ class Login:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    host: str | None = None
+    """The server that it is for; None where its connection does not say."""
+
+    def check_host(self, url: httpx.URL, connection: str) -> None:
+        """Check that it may be sent to an address, which a team has written, and its connection has not.
+
+        Raises:
+            DownloadError: It is for another server.
+        """
+        if self.host and self.host.lower() != url.host.lower():
+            raise DownloadError(
+                f"the connection {connection!r} is for {self.host}, and what it holds is not sent to {url.host}: "
+                "name a connection of that server, or none"
+            )
 
 
 def download(

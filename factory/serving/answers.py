@@ -252,6 +252,10 @@ def _read(served: LoadedVersion, body: bytes) -> _ReadRequest | Exception:
         return RequestValidationError(findings(error))
     except RequestValidationError as error:
         return error
+    # One body that cannot be read for another reason must not take the answers of others away.
+    except Exception:
+        logger.exception("%s: a request cannot be read", served.version.uri)
+        return HTTPException(500, "the service failed: its log says why")
 
 
 def _predict_together(

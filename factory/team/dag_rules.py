@@ -16,6 +16,7 @@ from factory.base.findings import Finding, KeyPath
 from factory.base.section import DOTTED_PATH, NAME, Surroundings
 from factory.base.texts import closest, one_of
 from factory.team.limits import refused_connection
+from factory.team.own_code import HARMLESS, with_texts_joined
 
 EVERY_OPERATOR = "*"
 """In the platform's `operators`: all of Airflow and its providers."""
@@ -23,24 +24,25 @@ EVERY_OPERATOR = "*"
 _RUNS_TEXT = re.compile(r"\w+_lambda")
 _RUNS_FILE = re.compile(r"\w*(?:callable|_callback|_check|_fn)_file")
 _READS_FILE = re.compile(r"doc_md_file_path")
+_DOC = re.compile(r"doc_md")
+_SHOWN_BY = {
+    "template_searchpath": "lets templates show any file of the machine",
+    "variables_as_arguments": "lets a task show any of Airflow's variables",
+}
+"""Keys that are for those who may use all operators, and so could read the same otherwise; and what they do."""
+_SHOWING = re.compile("|".join(_SHOWN_BY))
+_SCHEMA_ELSEWHERE = re.compile(r"\$(dynamic|recursive)?ref", re.IGNORECASE)
+_JOIN = re.compile(r"__join__")
 _MACROS = re.compile(r"user_defined_macros")
 _TYPE = re.compile(r"__type__")
 _OPERATOR = re.compile(r"operator|decorator")
 _FUNCTION = re.compile(r"python_callable|callback|execution_date_fn|\w+_callback")
 _OUTLETS = re.compile(r"outlets")
+_READ_ASSETS = re.compile(r"schedule|inlets")
 _CONNECTION = re.compile(r"\w*conn_id")
 _TEAMS_ASSET = re.compile(rf"{NAME.pattern}(\.{NAME.pattern}){{1,2}}")
-_HARMLESS = frozenset(
-    (
-        *("builtins.list", "datetime.timedelta", "datetime.datetime", "datetime.time"),
-        *("dateutil.relativedelta.relativedelta", "airflow.sdk.Asset", "airflow.sdk.Param"),
-        "airflow.timetables.interval.CronDataIntervalTimetable",
-        "airflow.timetables.interval.DeltaDataIntervalTimetable",
-        "airflow.timetables.trigger.CronTriggerTimetable",
-        "airflow.timetables.trigger.DeltaTriggerTimetable",
-    )
-)
-"""Types that dag-factory's own documentation uses with `__type__`, and that only hold values."""
+_MODELS = "x-mlflow:"
+"""What the addresses of models' assets begin with."""
 
 _STANDARD = "airflow.providers.standard"
 _USUAL_OPERATORS = (
@@ -70,7 +72,7 @@ class DagRules:
     def check(self, dags: object) -> Iterator[Finding]:
         """What is wrong with the section `dags`, which need not have the right shape."""
         if isinstance(dags, dict):
-            yield from self._check(dags, ("dags",))
+            yield from self._check(with_texts_joined(dags), ("dags",))
 
     def _check(self, value: Any, path: KeyPath) -> Iterator[Finding]:
         if isinstance(value, list):
@@ -94,11 +96,16 @@ class DagRules:
             (_RUNS_TEXT, self._refuse_text),
             (_RUNS_FILE, self._refuse_file),
             (_READS_FILE, self._refuse_reading),
+            (_DOC, self._check_doc),
+            (_SHOWING, self._check_showing),
+            (_SCHEMA_ELSEWHERE, self._check_schema),
+            (_JOIN, self._refuse_joining),
             (_MACROS, self._check_macros),
             (_TYPE, self._check_type),
             (_OPERATOR, self._check_operator),
             (_FUNCTION, self._check_function),
             (_OUTLETS, self._check_outlets),
+            (_READ_ASSETS, self._check_read_assets),
             (_CONNECTION, self._check_connection),
         )
 
@@ -112,9 +119,34 @@ class DagRules:
         message = f"`{path[-1]}` shows any file of the machine, which is not allowed in a team file"
         yield Finding("dag_code", path, message, "write the text itself: `doc_md: |`", on_key=True)
 
+    def _check_doc(self, value: object, path: KeyPath) -> Iterator[Finding]:
+        # Airflow opens what it is told by such a text, wherever it lies.
+        if isinstance(value, str) and value.endswith(".md"):
+            yield from self._refuse_reading(value, path)
+
+    def _check_showing(self, _value: object, path: KeyPath) -> Iterator[Finding]:
+        if EVERY_OPERATOR not in self.surroundings.operators:
+            key = str(path[-1])
+            message = (
+                f"`{key}` {_SHOWN_BY[key]}, which is not allowed where `operators` names some only"
+            )
+            advice = "write the text itself where it is needed"
+            yield Finding("dag_code", path, message, advice, on_key=True)
+
+    def _check_schema(self, value: object, path: KeyPath) -> Iterator[Finding]:
+        # Whoever checks a value by the schema asks the address, with Airflow's place in the network.
+        if not (isinstance(value, str) and value.startswith("#")):
+            message = f"`{path[-1]}` has Airflow read a schema from elsewhere: {value!r}"
+            yield Finding("dag_code", path, message, "write the schema itself", on_key=True)
+
+    def _refuse_joining(self, _value: object, path: KeyPath) -> Iterator[Finding]:
+        message = "`__join__` puts a list of texts together, and nothing else"
+        yield Finding("dag_code", path, message, "write the text as one", on_key=True)
+
     def _check_macros(self, value: object, path: KeyPath) -> Iterator[Finding]:
         for name, macro in value.items() if isinstance(value, dict) else ():
             yield from self._check_function(macro, (*path, name))
+            yield from self._check_macros(macro, (*path, name))
 
     def _check_operator(self, value: object, path: KeyPath) -> Iterator[Finding]:
         if not isinstance(value, str):
@@ -122,6 +154,8 @@ class DagRules:
         if not DOTTED_PATH.fullmatch(value):
             meant = self._nearest_operator(value)
             yield _no_path(value, path, f"did you mean `{meant}`?" if meant else None)
+        elif not is_callable_by_teams(value):
+            yield _no_function_for_teams(value, path)
         elif not self._is_operator(value):
             allowed = self.surroundings.operators
             package = value.partition(".")[0]
@@ -164,11 +198,10 @@ class DagRules:
         )
 
     def _check_type(self, value: object, path: KeyPath) -> Iterator[Finding]:
-        if isinstance(value, str) and value not in _HARMLESS and not self._is_operator(value):
-            yield from self._check_function(value, path)
+        yield from self._check_function(value, path)
 
     def _check_function(self, value: object, path: KeyPath) -> Iterator[Finding]:
-        if not isinstance(value, str) or value in _HARMLESS:
+        if not isinstance(value, str) or value in HARMLESS:
             return
         if not DOTTED_PATH.fullmatch(value):
             yield _no_path(value, path)
@@ -180,7 +213,9 @@ class DagRules:
                 "for others",
                 "name what the package documents",
             )
-        elif self._is_operator(value) and is_callable_by_teams(value):
+        elif not is_callable_by_teams(value):
+            yield _no_function_for_teams(value, path)
+        elif self._is_operator(value):
             return
         else:
             packages = self.surroundings.python_packages
@@ -210,18 +245,32 @@ class DagRules:
                     "name an asset of your own, such as `mailed_report`",
                 )
 
+    def _check_read_assets(self, value: object, path: KeyPath) -> Iterator[Finding]:
+        """Airflow takes an asset from its DAG once another name has the same address."""
+        for name in _texts(value):
+            if self._is_address_of_the_factorys(name):
+                message = f"`{name}` is the address of a dataset's or a model's asset"
+                yield Finding("outlet", path, message, "write its name: `team.dataset`")
+
     def _is_the_factorys(self, name: str) -> bool:
-        storage = self.surroundings.storage.rstrip("/")
         return (
             name in self.own
-            or bool(storage and name.startswith(f"{storage}/"))
+            or self._is_address_of_the_factorys(name)
             or _TEAMS_ASSET.fullmatch(name) is not None
         )
 
+    def _is_address_of_the_factorys(self, text: str) -> bool:
+        storage = self.surroundings.storage.rstrip("/")
+        # Airflow reads an address without what is blank before it.
+        address = text.strip()
+        return address.startswith(_MODELS) or bool(storage and address.startswith(f"{storage}/"))
+
     def _check_connection(self, value: object, path: KeyPath) -> Iterator[Finding]:
         allowed = self.surroundings.connections
-        if isinstance(value, str) and allowed is not None and value not in allowed:
-            yield Finding("connection", path, *refused_connection(value, allowed))
+        # Those of a mapped task are a list.
+        for name in _texts(value):
+            if allowed is not None and name not in allowed:
+                yield Finding("connection", path, *refused_connection(name, allowed))
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -232,7 +281,7 @@ def _texts(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for child in value:
             yield from _texts(child)
-    elif isinstance(value, str) and (value.endswith("AssetAlias") or value not in _HARMLESS):
+    elif isinstance(value, str) and (value.endswith("AssetAlias") or value not in HARMLESS):
         yield value
 
 
@@ -243,6 +292,12 @@ def _no_path(value: str, path: KeyPath, advice: str | None = None) -> Finding:
         f"`{path[-1]}` must name a Python object: {value!r} is not a dotted path",
         advice or "write `package.module.name`",
     )
+
+
+def _no_function_for_teams(value: str, path: KeyPath) -> Finding:
+    package = value.partition(".")[0]
+    message = f"`{value}` is none of the functions of {package} that may be called"
+    return Finding("function", path, message, "name a function of a package of your own")
 
 
 def _refused(path: KeyPath, what: str) -> Finding:

@@ -11,6 +11,8 @@ from factory.team.team import PlatformConfig, TeamConfig, TeamLimits
 
 WORKERS = ("queue", "pool")
 """Where a task runs, in Airflow's words."""
+_PLATFORMS = ("executor", "run_as_user")
+"""What would take a task of `dags` away from there."""
 
 
 def limits_of(platform: PlatformConfig, team: str) -> TeamLimits | None:
@@ -84,6 +86,12 @@ def _elsewhere_in_dags(
     value: object, path: KeyPath, workers: Mapping[str, str]
 ) -> Iterator[Finding]:
     yield from _elsewhere(value, path, workers)
+    for name in _PLATFORMS:
+        if _mapping(value).get(name) is not None:
+            message = (
+                f"`{name}` is the platform's to say, where it gives the team a queue or a pool"
+            )
+            yield Finding("workers", (*path, name), message, f"leave `{name}` out")
     items = (
         value.items()
         if isinstance(value, dict)

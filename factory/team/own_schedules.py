@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from factory.base.findings import Finding, KeyPath
 from factory.base.texts import did_you_mean, one_of
-from factory.team.schedule import PRESETS, known_zone
+from factory.team.schedule import PRESETS, known_zone, never_comes
 
 TYPE = "__type__"
 _COMBINED = ("__and__", "__or__")
@@ -162,3 +162,6 @@ def _cron(value: str, path: KeyPath) -> Iterator[Finding]:
             else "write five fields, such as '30 2 * * 1-5' (minute hour day month weekday)"
         )
         yield Finding("cron", path, message, advice)
+    elif never_comes(text):
+        message = f"{value!r} names a day that never comes"
+        yield Finding("cron", path, message, "correct its day or its month")

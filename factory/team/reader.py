@@ -218,7 +218,17 @@ def read_team(
     if path.suffix == ".yml":
         message = "team files end in .yaml; this one is not read"
         raise ReadFailed([unreadable(path, message, f"rename it to {path.stem}.yaml")])
-    source = source or read_text(path)
+    try:
+        return _read_team(path, platform, environment, source or read_text(path))
+    except RecursionError:
+        # Whatever it was: other teams are read all the same.
+        message = "something in this file is nested too deeply to be read"
+        raise ReadFailed([unreadable(path, message, "write it in several steps")]) from None
+
+
+def _read_team(
+    path: Path, platform: PlatformFile, environment: str | None, source: SourceText
+) -> TeamFile:
     tree = parse(source)
     layers, about_bases = _layers_of(tree, platform, environment)
     has_templates = _has_templates(layers)

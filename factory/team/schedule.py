@@ -117,6 +117,18 @@ _IN_WORDS = {
 }
 
 
+def never_comes(expression: str) -> bool:
+    """Whether there is no such day as a cron expression names, such as February 30."""
+    # Late: takes long to import.
+    from croniter import CroniterBadDateError, croniter
+
+    try:
+        croniter(expression, 0.0).get_next()
+    except CroniterBadDateError:
+        return True
+    return False
+
+
 def _check_cron(expression: str) -> None:
     if expression in PRESETS:
         return
@@ -134,6 +146,10 @@ def _check_cron(expression: str) -> None:
             "{value} is not a cron expression: write five fields, such as '30 2 * * 1-5' "
             "(minute hour day month weekday)",
             {"value": repr(expression), "advice": _meant_cron(expression)},
+        )
+    if never_comes(expression):
+        raise PydanticCustomError(
+            "cron", "{value} names a day that never comes", {"value": repr(expression)}
         )
 
 

@@ -116,18 +116,25 @@ def _names_in(text: str) -> set[str]:
     """The names that a template leaves to be filled in.
 
     Raises:
-        UnreadableTemplateError: It cannot be read.
+        UnreadableTemplateError: It cannot be read, or is made of others.
     """
     # Late: most team files have no template, and reading them needs no Jinja.
-    from jinja2 import Environment, TemplateError, meta
+    from jinja2 import Environment, TemplateError, meta, nodes
     from jinja2.defaults import DEFAULT_NAMESPACE
 
     try:
         # Nothing is rendered here.
         parsed = Environment().parse(text)  # noqa: S701
+        names = meta.find_undeclared_variables(parsed) - DEFAULT_NAMESPACE.keys()
+        kinds = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+        reads_files = any(parsed.find(kind) for kind in kinds)
     except TemplateError as error:
         raise UnreadableTemplateError(str(error)) from None
-    return meta.find_undeclared_variables(parsed) - DEFAULT_NAMESPACE.keys()
+    except RecursionError:
+        raise UnreadableTemplateError("it is nested too deeply") from None
+    if reads_files:
+        raise UnreadableTemplateError("it would read another file")
+    return names
 
 
 def _check_text(text: str, path: KeyPath, names: frozenset[str]) -> Iterator[Finding]:

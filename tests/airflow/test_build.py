@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
+EMPTY = "airflow.providers.standard.operators.empty.EmptyOperator"
+PYTHON = "airflow.providers.standard.operators.python.PythonOperator"
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +143,37 @@ def test_every_dag_belongs_to_teams_py_and_none_to_config_errors_py(parsed):
     assert parsed["errors"] == {}
     assert set(parsed["dags"].values()) == {"dags/teams.py"}
     assert len(parsed["dags"]) == 6
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"operator": PYTHON, "python_callable": "tests.airflow.imported.check_output"},
+        {
+            "operator": PYTHON,
+            "python_callable": {"__join__": ["tests.airflow.", "imported.check_output"]},
+        },
+        {"operator": "tests.airflow.imported.BashOperator", "bash_command": "id"},
+        {"operator": EMPTY, "on_success_callback": "tests.airflow.imported.check_output"},
+    ],
+)
+@pytest.mark.parametrize("is_written", [True, False])
+def test_what_a_package_has_only_imported_is_not_built(documents, task, is_written):
+    from factory.airflow.build import build
+    from factory.base.objects import NoSuchObjectError
+
+    document = {"schedule": None, "tasks": {"own": task}}
+    if not is_written:
+        ours = documents["marine.penguins"]
+        document = {**ours, "tasks": {**ours["tasks"], "own": task}}
+    with pytest.raises(NoSuchObjectError, match="has only imported it"):
+        build("marine.penguins", document)
+
+
+def test_objects_of_a_package_that_has_only_imported_them_are_not_made():
+    from factory.airflow.build import build
+    from factory.base.objects import NoSuchObjectError
+
+    made = {"__type__": "tests.airflow.imported.check_output", "__args__": [["id"]]}
+    with pytest.raises(NoSuchObjectError, match="has only imported it"):
+        build("marine.own", {"params": {"day": made}, "tasks": {"own": {"operator": EMPTY}}})

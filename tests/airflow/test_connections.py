@@ -5,10 +5,12 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import date
 
+import httpx
 import pytest
 
 from factory.airflow.connections import http_login, query_chunks
 from factory.base.errors import TerminalError
+from factory.data.download import DownloadError
 from factory.data.rows import Chunk, write_pieces
 
 
@@ -62,6 +64,30 @@ def test_http_login_comes_from_the_connection_and_is_not_shown(monkeypatch):
     assert (login.user, login.password) == ("ada", "geheim")
     assert login.headers == {"X-Key": "auch geheim"}
     assert "geheim" not in repr(login)
+    assert login.host == "localhost"
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [
+        ("api.example.org", "api.example.org"),
+        ("https://API.example.org:8443/v1", "api.example.org"),
+        ("https://anna:geheim@api.example.org", "api.example.org"),
+        ("", None),
+    ],
+)
+def test_login_is_for_the_server_that_its_connection_names(monkeypatch, written, host):
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_PORTAL",
+        json.dumps({"conn_type": "http", "host": written, "password": "geheim"}),
+    )
+    login = http_login("portal")
+    assert login.host == host
+    if host:
+        login.check_host(httpx.URL("https://API.example.org/a.csv"), "portal")
+        with pytest.raises(DownloadError, match=r"is not sent to evil\.example") as error:
+            login.check_host(httpx.URL("https://evil.example/a.csv"), "portal")
+        assert "geheim" not in str(error.value)
 
 
 def test_parameter_reaches_the_database_beside_the_query(warehouse):

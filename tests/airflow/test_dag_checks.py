@@ -52,6 +52,18 @@ WRONG: dict[str, Case] = {
         "no module `airflow.providers.zendesk`",
         "install apache-airflow-providers-zendesk",
     ),
+    "function_that_is_only_imported": (
+        task(f"{PYTHON}, python_callable: tests.airflow.imported.check_output, op_args: [id]"),
+        "tests.airflow.imported.check_output",
+        "not defined in tests, which has only imported it (subprocess)",
+        "name a function or class of tests itself",
+    ),
+    "operator_that_is_only_imported": (
+        task("operator: tests.airflow.imported.BashOperator, bash_command: id"),
+        "tests.airflow.imported.BashOperator",
+        "not defined in tests, which has only imported it",
+        "name a function or class of tests itself",
+    ),
     "function_as_operator": (
         task("operator: tests.airflow.choices.choose"),
         "tests.airflow.choices.choose",

@@ -17,7 +17,7 @@ def section(**changes):
 
 
 def in_airflow(target):
-    return Placed(target, deploy_context(NOWHERE, Path()))
+    return Placed(target, deploy_context(NOWHERE, Path(), ()))
 
 
 def kubeconfig(address):

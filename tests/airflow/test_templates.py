@@ -106,3 +106,8 @@ def test_a_run_without_a_logical_date_has_the_day_on_which_it_was_started():
         task = StepOperator(task_id="ingest", python_callable=print, op_args=["{{ run.date }}"])
     task.render_template_fields(context(dag, is_dated=False))
     assert task.op_args == ["2024-05-07"]
+
+
+def test_a_template_reads_no_file_beside_the_dag_files(rendered):
+    with pytest.raises(TypeError, match="no loader"):
+        rendered("{% include 'teams.py' %}")

@@ -27,6 +27,12 @@ INTERNAL = [
     "100.64.0.1",
     "fd00::1",
     "224.0.0.1",
+    "fec0::1",
+    "::127.0.0.1",
+    "::ffff:0:10.0.0.1",
+    "64:ff9b::169.254.169.254",
+    "64:ff9b:1::1",
+    "2002:7f00:1::",
 ]
 
 
@@ -36,7 +42,7 @@ def test_internal_addresses_are_refused(host):
         check_host(host, ())
 
 
-@pytest.mark.parametrize("host", ["1.1.1.1", "2606:4700:4700::1111"])
+@pytest.mark.parametrize("host", ["1.1.1.1", "2606:4700:4700::1111", "64:ff9b::1.1.1.1"])
 def test_addresses_on_the_internet_may_be_asked(host):
     check_host(host, ())
 

@@ -32,7 +32,7 @@ def test_nothing_changes_where_nothing_is_written_otherwise(project):
         ("configs/lab.yaml", "monitor: {}", "split: {validation: {folds: 5}}\n    monitor: {}", {"lab.species.train": "retrain"}),
         ("configs/lab.yaml", "Which fish?", "Which fish is it?", {"lab.species.train": "cosmetic"}),
         ("configs/lab.yaml", "strategy: grid", "strategy: grid\n      parallel_trials: 4", {"lab.species.train": "operation"}),
-        ("configs/lab.yaml", "{type: process}", "{type: process, url: 'http://127.0.0.1:1'}", {"lab.species.deploy": "redeploy"}),
+        ("configs/lab.yaml", "{type: process}", "{type: process, url: 'http://models.example.org'}", {"lab.species.deploy": "redeploy"}),
         ("configs/lab.yaml", "monitor: {}", "monitor: {min_rows: 20}", {"lab.species.monitor": "operation"}),
         ("configs/sea.yaml", "All catches.", "Every catch.", {"sea.catches": "cosmetic"}),
         ("configs/sea.yaml", "share_with: [lab]", "share_with: [lab]\n    schedule: '@daily'", {"sea.catches": "operation"}),

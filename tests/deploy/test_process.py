@@ -6,11 +6,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from factory.base.errors import TerminalError
 from factory.deploy.http import NoAnswerError
 from factory.deploy.targets.process import ProcessTarget
-from factory.deploy.targets.target import PredictionRequest
+from factory.deploy.targets.target import Deployed, PredictionRequest
 from factory.models import switching
 from tests.deploy.placed import Placed, placed
 from tests.harness.servers import answering
@@ -62,6 +63,31 @@ def test_without_an_address_both_places_are_named(monkeypatch):
     monkeypatch.delenv("FACTORY_SERVING_URL", raising=False)
     with pytest.raises(TerminalError, match=r"`url` under `deploy`, or set FACTORY_SERVING_URL"):
         placed(section()).running("lab.mark")
+
+
+def test_a_server_of_the_workers_network_is_not_asked_unless_the_platform_names_it(server):
+    server.answers = [(200, {"version": 1})]
+    asked = PredictionRequest(b'{"rows": []}', "application/json")
+    release = Deployed(model="lab.mark", version=1, address="http://127.0.0.1")
+    refused = placed(section(server), internal_hosts=("other",))
+    for ask in (
+        lambda: refused.running("lab.mark"),
+        lambda: refused.deploy(RELEASE, None),
+        lambda: refused.predict(release, asked),
+        lambda: refused.restore(RELEASE, None),
+    ):
+        with pytest.raises(TerminalError, match="internal_hosts"):
+            ask()
+    assert server.asked == 0
+    assert placed(section(server), internal_hosts=("127.0.0.1",)).running("lab.mark")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a.example.org/#", "http://a.example.org/?x=", "file:///etc/passwd"]
+)
+def test_an_address_that_cuts_off_what_comes_after_it_is_none_of_a_server(url):
+    with pytest.raises(ValidationError, match="no address of a server"):
+        ProcessTarget.model_validate({"type": "process", "url": url})
 
 
 def test_the_variable_names_the_server_unless_the_section_does(monkeypatch, server):

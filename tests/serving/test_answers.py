@@ -1,11 +1,12 @@
 """Predictions as JSON, and predictions that make no sense."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from factory.serving.answers import answer, form_of
+from factory.serving.answers import answer, answer_together, form_of
 from factory.serving.loading import nonsense
 from factory.trainers.trainer import Predictions
 from factory.training.tasks import TASKS
@@ -34,6 +35,26 @@ def test_an_estimator_without_probabilities_answers_with_classes_alone():
 def test_a_number_that_is_not_finite_is_null():
     found = json.loads(answer("t.m", 1, Predictions(np.array([1.5, np.nan, np.inf]))))
     assert found["predictions"] == [1.5, None, None]
+
+
+def test_a_body_that_breaks_its_reader_takes_no_other_answer_away():
+    class Contract:
+        def parse(self, body):
+            if body == b"bad":
+                raise MemoryError
+            return [{"x": 1}]
+
+        def is_one(self, body):
+            return False
+
+    version = SimpleNamespace(uri="models:/t.m/1", model="t.m", number=1)
+    served = SimpleNamespace(
+        contract=Contract(),
+        version=version,
+        predict=lambda rows: Predictions(np.array([1.5] * len(rows))),
+    )
+    bad, good = answer_together(served, [b"bad", b"good"])
+    assert (bad.status_code, json.loads(good.body)["predictions"]) == (500, [1.5])
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,41 @@ def test_labels_of_images_are_files_too(problem) -> None:
     assert "is hidden" in problem(dataset(f"{{type: images, path: data/x, labels: {labels}}}"))
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:9092", "localhost", "169.254.169.254", "[::1]"])
+def test_a_model_is_deployed_to_no_server_of_the_workers_network(problem, host) -> None:
+    model = (
+        "models:\n  size:\n    task: regression\n    train_on: fish\n    target: a\n"
+        "    split: {test: 0.2, validation: 0.2}\n    objective: {metric: r2, goal: maximize}\n"
+        "    search: {strategy: grid, candidates: [{estimator: sklearn.linear_model.Ridge}]}\n"
+    )
+    where = f"    deploy: {{type: process, url: 'http://{host}'}}\n"
+    found = problem(dataset(SOURCE) + model + where)
+    assert "internal_hosts" in found
+
+
+def with_query_of(file: str) -> str:
+    return dataset(SOURCE) + f"    transforms: [{{type: sql, file: {file}}}]\n"
+
+
+@pytest.mark.parametrize("name", ["tokens.txt", "airflow.cfg", "configs/marine.yaml", "data/a.csv"])
+def test_files_that_are_no_queries_are_not_shown_as_such(problem, folder, name) -> None:
+    file = folder.project / name
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    assert "does not end with .sql" in problem(with_query_of(name))
+
+
+@pytest.mark.parametrize("leads_to", ["tokens.txt", "lake/owner/priv/a.sql", ".factory/a.sql"])
+def test_a_link_to_something_else_is_no_query(problem, folder, leads_to) -> None:
+    target = folder.project / leads_to
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("select 1")
+    (folder.project / "a.sql").symlink_to(target)
+    assert "there is no file 'a.sql' in the project" in problem(
+        with_query_of("a.sql"), "storage: lake\n"
+    )
+
+
 def test_data_folders_are_the_platforms_choice(folder: Folder) -> None:
     folder.write("_defaults", "data_folders: [landing, shared/in]\n")
     folder.write("marine", HEAD + dataset("{type: csv, path: shared/in/x.csv}"))
@@ -150,6 +185,20 @@ def test_templates_of_a_notifier_know_the_message_and_nothing_more(problem) -> N
         + dataset("{type: csv, path: data/x.csv}")
     )
     assert "templates may not name `conn`" in problem(body)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% include 'teams.py' %}",
+        "{% extends 'teams.py' %}",
+        "{% import 'teams.py' as teams %}{{ teams }}",
+        "{% if true %}{% from 'teams.py' import x %}{% endif %}",
+    ],
+)
+def test_templates_read_no_files(problem, text) -> None:
+    found = problem(dataset(f'{{type: sql, connection: mine, query: "{text}"}}'))
+    assert "it would read another file" in found
 
 
 def test_templates_that_cannot_be_read_are_said(problem) -> None:
@@ -257,9 +306,94 @@ def test_functions_of_own_dags_are_those_of_teams(problem, function) -> None:
 
 
 @pytest.mark.parametrize(
+    "joined", ["['os.', system]", "[os, ., {__join__: [sys, tem]}]", "os.system", "{os.system: 1}"]
+)
+@pytest.mark.parametrize(
+    "where",
+    [
+        "tasks: {{one: {{operator: " + PYTHON + ", python_callable: {}}}}}",
+        "tasks: {{one: {{operator: {}}}}}",
+        "on_failure_callback: {{callback: {}}}",
+        "user_defined_macros: {{run: {}}}",
+        "params: {{day: {{__type__: {}, command: id}}}}",
+    ],
+)
+def test_code_that_is_put_together_of_texts_is_looked_at_whole(folder, where, joined) -> None:
+    folder.write("_defaults", DEFAULTS)
+    for value in (f"{{__join__: {joined}}}", f"{{__or__: [{{__join__: {joined}}}]}}"):
+        body = where.format(value)
+        folder.write("marine", f"{HEAD}dags:\n  tidy:\n    {body}\n")
+        said = "\n".join(folder.problems())
+        assert (
+            "`os.system` is outside" in said
+            or "`__join__` puts a list" in said
+            or "none of the operators" in said
+        )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("user_defined_macros: {of: {system: {run: os.system}}}", "`os.system` is outside"),
+        (
+            "params: {all: {__type__: sklearn.datasets.load_svmlight_file, f: /etc/passwd}}",
+            "none of the functions of sklearn",
+        ),
+        (
+            "params: {all: {__type__: sklearn.utils.discovery.import_module, name: os}}",
+            "none of the functions of sklearn",
+        ),
+        ("doc_md: /etc/motd.md", "shows any file of the machine"),
+        ("doc_md: .factory/../README.md", "shows any file of the machine"),
+        (
+            "params: {day: {__type__: airflow.sdk.Param, $ref: 'http://169.254.169.254/role'}}",
+            "read a schema from elsewhere",
+        ),
+        (
+            "params: {day: {__type__: airflow.sdk.Param, anyOf: [{$ref: 'file:///etc/passwd'}]}}",
+            "read a schema from elsewhere",
+        ),
+        ("schedule: ['x-mlflow://models/owner.score']", "address of a dataset's or a model's"),
+        (
+            "schedule: [{__type__: airflow.sdk.Asset, name: mine, uri: ' x-mlflow://models/owner.score'}]",
+            "address of a dataset's or a model's",
+        ),
+    ],
+)
+def test_keys_of_own_dags_that_do_more_than_they_say(problem, line, said) -> None:
+    assert said in problem(f"dags:\n  tidy:\n    {line}\n")
+
+
+def test_operators_that_are_functions_of_a_library_are_refused(problem) -> None:
+    said = "none of the functions of sklearn"
+    assert said in problem(dags("{operator: sklearn.datasets.load_svmlight_file, f: /etc/passwd}"))
+    decorated = "{decorator: sklearn.utils.discovery.import_module, python_callable: acme.run}"
+    assert said in problem(dags(decorated))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("template_searchpath: [/]", "any file of the machine"),
+        (
+            "default_args: {variables_as_arguments: [{variable: key, attribute: doc_md}]}",
+            "any of Airflow's variables",
+        ),
+    ],
+)
+def test_who_may_use_some_operators_only_shows_no_files_and_variables(problem, line, said) -> None:
+    assert said in problem(f"dags:\n  tidy:\n    {line}\n", f"operators: [{EMPTY}]\n")
+
+
+@pytest.mark.parametrize(
     "outlet",
     [
         "owner.priv",
+        "{__join__: [owner, ., priv]}",
+        "{__or__: [{__join__: [owner, .priv]}]}",
+        "' s3://lake/prod/owner/priv'",
+        "x-mlflow://models/owner.score",
+        "{__type__: airflow.sdk.Asset, name: mine, uri: 'x-mlflow://models/owner.score'}",
         "fish",
         "marine.fish",
         "marine.species.drift",
@@ -315,6 +449,16 @@ teams:
         ),
         (dags(f"{{operator: {EMPTY}, queue: other}}"), "queue is 'sea'"),
         (dags(f"{{operator: {BASH}, bash_command: ls, ssh_conn_id: vault}}"), "connection 'vault'"),
+        (
+            dags(f"{{operator: {BASH}, expand: {{ssh_conn_id: [own, vault]}}}}"),
+            "connection 'vault'",
+        ),
+        (
+            dags(f"{{operator: {BASH}, ssh_conn_id: {{__join__: [va, ult]}}}}"),
+            "connection 'vault'",
+        ),
+        (dags(f"{{operator: {EMPTY}, executor: LocalExecutor}}"), "`executor` is the platform's"),
+        (dags(f"{{operator: {EMPTY}, run_as_user: root}}"), "`run_as_user` is the platform's"),
     ],
 )
 def test_a_team_uses_what_the_platform_gives_it(problem, body, said) -> None:
@@ -338,3 +482,31 @@ def test_a_team_that_the_platform_does_not_list_is_refused(folder: Folder, tmp_p
     [found] = folder.problems("clinic")
     assert found.startswith("clinic.yaml:2:")
     assert "clinic is none of the teams of this platform: marine" in found
+
+
+DEEP = "(" * 400 + "1" + ")" * 400
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            dataset(f'{{type: sql, connection: mine, query: "{{{{ {DEEP} }}}}"}}'),
+            "the template cannot be read: it is nested too deeply",
+        ),
+        (dataset(f"{{type: csv, path: 'data/{'{{' * 500}'}}"), "nested too deeply"),
+        ("defaults: {retry_delay: 999999999999w}\n" + dataset(SOURCE), "longer than a century"),
+        (dataset(SOURCE) + "    schedule: '0 0 30 2 *'\n", "names a day that never comes"),
+        (
+            f"dags: {{tidy: {{schedule: '0 0 31 4 *', tasks: {{a: {{operator: {EMPTY}}}}}}}}}\n",
+            "never comes",
+        ),
+    ],
+)
+def test_what_breaks_its_reader_is_its_own_teams_problem_alone(folder: Folder, body, said) -> None:
+    folder.write("_defaults", DEFAULTS)
+    folder.write("marine", HEAD + body)
+    folder.write("clinic", HEAD.replace("team: marine", "team: clinic") + dataset(SOURCE))
+    project = folder.read_all()
+    assert set(project.teams) == {"clinic"}
+    assert any(said in problem.message for problem in project.problems)

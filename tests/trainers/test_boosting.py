@@ -132,7 +132,11 @@ def test_catboost_writes_no_files_and_no_line_for_each_tree(
         ("catboost.CatBoostRegressor", {"train_dir": "x"}),
         ("catboost.CatBoostRegressor", {"allow_writing_files": True}),
         ("catboost.CatBoostRegressor", {"snapshot_file": "x"}),
+        ("catboost.CatBoostRegressor", {"output_borders": "/tmp/x"}),
+        ("catboost.CatBoostRegressor", {"input_borders": "/etc/passwd"}),
         ("lightgbm.LGBMRegressor", {"forcedsplits_filename": "/etc/passwd"}),
+        ("lightgbm.LGBMRegressor", {"forced_splits": "/etc/passwd"}),
+        ("lightgbm.LGBMRegressor", {"machines": "10.0.0.1:80", "num_machines": 2}),
     ],
 )
 def test_parameters_that_touch_files_are_refused(estimator: str, params: dict[str, Any]) -> None:
@@ -146,6 +150,7 @@ def test_parameters_that_touch_files_are_refused(estimator: str, params: dict[st
 def test_what_is_written_wins_over_what_is_usual() -> None:
     assert with_defaults("catboost.CatBoostRegressor", {"verbose": 100}, 2) == {
         "verbose": 100,
+        "allow_writing_files": False,
         "thread_count": 2,
     }
     assert with_defaults("lightgbm.LGBMRegressor", {"n_jobs": 4}, 2) == {

@@ -125,7 +125,7 @@ def _context(run: TaskRun) -> "DeployContext":
     from factory.airflow.deploy_access import deploy_context
     from factory.models.tracking import Tracking
 
-    return deploy_context(Tracking(), run.project)
+    return deploy_context(Tracking(), run.project, tuple(run.shared.internal_hosts))
 
 
 def _plan(run: TaskRun) -> "DeploymentPlan":

@@ -101,6 +101,8 @@ class _OpenAiEmbedding(Embedding):
             context.reach.connections.http_login(connection) if connection else download.Login()
         )
         self.url = httpx.URL(f"{str(section.url).rstrip('/')}/embeddings")
+        if connection:
+            self.login.check_host(self.url, connection)
         self.shown = str(self.url.copy_with(username=None, password=None, query=None))
         self.client = httpx.Client(timeout=section.timeout, follow_redirects=False)
         self.tokens = 0

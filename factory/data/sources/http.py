@@ -70,7 +70,7 @@ class HttpSource(CsvDialect, Source):
         from factory.data.download import download
 
         file = context.workspace / f"download.{self.format}"
-        login = context.login(self.connection)
+        login = context.login(self.connection, str(self.url))
         try:
             download(
                 str(self.url),

@@ -130,7 +130,7 @@ class ImagesSource(Source):
     def _behind_address(self, url: str, context: IngestContext) -> Iterator[Found]:
         from factory.data.download import download
 
-        login = context.login(self.connection)
+        login = context.login(self.connection, str(self.url))
         archive = context.workspace / "download.archive"
         try:
             download(

@@ -126,11 +126,21 @@ class IngestContext:
         """The parquet file for the rows."""
         return self.workspace / "source.parquet"
 
-    def login(self, connection: str | None) -> "Login":
-        """The headers and the login of an HTTP connection; empty ones where none is named."""
+    def login(self, connection: str | None, url: str) -> "Login":
+        """The headers and the login of an HTTP connection for an address; empty ones where none is named.
+
+        Raises:
+            TerminalError: The connection is for another server.
+        """
+        import httpx
+
         from factory.data.download import Login
 
-        return self.connections.http_login(connection) if connection else Login()
+        if connection is None:
+            return Login()
+        login = self.connections.http_login(connection)
+        login.check_host(httpx.URL(url), connection)
+        return login
 
     def write(self, pieces: "Iterable[Piece]", what: str) -> "Rows":
         """Stream rows into `file`, in types that fit the values of every piece.

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from factory.base.errors import TerminalError
 from factory.base.rules import Broken, rule
-from factory.base.section import ProjectFile, Text
+from factory.base.section import SqlFile, Text
 from factory.data.transforms.transform import Transform, TransformContext
 from factory.data.written_sql import WrittenSql
 
@@ -22,7 +22,7 @@ class SqlTransform(Transform):
     type: Literal["sql"]
     query: Text | None = Field(default=None, examples=["select * from source where weight_kg > 0"])
     """One query in DuckDB's SQL, which may have templates. Either it or `file` is written."""
-    file: ProjectFile | None = Field(default=None, examples=["sql/clean.sql"])
+    file: SqlFile | None = Field(default=None, examples=["sql/clean.sql"])
     """A file of the project with the query, such as `sql/clean.sql`."""
 
     @rule

@@ -7,10 +7,11 @@ that. To deploy is to wait until the server answers with the version.
 import os
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError, Url
 
 from factory.base.errors import TerminalError
+from factory.base.hosts import InternalHostError, check_host, check_written_host
 from factory.base.secrets import is_secret_address
 from factory.base.section import Text
 from factory.deploy.targets.target import (
@@ -34,12 +35,13 @@ _PATIENCE = 10.0
 """Seconds for a server that is being restarted, to say what it runs."""
 
 
-def _check_address(value: str) -> str:
+def _check_address(value: str, info: ValidationInfo) -> str:
     try:
-        scheme = Url(value).scheme
+        url = Url(value)
     except ValueError:
-        scheme = ""
-    if scheme not in ("http", "https"):
+        url = None
+    # What comes after these would be cut off.
+    if url is None or url.scheme not in ("http", "https") or "?" in value or "#" in value:
         raise PydanticCustomError(
             "address",
             "{value} is no address of a server: write http://host:port or https://host",
@@ -51,6 +53,7 @@ def _check_address(value: str) -> str:
             "this address holds a password or token, which must not stand in a team file: "
             "leave it out, and let a proxy add it",
         )
+    check_written_host(str(url.host), info.context)
     return value.rstrip("/")
 
 
@@ -67,7 +70,8 @@ class ProcessTarget(Target):
     url: Annotated[Text, AfterValidator(_check_address)] | None = Field(
         default=None, examples=["https://models.example.org"]
     )
-    """Where the server answers; what the variable FACTORY_SERVING_URL says when left out."""
+    """Where the server answers; what the variable FACTORY_SERVING_URL says when left out. A server of the workers' own
+    network must be among the platform's `internal_hosts`."""
 
     @property
     def wants_local_server(self) -> bool:
@@ -80,7 +84,7 @@ class ProcessTarget(Target):
         Raises:
             NoAnswerError: The server does not answer.
         """
-        del context
+        self._check_server(context)
         details = _waiting(_PATIENCE)(self._details, model)
         version = details.get("version")
         return None if version is None else self._deployed(model, version)
@@ -93,6 +97,7 @@ class ProcessTarget(Target):
             TerminalError: The server refuses the version.
         """
         del built
+        self._check_server(context)
         return _waiting(self.timeout)(self._settled, context, record.model, record.version)
 
     def predict(
@@ -106,7 +111,7 @@ class ProcessTarget(Target):
         """
         from factory.deploy.http import ask
 
-        del context
+        self._check_server(context)
         return ask(f"{deployed.address}/predict", question)
 
     def restore(self, context: DeployContext, record: ModelRecord, before: Deployed | None) -> None:
@@ -119,9 +124,22 @@ class ProcessTarget(Target):
         from factory.models import registry
 
         del before  # The server follows the registry, which knows.
+        self._check_server(context)
         champion = registry.champion(record.model, tracking=context.tracking)
         if champion is not None and champion.number != record.version:
             _waiting(self.timeout)(self._settled, context, record.model, champion.number)
+
+    def _check_server(self, context: DeployContext) -> None:
+        """Check that the team may name the server; that of the variable is the platform's.
+
+        Raises:
+            TerminalError: It may not.
+        """
+        if self.url is not None:
+            try:
+                check_host(str(Url(self.url).host), context.internal_hosts)
+            except InternalHostError as error:
+                raise TerminalError(str(error)) from None
 
     @property
     def _server(self) -> str:

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from factory.base.aws import AwsClients, Session
 from factory.base.digests import sha256
 from factory.base.errors import TerminalError
+from factory.base.hosts import EVERY_HOST
 from factory.base.rules import Broken, rule
 from factory.base.section import ListOf, ProjectFile, Seconds, Section
 from factory.base.values import Result
@@ -166,6 +167,8 @@ class DeployContext:
     """Clients of AWS."""
     cluster: Callable[[ClusterAccess], AbstractContextManager[Any]] = _own_cluster
     """A client of the official kubernetes package for a cluster."""
+    internal_hosts: tuple[str, ...] = (EVERY_HOST,)
+    """Servers that a team may name though they are internal: see `factory.base.hosts`."""
 
 
 class Target(Section):

@@ -1,7 +1,7 @@
 """What libraries of boosted trees want otherwise than scikit-learn: their threads, quiet, and numbers for classes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,20 +26,23 @@ class _Usual:
 
     threads: str
     """The parameter for the number of threads."""
-    values: Mapping[str, Any]
-    """Others, each with its value."""
+    quiet: Mapping[str, Any] = field(default_factory=dict)
+    """What keeps it from writing lines, each with its value."""
     instead_of: frozenset[str] = frozenset()
     """Other names of these; where one is written, they are left alone."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Others, each with its value."""
 
 
 _USUAL = {
     "lightgbm": _Usual("n_jobs", {"verbosity": -1}, frozenset(("verbose",))),
-    "xgboost": _Usual("n_jobs", {}),
+    "xgboost": _Usual("n_jobs"),
     # It writes files beside whoever calls it, and a line for each tree.
     "catboost": _Usual(
         "thread_count",
-        {"allow_writing_files": False, "logging_level": "Silent"},
+        {"logging_level": "Silent"},
         frozenset(("verbose", "silent", "verbose_eval")),
+        {"allow_writing_files": False},
     ),
 }
 
@@ -55,9 +58,9 @@ def with_defaults(path: str, params: Mapping[str, Any], threads: int | None) -> 
     usual = _USUAL.get(path.partition(".")[0])
     if usual is None:
         return dict(params)
-    values = {} if usual.instead_of & params.keys() else usual.values
+    quiet = {} if usual.instead_of & params.keys() else usual.quiet
     others = {} if threads is None else {usual.threads: threads}
-    return {**values, **others, **params}
+    return {**quiet, **usual.values, **others, **params}
 
 
 def as_used(estimator: Component) -> Component:

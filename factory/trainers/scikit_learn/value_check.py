@@ -44,7 +44,7 @@ def find_values(factory: type, params: Mapping[str, Any], *, has_spaces: bool) -
         found = list(values_of(name, value, has_spaces=has_spaces))
         for written in found:
             if touches_files(name, written.value):
-                message = f"`{name}: {written.value}` reads or writes files"
+                message = f"`{name}: {written.value}` reads or writes files, or asks servers"
                 yield Finding("params", written.at, message, "leave it out")
         if name not in constraints:
             continue

@@ -2,12 +2,15 @@
 
 import logging
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pandas.tseries.frequencies import to_offset
+from pandas.tseries.offsets import Tick
 
 from factory.base.errors import TerminalError
 from factory.data.columns import TEXT, is_numeric, learnable, require_columns
@@ -20,6 +23,8 @@ _FIRST = 3
 """Places that a message names."""
 _SEASONS = {"D": 7, "B": 5, "W": 52, "MS": 12, "ME": 12, "QS": 4, "QE": 4}
 _DAY = pd.Timedelta(days=1)
+_MOST_STEPS = 1_000_000
+_MOST_STEPS_A_ROW = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,6 +259,7 @@ class _Table:
             TerminalError: They are not.
         """
         begin, end = self.time.min(), self.time.max()
+        self._check_span(end - begin, form)
         times = pd.date_range(begin, end, freq=form.frequency)
         if not len(times):
             raise self._off_grid(np.arange(len(self.time)), form)
@@ -271,6 +277,20 @@ class _Table:
             )
         code = np.unique(self.code, return_inverse=True)[1]
         return Series(form, self.labels, self.target, self.known, code, place, times)
+
+    def _check_span(self, span: pd.Timedelta, form: LagForm) -> None:
+        """Check that there are not far more steps than rows: all of them are held in memory."""
+        try:
+            step = pd.Timedelta(cast("Tick", to_offset(form.frequency)))
+        except ValueError:  # One of the calendar's, such as a month.
+            step = _DAY
+        steps = span // step
+        if steps > max(_MOST_STEPS, _MOST_STEPS_A_ROW * len(self.time)):
+            first, last = (_as_text(time) for time in (self.time.min(), self.time.max()))
+            raise TerminalError(
+                f"forecast.time: from {first} to {last} there are {steps:,} steps of {form.frequency}, for {len(self.time):,} rows: "
+                "correct these times, or bring the series of one period alone"
+            )
 
     def _off_grid(self, places: NDArray[np.int64], form: LagForm) -> TerminalError:
         return TerminalError(

@@ -25,7 +25,7 @@ class Connections:
 
     def http_login(self, connection):
         assert connection == "embeddings"
-        return Login(password=KEY)
+        return Login(password=KEY, host="127.0.0.1")
 
     def store_access(self, connection):
         return nullcontext()
@@ -58,6 +58,12 @@ def embedded(folder, server, texts, dataset="library.chunks", hosts=("127.0.0.1"
     )
     assert after.columns["vector"].startswith("FLOAT[")
     return pq.read_table(after.file)
+
+
+def test_key_is_not_sent_to_a_server_that_is_none_of_the_connections(tmp_path, server):
+    url = server.url.replace("127.0.0.1", "localhost")
+    with pytest.raises(TerminalError, match="what it holds is not sent to localhost"):
+        embedded(tmp_path, server, ["one"], url=url, hosts=("localhost",))
 
 
 def test_each_text_is_sent_once_and_has_its_vector(tmp_path, server):

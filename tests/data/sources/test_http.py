@@ -78,10 +78,12 @@ def other_server() -> Iterator[Server]:
 
 @pytest.fixture
 def read_in(tmp_path):
+    host = "127.0.0.1"
+
     class Logins(NoConnections):
         def http_login(self, connection):
             assert connection == "portal"
-            return Login(user="ada", password="geheim")
+            return Login(user="ada", password="geheim", host=host)
 
     def run(url: str, **options):
         context = IngestContext(
@@ -113,6 +115,15 @@ def test_login_of_the_connection_is_sent(server, read_in):
     read_in(server.answer("/a.csv", CSV), connection="portal")
     [(_, sent)] = server.asked
     assert sent["Authorization"].startswith("Basic ")
+
+
+def test_login_is_not_sent_to_a_server_that_is_none_of_the_connections(server, read_in):
+    url = server.answer("/a.csv", CSV).replace("127.0.0.1", "localhost")
+    with pytest.raises(
+        DownloadError, match=r"is for 127\.0\.0\.1, and what it holds is not sent to"
+    ):
+        read_in(url, connection="portal")
+    assert not server.asked
 
 
 def test_formats_are_read(server, read_in):

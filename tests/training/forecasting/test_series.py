@@ -1,4 +1,4 @@
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -213,6 +213,16 @@ def test_what_is_wrong_with_series_is_told_with_its_first_places(name):
 def test_another_frequency_than_that_of_the_rows_is_told():
     with pytest.raises(TerminalError, match=r"forecast.frequency: 1 of 6 rows have a 'day' .*B"):
         read(days([float(at) for at in range(6)]), frequency="B")
+
+
+@pytest.mark.parametrize(("frequency", "steps"), [("min", "5,258,963,520"), ("D", "3,652,058")])
+def test_series_that_lie_too_far_apart_are_told_before_they_fill_the_memory(frequency, steps):
+    form = read(two_series(), series="shop", frequency="D").form
+    times = pa.array([datetime(1, 1, 1), datetime(9999, 12, 31)], pa.timestamp("us"))  # noqa: DTZ001
+    rows = pa.table({"shop": ["a", "b"], "day": times, "y": [1.0, 2.0]})
+    wide = form.model_copy(update={"frequency": frequency, "lags": (1,)})
+    with pytest.raises(TerminalError, match=f"there are {steps} steps of {frequency}, for 2 rows"):
+        read_recent(rows, wide)
 
 
 def test_short_series_are_left_out_if_somebody_says_so(caplog):
