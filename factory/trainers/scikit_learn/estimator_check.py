@@ -49,9 +49,9 @@ _MIXINS = {
     "outlier_detector": "OutlierMixin",
     "density_estimator": "DensityMixin",
 }
+"""What scikit-learn's estimators are, and the class that says so."""
 _RANKER = "ranker"
 """What has no class of scikit-learn's that says so, and is told by its `fit`."""
-"""What scikit-learn's estimators are, and the class that says so."""
 _COUNTERPARTS = {
     "LinearRegression": "LogisticRegression",
     "SGDOneClassSVM": "SGDClassifier",

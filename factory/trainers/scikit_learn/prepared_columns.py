@@ -13,7 +13,7 @@ from factory.base.errors import TerminalError
 from factory.base.objects import Component
 from factory.base.texts import did_you_mean, one_of
 from factory.trainers.column_steps import ColumnSteps, Entries, Step, named_columns, taken
-from factory.trainers.scikit_learn.adapters import Dense, TextColumn
+from factory.trainers.scikit_learn.adapters import Categories, Dense, TextColumn
 from factory.trainers.scikit_learn.preprocessing import default_preprocessing, without_values
 from factory.trainers.step_names import entry_names, transformer_names, unique_names
 
@@ -51,6 +51,34 @@ def prepared_columns(
     names = unique_names((name for name, _ in whole), ("columns", "dense"))
     steps = [("columns", columns), *zip(names, (one for _, one in whole), strict=True)]
     return Pipeline(_dense_where_needed([*steps, ("estimator", estimator)])[:-1])
+
+
+def beside_categories(
+    features: pd.DataFrame,
+    columns: Sequence[str],
+    prepare: Callable[[pd.DataFrame], Component],
+) -> ColumnTransformer:
+    """An unfitted transformer whose first columns are categories, as texts, and then what the others become.
+
+    Args:
+        features: The training rows.
+        columns: The features that are categories.
+        prepare: Makes the unfitted transformer of the others.
+
+    Raises:
+        TerminalError: A category is no feature.
+    """
+    for name in columns:
+        if name not in features:
+            names = [str(one) for one in features]
+            advice = did_you_mean(name, names, f"they are {one_of(names, 12)}")
+            raise TerminalError(f"{name!r}, a category, is none of the features: {advice}")
+    blocks: list[tuple[str, Component, list[str]]] = [("categories", Categories(), [*columns])]
+    others = features.drop(columns=[*columns])
+    if len(others.columns):
+        blocks.append(("others", prepare(others), [*others.columns]))
+    # Dense, because numbers and texts are in no sparse matrix together.
+    return ColumnTransformer(blocks, sparse_threshold=0)
 
 
 def _blocks(

@@ -5,7 +5,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +16,8 @@ from factory.base.findings import Question, as_findings
 from factory.base.nested_estimators import nested_paths
 from factory.base.objects import Component, fix_random_states, import_object
 from factory.trainers.class_weights import weights_of_rows, with_classes
+from factory.trainers.column_steps import without_columns
+from factory.trainers.native_categories import category_columns, with_places
 from factory.trainers.trainer import (
     Fitted,
     Groups,
@@ -118,7 +120,9 @@ class ScikitLearnTrainer(Trainer):
         from factory.trainers.scikit_learn.model_parts import make_vocabularies_plain
         from factory.trainers.scikit_learn.nested import build
 
-        unfitted = build(estimator, self._of_classes(params, target), seed, self.threads)
+        categories = category_columns(params)
+        params = with_places(self._of_classes(params, target), categories)
+        unfitted = build(estimator, params, seed, self.threads)
         self._check_kind(estimator, unfitted)
         task = TASKS[self.task]
         taught = unfitted if task.has_several else as_used(unfitted)
@@ -127,7 +131,7 @@ class ScikitLearnTrainer(Trainer):
             target = None
         step = task.step_column
         learned = features if step is None else features.drop(columns=step)
-        transformer = self._transformer(learned, seed, used)
+        transformer = self._with_categories(learned, categories, seed, used)
         sampler = self._sampler(target, seed)
         has_steps = isinstance(self.preprocessing, tuple)
         if step is not None:
@@ -302,6 +306,19 @@ class ScikitLearnTrainer(Trainer):
 
         for finding in wrong_kind(path, estimator, self.task):
             raise TerminalError(f"{finding.message}: {finding.suggestion}")
+
+    def _with_categories(
+        self, features: "pd.DataFrame", columns: Sequence[str], seed: int, estimator: Component
+    ) -> Component:
+        """What prepares all features; first come those that the estimator takes as categories by itself."""
+        if not columns:
+            return self._transformer(features, seed, estimator)
+        from factory.trainers.scikit_learn.prepared_columns import beside_categories
+
+        others = replace(self, preprocessing=without_columns(self.preprocessing, columns))
+        return beside_categories(
+            features, columns, lambda left: others._transformer(left, seed, estimator)
+        )
 
     def _transformer(self, features: "pd.DataFrame", seed: int, estimator: Component) -> Component:
         if self.preprocessing is None:
