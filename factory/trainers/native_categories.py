@@ -1,7 +1,7 @@
 """Columns that an estimator takes as categories by itself: by name in a team file, by place for its library.
 
-CatBoost calls them `cat_features`, scikit-learn's histogram boosting `categorical_features`. Libraries look names up in a
-table of the team's columns; what they get here is prepared, and has none.
+CatBoost calls them `cat_features`, scikit-learn's histogram boosting `categorical_features`, LightGBM
+`categorical_feature`. Libraries look names up in a table of the team's columns; what they get here is prepared, and has none.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +14,12 @@ from factory.base.nested_estimators import is_named, is_nested, nested_at_any_de
 from factory.base.rules import Broken
 from factory.base.texts import did_you_mean, one_of
 
-CATEGORIES = ("cat_features", "categorical_features")
+_OF_TEXTS = "cat_features"
+"""CatBoost's parameter, which takes texts as categories; the others take numbers."""
+CATEGORIES = (_OF_TEXTS, "categorical_features", "categorical_feature")
 """Parameters that name columns."""
+_WHEN_MADE = {"categorical_feature": "categorical_column"}
+"""What LightGBM's estimators call it when they are made: under the other name only their `fit` looks at it."""
 
 
 def are_names(value: object) -> bool:
@@ -37,6 +41,11 @@ def category_columns(params: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def are_texts(params: Mapping[str, Any]) -> bool:
+    """Whether an estimator, or one within it, takes its categories as texts, and no numbers for them."""
+    return any(at[-1] == _OF_TEXTS for at, _ in _named(params, has_spaces=False))
+
+
 def with_places(params: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
     """Parameters, at any depth, with the columns' places in place of their names.
 
@@ -44,17 +53,19 @@ def with_places(params: Mapping[str, Any], columns: Sequence[str]) -> dict[str, 
         params: Those of an estimator, each with one value.
         columns: The columns that are categories, which come first among those that an estimator gets.
     """
-    return {name: _with_places(name, value, columns) for name, value in params.items()}
-
-
-def _with_places(name: str, value: Any, columns: Sequence[str]) -> Any:
-    if is_nested(value):
-        return {**value, "params": with_places(params_of(value), columns)}
-    if is_named(value):
-        return with_places(value, columns)
-    if name in CATEGORIES and are_names(value):
-        return [columns.index(one) for one in value]
-    return value
+    placed = {}
+    for name, value in params.items():
+        if is_nested(value):
+            placed[name] = {**value, "params": with_places(params_of(value), columns)}
+        elif is_named(value):
+            placed[name] = with_places(value, columns)
+        elif name in CATEGORIES and are_names(value):
+            placed[_WHEN_MADE.get(name, name)] = [columns.index(one) for one in value]
+        elif name in _WHEN_MADE and isinstance(value, list | tuple):
+            placed[_WHEN_MADE[name]] = [*value]
+        else:
+            placed[name] = value
+    return placed
 
 
 def check_categories(
@@ -100,9 +111,7 @@ def _named(
             yield (*path, "params", *at), names
 
 
-def _own(
-    params: Mapping[str, Any], *, has_spaces: bool
-) -> Iterator[tuple[KeyPath, Sequence[str]]]:
+def _own(params: Mapping[str, Any], *, has_spaces: bool) -> Iterator[tuple[KeyPath, Sequence[str]]]:
     for name in CATEGORIES:
         value = params.get(name)
         if has_spaces and isinstance(value, list):

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.preprocessing import StandardScaler
 
 from factory.base.errors import TerminalError
+from factory.base.objects import import_object
+from factory.trainers.fitting import Fitting, TargetTransform
 from factory.trainers.native_categories import category_columns, with_places
+from factory.trainers.scikit_learn.boosting import with_defaults
 from factory.trainers.scikit_learn.estimator_check import find
 from factory.trainers.scikit_learn.skops_types import check_round_trip
 from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
@@ -16,10 +18,14 @@ from factory.trainers.trainer import Weights, WrittenEstimator
 from tests.training.models import model, one_trial
 
 HISTOGRAMS = "sklearn.ensemble.HistGradientBoostingClassifier"
-CATBOOST = "catboost.CatBoostClassifier"
-FEW = {HISTOGRAMS: {"max_iter": 10}, CATBOOST: {"iterations": 10}}
-PARAMS = {HISTOGRAMS: "categorical_features", CATBOOST: "cat_features"}
-BOTH = [HISTOGRAMS, pytest.param(CATBOOST, marks=pytest.mark.extras)]
+CATBOOST, LIGHTGBM = "catboost.CatBoostClassifier", "lightgbm.LGBMClassifier"
+FEW = {HISTOGRAMS: {"max_iter": 10}, CATBOOST: {"iterations": 10}, LIGHTGBM: {"n_estimators": 10}}
+PARAMS = {
+    HISTOGRAMS: "categorical_features",
+    CATBOOST: "cat_features",
+    LIGHTGBM: "categorical_feature",
+}
+BOOSTED = [pytest.param(one, marks=pytest.mark.extras) for one in (CATBOOST, LIGHTGBM)]
 
 
 def customers(rows: int = 200) -> tuple[pd.DataFrame, np.ndarray]:
@@ -56,41 +62,29 @@ def fitted(estimator: str, categories: list[str], **params):
     return trainer, trainer.fit(estimator, written, features, target, 0)
 
 
-def test_histograms_learn_named_categories_as_from_a_table_of_the_library() -> None:
-    features, target = customers()
-    table = as_the_library_has_them(features).astype({"plan": "category", "region": "category"})
-    plain = HistGradientBoostingClassifier(max_iter=10, random_state=0).fit(table, target)
-    trainer, found = fitted(HISTOGRAMS, ["plan", "region"])
-    np.testing.assert_allclose(
-        trainer.predict(found.model, features).probabilities, plain.predict_proba(table)
-    )
-
-
-@pytest.mark.extras
-def test_catboost_learns_named_categories_as_from_a_table_of_the_library() -> None:
-    import catboost
-
+@pytest.mark.parametrize("estimator", [HISTOGRAMS, *BOOSTED])
+def test_named_categories_are_learned_as_from_a_table_of_the_library(estimator: str) -> None:
     features, target = customers()
     table = as_the_library_has_them(features)
-    plain = catboost.CatBoostClassifier(
-        iterations=10,
-        cat_features=["plan", "region"],
-        random_state=0,
-        allow_writing_files=False,
-        logging_level="Silent",
-    ).fit(table, target)
-    trainer, found = fitted(CATBOOST, ["plan", "region"])
-    np.testing.assert_allclose(
-        trainer.predict(found.model, features).probabilities, plain.predict_proba(table)
-    )
+    told = {}
+    if estimator == CATBOOST:
+        told = {"cat_features": ["plan", "region"]}
+    else:
+        table = table.astype({"plan": "category", "region": "category"})
+    written = with_defaults(estimator, {**FEW[estimator], **told, "random_state": 0}, 1)
+    plain = import_object(estimator)(**written).fit(table, target)
+    trainer, found = fitted(estimator, ["plan", "region"])
+    ours = trainer.predict(found.model, features).probabilities
+    np.testing.assert_allclose(ours, plain.predict_proba(table))
+    assert len(np.unique(ours)) > 5  # it has learned something
 
 
-@pytest.mark.parametrize("estimator", BOTH)
+@pytest.mark.parametrize("estimator", [HISTOGRAMS, *BOOSTED])
 def test_a_model_of_categories_is_stored_and_knows_what_to_do_with_new_and_missing_ones(
     estimator: str,
 ) -> None:
     trainer, found = fitted(estimator, ["plan", "region"])
-    check_round_trip(found.model, ("sklearn", "catboost"))
+    check_round_trip(found.model, ("sklearn", "catboost", "lightgbm"))
     rows = pd.DataFrame({"age": [30.0, 40.0], "plan": ["new", None], "region": [7.0, np.nan]})
     assert set(trainer.predict(found.model, rows).values) <= {"yes", "no"}
 
@@ -113,7 +107,7 @@ def test_early_stopping_of_catboost_weighs_validation_rows_with_categories() -> 
 
 
 def test_a_name_that_is_no_feature_is_told() -> None:
-    with pytest.raises(TerminalError, match="'plna', a category, is none of the features.*`plan`"):
+    with pytest.raises(TerminalError, match=r"'plna', a category, is none of the features: did"):
         fitted(HISTOGRAMS, ["plna"])
 
 
@@ -154,6 +148,54 @@ def test_names_that_would_be_tried_one_by_one_are_told() -> None:
     [one] = find(WrittenEstimator(HISTOGRAMS, written, "classification", has_spaces=True))
     assert one.path == ("params", "categorical_features")
     assert one.suggestion == "write `categorical_features: [['plan', 'region']]` for one value"
+
+
+@pytest.mark.extras
+def test_places_of_categories_reach_lightgbm() -> None:
+    features, target = customers()
+    steps = [
+        {"columns": ["region"], "steps": ["sklearn.preprocessing.OrdinalEncoder"]},
+        {"columns": ["age"], "steps": "passthrough"},
+    ]
+    section = model(target="left", preprocessing=steps)
+    trainer = ScikitLearnTrainer("classification", preprocessing=section.preprocessing)
+    params = {"categorical_feature": [0], "n_estimators": 5}
+    found = trainer.fit(LIGHTGBM, params, features[["age", "region"]], target, 0)
+    assert found.warnings == ()
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize(
+    ("around", "params"),
+    [
+        ("sklearn.calibration.CalibratedClassifierCV", {"cv": 2}),
+        ("sklearn.ensemble.StackingClassifier", {"cv": 2}),
+        ("sklearn.ensemble.VotingClassifier", {"voting": "soft"}),
+    ],
+)
+def test_estimators_around_catboost_copy_it_with_its_lists(around: str, params) -> None:
+    features, target = customers()
+    inner = {
+        "estimator": CATBOOST,
+        "params": {"iterations": 5, "cat_features": ["plan", "region"], "class_weights": [1, 3]},
+    }
+    one = "estimator" if around.endswith("CV") else "estimators"
+    given = {**params, one: inner if one == "estimator" else {"one": inner}}
+    trainer = ScikitLearnTrainer("classification")
+    found = trainer.fit(around, given, features, target, 0).model
+    check_round_trip(found, ("sklearn", "catboost"))
+    assert set(trainer.predict(found, features).values) == {"yes", "no"}
+
+
+@pytest.mark.extras
+def test_catboost_with_categories_learns_a_target_on_another_scale() -> None:
+    features, _ = customers()
+    amount = features["age"].to_numpy() * 3 + 1
+    fitting = Fitting(target_transform=TargetTransform(transformer="log1p"))
+    trainer = ScikitLearnTrainer("regression", fitting=fitting)
+    params = {"iterations": 5, "cat_features": ["plan", "region"]}
+    found = trainer.fit("catboost.CatBoostRegressor", params, features, amount, 0).model
+    check_round_trip(found, ("sklearn", "catboost"))
 
 
 @pytest.mark.extras

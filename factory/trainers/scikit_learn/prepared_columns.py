@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OrdinalEncoder
 from sklearn.utils import get_tags
 
 from factory.base.errors import TerminalError
@@ -57,13 +59,16 @@ def beside_categories(
     features: pd.DataFrame,
     columns: Sequence[str],
     prepare: Callable[[pd.DataFrame], Component],
+    *,
+    are_texts: bool,
 ) -> ColumnTransformer:
-    """An unfitted transformer whose first columns are categories, as texts, and then what the others become.
+    """An unfitted transformer whose first columns are categories, and then what the others become.
 
     Args:
         features: The training rows.
         columns: The features that are categories.
         prepare: Makes the unfitted transformer of the others.
+        are_texts: Whether categories stay texts, or become numbers from 0; then one that is new is a missing number.
 
     Raises:
         TerminalError: A category is no feature.
@@ -73,7 +78,11 @@ def beside_categories(
             names = [str(one) for one in features]
             advice = did_you_mean(name, names, f"they are {one_of(names, 12)}")
             raise TerminalError(f"{name!r}, a category, is none of the features: {advice}")
-    blocks: list[tuple[str, Component, list[str]]] = [("categories", Categories(), [*columns])]
+    categories: Component = Categories()
+    if not are_texts:
+        codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
+        categories = Pipeline([("texts", categories), ("codes", codes)])
+    blocks: list[tuple[str, Component, list[str]]] = [("categories", categories, [*columns])]
     others = features.drop(columns=[*columns])
     if len(others.columns):
         blocks.append(("others", prepare(others), [*others.columns]))

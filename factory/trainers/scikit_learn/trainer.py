@@ -5,7 +5,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,7 +17,7 @@ from factory.base.nested_estimators import nested_paths
 from factory.base.objects import Component, fix_random_states, import_object
 from factory.trainers.class_weights import weights_of_rows, with_classes
 from factory.trainers.column_steps import without_columns
-from factory.trainers.native_categories import category_columns, with_places
+from factory.trainers.native_categories import are_texts, category_columns, with_places
 from factory.trainers.trainer import (
     Fitted,
     Groups,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
-    from factory.trainers.column_steps import Step
+    from factory.trainers.column_steps import Preprocessing, Step
 
 logger = logging.getLogger(__name__)
 
@@ -117,12 +117,11 @@ class ScikitLearnTrainer(Trainer):
         from sklearn.pipeline import Pipeline
 
         from factory.trainers.scikit_learn.boosting import as_used
-        from factory.trainers.scikit_learn.model_parts import make_vocabularies_plain
+        from factory.trainers.scikit_learn.model_parts import make_plain
         from factory.trainers.scikit_learn.nested import build
 
-        categories = category_columns(params)
-        params = with_places(self._of_classes(params, target), categories)
-        unfitted = build(estimator, params, seed, self.threads)
+        made_of = with_places(self._of_classes(params, target), category_columns(params))
+        unfitted = build(estimator, made_of, seed, self.threads)
         self._check_kind(estimator, unfitted)
         task = TASKS[self.task]
         taught = unfitted if task.has_several else as_used(unfitted)
@@ -131,7 +130,7 @@ class ScikitLearnTrainer(Trainer):
             target = None
         step = task.step_column
         learned = features if step is None else features.drop(columns=step)
-        transformer = self._with_categories(learned, categories, seed, used)
+        transformer = self._with_categories(learned, params, seed, used)
         sampler = self._sampler(target, seed)
         has_steps = isinstance(self.preprocessing, tuple)
         if step is not None:
@@ -159,7 +158,7 @@ class ScikitLearnTrainer(Trainer):
                 elif has_steps and not _passed_through(error, used):
                     what = "preprocessing refuses the rows"
                 raise TerminalError(f"{what}: {_words_of(error)}") from error
-        make_vocabularies_plain(pipeline)
+        make_plain(pipeline)
         texts = dict.fromkeys(f"{entry.category.__name__}: {entry.message}" for entry in caught)
         for text in texts:
             logger.warning("%s: %s", estimator, text)
@@ -308,33 +307,47 @@ class ScikitLearnTrainer(Trainer):
             raise TerminalError(f"{finding.message}: {finding.suggestion}")
 
     def _with_categories(
-        self, features: "pd.DataFrame", columns: Sequence[str], seed: int, estimator: Component
+        self,
+        features: "pd.DataFrame",
+        params: Mapping[str, Any],
+        seed: int,
+        estimator: Component,
     ) -> Component:
         """What prepares all features; first come those that the estimator takes as categories by itself."""
+        columns = category_columns(params)
         if not columns:
-            return self._transformer(features, seed, estimator)
+            return self._transformer(features, self.preprocessing, seed, estimator)
         from factory.trainers.scikit_learn.prepared_columns import beside_categories
 
-        others = replace(self, preprocessing=without_columns(self.preprocessing, columns))
+        of_others = without_columns(self.preprocessing, columns)
         return beside_categories(
-            features, columns, lambda left: others._transformer(left, seed, estimator)
+            features,
+            columns,
+            lambda others: self._transformer(others, of_others, seed, estimator),
+            are_texts=are_texts(params),
         )
 
-    def _transformer(self, features: "pd.DataFrame", seed: int, estimator: Component) -> Component:
-        if self.preprocessing is None:
+    def _transformer(
+        self,
+        features: "pd.DataFrame",
+        preprocessing: "Preprocessing | None",
+        seed: int,
+        estimator: Component,
+    ) -> Component:
+        if preprocessing is None:
             from factory.trainers.scikit_learn.preprocessing import default_preprocessing
 
             return default_preprocessing(features)
-        if not isinstance(self.preprocessing, str):
+        if not isinstance(preprocessing, str):
             from factory.trainers.scikit_learn.prepared_columns import prepared_columns
 
             make_step = partial(self._step, seed=seed)
-            return prepared_columns(features, self.preprocessing, make_step, estimator)
-        make = import_object(self.preprocessing)
+            return prepared_columns(features, preprocessing, make_step, estimator)
+        make = import_object(preprocessing)
         transformer = make(features)
         if not (hasattr(transformer, "fit") and hasattr(transformer, "transform")):
             raise TerminalError(
-                f"preprocessing: {self.preprocessing} returned a {type(transformer).__name__}, "
+                f"preprocessing: {preprocessing} returned a {type(transformer).__name__}, "
                 "which has no `fit` and `transform`: return a scikit-learn transformer"
             )
         return fix_random_states(transformer, seed) if _has_params(transformer) else transformer
