@@ -76,7 +76,7 @@ def test_named_categories_are_learned_as_from_a_table_of_the_library(estimator: 
     trainer, found = fitted(estimator, ["plan", "region"])
     ours = trainer.predict(found.model, features).probabilities
     np.testing.assert_allclose(ours, plain.predict_proba(table))
-    assert len(np.unique(ours)) > 5  # it has learned something
+    assert len(np.unique(ours)) > 2  # it has learned something
 
 
 @pytest.mark.parametrize("estimator", [HISTOGRAMS, *BOOSTED])
@@ -117,7 +117,7 @@ def test_preprocessing_of_a_category_is_for_the_other_estimators() -> None:
         target="left",
         preprocessing=[
             {"columns": ["plan", "age"], "steps": "passthrough"},
-            {"columns": ["plan"], "steps": "drop"},
+            {"columns": ["region"], "steps": "drop"},
         ],
     )
     trainer = ScikitLearnTrainer("classification", preprocessing=section.preprocessing)
