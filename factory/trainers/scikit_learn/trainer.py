@@ -15,6 +15,7 @@ from factory.base.files import whole_file
 from factory.base.findings import Question, as_findings
 from factory.base.nested_estimators import nested_paths
 from factory.base.objects import Component, fix_random_states, import_object
+from factory.trainers.class_scores import with_scorers
 from factory.trainers.class_weights import weights_of_rows, with_classes
 from factory.trainers.column_steps import without_columns
 from factory.trainers.native_categories import are_texts, category_columns, with_places
@@ -120,7 +121,8 @@ class ScikitLearnTrainer(Trainer):
         from factory.trainers.scikit_learn.model_parts import make_plain
         from factory.trainers.scikit_learn.nested import build
 
-        made_of = with_places(self._of_classes(params, target), category_columns(params))
+        of_classes = with_scorers(estimator, self._of_classes(params, target), self.positive)
+        made_of = with_places(of_classes, category_columns(params))
         unfitted = build(estimator, made_of, seed, self.threads)
         self._check_kind(estimator, unfitted)
         task = TASKS[self.task]
