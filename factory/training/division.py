@@ -168,8 +168,8 @@ class Split(Section):
         for name, methods in _BELONGS_TO.items():
             if getattr(self, name) and self.method not in methods:
                 yield _misplaced(f"`{name}`", name, methods)
-        if self.folds is not None and self.folds.repeats > 1 and self.method not in _BY_CHANCE:
-            yield _misplaced("`repeats`", ("validation", "repeats"), _BY_CHANCE)
+        if self.folds is not None and self.folds.repeats > 1 and self.method not in BY_CHANCE:
+            yield _misplaced("`repeats`", ("validation", "repeats"), BY_CHANCE)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -192,13 +192,13 @@ class Split(Section):
         return len(PARTS) if self.folds is None else self.folds.folds + 1
 
 
-# Where no method is written, it is one of these two.
-_BY_CHANCE: tuple[str | None, ...] = ("random", "stratified", None)
+BY_CHANCE: tuple[str | None, ...] = ("random", "stratified", None)
+"""The methods by which chance decides; where none is written, it is one of these two."""
 _BELONGS_TO: dict[str, tuple[str | None, ...]] = {
     "key": ("hash",),
     "gap": ("time",),
     "window": ("time",),
-    "duplicates": _BY_CHANCE,
+    "duplicates": BY_CHANCE,
 }
 """The methods that a key is for."""
 
