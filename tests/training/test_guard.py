@@ -166,8 +166,8 @@ def test_same_rows_on_both_sides_are_said_with_their_share(tmp_path):
     "how", [{"method": "time", "column": "row"}, {"method": "hash", "key": ["row"]}]
 )
 def test_where_rows_are_not_divided_by_chance_nothing_is_advised_that_needs_it(tmp_path, how):
-    half = np.tile(SIGNAL[: ROWS // 2], 2)
-    rows = pa.table({"signal": half, "species": LABELS[: ROWS // 2] * 2, "row": list(range(ROWS))})
+    twice = [np.tile(values[: ROWS // 2], 2) for values in (SIGNAL, LABELS)]
+    rows = pa.table([*twice, list(range(ROWS))], names=["signal", "species", "row"])
     (found,) = [
         each
         for each in split(rows, model(split=how), tmp_path).findings
