@@ -4,7 +4,7 @@ CatBoost calls them `cat_features`, scikit-learn's histogram boosting `categoric
 `categorical_feature`. Libraries look names up in a table of the team's columns; what they get here is prepared, and has none.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import PydanticCustomError
@@ -68,37 +68,41 @@ def with_places(params: Mapping[str, Any], columns: Sequence[str]) -> dict[str, 
     return placed
 
 
+def named_categories(
+    params: Mapping[str, Any], *, has_spaces: bool
+) -> Iterator[tuple[KeyPath, str]]:
+    """The columns that an estimator's parameters name as categories, each with its place below them.
+
+    Args:
+        params: The parameters as they are written.
+        has_spaces: Whether a list holds values to try.
+    """
+    for at, names in _named(params, has_spaces=has_spaces):
+        yield from (((*at, index), name) for index, name in enumerate(names))
+
+
 def check_categories(
-    params: Mapping[str, Any],
+    named: Iterable[tuple[KeyPath, str]],
     features: Sequence[str] | None,
     others: Mapping[str, str],
-    *,
-    has_spaces: bool,
 ) -> Broken:
     """What is wrong with columns that an estimator's parameters name as categories.
 
     Args:
-        params: The parameters as they are written.
+        named: The columns, each with its place.
         features: The columns that the model learns from, where they are written.
         others: Columns that are no features, each with what it is.
-        has_spaces: Whether a list holds values to try.
-
-    Returns:
-        Errors with their places below the parameters in `at`.
     """
-    for at, names in _named(params, has_spaces=has_spaces):
-        for index, name in enumerate(names):
-            place = {"column": repr(name), "at": (*at, index)}
-            if features is not None and name not in features:
-                advice = did_you_mean(name, features, f"they are {one_of(features, 12)}")
-                message = "{column} is none of the `features` of the model"
-                yield PydanticCustomError("preprocessing", message, {**place, "advice": advice})
-            elif features is None and name in others:
-                message = "{column} is {what}, and no feature"
-                advice = "take it away here"
-                yield PydanticCustomError(
-                    "preprocessing", message, {**place, "what": others[name], "advice": advice}
-                )
+    for at, name in named:
+        place = {"column": repr(name), "at": at}
+        if features is not None and name not in features:
+            advice = did_you_mean(name, features, f"they are {one_of(features, 12)}")
+            message = "{column} is none of the `features` of the model"
+            yield PydanticCustomError("preprocessing", message, {**place, "advice": advice})
+        elif features is None and name in others:
+            message = "{column} is {what}, and no feature"
+            context = {**place, "what": others[name], "advice": "take it away here"}
+            yield PydanticCustomError("preprocessing", message, context)
 
 
 def _named(
