@@ -9,6 +9,8 @@ from typing import Any
 from factory.base.nested_estimators import is_named, is_nested, params_of
 
 _SCORING = "scoring"
+_CHOOSE = "sklearn.model_selection."
+"""Where the estimators are that take a scorer as it is; LogisticRegressionCV makes one of its own of it."""
 _OF_ONE_CLASS = {
     "average_precision": "average_precision_score",
     "f1": "f1_score",
@@ -53,7 +55,8 @@ def _with_scorers(path: str, name: str, value: Any, positive: Class) -> Any:
         return {**value, "params": inner}
     if is_named(value):
         return with_scorers(path, value, positive)
-    if name != _SCORING or not isinstance(value, str) or value not in _OF_ONE_CLASS:
+    is_word = isinstance(value, str) and value in _OF_ONE_CLASS
+    if name != _SCORING or not is_word or not path.startswith(_CHOOSE):
         return value
     from sklearn import metrics
 

@@ -46,13 +46,26 @@ def test_a_threshold_is_tuned_for_the_class_that_counts(positive: str) -> None:
 def test_an_estimator_within_another_chooses_by_the_class_that_counts(word: str) -> None:
     features, target = cells()
     chooses = {
-        "estimator": "sklearn.linear_model.LogisticRegressionCV",
-        "params": {"Cs": 2, "cv": 2, "scoring": word},
+        "estimator": "sklearn.model_selection.GridSearchCV",
+        "params": {
+            "estimator": {"estimator": LOGISTIC},
+            "param_grid": {"C": [0.1, 1.0]},
+            "cv": 2,
+            "scoring": word,
+        },
     }
     trainer = ScikitLearnTrainer("classification", positive="malignant")
     with_one = {"estimator": chooses, "method": "sigmoid", "cv": 2}
     found = trainer.fit("sklearn.calibration.CalibratedClassifierCV", with_one, features, target, 0)
     assert set(trainer.predict(found.model, features).values) == {"benign", "malignant"}
+
+
+def test_an_estimator_with_scorers_of_its_own_gets_the_word() -> None:
+    features, target = cells()
+    params = {"Cs": 2, "cv": 2, "scoring": "f1"}
+    trainer = ScikitLearnTrainer("classification", positive="malignant")
+    fitted = trainer.fit("sklearn.linear_model.LogisticRegressionCV", params, features, target, 0)
+    assert fitted.model[-1].scoring == "f1"
 
 
 def test_an_estimator_that_gets_numbers_for_classes_chooses_by_scikit_learns_word() -> None:
