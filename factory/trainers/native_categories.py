@@ -53,7 +53,7 @@ def with_places(params: Mapping[str, Any], columns: Sequence[str]) -> dict[str, 
         params: Those of an estimator, each with one value.
         columns: The columns that are categories, which come first among those that an estimator gets.
     """
-    placed = {}
+    placed: dict[str, Any] = {}
     for name, value in params.items():
         if is_nested(value):
             placed[name] = {**value, "params": with_places(params_of(value), columns)}
