@@ -14,6 +14,8 @@ from factory.base.errors import TerminalError
 from factory.models.predictor import load_predictor
 from factory.models.record import ModelRecord
 from factory.trainers.scikit_learn.boosting import with_defaults
+from factory.trainers.scikit_learn.estimator_check import find
+from factory.trainers.trainer import WrittenEstimator
 from factory.training.split import read_part, split
 from factory.training.trial import fit
 from tests.trainers.test_rankers import FEW as RANKERS
@@ -228,6 +230,27 @@ def test_after_folds_it_takes_the_mean_of_their_best_iterations_and_does_not_sto
     else:
         trees = trained.get_booster().num_boosted_rounds()
     assert trees == found.steps.best == expected
+
+
+@pytest.mark.parametrize(
+    ("library", "word"),
+    [
+        ("catboost.CatBoostRegressor", "od_wait"),
+        ("lightgbm.LGBMRegressor", "early_stopping_round"),
+        ("xgboost.XGBRegressor", "early_stopping_rounds"),
+    ],
+)
+def test_early_stopping_within_another_estimator_is_refused_since_it_gets_no_rows_there(
+    library: str, word: str
+) -> None:
+    inner = {"estimator": library, "params": {word: [None, 5]}}
+    params = {"estimator": inner, "n_estimators": [2]}
+    around = "sklearn.ensemble.BaggingRegressor"
+    [one] = find(WrittenEstimator(around, params, "regression", has_spaces=True))
+    assert one.path == ("params", "estimator", "params", word, 1)
+    assert "gets no validation rows to stop early by" in one.message
+    alone = WrittenEstimator(library, {word: [None, 5]}, "regression", has_spaces=True)
+    assert list(find(alone)) == []
 
 
 TRIED = {

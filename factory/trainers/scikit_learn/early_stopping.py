@@ -14,7 +14,7 @@ from factory.base.errors import TerminalError
 from factory.base.objects import Component, import_object
 from factory.trainers.trainer import Steps
 
-_WORDS = frozenset(
+STOPPING = frozenset(
     (
         *("early_stopping", "early_stopping_round", "early_stopping_rounds", "n_iter_no_change"),
         *("od_type", "od_pval", "od_wait", "use_best_model"),
@@ -36,7 +36,7 @@ Evaluations = Mapping[str, Mapping[str, Sequence[float]]]
 
 def stops_early(params: Mapping[str, Any]) -> bool:
     """Whether parameters ask for it: by a number, by true, or by the name of a method."""
-    asked = {name: params[name] for name in _WORDS & params.keys()}
+    asked = {name: params[name] for name in STOPPING & params.keys()}
     return any(value and value != "auto" for value in asked.values())
 
 
@@ -61,11 +61,11 @@ def without_stopping(
         if _needs_rows(kind):
             raise TerminalError(
                 f"{path} stops early by validation rows, and there are none where the model learns from all rows but the "
-                f"test's: take {' and '.join(sorted(_WORDS & params.keys()))} away, or write "
+                f"test's: take {' and '.join(sorted(STOPPING & params.keys()))} away, or write "
                 "`split: {validation: 0.2}` without `refit`"
             )
         return params
-    kept = {name: value for name, value in params.items() if name not in _WORDS}
+    kept = {name: value for name, value in params.items() if name not in STOPPING}
     if iterations is not None:
         kept = {name: value for name, value in kept.items() if name not in library.iterations}
         kept[library.iterations[0]] = iterations
