@@ -284,6 +284,21 @@ def check_columns(
             )
 
 
+def without_columns(
+    preprocessing: "Preprocessing | None", columns: Collection[str]
+) -> "Preprocessing | None":
+    """What `preprocessing` says of the other columns; entries that name these alone are left out."""
+    if not isinstance(preprocessing, tuple):
+        return preprocessing
+    left = []
+    for entry in preprocessing:
+        if not isinstance(entry.columns, tuple):
+            left.append(entry)
+        elif names := tuple(name for name in entry.columns if name not in columns):
+            left.append(entry.model_copy(update={"columns": names}))
+    return tuple(left)
+
+
 def named_columns(entries: Entries) -> Iterator[tuple[KeyPath, str]]:
     """The columns that entries name one by one, with their places below the list."""
     for index, entry in enumerate(entries):

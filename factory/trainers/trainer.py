@@ -209,6 +209,8 @@ class Trainer(ABC):
     """What is done beside fitting the estimator, for trainers whose `takes_fitting` names it."""
     targets: tuple[str, ...] = ()
     """The names of the targets, for tasks that learn several together."""
+    positive: bool | int | str | None = None
+    """Of two classes the one that counts, for parameters that are about one of them; None where none does."""
 
     title: ClassVar[str]
     """The library's name, for messages."""

@@ -133,6 +133,9 @@ class Split(Section):
     they are named as such. Left out, the features and the target say it."""
     gap: Annotated[Seconds, AddedLater()] = 0
     """With `time`: how long before each border rows are left out, such as the time until a target is known."""
+    window: Annotated[Seconds, AddedLater()] = Field(default=0, examples=["365d"])
+    """With `time`: how far back rows are learned from, counted from the newest of them; all when left out. With folds it
+    rolls on from fold to fold."""
     duplicates: Annotated[Literal["together"] | None, AddedLater()] = None
     """With `random` and `stratified`: `together` keeps rows whose features are the same in one part."""
 
@@ -165,8 +168,8 @@ class Split(Section):
         for name, methods in _BELONGS_TO.items():
             if getattr(self, name) and self.method not in methods:
                 yield _misplaced(f"`{name}`", name, methods)
-        if self.folds is not None and self.folds.repeats > 1 and self.method not in _BY_CHANCE:
-            yield _misplaced("`repeats`", ("validation", "repeats"), _BY_CHANCE)
+        if self.folds is not None and self.folds.repeats > 1 and self.method not in BY_CHANCE:
+            yield _misplaced("`repeats`", ("validation", "repeats"), BY_CHANCE)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -189,12 +192,13 @@ class Split(Section):
         return len(PARTS) if self.folds is None else self.folds.folds + 1
 
 
-# Where no method is written, it is one of these two.
-_BY_CHANCE: tuple[str | None, ...] = ("random", "stratified", None)
+BY_CHANCE: tuple[str | None, ...] = ("random", "stratified", None)
+"""The methods by which chance decides; where none is written, it is one of these two."""
 _BELONGS_TO: dict[str, tuple[str | None, ...]] = {
     "key": ("hash",),
     "gap": ("time",),
-    "duplicates": _BY_CHANCE,
+    "window": ("time",),
+    "duplicates": BY_CHANCE,
 }
 """The methods that a key is for."""
 
@@ -354,7 +358,7 @@ def _time(split: Split, given: Divided) -> Division:
         )
     needs_dates = next(
         (name for name in ("test", "validation") if isinstance(getattr(split, name), str)),
-        "gap" if split.gap else None,
+        next((name for name in ("gap", "window") if getattr(split, name)), None),
     )
     if needs_dates and values.dtype.kind != "M":
         raise TerminalError(
@@ -369,8 +373,9 @@ def _time(split: Split, given: Divided) -> Division:
     if isinstance(split.validation, Folds):
         return {"train": order[:validation_end], "test": order[test:]}
     validation = _border(times, validation_end, split.validation, len(times))
+    end = end_before(times, validation, split.gap)
     return {
-        "train": order[: end_before(times, validation, split.gap)],
+        "train": order[window_begin(times, end, split.window) : end],
         "validation": order[validation:validation_end],
         "test": order[test:],
     }
@@ -409,6 +414,15 @@ def end_before(times: "Values", border: int, gap: int) -> int:
         return border
     last = times[border] - np.timedelta64(gap, "s")
     return min(border, int(np.searchsorted(times, last, side="right")))
+
+
+def window_begin(times: "Values", end: int, window: int) -> int:
+    """Where the rows begin that are less than `window` seconds older than the last one before `end`; 0 without a window."""
+    import numpy as np
+
+    if not window or end == 0:
+        return 0
+    return int(np.searchsorted(times, times[end - 1] - np.timedelta64(window, "s"), side="right"))
 
 
 def _group(split: Split, given: Divided) -> Division:

@@ -11,6 +11,7 @@ from factory.trainers.column_steps import named_columns
 from factory.training.entities import MODEL_COLUMN, Entities
 from factory.training.fitting import TRAIN
 from factory.training.model_section import ModelSection
+from factory.training.preprocessing_rules import categories_of
 
 _OF_ONE_MODEL = {
     "forecast": "name the column in `forecast.series`, and one model forecasts them all",
@@ -58,7 +59,8 @@ def check_entities(model: ModelSection, entities: Entities) -> Broken:
 
 
 def _named_columns(model: ModelSection) -> Iterator[tuple[KeyPath, str]]:
-    """The columns that preprocessing, promotion and monitoring name, and where."""
+    """The columns that estimators, preprocessing, promotion and monitoring name, and where."""
+    yield from categories_of(model)
     for at, name in named_columns(model.entries):
         yield ("preprocessing", *at), name
     for key, columns in model.promotion.grouped_by.items():

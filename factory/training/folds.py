@@ -1,7 +1,8 @@
 """Folds: the rows that are not for the test, divided into those that a model learns from and those it is measured on.
 
 Each fold is one row of a matrix with one number for each row of the part `train`: `LEARNED`, `MEASURED`
-or `LEFT_OUT`. The matrix lies beside the parts in the workspace, and so do jobs get it.
+or `LEFT_OUT`. With `split.window` one more row says what the model itself learns from, on which nothing is
+measured. The matrix lies beside the parts in the workspace, and so do jobs get it.
 """
 
 from collections.abc import Callable
@@ -13,12 +14,20 @@ from numpy.typing import NDArray
 
 from factory.base.errors import TerminalError
 from factory.base.files import whole_file
-from factory.training.division import Divided, Folds, Method, Split, end_before, hashed_place
+from factory.training.division import (
+    Divided,
+    Folds,
+    Method,
+    Split,
+    end_before,
+    hashed_place,
+    window_begin,
+)
 
 LEARNED, MEASURED, LEFT_OUT = 0, 1, 2
 
 FoldMatrix = NDArray[np.int8]
-"""Folds x rows of the part `train`."""
+"""Folds x rows of the part `train`; with a window, the last row is that of the model itself."""
 
 
 def assign_folds(
@@ -50,7 +59,23 @@ def assign_folds(
     matrix[:, divided] = _METHODS[method](split, folds, given.take(divided))
     for number, fold in enumerate(matrix, start=1):
         _check_fold(number, fold, classes, folds)
-    return matrix
+    if not split.window:
+        return matrix
+    return with_window(matrix, always_learned | _in_window(split, given))
+
+
+def with_window(matrix: FoldMatrix, learned: NDArray[np.bool_]) -> FoldMatrix:
+    """The folds, and which rows the model itself learns from."""
+    return np.vstack([matrix, np.where(learned, LEARNED, LEFT_OUT).astype(np.int8)])
+
+
+def _in_window(split: Split, given: Divided) -> NDArray[np.bool_]:
+    """The rows that are as new as `window` asks for."""
+    (values,) = given.columns
+    order = np.argsort(values, kind="stable")
+    found = np.zeros(given.rows, dtype=bool)
+    found[order[window_begin(values[order], given.rows, split.window) :]] = True
+    return found
 
 
 def _check_fold(
@@ -116,7 +141,7 @@ def _group(split: Split, folds: Folds, given: Divided) -> FoldMatrix:
 
 
 def _time(split: Split, folds: Folds, given: Divided) -> FoldMatrix:
-    """Each fold is measured on later rows than it learns from, which grow from fold to fold."""
+    """Each fold is measured on later rows than it learns from, which grow from fold to fold unless there is a window."""
     (values,) = given.columns
     order = np.argsort(values, kind="stable")
     times = values[order]
@@ -127,7 +152,8 @@ def _time(split: Split, folds: Folds, given: Divided) -> FoldMatrix:
     borders = [int(np.searchsorted(times, times[end], side="left")) for end in ends[:-1]]
     matrix = np.full((folds.folds, given.rows), LEFT_OUT, dtype=np.int8)
     for fold, begin, end in zip(matrix, borders, [*borders[1:], given.rows], strict=True):
-        fold[order[: end_before(times, begin, split.gap)]] = LEARNED
+        learned_end = end_before(times, begin, split.gap)
+        fold[order[window_begin(times, learned_end, split.window) : learned_end]] = LEARNED
         fold[order[begin:end]] = MEASURED
     return matrix
 
@@ -166,11 +192,26 @@ def write_folds(matrix: FoldMatrix, workspace: Path) -> None:
 
 
 def read_folds(workspace: Path) -> FoldMatrix:
-    """The folds that `write_folds` stored.
+    """The folds that `write_folds` stored, without what the model itself learns from.
 
     Raises:
         TerminalError: They are not in the workspace.
     """
+    matrix = _read(workspace)
+    return matrix if (matrix[-1] == MEASURED).any() else matrix[:-1]
+
+
+def read_window(workspace: Path) -> NDArray[np.intp] | None:
+    """The rows of the part `train` that the model itself learns from; None where these are all of them.
+
+    Raises:
+        TerminalError: The folds are not in the workspace.
+    """
+    last = _read(workspace)[-1]
+    return None if (last == MEASURED).any() else np.flatnonzero(last == LEARNED)
+
+
+def _read(workspace: Path) -> FoldMatrix:
     try:
         found: FoldMatrix = np.load(folds_file(workspace), mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:

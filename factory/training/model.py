@@ -322,6 +322,7 @@ class Model(ModelSection):
                 self.class_weight, with_params(self.resample, resample), self.target_transform
             ),
             targets=self.targets_together,
+            positive=self.counted_class if self.learning_task.learns_target else None,
         )
 
     @property

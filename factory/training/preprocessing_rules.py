@@ -1,6 +1,6 @@
 """What `preprocessing` must be beside the features, the estimators and the search, and what it has to be tried."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from pydantic_core import PydanticCustomError
@@ -8,12 +8,14 @@ from pydantic_core import PydanticCustomError
 from factory.base.findings import KeyPath
 from factory.base.rules import Broken
 from factory.trainers.column_steps import Entries, check_columns
+from factory.trainers.native_categories import check_categories, named_categories
 from factory.trainers.nested_rules import at_place
 from factory.trainers.step_names import named_steps
 from factory.trainers.trainer import Trainer
 from factory.training.model_section import ModelSection
 from factory.training.search.candidate import check_spaces, count_values, is_distribution, places
 from factory.training.search.grid import check_countable
+from factory.training.search.strategy import written_estimators
 
 
 def has_choices(entries: Entries) -> bool:
@@ -24,10 +26,18 @@ def has_choices(entries: Entries) -> bool:
 
 
 def check_named(model: ModelSection) -> Broken:
-    """The columns that `preprocessing` names and that are no features."""
+    """The columns that `preprocessing`, or an estimator as its categories, names and that are no features."""
     others = {**model.parts_beside_features, **dict.fromkeys(model.target_columns, "the target")}
     for error in check_columns(model.entries, model.named_features, others):
         yield at_place(error, ("preprocessing",))
+    yield from check_categories(categories_of(model), model.named_features, others)
+
+
+def categories_of(model: ModelSection) -> Iterator[tuple[KeyPath, str]]:
+    """The columns that estimators name as their categories, each with its place in the model."""
+    for path, one in written_estimators(model.search):
+        for at, name in named_categories(one.params, has_spaces=one.has_spaces):
+            yield (*path, "params", *at), name
 
 
 def check_needed(trainers: Collection[type[Trainer]]) -> Broken:

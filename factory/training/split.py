@@ -24,7 +24,7 @@ from factory.lake.table import Lake
 from factory.trainers.class_weights import as_key
 from factory.trainers.trainer import Rows
 from factory.training.about_rows import write_about
-from factory.training.division import Divided, Division, Method, Part, divide
+from factory.training.division import BY_CHANCE, Divided, Division, Method, Part, divide
 from factory.training.folds import LEARNED, FoldMatrix, assign_folds, write_folds
 from factory.training.forecasting.rows import ForecastRows, forecast_rows, write_history
 from factory.training.forecasting.section import Forecast
@@ -431,6 +431,7 @@ def _look(
         targets=model.target_columns,
         learns_target=model.learning_task.learns_target,
         least_learned=None if folds is None else int((folds == LEARNED).sum(axis=1).min()),
+        by_chance=model.split_method in BY_CHANCE,
     )
     found = [finding for guard in RowsGuard.all_in(model.guard) for finding in guard.look(parts)]
     if model.image_column is None:

@@ -39,6 +39,7 @@ from factory.training.cross_validation import (
     score_folds,
 )
 from factory.training.fit_arguments import FitArguments
+from factory.training.folds import read_window
 from factory.training.forecasting.metrics import by_step
 from factory.training.metrics import Scores, score
 from factory.training.model import Model
@@ -99,7 +100,9 @@ def fit(trial: Trial, split: DividedRows, model: Model, workspace: Path) -> Fit:
         trainer.check_stored(fitted.model, model.packages)
     file = workspace / "trials" / f"{trial.index}{trainer.suffix}"
     trainer.save(fitted.model, file)
-    logger.info("Trained %s on %d rows in %.2f s", trial.name, split.rows["train"], seconds)
+    window = read_window(workspace) if split.folds else None
+    learned = split.rows["train"] if window is None else len(window)
+    logger.info("Trained %s on %d rows in %.2f s", trial.name, learned, seconds)
     return Fit(
         trial=trial,
         model_file=str(file.relative_to(workspace)),
@@ -123,6 +126,10 @@ def _train(
     rows, beside = read_part(workspace, "train"), FitArguments.read(workspace, "train")
     if split.folds:
         folds = predict_folds(trial, split, trainer, workspace)
+        if (window := read_window(workspace)) is not None:
+            features, target = rows
+            rows = features.iloc[window], None if target is None else target[window]
+            beside = beside.of_rows(window)
         fitted = fit_without_validation(
             trial, folds.best, trainer, rows, beside, seed=split.seed, step=folds.step
         )

@@ -95,7 +95,10 @@ CLUSTER_COUNT = Metric(
     uses_target=False,
     describes=True,
 )
+COMPLETENESS = _labelled("completeness")
 DAVIES_BOULDIN = _unlabelled("davies_bouldin", "davies_bouldin_score", "minimize")
+FOWLKES_MALLOWS = _labelled("fowlkes_mallows")
+HOMOGENEITY = _labelled("homogeneity")
 MASS_VOLUME = Metric(
     "mass_volume",
     _ANOMALIES,
@@ -105,6 +108,9 @@ MASS_VOLUME = Metric(
     bounds=(0, 1),
     uses_target=False,
 )
+MUTUAL_INFO = _labelled("mutual_info", (0, inf))
+NORMALIZED_MUTUAL_INFO = _labelled("normalized_mutual_info")
+RAND = _labelled("rand")
 SILHOUETTE = Metric(
     "silhouette",
     _CLUSTERS,

@@ -20,6 +20,7 @@ from factory.training.forecasting.rows import asked_rows
 from factory.training.forecasting.series import read_recent
 from factory.training.model import Model
 from tests.serving.service import Service, serving
+from tests.training import shows
 from tests.training.forecasting import visits
 from tests.training.models import (
     anomaly,
@@ -32,6 +33,7 @@ from tests.training.models import (
     regression,
     wines,
 )
+from tests.training.several_targets.fish import fish, labels, mails, sizes, table
 from tests.training.training import Training
 
 # A minute and a half for all models; other tests ask some of them in one or two of these ways.
@@ -47,6 +49,18 @@ FAMILIES: dict[str, tuple[Section, Callable[[], pa.Table], str, dict[str, Any]]]
     "xgboost_numbers": (regression, diabetes, "xgboost.XGBRegressor", {"n_estimators": 10}),
     "catboost_classes": (model, penguins, "catboost.CatBoostClassifier", {"iterations": 10}),
     "catboost_numbers": (regression, diabetes, "catboost.CatBoostRegressor", {"iterations": 10}),
+    "catboost_categories": (
+        model,
+        penguins,
+        "catboost.CatBoostClassifier",
+        {"iterations": 10, "cat_features": ["island", "sex"]},
+    ),
+    "histogram_categories": (
+        model,
+        penguins,
+        "sklearn.ensemble.HistGradientBoostingClassifier",
+        {"max_iter": 10, "categorical_features": ["island", "sex"]},
+    ),
     "imbalanced_learn": (
         model,
         penguins,
@@ -62,8 +76,27 @@ FAMILIES: dict[str, tuple[Section, Callable[[], pa.Table], str, dict[str, Any]]]
     "anomalies": (anomaly, cells, "sklearn.ensemble.IsolationForest", {"n_estimators": 10}),
     "clusters": (clustering, wines, "sklearn.cluster.KMeans", {"n_clusters": 3}),
     "mixtures": (clustering, wines, "sklearn.mixture.GaussianMixture", {"n_components": 3}),
+    "rankings": (shows.ranker, shows.table, "lightgbm.LGBMRanker", {"n_estimators": 10}),
 }
 """The section, the rows, the estimator and its parameters; forecasts have other rows, and a test of their own."""
+_FOREST = "sklearn.ensemble.RandomForest"
+OF_SEVERAL: dict[str, tuple[Section, Callable[[], pa.Table], str, dict[str, Any]]] = {
+    "numbers_together": (sizes, lambda: table(fish()), f"{_FOREST}Regressor", {}),
+    "labels": (labels, lambda: table(mails()), f"{_FOREST}Classifier", {}),
+    "xgboost_numbers_together": (
+        sizes,
+        lambda: table(fish()),
+        "xgboost.XGBRegressor",
+        {"n_estimators": 10},
+    ),
+    "catboost_labels": (
+        labels,
+        lambda: table(mails()),
+        "catboost.CatBoostClassifier",
+        {"iterations": 10, "loss_function": "MultiLogloss"},
+    ),
+}
+"""The same of models with several targets."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +117,7 @@ class Released:
         made = predict(
             pyarrow.dataset.dataset(rows),
             load_predictor(record, tracking=self.training.tracking),
-            PredictionForm(self.training.model.task, (), 1),
+            PredictionForm(record.task, (), 1),
             batch_rows=11,
             file=file,
         )
@@ -116,7 +149,7 @@ def models(tmp_path_factory, mlflow_server, promote) -> dict[str, Released]:
             folder / name,
             mlflow_server,
         )
-        for name, (section, rows, estimator, params) in FAMILIES.items()
+        for name, (section, rows, estimator, params) in {**FAMILIES, **OF_SEVERAL}.items()
     }
     made["forecasts"] = released(
         "forecasts", visits.forecaster(), visits.table(), folder / "forecasts", mlflow_server
@@ -154,6 +187,25 @@ def test_a_service_a_batch_and_plain_mlflow_say_the_same(
     else:
         assert served["predictions"] == pytest.approx(said, rel=1e-6)
         assert one.by_plain_mlflow(features) == pytest.approx(said, rel=1e-6)
+
+
+@pytest.mark.parametrize("family", OF_SEVERAL)
+def test_of_each_target_a_service_a_batch_and_plain_mlflow_say_the_same(
+    models: dict[str, Released], service: Service, tmp_path: Path, family: str
+) -> None:
+    one = models[family]
+    targets = one.training.model.target_columns
+    features = one.rows.to_pandas()[list(one.training.registered.record.features)]
+    batch = one.in_a_batch(one.rows, tmp_path / "predictions.parquet").to_pandas()
+    said = batch[[f"prediction_{name}" for name in targets]].to_numpy(dtype=float)
+    status, served = service.ask(one.name, as_json(features))
+    assert status == 200, served
+    assert [[*row] for row in served["predictions"]] == [[*targets]] * len(features)
+    answers = np.array([[*row.values()] for row in served["predictions"]], dtype=float)
+    np.testing.assert_allclose(answers, said, rtol=1e-6)
+    plain = np.array(one.by_plain_mlflow(features), dtype=float).reshape(said.shape)
+    np.testing.assert_allclose(plain, said, rtol=1e-6)
+    assert len(np.unique(said, axis=0)) > 1
 
 
 def test_forecasts_are_the_same_over_http_in_a_batch_and_by_plain_mlflow(

@@ -1,5 +1,7 @@
 """Boosted trees and estimators of imbalanced-learn: trained, registered, read back, asked."""
 
+import importlib
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ from factory.base.errors import TerminalError
 from factory.models.predictor import load_predictor
 from factory.models.record import ModelRecord
 from factory.trainers.scikit_learn.boosting import with_defaults
+from factory.trainers.scikit_learn.estimator_check import find
+from factory.trainers.trainer import WrittenEstimator
 from factory.training.split import read_part, split
 from factory.training.trial import fit
+from tests.trainers.test_rankers import FEW as RANKERS
 from tests.training.models import diabetes, model, one_trial, penguins, regression
 from tests.training.training import Training
 
@@ -41,6 +46,16 @@ FURTHER = (
     "xgboost.XGBRFClassifier",
 )
 NIGHTLY = tuple(pytest.param(one, marks=pytest.mark.nightly) for one in FURTHER)
+FURTHER_REGRESSOR = "xgboost.XGBRFRegressor"
+NOT_TRIED = {
+    "CatBoost": "what the others are made from",
+    "LGBMModel": "what the others are made from",
+    "XGBModel": "what the others are made from",
+    "DaskLGBMClassifier": "needs a cluster of Dask",
+    "DaskLGBMRanker": "needs a cluster of Dask",
+    "DaskLGBMRegressor": "needs a cluster of Dask",
+}
+"""Estimators of these libraries, and why no model is trained with them."""
 
 
 def few(estimator: str) -> dict[str, Any]:
@@ -68,7 +83,9 @@ def test_classifier_with_texts_as_classes_is_registered_and_says_the_same(
     assert set(ours) <= {"Adelie", "Chinstrap", "Gentoo"}
 
 
-@pytest.mark.parametrize("estimator", REGRESSORS)
+@pytest.mark.parametrize(
+    "estimator", [*REGRESSORS, pytest.param(FURTHER_REGRESSOR, marks=pytest.mark.nightly)]
+)
 def test_regressor_is_registered_and_says_the_same(
     estimator: str, tmp_path: Path, mlflow_server: str
 ) -> None:
@@ -220,10 +237,51 @@ def test_after_folds_it_takes_the_mean_of_their_best_iterations_and_does_not_sto
     assert trees == found.steps.best == expected
 
 
-def test_docs_name_the_estimators_that_are_tried() -> None:
+@pytest.mark.parametrize(
+    ("library", "word"),
+    [
+        ("catboost.CatBoostRegressor", "od_wait"),
+        ("lightgbm.LGBMRegressor", "early_stopping_round"),
+        ("xgboost.XGBRegressor", "early_stopping_rounds"),
+    ],
+)
+def test_early_stopping_within_another_estimator_is_refused_since_it_gets_no_rows_there(
+    library: str, word: str
+) -> None:
+    inner = {"estimator": library, "params": {word: [None, 5]}}
+    params = {"estimator": inner, "n_estimators": [2]}
+    around = "sklearn.ensemble.BaggingRegressor"
+    [one] = find(WrittenEstimator(around, params, "regression", has_spaces=True))
+    assert one.path == ("params", "estimator", "params", word, 1)
+    assert "gets no validation rows to stop early by" in one.message
+    alone = WrittenEstimator(library, {word: [None, 5]}, "regression", has_spaces=True)
+    assert list(find(alone)) == []
+
+
+TRIED = {
+    one.rpartition(".")[2]
+    for one in (*CLASSIFIERS, *REGRESSORS, *FURTHER, FURTHER_REGRESSOR, *RANKERS)
+}
+
+
+@pytest.mark.parametrize("library", ["catboost", "imblearn.ensemble", "lightgbm", "xgboost"])
+def test_each_estimator_of_a_library_is_tried_or_has_its_reason_not_to_be(library: str) -> None:
+    module = importlib.import_module(library)
+    public = [getattr(module, name) for name in getattr(module, "__all__", dir(module))]
+    estimators = {
+        one.__name__
+        for one in public
+        if inspect.isclass(one) and hasattr(one, "fit") and hasattr(one, "predict")
+    }
+    assert estimators
+    assert estimators <= TRIED ^ NOT_TRIED.keys()
+
+
+def test_docs_name_the_estimators_that_are_tried_and_those_that_are_not() -> None:
     page = (Path(__file__).parents[2] / "docs" / "estimators.md").read_text()
-    names = {one.rpartition(".")[2] for one in (*CLASSIFIERS, *REGRESSORS, *FURTHER)}
-    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+    named = [*sorted(TRIED), *sorted(NOT_TRIED)]
+    assert [name for name in named if f"`{name}`" not in page] == []
+    assert {f"| {why} |" in page for why in NOT_TRIED.values()} == {True}
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,18 @@ def test_gap_leaves_rows_out_before_each_border_and_counts_them(tmp_path):
     assert result.left_out == 8
 
 
+def test_window_leaves_out_what_is_older_than_it_before_the_border_and_its_gap(tmp_path):
+    how = {"method": "time", "column": "day", "test": "10d", "validation": "10d", "gap": "5d"}
+    found = divided(days(100), tmp_path, window="30d", **how)
+    assert found["train"] == list(range(42, 72))
+    assert found["validation"] == list(range(76, 86))
+
+
+def test_window_needs_dates(tmp_path):
+    with pytest.raises(TerminalError, match=r"split.window: a period needs dates or timestamps"):
+        divided(customers(range(99)), tmp_path, method="time", column="customer", window="3d")
+
+
 def test_gap_goes_with_fractions(tmp_path):
     found = divided(days(100), tmp_path, method="time", column="day", test=0.1, gap="1d")
     assert found["test"] == list(range(90, 100))
@@ -201,6 +213,7 @@ def test_period_of_numbers_is_refused(tmp_path):
         ({"test": "30d"}, "a period as `test` belongs to `method: time` only"),
         ({"key": ["a"]}, "`key` belongs to `method: hash` only"),
         ({"method": "random", "gap": "1d"}, "`gap` belongs to `method: time` only"),
+        ({"method": "hash", "window": "9d"}, "`window` belongs to `method: time` only"),
         (
             {"method": "time", "column": "day", "duplicates": "together"},
             "`duplicates` belongs to `method: random` or `method: stratified` only",

@@ -14,7 +14,7 @@ from factory.training.entity_rows import SPLIT, entity_texts, split_entities
 from factory.training.entity_training import batches
 from factory.training.search.strategy import Trial
 from factory.training.split import read_part
-from tests.training.models import model, regression
+from tests.training.models import model, one_trial, regression
 
 RIDGE = "sklearn.linear_model.Ridge"
 
@@ -56,6 +56,14 @@ def test_configuration_hash_of_models_without_entities_stays_what_it_was():
                 "preprocessing": [
                     {"columns": ["store"], "steps": ["sklearn.preprocessing.OrdinalEncoder"]}
                 ]
+            },
+            "'store' is no feature of entities' own models",
+        ),
+        (
+            {
+                "search": one_trial(
+                    "sklearn.ensemble.HistGradientBoostingRegressor", categorical_features=["store"]
+                )
             },
             "'store' is no feature of entities' own models",
         ),

@@ -27,7 +27,7 @@ from factory.training.folds import LEARNED, LEFT_OUT, MEASURED, read_folds
 from factory.training.model import Model
 from factory.training.split import read_part, split
 from factory.training.sweep import choose, rank
-from factory.training.trial import fit
+from factory.training.trial import fit, load_fitted
 from tests.training.models import diabetes, model, one_trial, penguins, regression
 from tests.training.training import Training
 
@@ -132,6 +132,32 @@ def test_the_gap_lies_before_each_fold(tmp_path):
     for learned, measured in folded(rows, tmp_path, **how):
         assert measured.min() - learned.max() == 7
     assert (read_folds(tmp_path)[0] == LEFT_OUT).any()
+
+
+ROLLING = {"method": "time", "column": "day", "window": "20d"}
+
+
+def test_a_window_rolls_on_from_fold_to_fold_as_in_scikit_learn(tmp_path):
+    rows = numbered(120, day=pd.date_range("2026-01-01", periods=120))
+    expected = TimeSeriesSplit(5, max_train_size=20).split(np.arange(96))
+    for (learned, measured), (before, after) in zip(
+        folded(rows, tmp_path, **ROLLING), expected, strict=True
+    ):
+        assert sorted(learned) == before.tolist()
+        assert sorted(measured) == after.tolist()
+
+
+def test_the_model_itself_learns_from_the_newest_window(tmp_path):
+    rows = numbered(120, day=pd.date_range("2026-01-01", periods=120))
+    search = one_trial("sklearn.dummy.DummyRegressor")
+    section = regression(split={**FIVE, **ROLLING}, features=["x"], search=search)
+    divided = split(rows, section, tmp_path)
+    trained = fit(section.expand()[0], divided, section, tmp_path)
+    features, target = read_part(tmp_path, "train")
+    newest = target[features["x"].to_numpy() >= 76]
+    [said] = load_fitted(trained, section, tmp_path).predict(features[:1])
+    assert len(newest) == 20
+    assert said == pytest.approx(newest.mean())
 
 
 def test_rows_of_one_moment_are_on_one_side_of_a_border(tmp_path):

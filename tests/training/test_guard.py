@@ -162,6 +162,20 @@ def test_same_rows_on_both_sides_are_said_with_their_share(tmp_path):
     assert "split: {duplicates: together}" in found.text
 
 
+@pytest.mark.parametrize(
+    "how", [{"method": "time", "column": "row"}, {"method": "hash", "key": ["row"]}]
+)
+def test_where_rows_are_not_divided_by_chance_nothing_is_advised_that_needs_it(tmp_path, how):
+    twice = [np.tile(values[: ROWS // 2], 2) for values in (SIGNAL, LABELS)]
+    rows = pa.table([*twice, list(range(ROWS))], names=["signal", "species", "row"])
+    (found,) = [
+        each
+        for each in split(rows, model(split=how), tmp_path).findings
+        if each.guard == "duplicates"
+    ]
+    assert found.text.endswith("training row: take repeated rows out in a transform")
+
+
 def test_few_rows_hold_a_version_back(tmp_path):
     rows = pa.table({"x": [float(each) for each in range(12)], "target": [1.0, 2.0, 3.0] * 4})
     found = {each.guard: each for each in split(rows, regression(), tmp_path).findings}

@@ -22,7 +22,19 @@ def test_metrics_of_clusters_are_scikit_learns(name):
     assert found == getattr(metrics, f"{name}_score")(POINTS, CLUSTERS)
 
 
-@pytest.mark.parametrize("name", ["adjusted_rand", "adjusted_mutual_info", "v_measure"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "adjusted_mutual_info",
+            "adjusted_rand",
+            "completeness",
+            "fowlkes_mallows",
+            "homogeneity",
+        ),
+        *("mutual_info", "normalized_mutual_info", "rand", "v_measure"),
+    ],
+)
 def test_labels_measure_clusters_as_scikit_learn_does(name):
     truth = np.array(["a", "b", "b"] * 100, dtype=object)
     found = find_metric(name).compute(truth, Predictions(CLUSTERS))

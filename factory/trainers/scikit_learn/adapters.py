@@ -42,6 +42,37 @@ class TextColumn(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no ty
         return input_features
 
 
+class Categories(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no types
+    """Columns as the texts that estimators with categories of their own take; what is missing is a category too."""
+
+    MISSING = "missing"
+
+    def fit(self, rows: pd.DataFrame, target: object = None) -> Self:  # noqa: ARG002
+        """Remember the columns' names."""
+        self.feature_names_in_ = np.asarray(rows.columns, dtype=object)
+        self.n_features_in_ = len(rows.columns)
+        return self
+
+    def transform(self, rows: pd.DataFrame) -> NDArray[np.object_]:
+        """One text for each value; those of whole numbers have no fraction, whatever the column's type."""
+        check_is_fitted(self)
+        return np.column_stack([self._texts(rows[name]) for name in self.feature_names_in_])
+
+    def _texts(self, column: pd.Series) -> NDArray[np.object_]:
+        values = column.astype(object)
+        if pd.api.types.is_float_dtype(column):
+            is_whole = np.isfinite(column) & (column == np.floor(column))
+            values[is_whole] = column[is_whole].map(int)
+        texts = values.map(str).to_numpy(dtype=object)
+        texts[column.isna().to_numpy()] = self.MISSING
+        return texts
+
+    def get_feature_names_out(self, input_features: Any = None) -> Any:  # noqa: ARG002
+        """The columns' names."""
+        check_is_fitted(self)
+        return self.feature_names_in_
+
+
 class Dense(TransformerMixin, BaseEstimator):  # type: ignore[misc] # no types
     """A sparse matrix as a dense one, if it is one; refused in training where that takes too much memory.
 

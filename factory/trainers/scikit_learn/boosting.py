@@ -47,6 +47,18 @@ _USUAL = {
 }
 
 
+class SameList(list[Any]):
+    """A list whose copy is itself.
+
+    CatBoost copies its parameters whenever it is asked for them. scikit-learn, which copies estimators within others, takes
+    that for a change, and refuses.
+    """
+
+    def __deepcopy__(self, memo: object) -> "SameList":
+        """The list."""
+        return self
+
+
 def with_defaults(path: str, params: Mapping[str, Any], threads: int | None) -> dict[str, Any]:
     """Parameters of an estimator, with those that its library needs so as not to disturb others.
 
@@ -55,7 +67,13 @@ def with_defaults(path: str, params: Mapping[str, Any], threads: int | None) -> 
         params: What is written.
         threads: How many threads it may take; None leaves it to the library.
     """
-    usual = _USUAL.get(path.partition(".")[0])
+    library = path.partition(".")[0]
+    if library == "catboost":
+        params = {
+            name: SameList(value) if isinstance(value, list) else value
+            for name, value in params.items()
+        }
+    usual = _USUAL.get(library)
     if usual is None:
         return dict(params)
     quiet = {} if usual.instead_of & params.keys() else usual.quiet

@@ -14,7 +14,7 @@ from factory.base.errors import TerminalError
 from factory.base.objects import Component, import_object
 from factory.trainers.trainer import Steps
 
-_WORDS = frozenset(
+STOPPING = frozenset(
     (
         *("early_stopping", "early_stopping_round", "early_stopping_rounds", "n_iter_no_change"),
         *("od_type", "od_pval", "od_wait", "use_best_model"),
@@ -36,7 +36,7 @@ Evaluations = Mapping[str, Mapping[str, Sequence[float]]]
 
 def stops_early(params: Mapping[str, Any]) -> bool:
     """Whether parameters ask for it: by a number, by true, or by the name of a method."""
-    asked = {name: params[name] for name in _WORDS & params.keys()}
+    asked = {name: params[name] for name in STOPPING & params.keys()}
     return any(value and value != "auto" for value in asked.values())
 
 
@@ -61,11 +61,11 @@ def without_stopping(
         if _needs_rows(kind):
             raise TerminalError(
                 f"{path} stops early by validation rows, and there are none where the model learns from all rows but the "
-                f"test's: take {' and '.join(sorted(_WORDS & params.keys()))} away, or write "
+                f"test's: take {' and '.join(sorted(STOPPING & params.keys()))} away, or write "
                 "`split: {validation: 0.2}` without `refit`"
             )
         return params
-    kept = {name: value for name, value in params.items() if name not in _WORDS}
+    kept = {name: value for name, value in params.items() if name not in STOPPING}
     if iterations is not None:
         kept = {name: value for name, value in kept.items() if name not in library.iterations}
         kept[library.iterations[0]] = iterations
@@ -122,7 +122,7 @@ def _arguments(estimator: Component, features: Any, target: Any, weights: Any) -
         return {"eval_set": [(features, target)]}
     if weights is None:
         return {"eval_set": [(features, target)], **library.quiet}
-    return {**library.weighted(features, target, weights), **library.quiet}
+    return {**library.weighted(estimator, features, target, weights), **library.quiet}
 
 
 def measured(estimator: Component) -> tuple[tuple[dict[str, float], ...], Steps]:
@@ -166,8 +166,8 @@ class _Library:
     """The iteration up to which the model is used, from 1; None where it was not told of."""
     iterations: tuple[str, ...]
     """The parameter for their number; the others are further names for the same."""
-    weighted: Callable[[Any, Any, Any], Mapping[str, Any]] = lambda *_: {}
-    """Arguments of `fit` for validation rows, their truth and their weights."""
+    weighted: Callable[[Component, Any, Any, Any], Mapping[str, Any]] = lambda *_: {}
+    """Arguments of an estimator's `fit` for validation rows, their truth and their weights."""
     quiet: Mapping[str, Any] = field(default_factory=dict)
     """Arguments of `fit` without which it prints a line an iteration."""
     not_early: Mapping[str, Any] = field(default_factory=dict)
@@ -188,9 +188,12 @@ def _best_of_catboost(estimator: Component) -> int | None:
     return None if best is None else best + 1
 
 
-def _catboost_pool(features: Any, target: Any, weights: Any) -> Mapping[str, Any]:
+def _catboost_pool(
+    estimator: Component, features: Any, target: Any, weights: Any
+) -> Mapping[str, Any]:
     pool = import_object("catboost.Pool")
-    return {"eval_set": pool(features, label=target, weight=weights)}
+    categories = estimator.get_params().get("cat_features")
+    return {"eval_set": pool(features, label=target, weight=weights, cat_features=categories)}
 
 
 def _scores_of_histograms(estimator: Component) -> Evaluations:
@@ -206,7 +209,7 @@ _LIBRARIES = {
         lambda one: one.evals_result(),
         lambda one: one.best_iteration + 1,
         ("n_estimators",),
-        weighted=lambda rows, truth, weights: {
+        weighted=lambda _, rows, truth, weights: {
             "eval_set": [(rows, truth)],
             "sample_weight_eval_set": [weights],
         },
@@ -219,7 +222,7 @@ _LIBRARIES = {
             *("n_estimators", "num_iterations", "num_iteration", "n_iter", "num_tree", "num_trees"),
             *("num_round", "num_rounds", "nrounds", "num_boost_round", "max_iter"),
         ),
-        weighted=lambda rows, truth, weights: {
+        weighted=lambda _, rows, truth, weights: {
             "eval_set": [(rows, truth)],
             "eval_sample_weight": [weights],
         },

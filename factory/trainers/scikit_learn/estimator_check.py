@@ -30,6 +30,7 @@ from factory.base.public_names import meant_path
 from factory.base.texts import closest, did_you_mean, one_of
 from factory.trainers.class_weights import mappings_by_class
 from factory.trainers.scikit_learn.combination_check import find_combinations
+from factory.trainers.scikit_learn.early_stopping import STOPPING
 from factory.trainers.scikit_learn.nested_check import (
     NAMED_EXAMPLE,
     NESTED_EXAMPLE,
@@ -49,9 +50,9 @@ _MIXINS = {
     "outlier_detector": "OutlierMixin",
     "density_estimator": "DensityMixin",
 }
+"""What scikit-learn's estimators are, and the class that says so."""
 _RANKER = "ranker"
 """What has no class of scikit-learn's that says so, and is told by its `fit`."""
-"""What scikit-learn's estimators are, and the class that says so."""
 _COUNTERPARTS = {
     "LinearRegression": "LogisticRegression",
     "SGDOneClassSVM": "SGDClassifier",
@@ -92,6 +93,8 @@ _NUMBERS_CLASSES = (
     "sklearn.ensemble.VotingClassifier",
 )
 """Estimators that hand on numbers from 0 on in place of the classes."""
+_STOP_BY_OTHER_ROWS = ("catboost", "lightgbm", "xgboost")
+"""Libraries whose estimators put no training rows aside to stop early by."""
 _NEAR = 0.88
 """From which likeness on a name is taken for a misspelt one: LightGBM's `colsample_bynode` is none for
 `colsample_bytree`."""
@@ -141,6 +144,8 @@ def _find(
     if written.is_weighted and not is_nested:
         found += _without_weights(written.path, factory, written.params)
     found += _numbered_classes(written, factory)
+    if is_nested:
+        found += _stops_without_rows(written, factory)
     yield from found
     yield from find_params(written, factory, combinations=not found)
 
@@ -312,6 +317,18 @@ def _without_weights(path: str, factory: type, params: Mapping[str, Any]) -> Ite
             below = ("params", *nested_at)
             for finding in _without_weights(nested["estimator"], inner, {}):
                 yield finding.below(below)
+
+
+def _stops_without_rows(written: WrittenEstimator, factory: type) -> Iterator[Finding]:
+    """That an estimator within another is to stop early, by rows that it does not get there."""
+    if written.path.partition(".")[0] not in _STOP_BY_OTHER_ROWS:
+        return
+    for name in sorted(STOPPING & written.params.keys()):
+        for one in values_of(name, written.params[name], has_spaces=written.has_spaces):
+            if one.value:
+                message = f"{factory.__name__} within another estimator gets no validation rows to stop early by"
+                advice = f"take `{name}` away, and try several numbers of iterations"
+                yield Finding("params", one.at, message, advice)
 
 
 def _numbered_classes(written: WrittenEstimator, factory: type) -> Iterator[Finding]:

@@ -1,10 +1,12 @@
 """What a fitted model consists of, however deep: estimators within others, trees, tables."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.preprocessing import FunctionTransformer
 
 
 def parts(model: object) -> Iterator[Any]:
@@ -28,12 +30,18 @@ def parts(model: object) -> Iterator[Any]:
             pending.extend(vars(found).values())
 
 
-def make_vocabularies_plain(model: object) -> None:
-    """Number the words of each vocabulary with Python's integers.
+def make_plain(model: object) -> None:
+    """Bring what is slow to store, or is not stored at all, into a form of the same meaning.
 
-    scikit-learn takes NumPy's, and skops 0.16 writes a file for each: a model with 20,000 words then takes a minute to be
-    stored, one with 100,000 more than six.
+    Words of vocabularies get Python's integers in place of NumPy's, for each of which skops 0.16 writes a file: a model
+    with 20,000 words then takes a minute to be stored, one with 100,000 more than six. Functions with arguments, as histogram
+    boosting has one beside its categories, become functions and arguments, each of a type that is known.
     """
     for part in parts(model):
         if isinstance(part, CountVectorizer) and hasattr(part, "vocabulary_"):
             part.vocabulary_ = {word: int(column) for word, column in part.vocabulary_.items()}
+        elif isinstance(part, FunctionTransformer):
+            function = part.func
+            if isinstance(function, partial) and not function.args:
+                part.func = function.func
+                part.kw_args = {**function.keywords, **(part.kw_args or {})}

@@ -3,17 +3,19 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OrdinalEncoder
 from sklearn.utils import get_tags
 
 from factory.base.errors import TerminalError
 from factory.base.objects import Component
 from factory.base.texts import did_you_mean, one_of
 from factory.trainers.column_steps import ColumnSteps, Entries, Step, named_columns, taken
-from factory.trainers.scikit_learn.adapters import Dense, TextColumn
+from factory.trainers.scikit_learn.adapters import Categories, Dense, TextColumn
 from factory.trainers.scikit_learn.preprocessing import default_preprocessing, without_values
 from factory.trainers.step_names import entry_names, transformer_names, unique_names
 
@@ -51,6 +53,41 @@ def prepared_columns(
     names = unique_names((name for name, _ in whole), ("columns", "dense"))
     steps = [("columns", columns), *zip(names, (one for _, one in whole), strict=True)]
     return Pipeline(_dense_where_needed([*steps, ("estimator", estimator)])[:-1])
+
+
+def beside_categories(
+    features: pd.DataFrame,
+    columns: Sequence[str],
+    prepare: Callable[[pd.DataFrame], Component],
+    *,
+    are_texts: bool,
+) -> ColumnTransformer:
+    """An unfitted transformer whose first columns are categories, and then what the others become.
+
+    Args:
+        features: The training rows.
+        columns: The features that are categories.
+        prepare: Makes the unfitted transformer of the others.
+        are_texts: Whether categories stay texts, or become numbers from 0; then one that is new is a missing number.
+
+    Raises:
+        TerminalError: A category is no feature.
+    """
+    for name in columns:
+        if name not in features:
+            names = [str(one) for one in features]
+            advice = did_you_mean(name, names, f"they are {one_of(names, 12)}")
+            raise TerminalError(f"{name!r}, a category, is none of the features: {advice}")
+    categories: Component = Categories()
+    if not are_texts:
+        codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
+        categories = Pipeline([("texts", categories), ("codes", codes)])
+    blocks: list[tuple[str, Component, list[str]]] = [("categories", categories, [*columns])]
+    others = features.drop(columns=[*columns])
+    if len(others.columns):
+        blocks.append(("others", prepare(others), [*others.columns]))
+    # Dense, because numbers and texts are in no sparse matrix together.
+    return ColumnTransformer(blocks, sparse_threshold=0)
 
 
 def _blocks(

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import logging
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -98,7 +99,8 @@ def load_pipeline(folder: Path, packages: Iterable[str]) -> TrainedModel:
 def _requirements(types: Iterable[str]) -> list[str]:
     """The exact versions, installed here, of the packages that the model needs."""
     distributions = set(_REQUIREMENTS)
-    others = {name.partition(".")[0] for name in types} - {"sklearn", "numpy", "scipy"}
+    packages = {name.partition(".")[0] for name in types}
+    others = packages - {"sklearn", "numpy", "scipy"} - sys.stdlib_module_names
     if others:
         owners = importlib.metadata.packages_distributions()
         for package in sorted(others):

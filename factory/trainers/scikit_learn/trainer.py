@@ -15,7 +15,10 @@ from factory.base.files import whole_file
 from factory.base.findings import Question, as_findings
 from factory.base.nested_estimators import nested_paths
 from factory.base.objects import Component, fix_random_states, import_object
+from factory.trainers.class_scores import with_scorers
 from factory.trainers.class_weights import weights_of_rows, with_classes
+from factory.trainers.column_steps import without_columns
+from factory.trainers.native_categories import are_texts, category_columns, with_places
 from factory.trainers.trainer import (
     Fitted,
     Groups,
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.pipeline import Pipeline
 
-    from factory.trainers.column_steps import Step
+    from factory.trainers.column_steps import Preprocessing, Step
 
 logger = logging.getLogger(__name__)
 
@@ -115,10 +118,12 @@ class ScikitLearnTrainer(Trainer):
         from sklearn.pipeline import Pipeline
 
         from factory.trainers.scikit_learn.boosting import as_used
-        from factory.trainers.scikit_learn.model_parts import make_vocabularies_plain
+        from factory.trainers.scikit_learn.model_parts import make_plain
         from factory.trainers.scikit_learn.nested import build
 
-        unfitted = build(estimator, self._of_classes(params, target), seed, self.threads)
+        of_classes = with_scorers(estimator, self._of_classes(params, target), self.positive)
+        made_of = with_places(of_classes, category_columns(params))
+        unfitted = build(estimator, made_of, seed, self.threads)
         self._check_kind(estimator, unfitted)
         task = TASKS[self.task]
         taught = unfitted if task.has_several else as_used(unfitted)
@@ -127,7 +132,7 @@ class ScikitLearnTrainer(Trainer):
             target = None
         step = task.step_column
         learned = features if step is None else features.drop(columns=step)
-        transformer = self._transformer(learned, seed, used)
+        transformer = self._with_categories(learned, params, seed, used)
         sampler = self._sampler(target, seed)
         has_steps = isinstance(self.preprocessing, tuple)
         if step is not None:
@@ -155,7 +160,7 @@ class ScikitLearnTrainer(Trainer):
                 elif has_steps and not _passed_through(error, used):
                     what = "preprocessing refuses the rows"
                 raise TerminalError(f"{what}: {_words_of(error)}") from error
-        make_vocabularies_plain(pipeline)
+        make_plain(pipeline)
         texts = dict.fromkeys(f"{entry.category.__name__}: {entry.message}" for entry in caught)
         for text in texts:
             logger.warning("%s: %s", estimator, text)
@@ -303,21 +308,48 @@ class ScikitLearnTrainer(Trainer):
         for finding in wrong_kind(path, estimator, self.task):
             raise TerminalError(f"{finding.message}: {finding.suggestion}")
 
-    def _transformer(self, features: "pd.DataFrame", seed: int, estimator: Component) -> Component:
-        if self.preprocessing is None:
+    def _with_categories(
+        self,
+        features: "pd.DataFrame",
+        params: Mapping[str, Any],
+        seed: int,
+        estimator: Component,
+    ) -> Component:
+        """What prepares all features; first come those that the estimator takes as categories by itself."""
+        columns = category_columns(params)
+        if not columns:
+            return self._transformer(features, self.preprocessing, seed, estimator)
+        from factory.trainers.scikit_learn.prepared_columns import beside_categories
+
+        of_others = without_columns(self.preprocessing, columns)
+        return beside_categories(
+            features,
+            columns,
+            lambda others: self._transformer(others, of_others, seed, estimator),
+            are_texts=are_texts(params),
+        )
+
+    def _transformer(
+        self,
+        features: "pd.DataFrame",
+        preprocessing: "Preprocessing | None",
+        seed: int,
+        estimator: Component,
+    ) -> Component:
+        if preprocessing is None:
             from factory.trainers.scikit_learn.preprocessing import default_preprocessing
 
             return default_preprocessing(features)
-        if not isinstance(self.preprocessing, str):
+        if not isinstance(preprocessing, str):
             from factory.trainers.scikit_learn.prepared_columns import prepared_columns
 
             make_step = partial(self._step, seed=seed)
-            return prepared_columns(features, self.preprocessing, make_step, estimator)
-        make = import_object(self.preprocessing)
+            return prepared_columns(features, preprocessing, make_step, estimator)
+        make = import_object(preprocessing)
         transformer = make(features)
         if not (hasattr(transformer, "fit") and hasattr(transformer, "transform")):
             raise TerminalError(
-                f"preprocessing: {self.preprocessing} returned a {type(transformer).__name__}, "
+                f"preprocessing: {preprocessing} returned a {type(transformer).__name__}, "
                 "which has no `fit` and `transform`: return a scikit-learn transformer"
             )
         return fix_random_states(transformer, seed) if _has_params(transformer) else transformer

@@ -12,6 +12,7 @@ from factory.base.objects import known_params, touches_files
 from factory.base.section import DOTTED_PATH
 from factory.base.texts import closest, either
 from factory.team.explain import describe
+from factory.trainers.native_categories import CATEGORIES, are_names
 from factory.training.search.candidate import (
     DISTRIBUTIONS,
     RANGES,
@@ -47,6 +48,8 @@ def find_values(factory: type, params: Mapping[str, Any], *, has_spaces: bool) -
                 message = f"`{name}: {written.value}` reads or writes files, or asks servers"
                 yield Finding("params", written.at, message, "leave it out")
         if name not in constraints:
+            if name in CATEGORIES and has_spaces and are_names(value):
+                yield _one_value(factory, name, value)
             continue
         constraint = constraints[name]
         refused = [written for written in found if not constraint.accepts(written.value)]

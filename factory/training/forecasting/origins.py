@@ -13,7 +13,7 @@ import pandas as pd
 from factory.base.errors import TerminalError
 from factory.base.section import read_duration
 from factory.training.division import Division, Folds, Split
-from factory.training.folds import LEARNED, LEFT_OUT, MEASURED, FoldMatrix
+from factory.training.folds import LEARNED, LEFT_OUT, MEASURED, FoldMatrix, with_window
 from factory.training.forecasting.lag_table import Asked, all_known
 from factory.training.forecasting.series import Series
 
@@ -59,6 +59,8 @@ def divide_series(series: Series, split: Split) -> DividedSeries:
 
     division: Division = {"train": np.flatnonzero(target < validation)}
     if split.folds is None:
+        begin = _window_begin(series, split.window, validation)
+        division["train"] = np.flatnonzero((target >= begin) & (target < validation))
         division["validation"] = from_rolling_origins(validation, test)
     division["test"] = from_rolling_origins(test, end)
     for part, rows in division.items():
@@ -71,7 +73,7 @@ def divide_series(series: Series, split: Split) -> DividedSeries:
     folds = None
     if split.folds is not None:
         train = division["train"]
-        folds = _folds(origin[train], target[train], split.folds, test, horizon)
+        folds = _folds(series, origin[train], target[train], split, test)
     return DividedSeries(asked, division, folds, validation)
 
 
@@ -94,18 +96,30 @@ def _border(series: Series, share: float | str | Folds, name: str, end: int, ste
     return begin
 
 
+def _window_begin(series: Series, window: int, end: int) -> int:
+    """The place in time from which on values are learned that end before `end`; 0 without a window."""
+    if not window:
+        return 0
+    last = series.times[end - 1] - pd.Timedelta(seconds=window)
+    return int(series.times.searchsorted(last, side="right"))
+
+
 def _folds(
-    origin: np.ndarray, target: np.ndarray, folds: Folds, test: int, horizon: int
+    series: Series, origin: np.ndarray, target: np.ndarray, split: Split, test: int
 ) -> FoldMatrix:
-    """Each fold forecasts the horizon after its origin, and learns from all that was known there."""
+    """Each fold forecasts the horizon after its origin, and learns from all that was known there, or was in the window."""
+    folds, horizon = split.folds, series.form.horizon
+    assert folds is not None  # noqa: S101 - asked only where there are some
     matrix = np.full((folds.folds, len(origin)), LEFT_OUT, dtype=np.int8)
     for number, fold in enumerate(matrix):
         at = test - 1 - horizon * (folds.folds - number)
-        fold[target <= at] = LEARNED
+        fold[(target >= _window_begin(series, split.window, at + 1)) & (target <= at)] = LEARNED
         fold[origin == at] = MEASURED
         if not (fold == LEARNED).any() or not (fold == MEASURED).any():
             raise TerminalError(
                 f"split.validation: {folds.in_words} of {horizon} steps each leave nothing to learn from for fold "
                 f"{number + 1}: write fewer folds, a smaller horizon, or bring more rows"
             )
-    return matrix
+    if not split.window:
+        return matrix
+    return with_window(matrix, target >= _window_begin(series, split.window, test))

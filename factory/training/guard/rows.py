@@ -40,6 +40,8 @@ class DividedParts:
     """The names of the targets."""
     learns_target: bool = True
     """Whether the target is learned, and not only compared with."""
+    by_chance: bool = False
+    """Whether chance decides on the part of a row, so that rows with the same features can be kept together."""
 
 
 class RowsGuard(Guard):
@@ -98,10 +100,10 @@ class Duplicates(RowsGuard):
         test = parts.features["test"]
         known = int(np.isin(test, parts.features["train"]).sum())
         if known > self.share * len(test):
+            together = "keep them together with `split: {duplicates: together}`, or "
             yield self.found(
                 f"{known} of {len(test)} test rows ({known / len(test):.1%}) have the same features as a "
-                "training row: keep them together with `split: {duplicates: together}`, or take "
-                "repeated rows out in a transform"
+                f"training row: {together if parts.by_chance else ''}take repeated rows out in a transform"
             )
 
 

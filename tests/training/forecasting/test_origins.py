@@ -6,7 +6,7 @@ import pytest
 
 from factory.base.errors import TerminalError
 from factory.training.about_rows import read_about
-from factory.training.folds import LEARNED, MEASURED, read_folds
+from factory.training.folds import LEARNED, MEASURED, read_folds, read_window
 from factory.training.split import read_part, split
 from tests.training.forecasting.visits import forecaster, frame, table
 
@@ -46,6 +46,23 @@ def test_each_fold_forecasts_the_horizon_from_its_origin_and_learned_what_was_kn
         assert set(about["origin"][measured]) == {origin.to_datetime64()}
         assert sorted(about["step"][measured]) == sorted([*range(1, 8)] * 2)
         assert about["time"][learned].max() == origin.to_datetime64()
+
+
+def test_a_window_rolls_on_with_the_origins(tmp_path):
+    divided(tmp_path, split={"test": "28d", "validation": {"folds": 3}, "window": "40d"})
+    times = read_about(tmp_path, "train")["time"]
+    for fold in read_folds(tmp_path):
+        learned = times[fold == LEARNED]
+        assert (learned.max() - learned.min()) == np.timedelta64(39, "D")
+    newest = times[read_window(tmp_path)]
+    assert newest.max() == (LAST - timedelta(days=28)).to_datetime64()
+    assert (newest.max() - newest.min()) == np.timedelta64(39, "D")
+
+
+def test_values_that_are_older_than_the_window_are_not_learned_from(tmp_path):
+    divided(tmp_path, split={"test": "28d", "validation": "14d", "window": "40d"})
+    learned = read_about(tmp_path, "train")["time"]
+    assert (learned.max() - learned.min()) == np.timedelta64(39, "D")
 
 
 def test_values_after_an_origin_change_none_of_its_rows(tmp_path):
