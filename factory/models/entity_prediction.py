@@ -13,45 +13,21 @@ import pyarrow.dataset
 from numpy.typing import NDArray
 
 from factory.base.texts import one_of
-from factory.base.values import Result
 from factory.data.columns import require_columns
 from factory.data.rows import Rows, write_pieces
 from factory.models import registry
 from factory.models.batch_prediction import PredictionForm, batches, of_no_rows, said_of
-from factory.models.entity_models import EntityChampions
+from factory.models.entity_texts import entity_texts
 from factory.models.predictor import Predictor, load_predictor
 from factory.models.tracking import Tracking
+from factory.models.used_champions import UsedChampions
 from factory.training.entities import MODEL_COLUMN
-from factory.training.entity_rows import entity_texts
 
 logger = logging.getLogger(__name__)
 
 _KEPT = 64
 """How many loaded models are kept in memory, those used last."""
 _SHOWN = 10
-
-
-class UsedChampions(Result):
-    """The versions that one run of predictions uses, whatever is promoted meanwhile."""
-
-    by_entity: dict[str, tuple[str, int]]
-    """The registered model and its version, by entity."""
-    fallback: tuple[str, int] | None
-
-    @classmethod
-    def of(cls, champions: EntityChampions) -> "UsedChampions":
-        """Those in production."""
-        return cls(by_entity=dict(champions.by_entity), fallback=champions.fallback)
-
-    @property
-    def versions(self) -> dict[str, int]:
-        """The version of each registered model."""
-        return dict([*self.by_entity.values(), *([self.fallback] if self.fallback else [])])
-
-    def of_entity(self, entity: str | None) -> tuple[str, int] | None:
-        """The version that answers for a row; None where nothing does."""
-        found = None if entity is None else self.by_entity.get(entity)
-        return found or self.fallback
 
 
 def loader(tracking: Tracking, kept: int = _KEPT) -> Callable[[str, int], Predictor]:

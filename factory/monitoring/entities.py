@@ -14,11 +14,11 @@ from factory.base.values import Result
 from factory.lake.snapshot import Snapshot
 from factory.models import registry
 from factory.models.entity_models import champions_to_use, versions_of_entities
-from factory.models.entity_prediction import UsedChampions
 from factory.models.predictor import load_predictor
 from factory.models.record import ModelRecord
 from factory.models.registry import NoChampionError, UnknownModelError
 from factory.models.tracking import Tracking
+from factory.models.used_champions import UsedChampions
 from factory.monitoring.compared_rows import (
     PREDICTION,
     EmptyWindowError,

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from factory.data.columns import learnable, require_columns
 from factory.models.entity_names import entity_model
-from factory.models.entity_prediction import UsedChampions
+from factory.models.entity_texts import entity_texts
 from factory.models.record import ModelRecord
+from factory.models.used_champions import UsedChampions
 from factory.monitoring.compared_rows import some_of
 from factory.monitoring.comparison import Side
 from factory.training.entities import Entities
-from factory.training.entity_rows import entity_texts
 
 
 @dataclass(frozen=True)

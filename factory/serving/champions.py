@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from factory.base.errors import TerminalError
 from factory.base.section import NAME
 from factory.models import registry
-from factory.models.entity_prediction import UsedChampions
 from factory.models.registry import CHAMPION
 from factory.models.tracking import Tracking, TrackingError
 from factory.models.training_run import ENTITY
+from factory.models.used_champions import UsedChampions
 from factory.serving.entity_answers import ServedEntities
 from factory.serving.entity_versions import EntityVersions
 from factory.serving.limits import ServingLimits

@@ -12,14 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import to_json
 
 from factory.base.errors import TerminalError
-from factory.models.entity_prediction import UsedChampions
+from factory.models.entity_texts import entity_texts
+from factory.models.used_champions import UsedChampions
 from factory.serving.answers import Answer, class_names
 from factory.serving.contract import Contract, Row
 from factory.serving.entity_versions import EntityVersions, NotLoadedError
 from factory.serving.loading import LoadedVersion
 from factory.serving.refusals import MOST_FINDINGS, finding, findings
 from factory.trainers.trainer import Predictions
-from factory.training.entity_rows import entity_texts
 
 logger = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from factory.base.texts import one_of
 from factory.base.values import Result
 from factory.data.columns import require_columns
 from factory.models.entity_names import entity_model, entity_name
+from factory.models.entity_texts import entity_texts
 from factory.training.entities import Entities
 from factory.training.entity_parts import EntityPart, EntityParts
 from factory.training.model import Model
@@ -40,30 +41,6 @@ class FoundEntities(Result):
     failed: int
     """How many of those with enough rows could not be divided."""
     has_fallback: bool
-
-
-def entity_texts(values: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
-    """The entities of rows as texts; null where a row has none. A whole number is the same whatever its type is.
-
-    Args:
-        values: The column of the entities.
-
-    Raises:
-        TerminalError: It holds what has no text, such as lists.
-    """
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if pa.types.is_nested(values.type) or pa.types.is_binary(values.type):
-        raise TerminalError(
-            f"entities.column: its values are {values.type}: name a column of texts, numbers or dates"
-        )
-    if not (pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)):
-        return values.cast(pa.string())
-    numbers = values.cast(pa.float64())
-    numbers = pc.if_else(pc.is_finite(numbers), numbers, None)
-    is_whole = pc.and_(pc.equal(pc.floor(numbers), numbers), pc.less(pc.abs(numbers), 2.0**53))
-    whole = pc.cast(pc.if_else(is_whole, numbers, None), pa.int64())
-    return pc.coalesce(whole.cast(pa.string()), numbers.cast(pa.string()))
 
 
 def split_entities(

@@ -16,11 +16,12 @@ from factory.models import registry, switching
 from factory.models.batch_prediction import PredictionForm
 from factory.models.entity_gate import question
 from factory.models.entity_models import champions_to_use, entity_models, newest_version
-from factory.models.entity_prediction import UsedChampions, loader, predict_entities
+from factory.models.entity_prediction import loader, predict_entities
 from factory.models.gate_decision import ApprovalAnswer
 from factory.models.predictor import load_predictor
 from factory.models.registry import NoChampionError
 from factory.models.training_leftovers import end_open_runs
+from factory.models.used_champions import UsedChampions
 from factory.serving.champions import champions
 from factory.training import entity_training
 from tests.models.entity_life import EntityRun

@@ -16,7 +16,8 @@ from factory.lake.table import Lake
 from factory.lake.write import Write
 from factory.models.batch_prediction import PredictionForm
 from factory.models.entity_models import champions_to_use, entity_models
-from factory.models.entity_prediction import UsedChampions, loader, predict_entities
+from factory.models.entity_prediction import loader, predict_entities
+from factory.models.used_champions import UsedChampions
 from factory.monitoring.compared_rows import EmptyWindowError
 from factory.monitoring.entities import EntitiesMeasurement, measure_entities
 from factory.monitoring.entity_history import (

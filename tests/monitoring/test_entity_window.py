@@ -5,8 +5,8 @@ import pyarrow.dataset
 import pytest
 
 from factory.base.errors import TerminalError
-from factory.models.entity_prediction import UsedChampions
 from factory.models.record import ModelColumn
+from factory.models.used_champions import UsedChampions
 from factory.monitoring.entity_window import EntityRows, Owners
 from factory.training.entities import Entities
 from tests.models.records import record

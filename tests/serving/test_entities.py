@@ -15,8 +15,8 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 
 from factory.base.errors import FactoryError, TerminalError
-from factory.models.entity_prediction import UsedChampions
 from factory.models.tracking import Tracking
+from factory.models.used_champions import UsedChampions
 from factory.serving.app import create_app
 from factory.serving.contract import contract_of
 from factory.serving.entity_answers import ServedEntities, answer_by_entity

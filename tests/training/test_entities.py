@@ -8,9 +8,10 @@ from factory.base.errors import FactoryError, TerminalError
 from factory.base.values import Result
 from factory.base.workspace import WorkspaceGoneError
 from factory.models.entity_names import entity_model, entity_name, is_model_of_entity
+from factory.models.entity_texts import entity_texts
 from factory.models.training_run import TrainingRun
 from factory.training.entity_parts import EntityPart, EntityParts, Failure, outcome_of
-from factory.training.entity_rows import SPLIT, entity_texts, split_entities
+from factory.training.entity_rows import SPLIT, split_entities
 from factory.training.entity_training import batches
 from factory.training.search.strategy import Trial
 from factory.training.split import read_part

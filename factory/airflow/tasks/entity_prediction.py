@@ -22,8 +22,8 @@ def inputs(
     """
     from factory.base.files import write_json
     from factory.models.entity_models import champions_to_use
-    from factory.models.entity_prediction import UsedChampions
     from factory.models.tracking import Tracking
+    from factory.models.used_champions import UsedChampions
     from factory.training.entities import Entities
 
     section = Entities.model_validate(entities)
@@ -50,9 +50,10 @@ def predict(
     import json
 
     from factory.models.batch_prediction import PredictionForm
-    from factory.models.entity_prediction import UsedChampions, loader
+    from factory.models.entity_prediction import loader
     from factory.models.entity_prediction import predict_entities as step
     from factory.models.tracking import Tracking
+    from factory.models.used_champions import UsedChampions
     from factory.training.entities import Entities
     from factory.training.tasks import TASKS
 
