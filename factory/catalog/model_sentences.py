@@ -18,7 +18,7 @@ from factory.trainers.column_steps import ColumnSteps, Step
 from factory.training.division import Folds
 from factory.training.forecasting.section import Forecast
 from factory.training.model import Model
-from factory.training.search.candidate import is_space, outermost
+from factory.training.search.spaces import is_space, outermost
 from factory.training.search.strategy import Estimator
 
 _WINS = "How the winner is chosen"

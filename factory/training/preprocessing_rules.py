@@ -13,8 +13,9 @@ from factory.trainers.nested_rules import at_place
 from factory.trainers.step_names import named_steps
 from factory.trainers.trainer import Trainer
 from factory.training.model_section import ModelSection
-from factory.training.search.candidate import check_spaces, count_values, is_distribution, places
+from factory.training.search.candidate import check_spaces, count_values, places
 from factory.training.search.grid import check_countable
+from factory.training.search.spaces import is_distribution
 from factory.training.search.strategy import written_estimators
 
 

@@ -13,13 +13,13 @@ from factory.base.section import DOTTED_PATH
 from factory.base.texts import closest, either
 from factory.team.explain import describe
 from factory.trainers.native_categories import CATEGORIES, are_names
-from factory.training.search.candidate import (
+from factory.training.search.candidate import list_values
+from factory.training.search.spaces import (
     DISTRIBUTIONS,
     RANGES,
     SPACES,
     is_distribution,
     is_space,
-    list_values,
     outermost,
 )
 

@@ -2,8 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Protocol, TypeGuard
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -13,89 +13,10 @@ from factory.base.findings import KeyPath
 from factory.base.nested_estimators import is_named, is_nested, nested_at_any_depth, params_of
 from factory.base.rules import Broken, rule
 from factory.base.section import Surroundings
-from factory.base.texts import closest
 from factory.trainers.dispatch import check_estimator
 from factory.trainers.nested_rules import at_place
+from factory.training.search.spaces import RANGES, SPACES, check_values, is_distribution, is_space
 from factory.training.search.strategy import Estimator
-
-RANGES = ("linspace", "logspace")
-"""Values at equal distances, by numpy's names: `{linspace: [start, stop, how many]}`."""
-DISTRIBUTIONS = ("uniform", "loguniform", "randint")
-"""What values are drawn from, by scipy's names: `{uniform: [low, high]}`."""
-SPACES = (*RANGES, *DISTRIBUTIONS)
-
-_LARGEST_EXPONENT = 300
-_INSIDE = 1e-9
-"""How far from a bound of a distribution its outermost values are, as a share of the whole."""
-
-Space = dict[str, list[float]]
-
-
-def is_space(value: object, kinds: tuple[str, ...] = SPACES) -> TypeGuard[Space]:
-    """Whether a value stands for several: a range or a distribution of one of the kinds."""
-    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in kinds
-
-
-def is_distribution(value: object) -> TypeGuard[Space]:
-    """Whether values can be drawn from it, and not be listed."""
-    return is_space(value, DISTRIBUTIONS)
-
-
-def _check_values(value: object) -> object:
-    if value == []:
-        raise PydanticCustomError("space", "an empty list leaves nothing to try")
-    if is_space(value):
-        _check_space(*next(iter(value.items())))
-    elif (meant := _misspelt(value)) is not None:
-        raise PydanticCustomError(
-            "space",
-            "there is no range or distribution `{value}`",
-            {"value": meant[0], "suggestion": meant[1], "at": (meant[0],), "on_key": True},
-        )
-    return value
-
-
-def _misspelt(value: object) -> tuple[str, str] | None:
-    """The word of what is meant as a range and is none, and the one that is meant."""
-    if not isinstance(value, dict) or len(value) != 1:
-        return None
-    ((kind, numbers),) = value.items()
-    is_range = (
-        isinstance(numbers, list) and len(numbers) in (2, 3) and all(map(_is_number, numbers))
-    )
-    meant = closest(str(kind).replace("_", ""), SPACES, likeness=0.75)
-    return (str(kind), meant) if is_range and meant else None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _check_space(kind: str, numbers: object) -> None:
-    arity = 3 if kind in RANGES else 2
-    if not isinstance(numbers, list) or len(numbers) != arity or not all(map(_is_number, numbers)):
-        shape = "[start, stop, how many]" if arity == 3 else "[low, high]"
-        raise PydanticCustomError("space", "`{kind}` takes {shape}", {"kind": kind, "shape": shape})
-    if arity == 3 and (int(numbers[2]) != numbers[2] or not 1 <= numbers[2] <= 1000):
-        raise PydanticCustomError(
-            "space",
-            "`{kind}` makes 1 to 1000 values, not {found}",
-            {"kind": kind, "found": numbers[2]},
-        )
-    if kind == "logspace" and max(map(abs, numbers[:2])) > _LARGEST_EXPONENT:
-        raise PydanticCustomError(
-            "space",
-            "`logspace` takes exponents of ten, and 10 to the power of {found} is no number",
-            {
-                "found": max(numbers[:2], key=abs),
-                "advice": "write [-3, 3, 7] for seven values from 0.001 to 1000",
-            },
-        )
-    if arity == 2 and (numbers[0] >= numbers[1] or (kind == "loguniform" and numbers[0] <= 0)):
-        positive = ", both above 0" if kind == "loguniform" else ""
-        raise PydanticCustomError(
-            "space", "`{kind}` needs low < high{positive}", {"kind": kind, "positive": positive}
-        )
 
 
 class Candidate(Estimator):
@@ -103,7 +24,7 @@ class Candidate(Estimator):
 
     has_spaces = True
 
-    params: dict[str, Annotated[Any, AfterValidator(_check_values)]] = Field(
+    params: dict[str, Annotated[Any, AfterValidator(check_values)]] = Field(
         default_factory=dict, examples=[{"C": [0.1, 1.0]}, {"C": {"logspace": [-2, 2, 5]}}]
     )
     """By the parameter's name: one value, a list of values to try, or a range such as `{linspace: [start, stop, how
@@ -131,7 +52,7 @@ def check_spaces(values: Iterable[tuple[KeyPath, Any]]) -> Broken:
     """What is to be tried and cannot be, such as an empty list, of values with their places."""
     for at, value in values:
         try:
-            _check_values(value)
+            check_values(value)
         except PydanticCustomError as error:
             yield at_place(error, at)
 
@@ -182,30 +103,6 @@ def combinations(params: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Each combination of the values of parameters."""
     every = itertools.product(*map(list_values, params.values()))
     return [dict(zip(params, values, strict=True)) for values in every]
-
-
-def outermost(kind: str, numbers: Sequence[float]) -> tuple[float, float]:
-    """The lowest and the highest value that a range or a distribution gives, without drawing or listing any.
-
-    A whole number is one where all that is given are whole numbers.
-    """
-    low, high = numbers[0], numbers[1]
-    if kind == "randint":
-        return (int(low), int(high) - 1)
-    if kind == "loguniform":
-        factor = (high / low) ** _INSIDE
-        return (low * factor, high / factor)
-    if kind == "uniform":
-        inside = (high - low) * _INSIDE
-        return (low + inside, high - inside)
-    steps = max(int(numbers[2]) - 1, 1)
-    last = low if numbers[2] == 1 else high
-    is_whole = isinstance(low, int) and isinstance(high, int) and (last - low) % steps == 0
-    if kind == "linspace":
-        return (low, last) if is_whole else (float(low), float(last))
-    if is_whole and min(low, last) >= 0:
-        return (10 ** int(low), 10 ** int(last))
-    return (10.0**low, 10.0**last)
 
 
 class Draws(Protocol):

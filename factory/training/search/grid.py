@@ -11,14 +11,8 @@ from factory.base.findings import KeyPath
 from factory.base.rules import Broken, rule
 from factory.base.section import ListOf
 from factory.trainers.nested_rules import at_place
-from factory.training.search.candidate import (
-    RANGES,
-    Candidate,
-    combinations,
-    count_values,
-    is_distribution,
-    places,
-)
+from factory.training.search.candidate import Candidate, combinations, count_values, places
+from factory.training.search.spaces import RANGES, is_distribution
 from factory.training.search.strategy import HyperparameterSet, SearchStrategy
 
 
