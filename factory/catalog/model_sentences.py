@@ -18,6 +18,7 @@ from factory.trainers.column_steps import ColumnSteps, Step
 from factory.training.division import Folds
 from factory.training.forecasting.section import Forecast
 from factory.training.model import Model
+from factory.training.search.distributions import DISTRIBUTIONS
 from factory.training.search.spaces import is_space, outermost
 from factory.training.search.strategy import Estimator
 
@@ -188,11 +189,10 @@ def _values(value: Any, *, has_spaces: bool) -> str:
         return shortened(flow(value), _LONGEST_VALUE)
     if is_space(value):
         ((kind, numbers),) = value.items()
-        if len(numbers) == 3:
-            low, high = outermost(kind, numbers)
-            return f"{numbers[2]} values from {low:g} to {high:g} ({kind})"
-        low, high = numbers[0], numbers[1] - (kind == "randint")
-        return f"between {low:g} and {high:g} ({kind})"
+        if kind in DISTRIBUTIONS:
+            return f"{DISTRIBUTIONS[kind].in_words(numbers)} ({kind})"
+        low, high = outermost(kind, numbers)
+        return f"{numbers[2]} values from {low:g} to {high:g} ({kind})"
     tried = value if isinstance(value, list) else [value]
     return shortened(one_of(map(flow, tried)), _LONGEST_VALUE)
 

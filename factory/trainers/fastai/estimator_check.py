@@ -26,7 +26,8 @@ from factory.trainers.fastai.params import (
     package_of_weights,
 )
 from factory.trainers.trainer import WrittenEstimator
-from factory.training.search.spaces import DISTRIBUTIONS, SPACES, is_space, outermost
+from factory.training.search.distributions import DISTRIBUTIONS
+from factory.training.search.spaces import SPACES, is_space, outermost
 
 _ALIASES = {
     "architecture": "arch",

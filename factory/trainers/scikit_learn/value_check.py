@@ -14,14 +14,8 @@ from factory.base.texts import closest, either
 from factory.team.explain import describe
 from factory.trainers.native_categories import CATEGORIES, are_names
 from factory.training.search.candidate import list_values
-from factory.training.search.spaces import (
-    DISTRIBUTIONS,
-    RANGES,
-    SPACES,
-    is_distribution,
-    is_space,
-    outermost,
-)
+from factory.training.search.distributions import DISTRIBUTIONS
+from factory.training.search.spaces import RANGES, SPACES, is_distribution, is_space, outermost
 
 Accepts = Callable[[Any], bool]
 """Whether a parameter may have a value."""
@@ -73,7 +67,8 @@ def _one_value(factory: type, name: str, value: list[Any]) -> Finding:
 
 
 def _has_fraction(written: Written) -> bool:
-    is_drawn = written.comes_from in ("uniform", "loguniform")
+    distribution = DISTRIBUTIONS.get(written.comes_from or "")
+    is_drawn = distribution is not None and distribution.is_continuous
     return is_drawn or (isinstance(written.value, float) and not written.value.is_integer())
 
 

@@ -15,6 +15,7 @@ from factory.base.rules import Broken, rule
 from factory.base.section import Surroundings
 from factory.trainers.dispatch import check_estimator
 from factory.trainers.nested_rules import at_place
+from factory.training.search.distributions import DISTRIBUTIONS
 from factory.training.search.spaces import RANGES, SPACES, check_values, is_distribution, is_space
 from factory.training.search.strategy import Estimator
 
@@ -28,7 +29,7 @@ class Candidate(Estimator):
         default_factory=dict, examples=[{"C": [0.1, 1.0]}, {"C": {"logspace": [-2, 2, 5]}}]
     )
     """By the parameter's name: one value, a list of values to try, or a range such as `{linspace: [start, stop, how
-    many]}`; with `random` also `{uniform: [low, high]}`; another estimator is `{estimator: its path, params: {...}}`."""
+    many]}`; with `random` also a distribution such as `{uniform: [low, high]}`; another estimator is `{estimator: its path, params: {...}}`."""
 
     @rule
     def _known(self, surroundings: Surroundings | None) -> Broken:
@@ -111,8 +112,8 @@ class Draws(Protocol):
     def choose(self, at: KeyPath, count: int) -> int:
         """Which of `count` values a parameter gets, by its place."""
 
-    def number(self, at: KeyPath, kind: str, low: float, high: float) -> float:
-        """A number of a distribution: one of `DISTRIBUTIONS`, with its bounds as they are written."""
+    def number(self, at: KeyPath, kind: str, numbers: list[float]) -> float:
+        """A number of a distribution: one of `DISTRIBUTIONS`, with its numbers as they are written."""
 
 
 def draw_value(at: KeyPath, value: Any, draws: Draws) -> Any:
@@ -135,12 +136,12 @@ def draw_value(at: KeyPath, value: Any, draws: Draws) -> Any:
         place = draws.choose(at, len(values))
         drawn = values[place]
         return draw_value((*at, place), drawn, draws) if _is_of_estimators(drawn) else drawn
-    ((kind, (low, high)),) = value.items()
-    if kind == "randint" and (int(low) != low or int(high) != high):
+    ((kind, numbers),) = value.items()
+    if kind == "randint" and any(int(one) != one for one in numbers):
         raise TerminalError(
-            f"search: parameter `{at[-1]}`: `randint` takes whole numbers, not [{low}, {high}]"
+            f"search: parameter `{at[-1]}`: `randint` takes whole numbers, not {numbers}"
         )
-    return draws.number(at, kind, low, high)
+    return draws.number(at, kind, numbers)
 
 
 def draw_values(params: Mapping[str, Any], draws: Draws, at: KeyPath = ()) -> dict[str, Any]:
@@ -148,8 +149,11 @@ def draw_values(params: Mapping[str, Any], draws: Draws, at: KeyPath = ()) -> di
     return {name: draw_value((*at, name), value, draws) for name, value in params.items()}
 
 
+_BY_SCIPY = ("uniform", "loguniform", "randint")
+
+
 class RandomDraws:
-    """Values drawn at random; distributions are scipy's, `randint` over low to high - 1."""
+    """Values drawn at random."""
 
     def __init__(self, seed: int) -> None:
         import numpy as np
@@ -160,11 +164,14 @@ class RandomDraws:
         """See `Draws.choose`."""
         return int(self._random.integers(count))
 
-    def number(self, at: KeyPath, kind: str, low: float, high: float) -> float:  # noqa: ARG002
-        """See `Draws.number`."""
+    def number(self, at: KeyPath, kind: str, numbers: list[float]) -> float:  # noqa: ARG002
+        """See `Draws.number`; what scipy has is drawn as it draws, so that a seed keeps its meaning."""
+        if kind not in _BY_SCIPY:
+            return DISTRIBUTIONS[kind].at(float(self._random.random()), numbers)
         # Only for distributions: importing it takes most of a second.
         from scipy import stats
 
+        low, high = numbers
         if kind == "uniform":
             return float(stats.uniform(low, high - low).rvs(random_state=self._random))
         if kind == "loguniform":

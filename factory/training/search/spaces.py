@@ -1,27 +1,25 @@
 """What a search draws or lists values from: ranges and distributions, as they are written."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeGuard
 
 from pydantic_core import PydanticCustomError
 
 from factory.base.texts import closest
+from factory.training.search.distributions import DISTRIBUTIONS
 
 RANGES = ("linspace", "logspace")
 """Values at equal distances, by numpy's names: `{linspace: [start, stop, how many]}`."""
-DISTRIBUTIONS = ("uniform", "loguniform", "randint")
-"""What values are drawn from, by scipy's names: `{uniform: [low, high]}`."""
 SPACES = (*RANGES, *DISTRIBUTIONS)
 
 _LARGEST_EXPONENT = 300
-_INSIDE = 1e-9
-"""How far from a bound of a distribution its outermost values are, as a share of the whole."""
+_SHAPE_OF_RANGES = ("start", "stop", "how many")
 
 Space = dict[str, list[float]]
 
 
-def is_space(value: object, kinds: tuple[str, ...] = SPACES) -> TypeGuard[Space]:
+def is_space(value: object, kinds: Collection[str] = SPACES) -> TypeGuard[Space]:
     """Whether a value stands for several: a range or a distribution of one of the kinds."""
     return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in kinds
 
@@ -67,11 +65,24 @@ def _is_number(value: object) -> bool:
 
 
 def _check_space(kind: str, numbers: object) -> None:
-    arity = 3 if kind in RANGES else 2
-    if not isinstance(numbers, list) or len(numbers) != arity or not all(map(_is_number, numbers)):
-        shape = "[start, stop, how many]" if arity == 3 else "[low, high]"
-        raise PydanticCustomError("space", "`{kind}` takes {shape}", {"kind": kind, "shape": shape})
-    if arity == 3 and (int(numbers[2]) != numbers[2] or not 1 <= numbers[2] <= 1000):
+    distribution = DISTRIBUTIONS.get(kind)
+    shape = _SHAPE_OF_RANGES if distribution is None else distribution.shape
+    if (
+        not isinstance(numbers, list)
+        or len(numbers) != len(shape)
+        or not all(map(_is_number, numbers))
+    ):
+        raise PydanticCustomError(
+            "space", "`{kind}` takes [{shape}]", {"kind": kind, "shape": ", ".join(shape)}
+        )
+    if distribution is None:
+        _check_range(kind, numbers)
+    elif (wrong := distribution.wrong(numbers)) is not None:
+        raise PydanticCustomError("space", "`{kind}` {wrong}", {"kind": kind, "wrong": wrong})
+
+
+def _check_range(kind: str, numbers: list[float]) -> None:
+    if int(numbers[2]) != numbers[2] or not 1 <= numbers[2] <= 1000:
         raise PydanticCustomError(
             "space",
             "`{kind}` makes 1 to 1000 values, not {found}",
@@ -86,11 +97,6 @@ def _check_space(kind: str, numbers: object) -> None:
                 "advice": "write [-3, 3, 7] for seven values from 0.001 to 1000",
             },
         )
-    if arity == 2 and (numbers[0] >= numbers[1] or (kind == "loguniform" and numbers[0] <= 0)):
-        positive = ", both above 0" if kind == "loguniform" else ""
-        raise PydanticCustomError(
-            "space", "`{kind}` needs low < high{positive}", {"kind": kind, "positive": positive}
-        )
 
 
 def outermost(kind: str, numbers: Sequence[float]) -> tuple[float, float]:
@@ -98,15 +104,9 @@ def outermost(kind: str, numbers: Sequence[float]) -> tuple[float, float]:
 
     A whole number is one where all that is given are whole numbers.
     """
+    if kind in DISTRIBUTIONS:
+        return DISTRIBUTIONS[kind].outermost(list(numbers))
     low, high = numbers[0], numbers[1]
-    if kind == "randint":
-        return (int(low), int(high) - 1)
-    if kind == "loguniform":
-        factor = (high / low) ** _INSIDE
-        return (low * factor, high / factor)
-    if kind == "uniform":
-        inside = (high - low) * _INSIDE
-        return (low + inside, high - inside)
     steps = max(int(numbers[2]) - 1, 1)
     last = low if numbers[2] == 1 else high
     is_whole = isinstance(low, int) and isinstance(high, int) and (last - low) % steps == 0

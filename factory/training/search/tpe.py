@@ -11,6 +11,7 @@ from factory.base.findings import KeyPath
 from factory.base.rules import Broken, rule
 from factory.base.section import ListOf
 from factory.training.search.candidate import Candidate, draw_values
+from factory.training.search.distributions import DISTRIBUTIONS
 from factory.training.search.strategy import MOST_WAVES, HyperparameterSet, ScoreOf, SearchStrategy
 
 if TYPE_CHECKING:
@@ -119,11 +120,16 @@ class _Suggestions:
         """See `Draws.choose`."""
         return int(self._trial.suggest_categorical(_name(at), range(count))) if count > 1 else 0
 
-    def number(self, at: KeyPath, kind: str, low: float, high: float) -> float:
-        """See `Draws.number`."""
+    def number(self, at: KeyPath, kind: str, numbers: list[float]) -> float:
+        """See `Draws.number`; of what Optuna does not have, it suggests the share that lies below."""
         if kind == "randint":
-            return int(self._trial.suggest_int(_name(at), int(low), int(high) - 1))
-        return float(self._trial.suggest_float(_name(at), low, high, log=kind == "loguniform"))
+            first, behind = map(int, numbers)
+            return int(self._trial.suggest_int(_name(at), first, behind - 1))
+        if kind in ("uniform", "loguniform"):
+            low, high = numbers
+            is_log = kind == "loguniform"
+            return float(self._trial.suggest_float(_name(at), low, high, log=is_log))
+        return DISTRIBUTIONS[kind].at(self._trial.suggest_float(_name(at), 0, 1), numbers)
 
 
 def _name(at: KeyPath) -> str:
