@@ -14,7 +14,9 @@ LIBRARIES = ("urllib3", "alembic")
 def prepared(monkeypatch):
     """A process as `factory serve` prepares it."""
     levels = {name: logging.getLogger(name).level for name in LIBRARIES}
-    monkeypatch.setattr(os, "environ", dict(os.environ))
+    # Importing the registry's client sets some of them too.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    monkeypatch.setattr(os, "environ", own)
     _prepare()
     yield
     for name, level in levels.items():
