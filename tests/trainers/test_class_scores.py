@@ -9,6 +9,7 @@ from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from factory.trainers.class_scores import with_scorers
 from factory.trainers.scikit_learn.skops_types import check_round_trip
 from factory.trainers.scikit_learn.trainer import ScikitLearnTrainer
 from tests.training.models import model, one_trial
@@ -61,11 +62,9 @@ def test_an_estimator_within_another_chooses_by_the_class_that_counts(word: str)
 
 
 def test_an_estimator_with_scorers_of_its_own_gets_the_word() -> None:
-    features, target = cells()
     params = {"Cs": 2, "cv": 2, "scoring": "f1"}
-    trainer = ScikitLearnTrainer("classification", positive="malignant")
-    fitted = trainer.fit("sklearn.linear_model.LogisticRegressionCV", params, features, target, 0)
-    assert fitted.model[-1].scoring == "f1"
+    path = "sklearn.linear_model.LogisticRegressionCV"
+    assert with_scorers(path, params, "malignant") == params
 
 
 def test_an_estimator_that_gets_numbers_for_classes_chooses_by_scikit_learns_word() -> None:
