@@ -1,6 +1,6 @@
 """A training run with one model for each entity: the steps of a training, for one entity after the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +85,8 @@ class EntityTraining:
     workspace: Path
     run: TrainingRun
     tracking: Tracking
+    shown: Callable[[str], str] = str
+    """Takes secrets out of what errors of trials say."""
 
     @cached_property
     def parts(self) -> EntityParts:
@@ -160,6 +162,7 @@ class EntityTraining:
             self._sweep_of(part),
             self.tracking,
             part.label,
+            self.shown,
         )
 
     def select_best(self) -> list[EntityPart]:

@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -303,11 +303,17 @@ def evaluate(
 
 @contextmanager
 def failures_logged(
-    trial: Trial, *, tracking: "Tracking", run: TrainingRun, sweep: Sweep, attempt: int
+    trial: Trial,
+    *,
+    tracking: "Tracking",
+    run: TrainingRun,
+    sweep: Sweep,
+    attempt: int,
+    shown: Callable[[str], str] = str,
 ) -> Iterator[None]:
     """Log a trial that cannot be trained as a child run that says FAILED, and why.
 
-    What trying again may mend is not logged. The arguments are those of `evaluate`.
+    What trying again may mend is not logged. The arguments are those of `evaluate`; `shown` takes secrets out.
     """
     started_at = time.time_ns() // 1_000_000
     try:
@@ -320,7 +326,7 @@ def failures_logged(
                 run=run,
                 sweep=sweep,
                 attempt=attempt,
-                failure=Failure.of(error).error,
+                failure=shown(Failure.of(error).error),
                 started_at=started_at,
             )
         raise

@@ -18,7 +18,7 @@ from factory.training.model import Model
 from factory.training.outcome import Failure, outcome_of
 from factory.training.search.strategy import Trial
 from factory.training.split import DividedRows
-from factory.training.trial import Evaluation, Fit, Sweep, evaluate, failures_logged, fit
+from factory.training.trial import Evaluation, Fit, Sweep, evaluate, fit
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +66,8 @@ class SweepTrials:
     tracking: Tracking
     label: str = ""
     """What a person calls the model beside others of the run."""
+    shown: Callable[[str], str] = str
+    """Takes secrets out of what errors say: MLflow shows it to everybody."""
 
     @cached_property
     def kept(self) -> KeptTrials:
@@ -126,7 +128,8 @@ class SweepTrials:
             return self._train_within(limit, trial, attempt)
         except Exception as error:
             if not may_pass(error):
-                self.kept.keep_failure(trial, Failure.of(error))
+                told = self.shown(Failure.of(error).error)
+                self.kept.keep_failure(trial, Failure(error=told))
             raise
 
     def _train_within(self, seconds: int, trial: Trial, attempt: int) -> Evaluation:
@@ -136,18 +139,14 @@ class SweepTrials:
         except EndedError as error:
             said = TerminalError(f"trial {trial.index} ({trial.name}): {error}")
             # The process may have come to log something; that is replaced.
-            with failures_logged(
-                trial, tracking=self.tracking, run=self.run, sweep=self.sweep, attempt=attempt + 1
-            ):
+            with self._failures_logged(trial, attempt + 1):
                 raise said from error
         if (found := self.kept.evaluation(trial, self.sweep)) is None:
             raise FactoryError(f"{trial.name}: nothing was kept of what its process has measured")
         return found
 
     def _train(self, trial: Trial, attempt: int, by: Callable[[], Fit] | None = None) -> Evaluation:
-        with failures_logged(
-            trial, tracking=self.tracking, run=self.run, sweep=self.sweep, attempt=attempt
-        ):
+        with self._failures_logged(trial, attempt):
             fitted = self.fitted(trial, by)
         found = evaluate(
             fitted,

@@ -170,10 +170,11 @@ def keep_champion(*, run: TaskRun) -> dict[str, Any]:
 
 
 def _training(run: TaskRun) -> "EntityTraining":
+    from factory.airflow.masking import shown
     from factory.models.tracking import Tracking
     from factory.training.entity_training import EntityTraining
 
-    return EntityTraining(run.model, run.folder, run.training_run, Tracking())
+    return EntityTraining(run.model, run.folder, run.training_run, Tracking(), shown)
 
 
 def _gate(run: TaskRun) -> "EntityGate":

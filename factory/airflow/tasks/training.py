@@ -279,11 +279,18 @@ def _selection(run: TaskRun) -> Any:
 
 def _trials(run: TaskRun, sweep: "Sweep | None" = None) -> "SweepTrials":
     """What all trials of the run have in common; `plan_trials` knows the sweep itself."""
+    from factory.airflow.masking import shown
     from factory.models.tracking import Tracking
     from factory.training.trial_batch import SweepTrials
 
     return SweepTrials(
-        run.model, _split(run), run.folder, run.training_run, sweep or _sweep(run), Tracking()
+        run.model,
+        _split(run),
+        run.folder,
+        run.training_run,
+        sweep or _sweep(run),
+        Tracking(),
+        shown=shown,
     )
 
 
