@@ -145,6 +145,16 @@ class SweepTrials:
             raise FactoryError(f"{trial.name}: nothing was kept of what its process has measured")
         return found
 
+    def _failures_logged(self, trial: Trial, attempt: int) -> AbstractContextManager[None]:
+        return failures_logged(
+            trial,
+            tracking=self.tracking,
+            run=self.run,
+            sweep=self.sweep,
+            attempt=attempt,
+            shown=self.shown,
+        )
+
     def _train(self, trial: Trial, attempt: int, by: Callable[[], Fit] | None = None) -> Evaluation:
         with self._failures_logged(trial, attempt):
             fitted = self.fitted(trial, by)
