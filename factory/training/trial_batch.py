@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from factory.training.model import Model
 from factory.training.outcome import Failure, outcome_of
 from factory.training.search.strategy import Trial
 from factory.training.split import DividedRows
-from factory.training.trial import Evaluation, Fit, Sweep, evaluate, fit
+from factory.training.trial import Evaluation, Fit, Sweep, evaluate, failures_logged, fit
 
 logger = logging.getLogger(__name__)
 
