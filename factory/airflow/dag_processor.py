@@ -6,6 +6,7 @@ DAGs of are the team files, and others import modules that lie beside them. Run 
 """
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -15,10 +16,13 @@ from typing import Any
 import attrs
 from airflow.cli.commands import dag_processor_command
 from airflow.dag_processing.manager import DagFileInfo, DagFileProcessorManager
+from sqlalchemy.exc import OperationalError
 
 from factory import kinds
 from factory.airflow.active_runs import unblock_dags
 from factory.team.environment import configs_folder
+
+logger = logging.getLogger(__name__)
 
 _PRELOADED = ("dagfactory.dagbuilder", "factory.airflow.load")
 _ANY_FILE = "teams.py"
@@ -67,7 +71,11 @@ class WatchingManager(DagFileProcessorManager):  # type: ignore[misc]
     def handle_parsing_result(self, *args: Any, **kwargs: Any) -> None:
         """Called with what a file has been parsed to; it is in the database when this is done."""
         super().handle_parsing_result(*args, **kwargs)
-        unblock_dags()
+        try:
+            unblock_dags()
+        except OperationalError as error:
+            # Somebody keeps the database locked; the next parse comes here again.
+            logger.warning("nobody looked for DAGs that ended runs hold back: %s", error)
 
     def _changed(self) -> list[DagFileInfo]:
         known = {*self._file_stats, *self._processors}

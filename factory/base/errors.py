@@ -18,3 +18,8 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, (FactoryError, OSError, MemoryError)) and not isinstance(
         error, TerminalError
     )
+
+
+def told(error: Exception) -> str:
+    """What an error says, which of errors that are none of ours is not enough without their kind."""
+    return str(error) if isinstance(error, FactoryError) else repr(error)

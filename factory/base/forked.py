@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 
 import psutil
 
-from factory.base.errors import FactoryError, TerminalError, may_pass
+from factory.base.errors import FactoryError, TerminalError, may_pass, told
 from factory.base.processes import kill
 
 logger = logging.getLogger(__name__)
@@ -72,11 +72,9 @@ def _work(work: Callable[[], object], sender: Connection) -> None:
         work()
     # Whatever it is, the one that waits is told.
     except Exception as error:
-        is_ours = isinstance(error, FactoryError)
-        if not is_ours:
+        if not isinstance(error, FactoryError):
             logger.exception("an error that nobody foresaw")
-        text = str(error) if is_ours else repr(error)
-        sender.send((may_pass(error), text[:_LONGEST]))
+        sender.send((may_pass(error), told(error)[:_LONGEST]))
         raise SystemExit(1) from None
 
 

@@ -98,15 +98,17 @@ class EntityParts:
     """All models of a training run, the fallback first."""
 
     all: Sequence[EntityPart]
+    shown: Callable[[str], str] = str
+    """Takes secrets out of why some have failed, which MLflow shows."""
 
     @classmethod
-    def of(cls, workspace: Path) -> "EntityParts":
+    def of(cls, workspace: Path, shown: Callable[[str], str] = str) -> "EntityParts":
         """Those that `save` has kept.
 
         Raises:
             WorkspaceGoneError: None are kept.
         """
-        return cls(WHOLE.read(_SAVED, _Saved, workspace).parts)
+        return cls(WHOLE.read(_SAVED, _Saved, workspace).parts, shown)
 
     def save(self, workspace: Path) -> None:
         """Keep which they are for the tasks that follow."""
@@ -147,7 +149,7 @@ class EntityParts:
             part.forget(_FAILURE, workspace)
             found = outcome_of(f"{part.model} ({part.label})", partial(work, part))
             if isinstance(found, Failure):
-                part.write(_FAILURE, found, workspace)
+                part.write(_FAILURE, Failure(error=self.shown(found.error)), workspace)
             else:
                 part.write(result, found, workspace)
                 done.append(part)

@@ -91,7 +91,7 @@ class EntityTraining:
     @cached_property
     def parts(self) -> EntityParts:
         """All models of the run."""
-        return EntityParts.of(self.workspace)
+        return EntityParts.of(self.workspace, self.shown)
 
     def plan(self, snapshots: Sequence[Snapshot], most: int) -> tuple[Sweep, list[TrialBatch]]:
         """Expand the search once for all models, and start the MLflow run of each.
@@ -238,7 +238,7 @@ class EntityTraining:
         return done
 
     def _having(self, result: str) -> EntityParts:
-        return EntityParts(self.parts.having(result, self.workspace))
+        return replace(self.parts, all=self.parts.having(result, self.workspace))
 
     def _is_drawn(self, part: EntityPart) -> bool:
         return part.entity is None or len(self.parts.all) <= MOST_WITH_PLOTS

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from factory.base.errors import FactoryError, TerminalError, may_pass
+from factory.base.errors import TerminalError, may_pass, told
 from factory.base.values import Result
 
 logger = logging.getLogger(__name__)
@@ -22,8 +22,7 @@ class Failure(Result):
     @classmethod
     def of(cls, error: Exception) -> "Failure":
         """What an error says."""
-        text = str(error) if isinstance(error, FactoryError) else repr(error)
-        return cls(error=text[:_LONGEST])
+        return cls(error=told(error)[:_LONGEST])
 
 
 def outcome_of(what: str, work: Callable[[], ResultType]) -> "ResultType | Failure":

@@ -68,7 +68,7 @@ class SweepTrials:
     label: str = ""
     """What a person calls the model beside others of the run."""
     shown: Callable[[str], str] = str
-    """Takes secrets out of what errors say: MLflow shows it to everybody."""
+    """Takes secrets out of what errors and warnings say: MLflow shows it to everybody."""
 
     @cached_property
     def kept(self) -> KeptTrials:
@@ -98,6 +98,8 @@ class SweepTrials:
         found = self.kept.fit(trial)
         if found is None:
             found = by() if by else fit(trial, self.split, self.model, self.workspace)
+            warnings = tuple(map(self.shown, found.warnings))
+            found = found.model_copy(update={"warnings": warnings})
             self.kept.keep_fit(found)
         elif found.trained_in is not None:
             logger.info("%s: was trained in the run %s", trial.name, found.trained_in)
@@ -129,8 +131,8 @@ class SweepTrials:
             return self._train_within(limit, trial, attempt)
         except Exception as error:
             if not may_pass(error):
-                told = self.shown(Failure.of(error).error)
-                self.kept.keep_failure(trial, Failure(error=told))
+                failure = Failure(error=self.shown(Failure.of(error).error))
+                self.kept.keep_failure(trial, failure)
             raise
 
     def _train_within(self, seconds: int, trial: Trial, attempt: int) -> Evaluation:
@@ -211,7 +213,8 @@ def train_batch(
             found = outcome_of(name, train)
             logger.info("::endgroup::")
         if isinstance(found, Failure):
-            failed[name] = found.error
+            # What the task returns is masked by nobody.
+            failed[name] = of.shown(found.error)
         else:
             done[name] = found
     if left_out:

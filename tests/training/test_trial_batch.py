@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -211,6 +212,18 @@ def test_error_within_a_limited_trial_is_told_as_it_is(tmp_path, mlflow_server):
     assert "will not learn" in found.failed[training.planned.trials[1].name]
     statuses = sorted(run.info.status for run in children(training))
     assert statuses == ["FAILED", "FINISHED"]
+
+
+def test_secrets_are_neither_in_mlflow_nor_in_what_the_task_returns(tmp_path, mlflow_server):
+    training = limited(tmp_path, mlflow_server, "tests.training.estimators.Refuses")
+    of = replace(training.trials, shown=lambda text: text.replace("will not learn", "***"))
+    quick, refused = training.planned.trials
+    found = train_batch([(of, quick), (of, refused)], may_fail=True)
+    failed = next(run for run in children(training) if run.info.status == "FAILED")
+    told = (found.failed[refused.name], of.kept.failure(refused), failed.data.tags["error"])
+    for text in told:
+        assert "***" in text
+        assert "will not learn" not in text
 
 
 def test_no_trial_begins_when_the_time_of_the_sweep_is_over(tmp_path, mlflow_server, monkeypatch):

@@ -83,7 +83,7 @@ def plan_trials(*, run: TaskRun) -> list[dict[str, Any]]:
 
 def trial(*, run: TaskRun, batch: dict[str, Any]) -> dict[str, Any]:
     """Train one hyperparameter set of one entity, or all sets of some, measure them and log them to MLflow."""
-    from factory.airflow.tasks.training import said_of
+    from factory.airflow.tasks.training import result_or_skip
     from factory.training.trial_batch import TrialBatch
 
     training = _training(run)
@@ -91,7 +91,7 @@ def trial(*, run: TaskRun, batch: dict[str, Any]) -> dict[str, Any]:
     whole = _whole(run)
     run_id = found.mlflow_run_id or whole.parent_run_id
     run.link(training.tracking.run_page(whole.experiment_id, run_id))
-    return said_of(found)
+    return result_or_skip(found)
 
 
 def select_best(*, run: TaskRun) -> dict[str, int]:

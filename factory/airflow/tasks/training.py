@@ -134,10 +134,10 @@ def train(
     )
     page = found.mlflow_run_id or of.sweep.parent_run_id
     run.link(of.tracking.run_page(of.sweep.experiment_id, page))
-    return said_of(found)
+    return result_or_skip(found)
 
 
-def said_of(found: "BatchResult") -> dict[str, Any]:
+def result_or_skip(found: "BatchResult") -> dict[str, Any]:
     """What the mapped task returns.
 
     Raises:

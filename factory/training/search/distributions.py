@@ -1,4 +1,7 @@
-"""What values are drawn from: by scipy's names where it has them, quantized ones by Azure ML's and Ray Tune's."""
+"""What values are drawn from: by scipy's names where it has them, quantized ones by Azure ML's and Ray Tune's.
+
+To add one: a class here, its name in `DISTRIBUTIONS`, and its row in docs/team-file.md.
+"""
 
 import math
 from abc import ABC, abstractmethod
