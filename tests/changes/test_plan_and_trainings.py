@@ -20,7 +20,7 @@ AGAIN: Mapping[str, tuple[str, str]] = {
     "another seed of the split": ("monitor: {}", SPLIT),
     "another preprocessing": (
         "monitor: {}",
-        "preprocessing: [{columns: numbers, steps: [sklearn.preprocessing.PowerTransformer]}]\n    monitor: {}",
+        "preprocessing: [{columns: numbers, steps: [sklearn.impute.SimpleImputer, sklearn.preprocessing.PowerTransformer]}]\n    monitor: {}",
     ),
     "weights by class": (
         "monitor: {}",
